@@ -1,0 +1,118 @@
+"""The one judge of equality: everything that `ip` and /proc/sys tell of a machine.
+
+Two dumps are equal when all their fields are, but for a short list of volatile ones. `same`
+polls, because namespaces are cleaned up in the background.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.kernel.world import World, until
+
+VOLATILE = {
+    # counters that any packet moves
+    "stats",
+    "stats64",
+    # seconds left of what a router advertised
+    "expires",
+    "valid_life_time",
+    "preferred_life_time",
+    # the kernel's numbers for namespaces, given in the order of first contact
+    "link_netnsid",
+    "nsid",
+    # kept by the kernel once a link was up: what it was put on before it goes down again
+    "qdisc",
+    # a link that was never up is UNKNOWN or DOWN, afterwards DOWN
+    "operstate",
+    # how many in all, also of what other links of the parent asked for and gave back
+    "carrier_changes",
+}
+
+TREES = ("net/ipv4/conf", "net/ipv6/conf")
+SINGLE = ("net/ipv4/ip_forward",)
+
+
+def dump(world: World, *namespaces: str, sysctls: bool = True) -> dict[str, Any]:
+    """All of the host's network, and of the namespaces named."""
+    found: dict[str, Any] = {"netns": sorted(world.namespaces())}
+    for namespace in ("", *namespaces):
+        lines = "link show\naddr show\nroute show table all\nrule show\n"
+        output = world.run("ip -j -d -batch -", namespace, stdin=lines).stdout
+        link, addr, route, rule = _arrays(output)
+        found[namespace or "host"] = {
+            "link": _by(link, "ifname"),
+            "addr": _by(addr, "ifname"),
+            "route": _sorted(route),
+            "rule": _sorted(rule),
+            "rule6": _sorted(world.json("-6 rule show", namespace)),
+        }
+    if sysctls:
+        found["sysctls"] = host_sysctls()
+    return found
+
+
+def host_sysctls() -> dict[str, str]:
+    """The whole trees of interface sysctls of the test's own namespace."""
+    root = Path("/proc/sys")
+    files = [root / key for key in SINGLE]
+    for tree in TREES:
+        files += [path for path in (root / tree).rglob("*") if path.is_file()]
+    values = {}
+    for path in files:
+        try:
+            values[str(path.relative_to(root))] = path.read_text().strip()
+        except OSError:  # stable_secret can't be read before it is set
+            continue
+    return values
+
+
+def same(world: World, before: dict[str, Any], *namespaces: str) -> None:
+    """The machine is what ``before`` shows, within the bound; else the first differences."""
+    left: list[str] = []
+
+    def equal() -> bool:
+        left[:] = differences(before, dump(world, *namespaces, sysctls="sysctls" in before))
+        return not left
+
+    try:
+        until(equal)
+    except AssertionError:
+        raise AssertionError("differs from before:\n" + "\n".join(left[:20])) from None
+
+
+def differences(old: Any, new: Any, path: str = "") -> list[str]:
+    """The paths at which two dumps differ."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        found = []
+        for key in sorted(old.keys() | new.keys(), key=str):
+            if key not in VOLATILE:
+                found += differences(old.get(key), new.get(key), f"{path}.{key}")
+        return found
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        return [
+            d
+            for i, (a, b) in enumerate(zip(old, new, strict=True))
+            for d in differences(a, b, f"{path}[{i}]")
+        ]
+    return [] if old == new else [f"{path}: {old!r} → {new!r}"]
+
+
+def _arrays(text: str) -> list[list[dict[str, Any]]]:
+    """The JSON arrays that a batch prints one after the other."""
+    decoder, found, offset = json.JSONDecoder(), [], 0
+    while text[offset:].strip():
+        offset += len(text[offset:]) - len(text[offset:].lstrip())
+        value, offset = decoder.raw_decode(text, offset)
+        found.append(value)
+    return found
+
+
+def _by(rows: list[dict[str, Any]], key: str) -> dict[str, Any]:
+    return {row[key]: row for row in rows if row}
+
+
+def _sorted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(
+        rows, key=lambda row: sorted((k, str(v)) for k, v in row.items() if k not in VOLATILE)
+    )

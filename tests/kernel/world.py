@@ -1,0 +1,158 @@
+"""A machine for one test: namespaces of its own, and the judges that look at it."""
+
+import json
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from vlanlink.kernel import system
+
+POLL_SECONDS = 0.05
+BOUND_SECONDS = 10.0
+
+
+def until(condition: Callable[[], Any], what: str = "", seconds: float = BOUND_SECONDS) -> Any:
+    """The first true value of ``condition``; fails when there is none within the bound."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what or condition}"
+        time.sleep(POLL_SECONDS)
+
+
+class World:
+    """The test's machine. ``HOST`` ("") names its own namespace, other names those in /run/netns
+    or among the places that a LAN keeps out of vlanlink's sight."""
+
+    def __init__(self) -> None:
+        self.places: dict[str, str] = {}
+        self.started: list[subprocess.Popen[bytes]] = []
+        self.threads = threading.active_count()
+
+    def command(self, words: list[str], namespace: str = "") -> list[str]:
+        """``words`` as run in a namespace."""
+        if not namespace:
+            return words
+        path = self.places.get(namespace, f"/run/netns/{namespace}")
+        return ["nsenter", f"--net={path}", *words]
+
+    def run(
+        self, words: str | list[str], namespace: str = "", *, check: bool = True, stdin: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end; its output is text."""
+        split = words.split() if isinstance(words, str) else words
+        result = subprocess.run(
+            self.command(split, namespace), input=stdin, capture_output=True, text=True, check=False
+        )
+        assert not check or result.returncode == 0, (split, result.stdout, result.stderr)
+        return result
+
+    def start(self, words: str | list[str], namespace: str = "") -> "subprocess.Popen[bytes]":
+        """Start a command that goes on; it is killed with the test."""
+        split = words.split() if isinstance(words, str) else words
+        process = subprocess.Popen(
+            self.command(split, namespace), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        self.started.append(process)
+        return process
+
+    def ip(self, words: str, namespace: str = "") -> str:
+        """`ip WORDS` in a namespace."""
+        return self.run(f"ip {words}", namespace).stdout
+
+    def batch(self, lines: str, namespace: str = "") -> None:
+        """`ip -batch` with many lines at once."""
+        self.run("ip -batch -", namespace, stdin=lines)
+
+    def json(self, words: str, namespace: str = "") -> Any:
+        """What `ip -j -d WORDS` says."""
+        return json.loads(self.run(f"ip -j -d {words}", namespace).stdout or "[]")
+
+    def link(self, name: str, namespace: str = "") -> dict[str, Any]:
+        """One link as `ip -j -d link` shows it."""
+        found: dict[str, Any] = self.json(f"link show dev {name}", namespace)[0]
+        return found
+
+    def addresses(self, name: str, namespace: str = "") -> list[str]:
+        """The addresses of a link that are not link-local, as ADDRESS/PREFIX."""
+        info = self.json(f"addr show dev {name}", namespace)[0]["addr_info"]
+        return [f"{a['local']}/{a['prefixlen']}" for a in info if a["scope"] != "link"]
+
+    def names(self, namespace: str = "") -> set[str]:
+        """The names of all links."""
+        return {link["ifname"] for link in self.json("link", namespace)}
+
+    def namespaces(self) -> set[str]:
+        """What `ip netns list` lists."""
+        return {line.split()[0] for line in self.ip("netns list").splitlines() if line}
+
+    def pings(self, namespace: str, address: str, *, dev: str | None = None) -> bool:
+        """Whether one ping is answered within a second."""
+        words = ["ping", "-n", "-c1", "-W1", *(["-I", dev] if dev else []), address]
+        return self.run(words, namespace, check=False).returncode == 0
+
+    def reaches(self, namespace: str, address: str) -> None:
+        """A ping is answered, within the bound."""
+        until(
+            lambda: self.pings(namespace, address), f"ping from {namespace or 'host'} to {address}"
+        )
+
+    def does_not_reach(self, namespace: str, address: str) -> None:
+        """No ping is answered. Ask only after something on the same wire was reached."""
+        assert not self.pings(namespace, address), f"{namespace or 'host'} reaches {address}"
+
+    def make_place(self, name: str) -> None:
+        """A namespace that has no name in /run/netns: a station, not part of the machine."""
+        path = f"/run/places/{name}"
+        Path("/run/places").mkdir(exist_ok=True)
+        Path(path).touch()
+
+        def make() -> None:
+            system.unshare(system.CLONE_NEWNET)
+            system.mount("/proc/thread-self/ns/net", path, "none", system.MS_BIND)
+
+        thread = threading.Thread(target=make)
+        thread.start()
+        thread.join()
+        self.places[name] = path
+        self.ip("link set lo up", name)
+
+    def end(self) -> None:
+        for process in self.started:
+            process.kill()
+            process.communicate()
+
+    def assert_nothing_left(self) -> None:
+        """No thread of the test goes on."""
+        until(lambda: threading.active_count() <= self.threads, "a thread goes on")
+
+
+@contextmanager
+def own_world() -> Iterator[World]:
+    """Move this process into new network and mount namespaces, and back at the end."""
+    where = os.getcwd()
+    net = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    mnt = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    system.unshare(system.CLONE_NEWNET | system.CLONE_NEWNS)
+    try:
+        system.mount("none", "/", "none", system.MS_REC | system.MS_PRIVATE)
+        system.mount("tmpfs", "/run", "tmpfs", 0)
+        here = World()
+        try:
+            here.ip("link set lo up")
+            yield here
+        finally:
+            here.end()
+    finally:
+        system.setns(net, system.CLONE_NEWNET)
+        system.setns(mnt, system.CLONE_NEWNS)
+        os.chdir(where)
+        os.close(net)
+        os.close(mnt)

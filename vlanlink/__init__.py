@@ -1,0 +1,97 @@
+"""VLAN, macvlan and ipvlan networks from a TOML topology: planned, applied, verified, undone.
+
+::
+
+    import vlanlink
+
+    topology = vlanlink.load("topology.toml")
+    print(vlanlink.plan(topology))
+    vlanlink.up(topology)
+    vlanlink.down("office")
+
+Names are imported when they are first used, so that reading a topology does not load netlink.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from vlanlink._version import __version__
+
+if TYPE_CHECKING:
+    from vlanlink.api import Status, down, enter, inspect, networks, plan, snapshot, status, up
+    from vlanlink.errors import (
+        ApplyError,
+        ConflictError,
+        Interrupted,
+        PrivilegeError,
+        TopologyError,
+        UsageError,
+        VlanlinkError,
+    )
+    from vlanlink.host import Host
+    from vlanlink.model import State
+    from vlanlink.planning import Plan
+    from vlanlink.topology import Topology, load
+
+_HOMES = {
+    "vlanlink.api": (
+        "Status",
+        "down",
+        "enter",
+        "inspect",
+        "networks",
+        "plan",
+        "snapshot",
+        "status",
+        "up",
+    ),
+    "vlanlink.errors": (
+        "ApplyError",
+        "ConflictError",
+        "Interrupted",
+        "PrivilegeError",
+        "TopologyError",
+        "UsageError",
+        "VlanlinkError",
+    ),
+    "vlanlink.host": ("Host",),
+    "vlanlink.model": ("State",),
+    "vlanlink.planning": ("Plan",),
+    "vlanlink.topology": ("Topology", "load"),
+}
+
+__all__ = [
+    "ApplyError",
+    "ConflictError",
+    "Host",
+    "Interrupted",
+    "Plan",
+    "PrivilegeError",
+    "State",
+    "Status",
+    "Topology",
+    "TopologyError",
+    "UsageError",
+    "VlanlinkError",
+    "__version__",
+    "down",
+    "enter",
+    "inspect",
+    "load",
+    "networks",
+    "plan",
+    "snapshot",
+    "status",
+    "up",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home (PEP 562)."""
+    from importlib import import_module
+
+    for home, names in _HOMES.items():
+        if name in names:
+            value = getattr(import_module(home), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module 'vlanlink' has no attribute {name!r}")

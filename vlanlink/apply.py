@@ -1,0 +1,182 @@
+"""Carry out a plan, verify the result, undo on failure.
+
+Verified means read back and equal: the plan from what is there to what was wanted is empty. Undo
+is the same way with other ends: a fresh snapshot, and the plan from there to the one before.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from vlanlink.errors import Diagnostic, Path
+from vlanlink.model import State
+from vlanlink.operations import Operation
+from vlanlink.planning import Plan, plan, undo_target
+
+ROUNDS = 3
+"""How often what a change took along (a route with its address) is put back before it counts as
+a failure."""
+SETTLE_SECONDS = 10.0
+"""How long addresses may stay tentative."""
+_POLL_SECONDS = 0.01
+
+Progress = Callable[[int, int, str], None]
+"""Called with operations done, operations in all, and what is being done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(Exception):  # noqa: N818 - it is the kernel's answer, translated by who asked
+    """The kernel refused an operation."""
+
+    operation: Operation
+    errno: int
+    text: str
+    hint: str | None = None
+
+    def diagnose(self, locate: "Locate") -> Diagnostic:
+        """The refusal as a diagnostic at the line of the file that asked for it."""
+        said = f"{self.text} ({_name(self.errno)})" if self.text else _name(self.errno)
+        return locate(
+            self.operation.origin, f"can't {self.operation.describe()}: {said}", self.hint
+        )
+
+
+Locate = Callable[[Path, str, str | None], Diagnostic]
+
+
+class Kernel(Protocol):
+    """What is needed of the kernel's door."""
+
+    def snapshot(self) -> State:
+        """What is there now."""
+
+    def run(
+        self,
+        operations: Sequence[Operation],
+        progress: Callable[[int], None],
+        *,
+        stoppable: bool = True,
+    ) -> None:
+        """Carry out operations in order, none more once interrupted if it is ``stoppable``.
+
+        Raises Refused at the first that the kernel refuses.
+        """
+
+    def interrupted(self) -> bool:
+        """Whether the user asked to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished(Exception):  # noqa: N818 - translated by the verbs
+    """A plan did not lead where it should: why, and what undo could not put back."""
+
+    reason: Refused | str | None
+    """What went wrong; None for an interrupt."""
+    origin: Path = ()
+    not_undone: tuple[str, ...] = ()
+
+
+def apply(
+    todo: Plan, before: State, desired: State, kernel: Kernel, progress: Progress | None = None
+) -> None:
+    """Carry out ``todo``, which leads from ``before`` to ``desired``; all of it or nothing.
+
+    Raises Unfinished after undoing what was done.
+    """
+    try:
+        _carry_out(todo, desired, kernel, progress)
+    except Unfinished as failure:
+        left = undo(todo, before, kernel)
+        raise Unfinished(failure.reason, failure.origin, left) from None
+    except KeyboardInterrupt:
+        raise Unfinished(None, (), undo(todo, before, kernel)) from None
+
+
+def _carry_out(todo: Plan, desired: State, kernel: Kernel, progress: Progress | None) -> None:
+    rest = todo
+    for _ in range(ROUNDS):
+        _run(rest, kernel, progress)
+        rest = _settled(desired, todo.topology, kernel)
+        if not rest.operations:
+            return
+    first = rest.operations[0]
+    raise Unfinished(f"after all is done, still to do: {first.describe()}", first.origin)
+
+
+def _run(todo: Plan, kernel: Kernel, progress: Progress | None) -> None:
+    total = len(todo.operations)
+
+    def report(done: int) -> None:
+        if progress:
+            what = todo.operations[min(done, total - 1)].describe() if total else ""
+            progress(done, total, what)
+
+    try:
+        kernel.run(todo.operations, report)
+    except Refused as refused:
+        raise Unfinished(refused) from None
+    if kernel.interrupted():
+        raise Unfinished(None)
+
+
+def _settled(desired: State, topology: str, kernel: Kernel) -> Plan:
+    """The plan from what is there to ``desired``, once no address of ours is tentative."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while True:
+        seen = kernel.snapshot()
+        rest = plan(seen, desired, topology)
+        waiting = rest.operations == () and _tentative(seen, topology)
+        if not waiting or kernel.interrupted():
+            return rest
+        if time.monotonic() > deadline:
+            raise Unfinished(f"address {waiting} stays tentative (duplicate address detection)")
+        time.sleep(_POLL_SECONDS)
+
+
+def _tentative(state: State, topology: str) -> str | None:
+    for link in state.links():
+        if link.owner == topology and link.up:
+            for address in link.addresses:
+                if address.tentative:
+                    return f"{address.text} of {link.key}"
+    return None
+
+
+def undo(done: Plan, before: State, kernel: Kernel) -> tuple[str, ...]:
+    """Lead back to ``before`` from wherever ``done`` got to; what could not be put back.
+
+    An operation that fails does not stop the rest: each round runs what is still to do, without
+    those that failed.
+    """
+    target = undo_target(before, done)
+    failed: dict[str, str] = {}
+    for _ in range(ROUNDS + 2):
+        todo = [
+            op
+            for op in plan(kernel.snapshot(), target, done.topology).operations
+            if op.describe() not in failed
+        ]
+        if not todo:
+            break
+        _run_past_failures(todo, kernel, failed)
+    rest = plan(kernel.snapshot(), target, done.topology).operations
+    return tuple(f"{op.describe()}: {failed.get(op.describe(), 'not done')}" for op in rest)
+
+
+def _run_past_failures(todo: list[Operation], kernel: Kernel, failed: dict[str, str]) -> None:
+    while todo:
+        try:
+            kernel.run(todo, lambda _: None, stoppable=False)
+        except Refused as refused:
+            failed[refused.operation.describe()] = refused.text or _name(refused.errno)
+            todo = todo[todo.index(refused.operation) + 1 :]
+        else:
+            return
+
+
+def _name(number: int) -> str:
+    import errno
+    import os
+
+    return f"{errno.errorcode.get(number, number)}, {os.strerror(number)}"

@@ -1,0 +1,1 @@
+"""The command line: one file a verb. It uses the library's public names, and alone prints."""

@@ -1,0 +1,48 @@
+"""Arguments that several verbs share, and what they stand for."""
+
+import argparse
+import sys
+
+from vlanlink import Topology, load
+
+
+def add_file(parser: argparse.ArgumentParser) -> None:
+    """FILE: a topology."""
+    parser.add_argument("file", metavar="FILE", help="a topology (TOML), or - for standard input")
+
+
+def add_file_or_name(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    """FILE or NAME: a topology, or one that is up."""
+    parser.add_argument(
+        "topology",
+        metavar="FILE|NAME",
+        nargs="?" if optional else None,
+        help="a topology (TOML), or the name of one that is up",
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """--json."""
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+
+
+def add_dry_run(parser: argparse.ArgumentParser) -> None:
+    """--dry-run."""
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, do nothing")
+
+
+def read(file: str) -> Topology:
+    """The topology of a FILE argument."""
+    if file == "-":
+        return load("-", text=sys.stdin.read())
+    return load(file)
+
+
+def read_or_name(word: str) -> Topology | str:
+    """The topology of a FILE|NAME argument that is a file; a name as it is."""
+    return read(word) if is_file(word) else word
+
+
+def is_file(word: str) -> bool:
+    """Whether an argument means a file."""
+    return word == "-" or "/" in word or word.endswith(".toml")

@@ -1,0 +1,33 @@
+"""``vlanlink down FILE|NAME``."""
+
+import argparse
+
+import vlanlink
+from vlanlink.cli import arguments as shared
+from vlanlink.cli import output
+
+NAME = "down"
+HELP = "take a topology away, and put back what was changed for it"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """FILE|NAME [--dry-run] [--json]."""
+    shared.add_file_or_name(parser)
+    shared.add_dry_run(parser)
+    shared.add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Exit 0 when it is gone, or was not there."""
+    wanted = shared.read_or_name(options.topology)
+    name = wanted if isinstance(wanted, str) else wanted.name
+    with output.progress("down") as report:
+        result = vlanlink.down(wanted, on_progress=report, dry_run=options.dry_run)
+    output.print_notes(result.notes)
+    if options.json:
+        output.print_json(result.to_dict())
+    elif options.dry_run or result.changes:
+        output.print_plan(result)
+    if not options.json and not options.dry_run:
+        print(f"{name} is down." if result.changes else f"{name} is not up: nothing to do.")
+    return 0

@@ -1,0 +1,31 @@
+"""``vlanlink exec NAMESPACE -- CMD [ARG...]``."""
+
+import argparse
+import os
+import sys
+
+import vlanlink
+
+NAME = "exec"
+HELP = "run a command in a namespace"
+NOT_FOUND, NOT_EXECUTABLE = 127, 126
+"""Exit codes as a shell has them."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """NAMESPACE -- CMD [ARG...]."""
+    parser.add_argument("namespace", metavar="NAMESPACE")
+    parser.add_argument("command", metavar="CMD", nargs="+", help="a command and its arguments")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Does not return when the command starts: this process becomes it."""
+    try:
+        vlanlink.enter(options.namespace, options.command)
+    except FileNotFoundError:
+        print(f"error: {options.command[0]}: not found", file=sys.stderr)
+        return NOT_FOUND
+    except OSError as error:
+        text = os.strerror(error.errno) if error.errno else str(error)
+        print(f"error: {options.command[0]}: {text}", file=sys.stderr)
+        return NOT_EXECUTABLE

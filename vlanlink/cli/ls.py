@@ -1,0 +1,40 @@
+"""``vlanlink ls``."""
+
+import argparse
+
+import vlanlink
+from vlanlink.cli import arguments as shared
+from vlanlink.cli import output
+
+NAME = "ls"
+HELP = "list the networks that are up"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """[--json]."""
+    shared.add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Exit 0."""
+    found = vlanlink.networks()
+    if options.json:
+        output.print_json({"networks": [network.to_dict() for network in found]})
+    elif found:
+        columns = ("topology", "network", "kind", "mode", "parent", "subnets", "endpoints")
+        rows = [
+            (
+                n.topology,
+                n.name,
+                n.kind,
+                n.mode,
+                n.parent or "-",
+                " ".join(n.subnets) or "-",
+                str(n.endpoints),
+            )
+            for n in found
+        ]
+        output.print_table("", columns, rows)
+    else:
+        print("No network is up.")
+    return 0

@@ -1,0 +1,106 @@
+"""What is printed, and where: results on stdout, diagnostics and progress on stderr."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from vlanlink import VlanlinkError
+
+Progress = Callable[[int, int, str], None]
+
+
+def print_json(value: object) -> None:
+    """One JSON object on stdout."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_error(error: VlanlinkError, *, as_json: bool) -> None:
+    """Every diagnostic of an error, and what could not be put back."""
+    left: tuple[str, ...] = getattr(error, "not_undone", ())
+    if as_json:
+        found = [diagnostic.to_dict() for diagnostic in error.diagnostics]
+        print_json({"errors": found, **({"not_undone": list(left)} if left else {})})
+        return
+    print_notes(error.diagnostics)
+    for line in left:
+        print(f"not put back: {line}", file=sys.stderr)
+
+
+def print_notes(diagnostics: Iterable[Any]) -> None:
+    """Diagnostics on stderr, in colour on a terminal."""
+    coloured = is_rich(sys.stderr)
+    for diagnostic in diagnostics:
+        text = str(diagnostic)
+        if coloured:
+            colour = "1;31" if diagnostic.severity == "error" else "1;33"
+            word = f"{diagnostic.severity}:"
+            text = text.replace(word, f"\x1b[{colour}m{word}\x1b[0m", 1)
+        print(text, file=sys.stderr)
+
+
+def is_rich(stream: TextIO) -> bool:
+    """Whether colour and moving parts are welcome: a terminal, and no NO_COLOR."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def print_plan(plan: Any) -> None:
+    """A plan as text; its signs in colour on a terminal."""
+    text = str(plan)
+    if is_rich(sys.stdout):
+        colours = {"  + ": "32", "  ~ ": "33", "  - ": "31"}
+        lines = []
+        for line in text.splitlines():
+            colour = colours.get(line[:4])
+            lines.append(f"\x1b[{colour}m{line}\x1b[0m" if colour else line)
+        text = "\n".join(lines)
+    print(text)
+
+
+def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    """A table: drawn on a terminal, elsewhere plain columns that other programs can cut."""
+    found = [tuple(row) for row in rows]
+    if is_rich(sys.stdout):
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in found:
+            table.add_row(*row)
+        Console().print(table)
+        return
+    lines = [tuple(column.upper() for column in columns), *found]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    for line in lines:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        print("  ".join(cells).rstrip())
+
+
+@contextmanager
+def progress(verb: str) -> Iterator[Progress | None]:
+    """A bar with counts on a terminal; nothing elsewhere."""
+    if not is_rich(sys.stderr):
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn(verb),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def report(done: int, total: int, what: str) -> None:
+            bar.update(task, completed=done, total=total, description=what)
+
+        yield report

@@ -1,0 +1,47 @@
+"""``vlanlink status [FILE|NAME]``."""
+
+import argparse
+
+import vlanlink
+from vlanlink.cli import arguments as shared
+from vlanlink.cli import output
+
+NAME = "status"
+HELP = "tell what is up, and whether it is what its file says"
+DIFFERS = 3
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """[FILE|NAME] [--json]."""
+    shared.add_file_or_name(parser, optional=True)
+    shared.add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Exit 0 if everything asked about is up, 3 if something differs."""
+    if options.topology is None:
+        return _all(as_json=options.json)
+    found = vlanlink.status(shared.read_or_name(options.topology))
+    if options.json:
+        output.print_json(found.to_dict())
+    else:
+        print(f"{found.topology}: {found.state}")
+        if found.state == "drifted":
+            output.print_plan(found.plan)
+    return 0 if found.state == "up" else DIFFERS
+
+
+def _all(*, as_json: bool) -> int:
+    found = vlanlink.status()
+    if as_json:
+        output.print_json({"topologies": [one.to_dict() for one in found]})
+    elif found:
+        rows = [(one.topology, one.state, _count(one)) for one in found]
+        output.print_table("", ("topology", "state", "differences"), rows)
+    else:
+        print("No topology is up.")
+    return 0 if all(one.state == "up" for one in found) else DIFFERS
+
+
+def _count(one: vlanlink.Status) -> str:
+    return str(len(one.plan.changes)) if one.plan.changes else "-"

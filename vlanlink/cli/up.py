@@ -1,0 +1,35 @@
+"""``vlanlink up FILE``."""
+
+import argparse
+
+import vlanlink
+from vlanlink.cli import arguments as shared
+from vlanlink.cli import output
+
+NAME = "up"
+HELP = "make this machine what FILE says, all of it or nothing"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """FILE [--dry-run] [--json]."""
+    shared.add_file(parser)
+    shared.add_dry_run(parser)
+    shared.add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Exit 0 when all is done, or was so before."""
+    topology = shared.read(options.file)
+    if options.dry_run:
+        result = vlanlink.plan(topology)
+    else:
+        with output.progress("up") as report:
+            result = vlanlink.up(topology, on_progress=report)
+    output.print_notes((*topology.warnings, *result.notes))
+    if options.json:
+        output.print_json(result.to_dict())
+    elif options.dry_run or result.changes:
+        output.print_plan(result)
+    if not options.json and not options.dry_run:
+        print(f"{topology.name} is up." if result.changes else f"{topology.name} is up already.")
+    return 0

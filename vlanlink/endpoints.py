@@ -1,0 +1,148 @@
+"""One entry of the file → one desired link: options, MAC, addresses, IPv6 policy. Pure."""
+
+import hashlib
+import ipaddress
+
+from vlanlink.errors import Path
+from vlanlink.kinds import KINDS, Kind
+from vlanlink.model import HOST, Address, Link, Setting
+from vlanlink.sysctls import slashed
+from vlanlink.topology import Interface, Network, Peer, Topology
+from vlanlink.topology import Link as TopologyLink
+
+_DEFAULT_MTU = 1500
+IPV6_MINIMUM_MTU = 1280
+"""RFC 8200, section 5. The kernel has no IPv6 on a link below it."""
+
+
+def desired_link(
+    topology: Topology,
+    space: str,
+    name: str,
+    entry: TopologyLink,
+    origin: Path,
+    parent: Link | None,
+    identity: str,
+    has_ipv6: bool,
+) -> Link:
+    """The link that an entry asks for, its network's options included."""
+    network = topology.networks.get(entry.network or "") if isinstance(entry, Interface) else None
+    kind = KINDS[network.kind if network else str(entry.kind)]
+    options = network.options if network else entry.options
+    mtu = entry.mtu or (network.mtu if network else None)
+    settings: dict[str, Setting] = {"up": entry.up, "altnames": tuple(sorted(entry.altnames))}
+    for option in kind.options:
+        if option.key in options:
+            settings[option.key] = option.canonical(options[option.key])
+    settings |= {"mtu": mtu} if mtu else {}
+    settings |= _mac(kind, entry.mac, topology.name, space, name, settings, identity)
+    addresses = tuple(_address(text, network) for text in entry.addresses or ())
+    settings |= _ipv6_policy(topology, space, name, addresses, mtu, has_ipv6)
+    return Link(
+        name,
+        kind.name,
+        space,
+        parent=parent.key if parent else None,
+        settings=settings,
+        defaults=_defaults(kind, settings, parent),
+        addresses=addresses,
+        owner=topology.name,
+        origin=origin,
+    )
+
+
+def peer_link(topology: Topology, link: Link, peer: Peer, identity: str, has_ipv6: bool) -> Link:
+    """The other end of a pair."""
+    space = peer.namespace or HOST
+    origin = (*link.origin, "peer")
+    settings: dict[str, Setting] = {"up": peer.up, "altnames": tuple(sorted(peer.altnames))}
+    settings |= {"mtu": peer.mtu} if peer.mtu else {}
+    kind = KINDS[link.kind]
+    settings |= _mac(kind, peer.mac, topology.name, space, peer.name, settings, identity)
+    addresses = tuple(_address(text, None) for text in peer.addresses or ())
+    settings |= _ipv6_policy(topology, space, peer.name, addresses, peer.mtu, has_ipv6)
+    return Link(
+        peer.name,
+        link.kind,
+        space,
+        peer=link.key,
+        settings=settings,
+        defaults={"mtu": _DEFAULT_MTU},
+        addresses=addresses,
+        owner=topology.name,
+        origin=origin,
+    )
+
+
+def derived_mac(identity: str, topology: str, namespace: str, interface: str) -> str:
+    """The MAC of a link that is given none: the same every time, another on another machine.
+
+    Locally administered and unicast (IEEE 802, the two low bits of the first byte).
+    """
+    seed = "\0".join((identity, topology, namespace, interface)).encode()
+    raw = bytearray(hashlib.sha256(seed).digest()[:6])
+    raw[0] = raw[0] & 0xFC | 0x02
+    return raw.hex(":")
+
+
+def _mac(
+    kind: Kind,
+    asked: str | None,
+    topology: str,
+    space: str,
+    name: str,
+    settings: dict[str, Setting],
+    identity: str,
+) -> dict[str, Setting]:
+    rule = kind.mac(settings)
+    if rule == "fixed":
+        return {}
+    if asked:
+        return {"mac": asked}
+    return {"mac": derived_mac(identity, topology, space, name)} if rule == "derived" else {}
+
+
+def _defaults(kind: Kind, settings: dict[str, Setting], parent: Link | None) -> dict[str, Setting]:
+    if parent is None:
+        return {} if kind.has_parent else {"mtu": _DEFAULT_MTU}
+    keys = ["mtu"]
+    if kind.mac(settings) == "inherited":
+        keys.append("mac")
+    values = {key: parent.settings.get(key, parent.defaults.get(key)) for key in keys}
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _address(text: str, network: Network | None) -> Address:
+    """An address with its prefix; a bare one takes that of its subnet."""
+    if "/" in text:
+        return Address(str(ipaddress.ip_interface(text)))
+    ip = ipaddress.ip_address(text)
+    for subnet in (network.subnets if network else None) or ():
+        if ip in subnet.subnet:
+            return Address(f"{ip}/{subnet.subnet.prefixlen}")
+    return Address(f"{ip}/{ip.max_prefixlen}")
+
+
+def _ipv6_policy(
+    topology: Topology,
+    space: str,
+    name: str,
+    addresses: tuple[Address, ...],
+    mtu: int | None,
+    has_ipv6: bool,
+) -> dict[str, Setting]:
+    """No IPv6 but what the file says; what the file's own sysctls say goes first."""
+    if not has_ipv6 or (mtu is not None and mtu < IPV6_MINIMUM_MTU):
+        return {}
+    if any(address.family == 6 for address in addresses):
+        policy: dict[str, Setting] = {"disable_ipv6": 0, "accept_ra": 0, "accept_dad": 0}
+    else:
+        policy = {"disable_ipv6": 1}
+    written = topology.host.sysctls if space == HOST else _sysctls(topology, space)
+    keys = {slashed(key, [name]) for key in written}
+    return {k: v for k, v in policy.items() if f"net/ipv6/conf/{name}/{k}" not in keys}
+
+
+def _sysctls(topology: Topology, space: str) -> dict[str, str]:
+    namespace = topology.namespaces.get(space)
+    return dict(namespace.sysctls) if namespace else {}

@@ -1,0 +1,37 @@
+"""Become a command inside a namespace, as `ip netns exec` does."""
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+from vlanlink.kernel import system
+from vlanlink.kernel.namespaces import is_namespace
+
+
+def find_namespace(name: str, directory: Path, paths: Mapping[str, str]) -> str | None:
+    """Where a namespace is found: under its name, or where a topology says; None if nowhere."""
+    candidates = [os.fspath(directory / name), paths.get(name)]
+    return next((path for path in candidates if path and is_namespace(path)), None)
+
+
+def become(path: str, name: str, command: Sequence[str]) -> NoReturn:
+    """Replace this process by ``command`` in the namespace at ``path``. Raises OSError.
+
+    /sys shows the namespace's own devices, and files under /etc/netns/NAME stand in place of
+    those of /etc (ip-netns(8)).
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    system.setns(descriptor, system.CLONE_NEWNET)
+    system.unshare(system.CLONE_NEWNS)
+    system.mount("", "/", "none", system.MS_SLAVE | system.MS_REC)
+    with suppress(OSError):  # in a container /sys may be closed: the command runs without
+        system.unmount("/sys")
+        system.mount(name, "/sys", "sysfs", 0)
+    overlay = Path("/etc/netns") / name
+    for file in sorted(overlay.iterdir()) if overlay.is_dir() else ():
+        target = Path("/etc") / file.name
+        if target.exists():
+            system.mount(os.fspath(file), os.fspath(target), "none", system.MS_BIND)
+    os.execvp(command[0], list(command))

@@ -1,0 +1,68 @@
+"""Why the kernel may have said no, where its errno misleads. Reads a snapshot, guesses nothing."""
+
+import errno
+
+from vlanlink.kinds import KINDS
+from vlanlink.model import Link, State
+from vlanlink.operations import MakeLink, MakeNamespace, Operation, SetLink, WriteSysctl
+
+
+def explain(operation: Operation, number: int, text: str, state: State) -> str | None:
+    """A hint for the user, or None where the kernel's own words say it all."""
+    if number in (errno.EPERM, errno.EACCES):
+        return "run it as root: sudo vlanlink …"
+    if number == errno.EXDEV and isinstance(operation, MakeNamespace):
+        return (
+            "this shell has a mount namespace of its own (ip netns exec makes one); "
+            "enter with nsenter --net=/run/netns/NAME instead"
+        )
+    if isinstance(operation, MakeLink):
+        return _explain_make(operation.link, number, text, state)
+    if isinstance(operation, SetLink) and number == errno.EADDRINUSE:
+        return _who_has_mac(operation, state)
+    if isinstance(operation, WriteSysctl) and number == errno.ENOENT:
+        return "this kernel has no such sysctl, or not in this namespace"
+    return None
+
+
+def _explain_make(link: Link, number: int, text: str, state: State) -> str | None:
+    kind = KINDS[link.kind]
+    parent = state.link(link.parent)
+    if number == errno.EOPNOTSUPP and "nknown" in (text or "unknown"):
+        return f"the kernel lacks {kind.module}: modprobe {kind.module}"
+    if parent is None:
+        return None
+    if number == errno.EBUSY:
+        return _who_holds(parent, link, state)
+    if number == errno.EINVAL and kind.takes_over_parent:
+        mtu, above = link.settings.get("mtu"), parent.settings.get("mtu")
+        if isinstance(mtu, int) and isinstance(above, int) and mtu > above:
+            return f"mtu {mtu} is above that of {parent.key} ({above}): raise that first"
+        for other in state.children(parent.key):
+            if other.kind == link.kind and kind.alone(other.settings):
+                return f"{other.key} has {parent.key} for itself ({other.kind} passthru)"
+    return None
+
+
+def _who_holds(parent: Link, link: Link, state: State) -> str | None:
+    if parent.master:
+        return f"{parent.key} is a port of {parent.master}: use {parent.master} as the parent"
+    others = [
+        other
+        for other in state.children(parent.key)
+        if other.kind != link.kind and other.kind in KINDS and KINDS[other.kind].takes_over_parent
+    ]
+    if others:
+        names = ", ".join(f"{other.kind} {other.key}" for other in others[:3])
+        return f"{parent.key} is held by {names}; one parent carries one of the two kinds"
+    return f"something that vlanlink can't see holds {parent.key}"
+
+
+def _who_has_mac(operation: SetLink, state: State) -> str | None:
+    namespace = state.namespaces.get(operation.namespace)
+    own = namespace.links.get(operation.name) if namespace else None
+    mac = operation.new.get("mac") or (own.settings.get("mac") if own else None)
+    for link in state.links():
+        if link.settings.get("mac") == mac and own and link.key != own.key:
+            return f"MAC {mac} is that of {link.key}"
+    return f"MAC {mac} is in use on that parent, in a namespace that has no name"

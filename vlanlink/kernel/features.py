@@ -1,0 +1,28 @@
+"""What this kernel and this process can do."""
+
+import os
+from functools import cache
+from pathlib import Path
+
+CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21
+
+
+@cache
+def release() -> tuple[int, int]:
+    """The kernel's version: (6, 1)."""
+    major, minor = os.uname().release.split(".")[:2]
+    return int(major), int("".join(c for c in minor if c.isdigit()) or 0)
+
+
+def has_address_protocols() -> bool:
+    """IFA_PROTO, by which an address bears our mark: Linux 5.18."""
+    return release() >= (5, 18)
+
+
+def missing_capabilities() -> tuple[str, ...]:
+    """Which of the capabilities that changing the network takes the process lacks."""
+    status = Path("/proc/thread-self/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("CapEff:"))
+    effective = int(line.split()[1], 16)
+    needed = {"CAP_NET_ADMIN": CAP_NET_ADMIN, "CAP_SYS_ADMIN": CAP_SYS_ADMIN}
+    return tuple(name for name, bit in needed.items() if not effective >> bit & 1)

@@ -1,0 +1,269 @@
+"""The machine, as the verbs see it: a snapshot, and operations carried out.
+
+All of it happens in one thread of its own, which enters namespaces as it needs; the thread of the
+caller stays where it is.
+"""
+
+import errno
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from threading import Event
+from typing import TypeVar
+
+from vlanlink.apply import Refused
+from vlanlink.host import Host
+from vlanlink.kernel import codec, sysctl_files
+from vlanlink.kernel.explain import explain
+from vlanlink.kernel.namespaces import (
+    Namespaces,
+    mounts_are_seen,
+    named,
+    prepare_directory,
+    processes_by_namespace,
+)
+from vlanlink.kernel.snapshot import Wanted, assemble, read_namespace
+from vlanlink.kernel.transport import Refusal
+from vlanlink.model import HOST, State
+from vlanlink.operations import (
+    AddAddress,
+    MakeLink,
+    MakeNamespace,
+    Operation,
+    RemoveAddress,
+    RemoveLink,
+    RemoveNamespace,
+    RemoveRoute,
+    SetLink,
+    WriteSysctl,
+)
+
+BATCH = 64
+"""Messages in one send, at the most."""
+BUSY_SECONDS = 3.0
+"""How long a link may be refused because of one that the kernel is still cleaning up."""
+_BUSY_POLL_SECONDS = 0.01
+
+_T = TypeVar("_T")
+
+
+class Machine:
+    """The door to the kernel of one host. Use it as a context manager."""
+
+    def __init__(self, host: Host, wanted: Wanted | None = None) -> None:
+        """Open the door: a thread, and a socket in the host's network namespace."""
+        self.host = host
+        self.wanted = wanted or Wanted()
+        self._stop = Event()
+        self._thread = ThreadPoolExecutor(1, "vlanlink")
+        self._namespaces: Namespaces = self._do(
+            lambda: Namespaces(host.network_namespace, self.wanted.paths)
+        )
+
+    def __enter__(self) -> "Machine":
+        """Itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the door."""
+        self._do(self._namespaces.close)
+        self._thread.shutdown()
+
+    def interrupt(self) -> None:
+        """Ask a run to stop at its next batch."""
+        self._stop.set()
+
+    def interrupted(self) -> bool:
+        """Whether a run was asked to stop."""
+        return self._stop.is_set()
+
+    def _do(self, work: Callable[[], _T]) -> _T:
+        """Do it in the door's thread. Ctrl-C meanwhile is remembered, and does not cut it short."""
+        future = self._thread.submit(work)
+        while True:
+            try:
+                return future.result()
+            except KeyboardInterrupt:
+                self.interrupt()
+
+    def want_sysctls(self, keys: Mapping[str, frozenset[str]]) -> None:
+        """Have these read by every snapshot from now on."""
+        self.wanted = replace(self.wanted, sysctls=keys)
+
+    # -- reading -------------------------------------------------------------------------------
+
+    def snapshot(self) -> State:
+        """What is there now: the host, every named namespace, and those that were asked for."""
+        return self._do(self._snapshot)
+
+    def _snapshot(self) -> State:
+        from vlanlink.kernel.features import has_address_protocols
+
+        protocols = has_address_protocols()
+        readings = []
+        for name in self._find_namespaces():
+            keys = self.wanted.sysctls.get(name, frozenset())
+            try:
+                readings.append(read_namespace(name, self._namespaces, keys, protocols=protocols))
+            except FileNotFoundError:
+                continue  # gone between the listing and the look
+        return assemble(readings, self.wanted, processes_by_namespace())
+
+    def _find_namespaces(self) -> Iterator[str]:
+        yield HOST
+        for name, path in named(self.host.netns_directory):
+            self._namespaces.place(name, os.fspath(path))
+            yield name
+        for name, path_ in self.wanted.paths.items():
+            self._namespaces.place(name, path_)
+            yield name
+
+    # -- writing -------------------------------------------------------------------------------
+
+    def run(
+        self,
+        operations: Sequence[Operation],
+        progress: Callable[[int], None],
+        *,
+        stoppable: bool = True,
+    ) -> None:
+        """Carry out operations in order, many in a send; stop between sends when interrupted.
+
+        Raises Refused at the first that the kernel refuses.
+        """
+        done = 0
+        for batch in _batches(operations, min(BATCH, self._namespaces.window)):
+            if stoppable and self.interrupted():
+                return
+            progress(done)
+            self._do(lambda batch=batch: self._run_batch(batch))  # type: ignore[misc]
+            done += len(batch)
+        progress(done)
+
+    def _run_batch(self, batch: Sequence[Operation]) -> None:
+        first = batch[0]
+        try:
+            match first:
+                case MakeNamespace():
+                    self._make_namespace(first)
+                case RemoveNamespace():
+                    self._namespaces.remove(first.namespace)
+                case WriteSysctl():
+                    self._namespaces.enter(first.namespace)
+                    sysctl_files.write(first.key, first.new)
+                case _:
+                    self._send(batch)
+        except OSError as error:
+            raise self._refused(first, error.errno or 0, _own_text(error)) from None
+
+    def _make_namespace(self, operation: MakeNamespace) -> None:
+        directory = self.host.netns_directory
+        if not mounts_are_seen(directory):
+            raise OSError(errno.EXDEV, "a namespace named here would be a dead file elsewhere")
+        prepare_directory(directory)
+        path = os.fspath(directory / operation.namespace)
+        first = codec.mark_loopback(operation.owner)
+        self._namespaces.make(operation.namespace, path, first)
+
+    def _send(self, batch: Sequence[Operation]) -> None:
+        owners: list[Operation] = []
+        messages: list[bytearray] = []
+        target = ""
+        descriptors = _Descriptors(self._namespaces)
+        for operation in batch:
+            for request in codec.encode(operation, HOST, descriptors):
+                owners.append(operation)
+                messages.append(request.message)
+                target = request.namespace
+        answers = self._namespaces.socket(target).request(messages)
+        for operation, message, answer in zip(owners, messages, answers, strict=True):
+            if answer is not None and not _harmless(operation, answer):
+                self._insist(operation, message, answer, target)
+
+    def _insist(
+        self, operation: Operation, message: bytearray, answer: Refusal, target: str
+    ) -> None:
+        """Ask again while the kernel may still be cleaning up what is in the way."""
+        deadline = time.monotonic() + BUSY_SECONDS
+        again: Refusal | None = answer
+        while again and _may_pass(operation, again) and time.monotonic() < deadline:
+            time.sleep(_BUSY_POLL_SECONDS)
+            again = self._namespaces.socket(target).request([message])[0]
+        if again:
+            raise self._refused(operation, again.errno, again.text)
+
+    def _refused(self, operation: Operation, number: int, text: str) -> Refused:
+        hint = None
+        with suppress(OSError):
+            hint = explain(operation, number, text, self._snapshot())
+        return Refused(operation, number, text, hint)
+
+
+class _Descriptors(Mapping[str, int]):
+    """Open files of namespaces, opened as they are asked for."""
+
+    def __init__(self, namespaces: Namespaces) -> None:
+        self._namespaces = namespaces
+
+    def __getitem__(self, name: str) -> int:
+        return self._namespaces.descriptor(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def _socket_of(operation: Operation) -> str | None:
+    """The namespace whose socket carries an operation; None if it is no netlink message."""
+    if isinstance(operation, MakeNamespace | RemoveNamespace | WriteSysctl):
+        return None
+    if isinstance(operation, MakeLink) and operation.link.parent:
+        return HOST
+    return operation.namespace
+
+
+def _batches(operations: Sequence[Operation], size: int) -> Iterator[list[Operation]]:
+    """Runs of operations that go through one socket.
+
+    A link is made in a batch of its own kind: what follows names it by its number, and must not
+    be sent before the kernel said that the number is its.
+    """
+    batch: list[Operation] = []
+    for operation in operations:
+        same = (
+            batch
+            and _socket_of(operation) is not None
+            and _socket_of(batch[0]) == _socket_of(operation)
+            and isinstance(batch[0], MakeLink) == isinstance(operation, MakeLink)
+            and len(batch) < size
+        )
+        if batch and not same:
+            yield batch
+            batch = []
+        batch.append(operation)
+    if batch:
+        yield batch
+
+
+def _harmless(operation: Operation, refusal: Refusal) -> bool:
+    """Already gone is success for what takes away, already there for what adds an address."""
+    if isinstance(operation, RemoveLink | RemoveAddress | RemoveRoute):
+        return refusal.errno in (errno.ENODEV, errno.EADDRNOTAVAIL, errno.ESRCH)
+    return isinstance(operation, AddAddress) and refusal.errno == errno.EEXIST
+
+
+def _may_pass(operation: Operation, refusal: Refusal) -> bool:
+    """Whether what is in the way may be a link of a namespace that is being deleted."""
+    if isinstance(operation, MakeLink):
+        return refusal.errno in (errno.EBUSY, errno.EEXIST, errno.EINVAL)
+    return isinstance(operation, SetLink) and refusal.errno == errno.EADDRINUSE
+
+
+def _own_text(error: OSError) -> str:
+    standard = os.strerror(error.errno) if error.errno else ""
+    return "" if error.strerror == standard else str(error.strerror or error)

@@ -1,0 +1,235 @@
+"""Network namespaces as `ip netns` keeps them: made, named, held open, taken away.
+
+A name is a bind mount of the namespace on a file in /run/netns (ip-netns(8)). Everything here
+acts for the calling thread; ``Machine`` gives it a thread of its own.
+"""
+
+import errno
+import os
+import resource
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from vlanlink.kernel import system
+from vlanlink.kernel.transport import Socket
+from vlanlink.model import HOST
+
+_SELF = "/proc/thread-self/ns/net"
+_NSFS_MAGIC = 0x6E736673
+
+
+@dataclass(slots=True)
+class _Open:
+    descriptor: int
+    socket: Socket | None = None
+
+    def close(self) -> None:
+        if self.socket:
+            self.socket.close()
+        os.close(self.descriptor)
+
+
+class Namespaces:
+    """Open namespaces and their sockets: no more at a time than the process may have files.
+
+    Those that were used longest ago are closed when room is needed. All methods must be called
+    from the one thread that made the object: entering a namespace moves that thread.
+    """
+
+    def __init__(self, host_path: str | None, paths: Mapping[str, str] | None = None) -> None:
+        """Open the host's namespace: the one at ``host_path``, or the calling thread's."""
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.window = max(8, min(512, (soft - 64) // 3))
+        self._open: OrderedDict[str, _Open] = OrderedDict()
+        self._paths = dict(paths or {})
+        self._host = _Open(os.open(host_path or _SELF, os.O_RDONLY | os.O_CLOEXEC))
+        self._inside: str | None = None
+        self.enter(HOST)
+
+    def close(self) -> None:
+        """Close everything."""
+        for held in (*self._open.values(), self._host):
+            held.close()
+        self._open.clear()
+
+    def place(self, name: str, path: str) -> None:
+        """Tell where the namespace ``name`` is found."""
+        self._paths[name] = path
+
+    def path(self, name: str) -> str:
+        """Where the namespace ``name`` is found."""
+        return self._paths[name]
+
+    def descriptor(self, name: str) -> int:
+        """An open file of the namespace, good until ``window`` others were asked for."""
+        return self._held(name).descriptor
+
+    def socket(self, name: str) -> Socket:
+        """An rtnetlink socket inside the namespace."""
+        held = self._held(name)
+        if held.socket is None:
+            self.enter(name)
+            held.socket = Socket()
+        return held.socket
+
+    def enter(self, name: str) -> None:
+        """Move the calling thread into the namespace."""
+        if self._inside != name:
+            self._inside = None
+            system.setns(self._held(name).descriptor, system.CLONE_NEWNET)
+            self._inside = name
+
+    def _held(self, name: str) -> _Open:
+        if name == HOST:
+            return self._host
+        held = self._open.get(name)
+        if held is None:
+            self._make_room()
+            held = _Open(os.open(self._paths[name], os.O_RDONLY | os.O_CLOEXEC))
+            self._open[name] = held
+        self._open.move_to_end(name)
+        return held
+
+    def _make_room(self) -> None:
+        while len(self._open) >= self.window:
+            _, oldest = self._open.popitem(last=False)
+            oldest.close()
+
+    def forget(self, name: str) -> None:
+        """Close what is held of the namespace, so that nothing here keeps it alive."""
+        held = self._open.pop(name, None)
+        if held:
+            held.close()
+        if self._inside == name:
+            self.enter(HOST)
+
+    def make(self, name: str, path: str, first: bytearray) -> None:
+        """Make a namespace and give it its name, once the kernel took the message ``first``.
+
+        The message marks it. So one that has a name is marked; one that was not yet named when
+        the process died is gone with the process. Raises OSError.
+        """
+        self._make_room()
+        _claim(path)
+        try:
+            self._inside = None
+            system.unshare(system.CLONE_NEWNET)
+            held = _Open(os.open(_SELF, os.O_RDONLY | os.O_CLOEXEC), Socket())
+            try:
+                assert held.socket is not None
+                refusal = held.socket.request([first])[0]
+                if refusal:
+                    raise OSError(refusal.errno, refusal.text or os.strerror(refusal.errno), path)
+                system.mount(_SELF, path, "none", system.MS_BIND)
+            except OSError:
+                held.close()
+                raise
+        except OSError:
+            with suppress(OSError):
+                Path(path).unlink()
+            self.enter(HOST)
+            raise
+        self._paths[name] = path
+        self._open[name] = held
+        self._inside = name
+
+    def remove(self, name: str) -> None:
+        """Take a namespace's name away; the kernel deletes it when nobody holds it."""
+        path = self._paths[name]
+        self.forget(name)
+        with suppress(FileNotFoundError):
+            try:
+                system.unmount(path)
+            except OSError as error:
+                if error.errno != errno.EINVAL:  # a file that no namespace is mounted on
+                    raise
+            Path(path).unlink()
+
+
+def _claim(path: str) -> None:
+    """Make the file that the mount goes on. A leftover that nothing is mounted on is ours."""
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
+    except FileExistsError:
+        if is_namespace(path):
+            raise
+
+
+def is_namespace(path: str | Path) -> bool:
+    """Whether a network namespace is found at ``path``; False too where nothing is."""
+    try:
+        target = os.stat(path)
+        return target.st_dev == Path("/proc/self/ns/net").stat().st_dev
+    except OSError:
+        return False
+
+
+def named(directory: Path) -> Iterator[tuple[str, Path]]:
+    """The namespaces that have a name in ``directory``."""
+    try:
+        entries = sorted(os.listdir(directory))
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        if is_namespace(directory / entry):
+            yield entry, directory / entry
+
+
+def prepare_directory(directory: Path) -> None:
+    """Make ``directory`` a shared mount, as `ip netns add` does, so that others see new names.
+
+    Raises OSError.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    path = os.fspath(directory)
+    try:
+        system.mount("", path, "none", system.MS_SHARED | system.MS_REC)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        system.mount(path, path, "none", system.MS_BIND | system.MS_REC)
+        system.mount("", path, "none", system.MS_SHARED | system.MS_REC)
+
+
+def mounts_are_seen(directory: Path) -> bool:
+    """Whether a namespace that gets its name in ``directory`` here has it for everyone else.
+
+    Not so in a private or slave copy of the machine's own mounts, as `ip netns exec` makes one:
+    there the others would find a dead file.
+    """
+    try:
+        if os.stat("/proc/self/ns/mnt").st_ino == os.stat("/proc/1/ns/mnt").st_ino:
+            return True
+        existing = next(p for p in (directory, *directory.parents) if p.exists())
+        theirs = Path("/proc/1/root") / existing.relative_to("/")
+        same = theirs.exists() and existing.stat().st_dev == theirs.stat().st_dev
+    except OSError:
+        return True  # init is out of sight: a container or user namespace with mounts of its own
+    return not same or "shared:" in _mount_options(existing)
+
+
+def _mount_options(path: Path) -> str:
+    """The optional fields of the mount that ``path`` is on (proc_pid_mountinfo(5))."""
+    best, options = "", ""
+    resolved = os.fspath(path.resolve())
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        fields = line.split()
+        point = fields[4]
+        inside = resolved == point or resolved.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, options = point, " ".join(fields[6 : fields.index("-")])
+    return options
+
+
+def processes_by_namespace() -> dict[int, list[int]]:
+    """The processes in each network namespace, by the inode of the namespace."""
+    found: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with suppress(OSError):
+                inode = os.stat(f"/proc/{entry}/ns/net").st_ino
+                found.setdefault(inode, []).append(int(entry))
+    return found

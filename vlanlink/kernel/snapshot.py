@@ -1,0 +1,161 @@
+"""What is there now: dumps of each namespace, put together into one observed State."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vlanlink.kernel import codec, sysctl_files
+from vlanlink.kernel.marks import owner_of
+from vlanlink.kernel.namespaces import Namespaces
+from vlanlink.kernel.transport import Socket
+from vlanlink.model import (
+    HOST,
+    LOOPBACK,
+    Address,
+    Link,
+    LinkName,
+    Namespace,
+    Route,
+    State,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a snapshot is to hold beyond the host and every named namespace.
+
+    ``paths`` are namespaces that are not in the netns directory; ``sysctls`` the keys to read,
+    by namespace; ``topologies`` the names that a mark without its alias may stand for.
+    """
+
+    paths: Mapping[str, str] = field(default_factory=dict)
+    sysctls: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    topologies: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Reading:
+    """A namespace as dumped, its links still referring to each other by number."""
+
+    name: str
+    path: str | None
+    inode: int
+    links: dict[int, codec.SeenLink]
+    addresses: dict[int, list[Address]]
+    routes: frozenset[Route]
+    sysctls: dict[str, str]
+
+
+def read_namespace(
+    name: str, namespaces: Namespaces, keys: Iterable[str], *, protocols: bool
+) -> Reading:
+    """Dump one namespace. Raises OSError."""
+    socket = namespaces.socket(name)
+    links = {link.index: link for link in map(codec.decode_link, socket.dump(codec.dump_links()))}
+    addresses: dict[int, list[Address]] = {}
+    for message in socket.dump(codec.dump_addresses()):
+        index, address = codec.decode_address(message, protocols=protocols)
+        addresses.setdefault(index, []).append(address)
+    sysctls: dict[str, str] = {}
+    if keys:
+        namespaces.enter(name)
+        sysctls = {key: value for key in keys if (value := sysctl_files.read(key)) is not None}
+    path = None if name == HOST else namespaces.path(name)
+    inode = Path(f"/proc/self/fd/{namespaces.descriptor(name)}").stat().st_ino
+    return Reading(name, path, inode, links, addresses, _routes(socket, links), sysctls)
+
+
+def _routes(socket: Socket, links: Mapping[int, codec.SeenLink]) -> frozenset[Route]:
+    names = {index: link.name for index, link in links.items()}
+    found = []
+    for family in (4, 6):
+        for message in socket.dump(codec.dump_routes(family)):
+            route = codec.decode_route(message, names)
+            if route is not None:
+                found.append(route)
+    return frozenset(found)
+
+
+def assemble(
+    readings: Iterable[Reading], wanted: Wanted, processes: Mapping[int, list[int]]
+) -> State:
+    """One State of many readings: numbers become names, marks become owners."""
+    by_name = {reading.name: reading for reading in readings}
+    pairs = _pairs(by_name.values())
+    namespaces = {
+        reading.name: _namespace(reading, by_name, wanted, processes, pairs)
+        for reading in by_name.values()
+    }
+    return State(namespaces)
+
+
+def _namespace(
+    reading: Reading,
+    all_readings: Mapping[str, Reading],
+    wanted: Wanted,
+    processes: Mapping[int, list[int]],
+    pairs: Mapping[tuple[int, int], list[LinkName]],
+) -> Namespace:
+    links = {
+        seen.name: _link(seen, reading, all_readings, wanted, pairs)
+        for seen in reading.links.values()
+    }
+    loopback = links.get(LOOPBACK)
+    return Namespace(
+        reading.name,
+        path=reading.path,
+        links=links,
+        routes=reading.routes,
+        sysctls=reading.sysctls,
+        owner=loopback.owner if loopback and reading.name != HOST else None,
+        pids=tuple(processes.get(reading.inode, ())),
+    )
+
+
+def _link(
+    seen: codec.SeenLink,
+    reading: Reading,
+    all_readings: Mapping[str, Reading],
+    wanted: Wanted,
+    pairs: Mapping[tuple[int, int], list[LinkName]],
+) -> Link:
+    owner, labelled = owner_of(seen.group, seen.alias, wanted.topologies)
+    parent = peer = None
+    if seen.kind == "veth":
+        own = LinkName(reading.name, seen.name)
+        ends = pairs.get((seen.parent_index, seen.index), [])
+        others = [end for end in ends if end != own]
+        if not seen.elsewhere:
+            others = [end for end in others if end.namespace == reading.name]
+        peer = others[0] if others else None
+    elif seen.parent_index and seen.parent_index != seen.index:
+        where = all_readings.get(HOST) if seen.elsewhere else reading
+        below = where.links.get(seen.parent_index) if where else None
+        parent = LinkName(where.name, below.name) if where and below else None
+    master = reading.links.get(seen.master_index)
+    return Link(
+        name=seen.name,
+        kind=seen.kind,
+        namespace=reading.name,
+        parent=parent,
+        peer=peer,
+        settings=seen.settings,
+        addresses=tuple(reading.addresses.get(seen.index, ())),
+        owner=owner,
+        labelled=labelled,
+        index=seen.index,
+        parent_index=seen.parent_index,
+        master=master.name if master else None,
+        carrier=seen.carrier,
+    )
+
+
+def _pairs(readings: Iterable[Reading]) -> dict[tuple[int, int], list[LinkName]]:
+    """Ends of veth pairs by (own number, the other end's number)."""
+    found: dict[tuple[int, int], list[LinkName]] = {}
+    for reading in readings:
+        for link in reading.links.values():
+            if link.kind == "veth" and link.parent_index:
+                key = (link.index, link.parent_index)
+                found.setdefault(key, []).append(LinkName(reading.name, link.name))
+    return found

@@ -1,0 +1,54 @@
+"""The system calls on namespaces and mounts that Python 3.11 lacks (setns(2), mount(2))."""
+
+import ctypes
+import os
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWNET = 0x40000000
+
+MS_RDONLY, MS_BIND, MS_REC, MS_PRIVATE, MS_SLAVE, MS_SHARED = (
+    1,
+    4096,
+    16384,
+    1 << 18,
+    1 << 19,
+    1 << 20,
+)
+MNT_DETACH = 2
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), what)
+
+
+def setns(descriptor: int, kind: int) -> None:
+    """Move the calling thread into the namespace behind an open file. Raises OSError."""
+    _check(_libc.setns(descriptor, kind), "setns")
+
+
+def unshare(flags: int) -> None:
+    """Give the calling thread namespaces of its own. Raises OSError."""
+    _check(_libc.unshare(flags), "unshare")
+
+
+def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
+    """Mount something on ``target``. Raises OSError with the target as its file name."""
+    _check(
+        _libc.mount(
+            source.encode(),
+            os.fsencode(target),
+            kind.encode(),
+            ctypes.c_ulong(flags),
+            data.encode() if data else None,
+        ),
+        target,
+    )
+
+
+def unmount(target: str, flags: int = MNT_DETACH) -> None:
+    """Take a mount away. Raises OSError with the target as its file name."""
+    _check(_libc.umount2(os.fsencode(target), flags), target)

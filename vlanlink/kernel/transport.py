@@ -1,0 +1,142 @@
+"""rtnetlink sockets: many requests in one send, every ack matched to its request, whole dumps.
+
+pyroute2 is the codec; its sockets wait for each answer before the next request, and fork to enter
+a namespace, so the bytes travel over a plain socket here (netlink(7), linux/netlink.h).
+"""
+
+import errno
+import socket
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+_HEADER = struct.Struct("=IHHII")
+_ERROR = struct.Struct("=i")
+_ATTRIBUTE = struct.Struct("=HH")
+
+_NLMSG_ERROR, _NLMSG_DONE = 2, 3
+_FLAG_CAPPED, _FLAG_ACK_TLVS = 0x100, 0x200
+_FLAG_DUMP_INTR = 0x10
+_ATTR_MESSAGE = 1
+
+_SOL_NETLINK = 270
+_CAP_ACK, _EXT_ACK, _GET_STRICT_CHK = 10, 11, 12
+_SO_RCVBUFFORCE = 33
+
+_RECEIVE_BUFFER = 8 << 20
+_TIMEOUT_SECONDS = 30.0
+DUMP_ATTEMPTS = 8
+"""How often a dump is asked for again when the kernel says that it was interrupted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The kernel's no: the errno, and its own text (extended ack) where it gave one."""
+
+    errno: int
+    text: str = ""
+
+
+class Socket:
+    """An rtnetlink socket in the network namespace that the calling thread is in."""
+
+    def __init__(self) -> None:
+        """Open it: extended acks and strict checking of requests on."""
+        self._socket = socket.socket(
+            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE
+        )
+        for option in (_CAP_ACK, _EXT_ACK, _GET_STRICT_CHK):
+            self._socket.setsockopt(_SOL_NETLINK, option, 1)
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
+        except PermissionError:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        self._socket.settimeout(_TIMEOUT_SECONDS)
+        self._socket.bind((0, 0))
+        self._sequence = 0
+
+    def close(self) -> None:
+        """Close it."""
+        self._socket.close()
+
+    def request(self, messages: Sequence[bytearray]) -> list[Refusal | None]:
+        """Send all ``messages`` at once; what the kernel said to each, in their order.
+
+        The kernel works through all of them, also past one that it refuses. Messages must ask
+        for an ack. Their sequence numbers are set here.
+        """
+        first = self._sequence + 1
+        for message in messages:
+            self._sequence += 1
+            struct.pack_into("=I", message, 8, self._sequence)
+        self._socket.send(b"".join(messages))
+        answers: dict[int, Refusal | None] = {}
+        while len(answers) < len(messages):
+            for kind, flags, sequence, payload in self._receive():
+                if kind == _NLMSG_ERROR and sequence >= first:
+                    answers[sequence] = _refusal(flags, payload)
+        return [answers[first + i] for i in range(len(messages))]
+
+    def dump(self, message: bytearray) -> list[bytes]:
+        """All messages that answer a dump request, asked again while it was interrupted.
+
+        Raises OSError with the kernel's errno; EINTR if it was interrupted each time.
+        """
+        for _ in range(DUMP_ATTEMPTS):
+            found, whole = self._dump_once(message)
+            if whole:
+                return found
+        raise OSError(errno.EINTR, "the kernel's tables changed during each attempt to read them")
+
+    def _dump_once(self, message: bytearray) -> tuple[list[bytes], bool]:
+        self._sequence += 1
+        struct.pack_into("=I", message, 8, self._sequence)
+        self._socket.send(message)
+        found: list[bytes] = []
+        whole = True
+        while True:
+            for kind, flags, sequence, payload in self._receive(keep_header=True):
+                if sequence != self._sequence:
+                    continue
+                whole = whole and not flags & _FLAG_DUMP_INTR
+                if kind in (_NLMSG_DONE, _NLMSG_ERROR):
+                    code = _ERROR.unpack_from(payload, 16)[0] if len(payload) >= 20 else 0
+                    if code == -errno.EINTR:
+                        return [], False
+                    if code < 0:
+                        raise OSError(-code, _refusal_text(payload[16:]))
+                    return found, whole
+                found.append(payload)
+
+    def _receive(self, *, keep_header: bool = False) -> Iterator[tuple[int, int, int, bytes]]:
+        data = self._socket.recv(1 << 18)
+        offset = 0
+        while offset + 16 <= len(data):
+            length, kind, flags, sequence, _ = _HEADER.unpack_from(data, offset)
+            start = offset if keep_header else offset + 16
+            yield kind, flags, sequence, data[start : offset + length]
+            offset += (max(length, 16) + 3) & ~3
+
+
+def _refusal(flags: int, payload: bytes) -> Refusal | None:
+    code = -_ERROR.unpack_from(payload)[0]
+    if code == 0:
+        return None
+    if not flags & _FLAG_ACK_TLVS:
+        return Refusal(code)
+    # After the error number comes the header of the request, and the whole of it unless capped.
+    length = 16 if flags & _FLAG_CAPPED else struct.unpack_from("=I", payload, 4)[0]
+    return Refusal(code, _text_attribute(payload, 4 + ((length + 3) & ~3)))
+
+
+def _refusal_text(payload: bytes) -> str:
+    return _text_attribute(payload, 4)
+
+
+def _text_attribute(payload: bytes, offset: int) -> str:
+    while offset + 4 <= len(payload):
+        length, kind = _ATTRIBUTE.unpack_from(payload, offset)
+        if kind & 0x3FFF == _ATTR_MESSAGE:
+            return payload[offset + 4 : offset + length].rstrip(b"\0").decode(errors="replace")
+        offset += (max(length, 4) + 3) & ~3
+    return ""

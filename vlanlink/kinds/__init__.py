@@ -1,0 +1,33 @@
+"""The link kinds: one file each, and ``KINDS``, the only list of them.
+
+A kind is data. Its file says which options it has, which number and wire form each has in
+``IFLA_INFO_DATA`` (linux/if_link.h), which of them can change on a living link, and what two
+links on one parent may not do. Topology, plan and codec read that; none of them names a kind.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from vlanlink.kinds._kind import Choice, Flag, Kind, MacList, MacRule, Number, Option, QosMap
+from vlanlink.kinds.dummy import DUMMY
+from vlanlink.kinds.ipvlan import IPVLAN
+from vlanlink.kinds.macvlan import MACVLAN
+from vlanlink.kinds.veth import VETH
+from vlanlink.kinds.vlan import VLAN
+
+KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
+    {kind.name: kind for kind in (VLAN, MACVLAN, IPVLAN, DUMMY, VETH)}
+)
+
+__all__ = [
+    "KINDS",
+    "Choice",
+    "Flag",
+    "Kind",
+    "MacList",
+    "MacRule",
+    "Number",
+    "Option",
+    "QosMap",
+]

@@ -1,0 +1,5 @@
+"""dummy links (drivers/net/dummy.c): a parent without a wire."""
+
+from vlanlink.kinds._kind import Kind
+
+DUMMY = Kind(name="dummy", module="dummy")

@@ -1,0 +1,76 @@
+"""macvlan links (linux/if_link.h IFLA_MACVLAN_*, drivers/net/macvlan.c)."""
+
+from collections.abc import Iterator
+
+from vlanlink.kinds._kind import Choice, Kind, MacList, MacRule, Number, Options
+
+
+def _mac(options: Options) -> MacRule:
+    # A passthru link takes the parent's MAC whatever the request says, and setting one on it
+    # changes the parent's.
+    return "fixed" if options.get("mode") == "passthru" else "derived"
+
+
+def _alone(options: Options) -> bool:
+    return options.get("mode") == "passthru"
+
+
+def _recreate(old: Options, new: Options) -> str | None:
+    if old.get("mode") != new.get("mode"):
+        if "passthru" in (old.get("mode"), new.get("mode")):
+            return "the kernel changes no link to or from passthru"
+        if old.get("mode") == "source":
+            return "the kernel keeps the source MACs of a link that leaves source mode"
+    return None
+
+
+def _problems(options: Options) -> Iterator[tuple[str, str, str | None]]:
+    if options.get("source_macs") and options.get("mode") != "source":
+        yield (
+            "source_macs",
+            f"source_macs are for mode source, not {options.get('mode', 'bridge')}",
+            'write mode = "source", or leave source_macs out',
+        )
+
+
+MACVLAN = Kind(
+    name="macvlan",
+    module="macvlan",
+    has_parent=True,
+    takes_over_parent=True,
+    flattens=True,
+    mac=_mac,
+    alone=_alone,
+    recreate=_recreate,
+    problems=_problems,
+    options=(
+        # The kernel's own default is vepa; ours, as Docker's, is bridge: always sent.
+        Choice(
+            key="mode",
+            attribute=1,
+            wire="uint32",
+            choices={"private": 1, "vepa": 2, "bridge": 4, "passthru": 8, "source": 16},
+            live=True,
+            always=True,
+            default="bridge",
+        ),
+        MacList(
+            key="source_macs",
+            attribute=5,
+            entry=4,
+            command=3,
+            command_set=3,
+            command_flush=2,
+            live=True,
+            default=(),
+        ),
+        Number(
+            key="bc_queue_len",
+            attribute=7,
+            wire="uint32",
+            maximum=0xFFFFFFFF,
+            live=True,
+            default=1000,
+        ),
+    ),
+)

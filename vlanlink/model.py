@@ -1,0 +1,192 @@
+"""The values that travel between the stages: what a machine's network is, or shall be.
+
+A ``State`` is a set of network namespaces with links, addresses, routes and sysctls in them. The
+snapshot of a machine and the wish of a topology are both States. They differ in what they leave
+out: an observed State holds what is there, a desired one what is asked for, and what it does not
+mention is not asked for.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from vlanlink.errors import Path
+
+HOST: Final = ""
+"""The name under which a State holds the namespace that vlanlink is started in."""
+
+LOOPBACK: Final = "lo"
+
+Setting = str | int | bool | tuple[str, ...] | tuple[tuple[int, int], ...] | None
+
+
+class LinkName(NamedTuple):
+    """A link by the namespace that it is in (``HOST`` for the host's own) and its name there."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        """``web/eth0``, or ``eth0`` for a link on the host."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An address with its prefix, in canonical text: ``192.0.2.1/24``.
+
+    ``ours`` tells whether vlanlink put it there, ``tentative`` whether the kernel still asks the
+    LAN if it is taken (RFC 4862). Two addresses are equal when their text is.
+    """
+
+    text: str
+    ours: bool = field(default=True, compare=False)
+    tentative: bool = field(default=False, compare=False)
+    permanent: bool = field(default=True, compare=False)
+    """Neither learnt from a router advertisement nor with a lifetime."""
+
+    @property
+    def family(self) -> int:
+        """4 or 6."""
+        return family_of(self.text)
+
+    @property
+    def link_local(self) -> bool:
+        """Whether it is an fe80::/10 address, which the kernel gives every link that is up."""
+        return self.text.startswith(("fe8", "fe9", "fea", "feb"))
+
+    @property
+    def bare(self) -> str:
+        """The address without its prefix."""
+        return self.text.partition("/")[0]
+
+
+def family_of(text: str) -> int:
+    """4 or 6, for an address or a prefix in text."""
+    return 6 if ":" in text else 4
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A unicast route. ``to`` is a prefix; the default route is ``0.0.0.0/0`` or ``::/0``."""
+
+    to: str
+    dev: str
+    via: str | None = None
+    metric: int = 0
+    src: str | None = None
+    table: int = 254
+    onlink: bool = False
+    ours: bool = field(default=True, compare=False)
+    origin: Path = field(default=(), compare=False)
+    by_advertisement: bool = field(default=False, compare=False)
+    """Learnt from a router advertisement (RTPROT_RA)."""
+
+    @property
+    def family(self) -> int:
+        """4 or 6."""
+        return family_of(self.to)
+
+    def __str__(self) -> str:
+        """As `ip route` writes it."""
+        words = ["default" if self.to in ("0.0.0.0/0", "::/0") else self.to]
+        words += ["via", self.via] if self.via else []
+        words += ["dev", self.dev]
+        words += ["src", self.src] if self.src else []
+        words += ["metric", str(self.metric)] if self.metric else []
+        words += ["table", str(self.table)] if self.table != 254 else []
+        words += ["onlink"] if self.onlink else []
+        return " ".join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A network interface.
+
+    ``settings`` holds ``up``, ``mtu``, ``mac``, ``altnames``, the options of the kind, and the
+    IPv6 policy (``disable_ipv6``, ``accept_ra``, ``accept_dad``: the sysctls of these names).
+    Observed, all that is known stands there; desired, only what is asked for.
+
+    ``owner`` is the topology whose mark it bears, None for what vlanlink did not make. A desired
+    link without owner is somebody else's, of which only the settings named are asked for.
+    """
+
+    name: str
+    kind: str
+    namespace: str = HOST
+    parent: LinkName | None = None
+    peer: LinkName | None = None
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    defaults: Mapping[str, Setting] = field(default_factory=dict, compare=False)
+    """Desired: what a setting goes back to when it is not asked for (the parent's MTU)."""
+    addresses: tuple[Address, ...] = ()
+    owner: str | None = None
+    labelled: bool = field(default=True, compare=False)
+    """The mark is whole. A kill between its two halves leaves a link owned but not labelled."""
+    index: int = field(default=0, compare=False)
+    """The kernel's number of it; 0 for one that is still to be made."""
+    parent_index: int = field(default=0, compare=False)
+    master: str | None = field(default=None, compare=False)
+    """The bridge or bond that it is a port of."""
+    carrier: bool = field(default=True, compare=False)
+    origin: Path = field(default=(), compare=False)
+    """The entry of the topology that it comes from, for messages."""
+
+    @property
+    def key(self) -> LinkName:
+        """Where it is and what it is called."""
+        return LinkName(self.namespace, self.name)
+
+    @property
+    def up(self) -> bool:
+        """Whether it is set up (IFF_UP), whatever its carrier."""
+        return bool(self.settings.get("up"))
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A network namespace and what is in it.
+
+    ``path`` is where it is found, None for the host's own. ``owner`` is the topology that made
+    it (the mark stands on its ``lo``), None for one that was there before.
+    """
+
+    name: str
+    path: str | None = None
+    links: Mapping[str, Link] = field(default_factory=dict)
+    routes: frozenset[Route] = frozenset()
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    """By slashed key, ``net/ipv4/ip_forward``; observed, only those that were asked about."""
+    owner: str | None = None
+    made: bool = True
+    """Observed: it is there. Desired: it may be made."""
+    origin: Path = field(default=(), compare=False)
+    pids: tuple[int, ...] = field(default=(), compare=False)
+    """Observed: the processes that run in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The network of one machine, as seen or as wished for."""
+
+    namespaces: Mapping[str, Namespace]
+
+    @property
+    def host(self) -> Namespace:
+        """The namespace that vlanlink is started in."""
+        return self.namespaces[HOST]
+
+    def links(self) -> Iterator[Link]:
+        """Every link of every namespace."""
+        for namespace in self.namespaces.values():
+            yield from namespace.links.values()
+
+    def link(self, key: LinkName | None) -> Link | None:
+        """The link of that namespace and name, if there is one."""
+        if key is None or key.namespace not in self.namespaces:
+            return None
+        return self.namespaces[key.namespace].links.get(key.name)
+
+    def children(self, parent: LinkName) -> Iterator[Link]:
+        """The links that have ``parent`` for parent, in whatever namespace."""
+        return (link for link in self.links() if link.parent == parent)

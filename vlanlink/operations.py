@@ -1,0 +1,300 @@
+"""What a plan is made of: one frozen value for each thing that the kernel is asked to do.
+
+An operation is plain data. It carries the kernel's numbers that it needs (a link to be made has
+its ifindex chosen beforehand), it can say what it does to a user, and it knows nothing of undo.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from vlanlink.errors import Path
+from vlanlink.kinds import KINDS
+from vlanlink.model import HOST, Address, Link, Route, Setting
+
+Action = Literal["create", "change", "delete"]
+Thing = Literal["namespace", "link", "address", "route", "sysctl"]
+
+IPV6_POLICY = ("disable_ipv6", "accept_ra", "accept_dad")
+"""Settings of a link that are sysctls under net/ipv6/conf/IFACE, read back by netlink."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that differs for the user: what ``plan`` prints a line for."""
+
+    action: Action
+    object: Thing
+    namespace: str
+    name: str
+    summary: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form; the host's own namespace is null."""
+        return {
+            "action": self.action,
+            "object": self.object,
+            "namespace": self.namespace or None,
+            "name": self.name,
+            "summary": self.summary,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """What all operations have: the namespace they work in, and the entry that asked for them."""
+
+    namespace: str
+    origin: Path = field(default=(), compare=False)
+    quiet: bool = field(default=False, compare=False)
+    """Part of another operation's change; not a line of its own."""
+
+    def changes(self) -> Iterator[Change]:
+        """The lines of the plan that stand for this operation."""
+        yield from ()
+
+    def describe(self) -> str:
+        """What is being tried, for an error message."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeNamespace(Operation):
+    """Make a network namespace, mark it for ``owner`` and set its ``lo`` up."""
+
+    owner: str
+
+    def changes(self) -> Iterator[Change]:
+        """One line."""
+        yield Change("create", "namespace", self.namespace, self.namespace, "")
+
+    def describe(self) -> str:
+        """What is being tried."""
+        return f"make namespace {self.namespace}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveNamespace(Operation):
+    """Unmount a namespace of ours; what is in it goes with it."""
+
+    why: str = ""
+
+    def changes(self) -> Iterator[Change]:
+        """One line."""
+        yield Change("delete", "namespace", self.namespace, self.namespace, self.why)
+
+    def describe(self) -> str:
+        """What is being tried."""
+        return f"remove namespace {self.namespace}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeLink(Operation):
+    """Make a link, and its peer if its kind has one: down, marked, with its kernel number."""
+
+    link: Link
+    peer: Link | None = None
+    why: str = ""
+
+    def changes(self) -> Iterator[Change]:
+        """A line for the link and one for its peer."""
+        summary = summarise(self.link) + (f" ({self.why})" if self.why else "")
+        yield Change("create", "link", self.namespace, self.link.name, summary)
+        if self.peer:
+            yield Change(
+                "create", "link", self.peer.namespace, self.peer.name, summarise(self.peer)
+            )
+
+    def describe(self) -> str:
+        """What is being tried."""
+        on = f" on {self.link.parent}" if self.link.parent else ""
+        return f"make {self.link.kind} {self.link.key}{on}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetLink(Operation):
+    """Change a living link: ``old`` and ``new`` hold the settings that differ."""
+
+    name: str
+    kind: str
+    index: int
+    old: Mapping[str, Setting]
+    new: Mapping[str, Setting]
+    owner: str | None = None
+    """The mark to be set, or None to leave it."""
+    options: Mapping[str, Setting] = field(default_factory=dict)
+    """All options of the link as they shall be: the kernel wants some sent together."""
+
+    def changes(self) -> Iterator[Change]:
+        """One line with what changes from what to what."""
+        parts = [f"{key} {show(self.old.get(key))} → {show(self.new[key])}" for key in self.new]
+        parts += [f"owner → {self.owner}"] if self.owner else []
+        if not self.quiet:
+            yield Change("change", "link", self.namespace, self.name, ", ".join(parts))
+
+    def describe(self) -> str:
+        """What is being tried."""
+        what = ", ".join(f"{key} {show(value)}" for key, value in self.new.items()) or "mark"
+        where = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f"set {what} of {where}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveLink(Operation):
+    """Delete a link of ours; its peer goes with it."""
+
+    name: str
+    kind: str
+    index: int
+    why: str = ""
+
+    def changes(self) -> Iterator[Change]:
+        """One line."""
+        if not self.quiet:
+            yield Change("delete", "link", self.namespace, self.name, self.why or self.kind)
+
+    def describe(self) -> str:
+        """What is being tried."""
+        where = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f"delete {self.kind} {where}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OnAddress(Operation):
+    dev: str
+    index: int
+    address: Address
+
+    def _change(self, action: Action) -> Change:
+        return Change(action, "address", self.namespace, self.address.text, f"on {self.dev}")
+
+    def _where(self) -> str:
+        return f"{self.namespace}/{self.dev}" if self.namespace else self.dev
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddAddress(_OnAddress):
+    """Put an address on a link, without the kernel's own duplicate detection."""
+
+    restored: bool = False
+    """It is not ours but was there before: it gets no mark, and is asked about as usual."""
+
+    def changes(self) -> Iterator[Change]:
+        """One line."""
+        yield self._change("create")
+
+    def describe(self) -> str:
+        """What is being tried."""
+        return f"add address {self.address.text} to {self._where()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveAddress(_OnAddress):
+    """Take an address off a link."""
+
+    def changes(self) -> Iterator[Change]:
+        """One line."""
+        if not self.quiet:
+            yield self._change("delete")
+
+    def describe(self) -> str:
+        """What is being tried."""
+        return f"remove address {self.address.text} from {self._where()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OnRoute(Operation):
+    route: Route
+    index: int
+
+    def _change(self, action: Action) -> Change:
+        to, _, rest = str(self.route).partition(" ")
+        return Change(action, "route", self.namespace, to, rest)
+
+    def _where(self) -> str:
+        return f" in {self.namespace}" if self.namespace != HOST else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddRoute(_OnRoute):
+    """Add a route."""
+
+    def changes(self) -> Iterator[Change]:
+        """One line."""
+        yield self._change("create")
+
+    def describe(self) -> str:
+        """What is being tried."""
+        return f"add route {self.route}{self._where()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveRoute(_OnRoute):
+    """Delete a route."""
+
+    def changes(self) -> Iterator[Change]:
+        """One line."""
+        yield self._change("delete")
+
+    def describe(self) -> str:
+        """What is being tried."""
+        return f"delete route {self.route}{self._where()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteSysctl(Operation):
+    """Write one sysctl; ``key`` is slashed: net/ipv4/ip_forward."""
+
+    key: str
+    old: str | None
+    new: str
+
+    def changes(self) -> Iterator[Change]:
+        """One line."""
+        if not self.quiet:
+            summary = f"{self.old if self.old is not None else '?'} → {self.new}"
+            yield Change("change", "sysctl", self.namespace, dotted(self.key), summary)
+
+    def describe(self) -> str:
+        """What is being tried."""
+        where = f" in {self.namespace}" if self.namespace != HOST else ""
+        return f"write {dotted(self.key)} = {self.new}{where}"
+
+
+def dotted(key: str) -> str:
+    """A sysctl as sysctl(8) writes it; one with a dot in an interface name stays slashed."""
+    return key if "." in key else key.replace("/", ".")
+
+
+def show(value: Setting) -> str:
+    """A setting as a user would write it."""
+    if value is None:
+        return "unset"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, tuple):
+        parts = [f"{p[0]}:{p[1]}" if isinstance(p, tuple) else p for p in value]
+        return ",".join(parts) or "none"
+    return str(value)
+
+
+def summarise(link: Link) -> str:
+    """``macvlan bridge on eth0.50, mac 02:…, mtu 1400``: a link in a line."""
+    kind = KINDS.get(link.kind)
+    settings = link.settings
+    options = kind.options if kind else ()
+    words = [link.kind]
+    words += [str(settings[o.key]) for o in options if o.always and o.key == "mode"]
+    words += [f"on {link.parent}"] if link.parent else []
+    words += [f"to {link.peer}"] if link.peer else []
+    head = " ".join(words)
+    parts = [
+        f"{o.key} {show(settings[o.key])}"
+        for o in options
+        if o.key in settings and o.key != "mode" and settings[o.key] != o.default
+    ]
+    parts += [f"mac {settings['mac']}"] if settings.get("mac") else []
+    parts += [f"mtu {settings['mtu']}"] if settings.get("mtu") else []
+    parts += [f"altnames {show(settings['altnames'])}"] if settings.get("altnames") else []
+    parts += ["down"] if settings.get("up") is False else []
+    return ", ".join([head, *parts])

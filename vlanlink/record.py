@@ -1,0 +1,117 @@
+"""What no mark in the kernel can hold: how things that vlanlink did not make were before.
+
+One record for each topology that is up. It is written before the first change of a run and read
+when the topology changes or goes. It may be lost: then what is marked still goes, and what was
+changed on things that are not ours is listed as not put back.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PriorSysctl:
+    """A sysctl as it was (``before``) and as we left it (``written``)."""
+
+    before: str
+    written: str
+
+
+@dataclass(frozen=True, slots=True)
+class PriorLink:
+    """A parent that was down: what it had, and what was on it."""
+
+    addresses: tuple[str, ...] = ()
+    children: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A topology that is up, or about to be."""
+
+    topology: str
+    file: str | None = None
+    text: str = ""
+    """The topology as written, for ``status NAME``."""
+    namespaces: tuple[str, ...] = ()
+    """Those that the topology may have made."""
+    paths: Mapping[str, str] = field(default_factory=dict)
+    """Where the namespaces are that have no name in the netns directory."""
+    sysctls: Mapping[str, Mapping[str, PriorSysctl]] = field(default_factory=dict)
+    """By namespace and slashed key."""
+    raised: Mapping[str, PriorLink] = field(default_factory=dict)
+    """Parents on the host that were down, and that we set up."""
+    routes: tuple[tuple[str, str], ...] = ()
+    """Routes on links that are not ours: (namespace, the route as `ip route` writes it)."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {
+            "version": VERSION,
+            "topology": self.topology,
+            "file": self.file,
+            "text": self.text,
+            "namespaces": list(self.namespaces),
+            "paths": dict(self.paths),
+            "sysctls": {
+                namespace: {key: [p.before, p.written] for key, p in priors.items()}
+                for namespace, priors in self.sysctls.items()
+            },
+            "raised": {
+                name: {"addresses": list(p.addresses), "children": list(p.children)}
+                for name, p in self.raised.items()
+            },
+            "routes": [list(route) for route in self.routes],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Record":
+        """The record of a JSON object. Raises KeyError, TypeError or ValueError if it is none."""
+        if data["version"] != VERSION:
+            raise ValueError(f"record version {data['version']}")
+        return cls(
+            topology=str(data["topology"]),
+            file=data["file"],
+            text=str(data["text"]),
+            namespaces=tuple(map(str, data["namespaces"])),
+            paths={str(k): str(v) for k, v in data["paths"].items()},
+            sysctls={
+                str(namespace): {str(k): PriorSysctl(*v) for k, v in priors.items()}
+                for namespace, priors in data["sysctls"].items()
+            },
+            raised={
+                str(name): PriorLink(tuple(p["addresses"]), tuple(p["children"]))
+                for name, p in data["raised"].items()
+            },
+            routes=tuple((str(a), str(b)) for a, b in data["routes"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The records of a host: the one of the topology in hand, and the others'."""
+
+    own: Record | None = None
+    others: tuple[Record, ...] = ()
+
+    @classmethod
+    def of(cls, topology: str, records: Iterable[Record]) -> "Records":
+        """Sort records by whose they are."""
+        every = list(records)
+        own = next((record for record in every if record.topology == topology), None)
+        return cls(own, tuple(record for record in every if record.topology != topology))
+
+    def sysctl(self, namespace: str, key: str) -> PriorSysctl | None:
+        """The oldest known value of a sysctl: our own record's, else another topology's."""
+        for record in (*([self.own] if self.own else []), *self.others):
+            prior = record.sysctls.get(namespace, {}).get(key)
+            if prior is not None:
+                return prior
+        return None
+
+    def held_by(self, namespace: str, key: str) -> Record | None:
+        """Another topology that wrote the sysctl."""
+        return next((r for r in self.others if key in r.sysctls.get(namespace, {})), None)

@@ -1,0 +1,480 @@
+"""Topology → desired State: everything that the file leaves unsaid is said here, once. Pure.
+
+Networks become the options of their endpoints' links, missing VLAN parents become links, MACs and
+default routes are worked out, and what no topology needs any longer is put back as it was. ``down``
+is the same with an empty topology.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from vlanlink.endpoints import desired_link, peer_link
+from vlanlink.errors import Path, Problem
+from vlanlink.kinds import KINDS
+from vlanlink.model import (
+    HOST,
+    LOOPBACK,
+    Address,
+    Link,
+    LinkName,
+    Namespace,
+    Route,
+    Setting,
+    State,
+)
+from vlanlink.parents import implied_vlan, vlan_problem
+from vlanlink.priors import desired_sysctls
+from vlanlink.record import PriorLink, Record, Records
+from vlanlink.routes import default_routes, desired_route
+from vlanlink.topology import Endpoint, Interface, Topology
+from vlanlink.topology import Link as TopologyLink
+
+Leases = Mapping[tuple[str, str, str], str]
+"""(network, namespace, interface) → the address that it had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What a topology comes to on this machine."""
+
+    desired: State
+    record: Record
+    conflicts: tuple[Problem, ...] = ()
+    """Why it can't be had here. Nothing may be changed if there are any."""
+    warnings: tuple[Problem, ...] = ()
+
+
+def resolve(
+    topology: Topology,
+    observed: State,
+    records: Records,
+    identity: str = "",
+    leases: Leases | None = None,
+    taken: frozenset[str] = frozenset(),
+) -> Resolution:
+    """What ``topology`` wants of the machine that ``observed`` shows.
+
+    ``records`` tell how things were, ``identity`` is the machine's (machine-id(5)), ``leases``
+    are addresses handed out before, ``taken`` those that a station on the LAN holds.
+    """
+    del leases, taken  # addresses left out are refused until they can be chosen
+    return _Resolver(topology, observed, records, identity).resolve()
+
+
+@dataclass(slots=True)
+class _Resolver:
+    topology: Topology
+    observed: State
+    records: Records
+    identity: str
+    links: dict[LinkName, Link] = field(default_factory=dict)
+    routes: dict[str, set[Route]] = field(default_factory=dict)
+    namespaces: dict[str, Namespace] = field(default_factory=dict)
+    raised: dict[str, PriorLink] = field(default_factory=dict)
+    conflicts: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.topology.name
+
+    def resolve(self) -> Resolution:
+        self._add_namespaces()
+        for name, link in self.topology.links.items():
+            self._add_link(HOST, name, link, ("links", name))
+        for space, namespace in self.topology.namespaces.items():
+            for name, interface in namespace.interfaces.items():
+                path = ("namespaces", space, "interfaces", name)
+                self._add_link(space, name, interface, path)
+        self._check_names()
+        self._add_routes()
+        self._keep_what_others_use()
+        self._put_parents_back()
+        sysctls = desired_sysctls(self.topology, self.observed, self.records, self.warnings)
+        self.conflicts += sysctls.conflicts
+        return Resolution(
+            State(self._spaces(sysctls.wanted)),
+            self._record(sysctls.priors),
+            tuple(self.conflicts),
+            tuple(self.warnings),
+        )
+
+    # -- namespaces ----------------------------------------------------------------------------
+
+    def _add_namespaces(self) -> None:
+        for name, entry in self.topology.namespaces.items():
+            self._add_namespace(name, ("namespaces", name), entry.pid, entry.path)
+        for name, link in self.topology.links.items():
+            if link.peer and link.peer.namespace:
+                self._add_namespace(link.peer.namespace, ("links", name, "peer", "namespace"))
+
+    def _add_namespace(
+        self, name: str, origin: Path, pid: int | None = None, path: str | None = None
+    ) -> None:
+        if name in self.namespaces:
+            return
+        seen = self.observed.namespaces.get(name)
+        if (pid is not None or path is not None) and seen is None:
+            where = f"process {pid}" if pid is not None else path
+            key = "pid" if pid is not None else "path"
+            self.conflicts.append(
+                Problem((*origin, key), f"there is no network namespace at {where}")
+            )
+        owner = self.name if seen is None else seen.owner
+        self.namespaces[name] = Namespace(
+            name, path=seen.path if seen else None, owner=owner, origin=origin
+        )
+        if owner == self.name:
+            loopback = Link(
+                LOOPBACK, "loopback", name, settings={"up": True}, owner=owner, origin=origin
+            )
+            self.links[loopback.key] = loopback
+
+    # -- links ---------------------------------------------------------------------------------
+
+    def _add_link(
+        self, space: str, name: str, entry: TopologyLink | Interface, origin: Path
+    ) -> None:
+        network_name = entry.network if isinstance(entry, Interface) else None
+        network = self.topology.networks.get(network_name or "")
+        parent_name = network.parent if network else entry.parent
+        parent_path = ("networks", str(network_name), "parent") if network else (*origin, "parent")
+        kind = network.kind if network else str(entry.kind)
+        parent = self._parent(parent_name, kind, parent_path) if parent_name else None
+        link = desired_link(
+            self.topology, space, name, entry, origin, parent, self.identity, self._has_ipv6()
+        )
+        self._check_mtu(link, parent, parent_path)
+        self.links[link.key] = link
+        if entry.peer:
+            other = peer_link(self.topology, link, entry.peer, self.identity, self._has_ipv6())
+            self.links[link.key] = replace(link, peer=other.key)
+            self.links[other.key] = other
+
+    def _has_ipv6(self) -> bool:
+        loopback = self.observed.host.links.get(LOOPBACK)
+        return loopback is None or "disable_ipv6" in loopback.settings
+
+    def _parent(self, name: str, kind: str, path: Path) -> Link | None:
+        """The parent as it shall be: ours to make, another's to use, or a conflict."""
+        key = LinkName(HOST, name)
+        if key in self.links:
+            return self._real(self.links[key], kind)
+        if name in self.topology.links:
+            self._add_link(HOST, name, self.topology.links[name], ("links", name))
+            return self._real(self.links[key], kind)
+        seen = self.observed.link(key)
+        implied = implied_vlan(name)
+        if implied and (seen is None or seen.owner == self.name):
+            return self._make_vlan(name, implied, path)
+        if seen is None:
+            self.conflicts.append(
+                Problem(path, f"parent {name} does not exist on this machine", self._parents_hint())
+            )
+            return None
+        problem = implied and vlan_problem(seen, implied)
+        if problem:
+            self.conflicts.append(Problem(path, problem))
+        self._raise(seen, path)
+        return self._real(seen, kind)
+
+    def _parents_hint(self) -> str:
+        names = sorted(n for n, link in self.observed.host.links.items() if n != LOOPBACK)
+        return "there are " + ", ".join(names[:12]) if names else "there is no link but lo"
+
+    def _real(self, link: Link, kind: str) -> Link:
+        """The device below a parent of the same kind, which is where the kernel attaches."""
+        while KINDS.get(kind) and KINDS[kind].flattens and link.kind == kind and link.parent:
+            below = self.links.get(link.parent) or self.observed.link(link.parent)
+            if below is None:
+                break
+            link = below
+        return link
+
+    def _make_vlan(self, name: str, implied: tuple[str, int], path: Path) -> Link | None:
+        below_name, vlan_id = implied
+        below = self._parent(below_name, "vlan", path)
+        if below is None:
+            return None
+        self._refuse_other_name(name, below, vlan_id, path)
+        link = Link(
+            name,
+            "vlan",
+            parent=below.key,
+            settings={"id": vlan_id, "up": True, **self._no_ipv6()},
+            defaults=_inherited(below),
+            owner=self.name,
+            origin=path,
+        )
+        self.links[link.key] = link
+        return link
+
+    def _refuse_other_name(self, name: str, below: Link, vlan_id: int, path: Path) -> None:
+        for other in self.observed.children(below.key):
+            same = (other.kind, other.settings.get("id"), other.settings.get("protocol"))
+            if same == ("vlan", vlan_id, "802.1q") and other.key != LinkName(HOST, name):
+                self.conflicts.append(
+                    Problem(
+                        path,
+                        f"VLAN {vlan_id} of {below.name} is there under the name {other.key}",
+                        f'write parent = "{other.name}"',
+                    )
+                )
+
+    def _no_ipv6(self) -> dict[str, int]:
+        return {"disable_ipv6": 1} if self._has_ipv6() else {}
+
+    def _raise(self, seen: Link, path: Path) -> None:
+        """Set a parent up that is down, and remember what it was."""
+        own = self.records.own
+        before = own.raised.get(seen.name) if own else None
+        if before is None:
+            before = next(
+                (r.raised[seen.name] for r in self.records.others if seen.name in r.raised), None
+            )
+        if seen.up and before is None:
+            return
+        if seen.owner is not None:
+            return
+        if before is None:
+            before = PriorLink(
+                tuple(a.text for a in seen.addresses if a.permanent),
+                tuple(sorted(str(child.key) for child in self.observed.children(seen.key))),
+            )
+        self.raised[seen.name] = before
+        if seen.key not in self.links:
+            self.links[seen.key] = Link(
+                seen.name, seen.kind, settings={"up": True}, owner=None, origin=path
+            )
+
+    def _check_mtu(self, link: Link, parent: Link | None, path: Path) -> None:
+        mtu = link.settings.get("mtu")
+        if parent is None or not isinstance(mtu, int):
+            return
+        above = parent.settings.get("mtu", parent.defaults.get("mtu"))
+        if isinstance(above, int) and mtu > above and KINDS[link.kind].takes_over_parent:
+            self.conflicts.append(
+                Problem(
+                    (*link.origin, "mtu"),
+                    f"mtu {mtu} is above that of its parent {parent.name} ({above})",
+                    f"raise that first: ip link set {parent.name} mtu {mtu}",
+                    related=path,
+                )
+            )
+
+    def _check_names(self) -> None:
+        """No wanted name may be held by what this topology did not make."""
+        for link in self.links.values():
+            if link.owner is None or link.name == LOOPBACK:
+                continue
+            space = self.observed.namespaces.get(link.namespace)
+            for name in (link.name, *_altnames(link)):
+                for seen in space.links.values() if space else ():
+                    if seen.owner != self.name and name in (seen.name, *_altnames(seen)):
+                        self._name_taken(link, name, seen)
+
+    def _name_taken(self, link: Link, name: str, seen: Link) -> None:
+        whose = (
+            f"made by topology {seen.owner}"
+            if seen.owner
+            else f"a {seen.kind} that vlanlink did not make"
+        )
+        where = f" in namespace {link.namespace}" if link.namespace else ""
+        self.conflicts.append(
+            Problem(
+                link.origin,
+                f"the name {name}{where} is taken: {seen.name} is {whose}",
+                "choose another name, or take that link away",
+                at_key=True,
+            )
+        )
+
+    # -- routes --------------------------------------------------------------------------------
+
+    def _add_routes(self) -> None:
+        for link in list(self.links.values()):
+            entry = self._entry(link)
+            for i, route in enumerate(entry.routes if entry else ()):
+                origin = (*link.origin, "routes", i)
+                self._add_route(link.namespace, desired_route(route, link.name, origin))
+        for space in self.topology.namespaces:
+            for default in default_routes(self.topology, space, self.links):
+                self._add_route(space, default)
+        for i, asked in enumerate(self.topology.host.routes):
+            origin = ("host", "routes", i)
+            key = LinkName(HOST, asked.dev)
+            if key not in self.links and self.observed.link(key) is None:
+                self.conflicts.append(
+                    Problem((*origin, "dev"), f"there is no link {asked.dev} on this machine")
+                )
+            wanted = desired_route(asked, asked.dev, origin)
+            if wanted in {r for r in self.observed.host.routes if not r.ours}:
+                self.warnings.append(
+                    Problem(origin, f"route {wanted} is there already; vlanlink leaves it alone")
+                )
+                continue
+            self._add_route(HOST, wanted)
+
+    def _add_route(self, space: str, route: Route) -> None:
+        self.routes.setdefault(space, set()).add(route)
+
+    def _entry(self, link: Link) -> Endpoint | None:
+        if link.origin[-1:] == ("peer",):
+            entry = self._at(link.origin[:-1])
+            return entry.peer if entry else None
+        return self._at(link.origin)
+
+    def _at(self, origin: Path) -> TopologyLink | None:
+        match origin:
+            case ("links", str(name)):
+                return self.topology.links[name]
+            case ("namespaces", str(space), "interfaces", str(name)):
+                return self.topology.namespaces[space].interfaces[name]
+        return None
+
+    # -- what is shared, and what goes back ----------------------------------------------------
+
+    def _keep_what_others_use(self) -> None:
+        """Links and namespaces of ours that another topology's links are in or on pass to it."""
+        waiting = list(self.observed.links())
+        while waiting:
+            link = waiting.pop()
+            heir = link.owner if link.key not in self.links else self.links[link.key].owner
+            if heir is None or heir == self.name:
+                continue
+            if link.parent:
+                waiting += self._keep_link(link.parent, heir)
+            self._keep_namespace(link.namespace, heir)
+        for name, namespace in self.observed.namespaces.items():
+            if name in self.namespaces or name == HOST:
+                continue
+            if namespace.owner != self.name:
+                self.namespaces[name] = replace(namespace, links={}, routes=frozenset(), sysctls={})
+
+    def _keep_link(self, key: LinkName, heir: str) -> Iterator[Link]:
+        seen = self.observed.link(key)
+        if seen and seen.owner == self.name and key not in self.links:
+            kept = replace(seen, owner=heir)
+            self.links[key] = kept
+            yield kept
+
+    def _keep_namespace(self, name: str, heir: str) -> None:
+        seen = self.observed.namespaces.get(name)
+        if name == HOST or seen is None or seen.owner != self.name or name in self.namespaces:
+            return
+        self.namespaces[name] = replace(seen, owner=heir, links={}, routes=frozenset(), sysctls={})
+        loopback = seen.links[LOOPBACK]
+        self.links[loopback.key] = replace(loopback, owner=heir)
+
+    def _put_parents_back(self) -> None:
+        """A parent that we set up goes down again when nothing more than before is on it."""
+        own = self.records.own
+        for name, before in own.raised.items() if own else ():
+            seen = self.observed.host.links.get(name)
+            if name in self.raised or seen is None or not seen.up:
+                continue
+            if any(name in record.raised for record in self.records.others):
+                continue
+            more = self._more_than_before(seen, before)
+            if more:
+                self.warnings.append(
+                    Problem((), f"{name} stays up: {', '.join(more)} came while it was up")
+                )
+                continue
+            addresses = tuple(Address(text, ours=True) for text in before.addresses)
+            self.links[seen.key] = Link(
+                name, seen.kind, settings={"up": False}, addresses=addresses, owner=None
+            )
+
+    def _more_than_before(self, seen: Link, before: PriorLink) -> list[str]:
+        stay = {link.key for link in self.links.values()}
+        children = [
+            str(child.key)
+            for child in self.observed.children(seen.key)
+            if (child.owner != self.name or child.key in stay)
+            and str(child.key) not in before.children
+        ]
+        addresses = [
+            a.text
+            for a in seen.addresses
+            if a.permanent and not a.link_local and a.text not in before.addresses
+        ]
+        return children + addresses
+
+    # -- the result ----------------------------------------------------------------------------
+
+    def _spaces(self, sysctls: Mapping[str, Mapping[str, str]]) -> dict[str, Namespace]:
+        spaces = {HOST: Namespace(HOST), **self.namespaces}
+        by_space: dict[str, dict[str, Link]] = {name: {} for name in spaces}
+        for link in self.links.values():
+            by_space[link.namespace][link.name] = link
+        return {
+            name: replace(
+                space,
+                links=by_space[name],
+                routes=frozenset(self.routes.get(name, set()) | self._kept_routes(name)),
+                sysctls=dict(sysctls.get(name, {})),
+            )
+            for name, space in spaces.items()
+        }
+
+    def _kept_routes(self, space: str) -> set[Route]:
+        """Routes of other topologies on links that are nobody's: only records tell whose."""
+        seen = self.observed.namespaces.get(space)
+        own = set(self.records.own.routes) if self.records.own else set()
+        asked = {(space, str(route)) for route in self.routes.get(space, ())}
+        kept = set()
+        for route in seen.routes if seen else ():
+            dev = seen.links.get(route.dev) if seen else None
+            if not route.ours or dev is None or dev.owner == self.name:
+                continue
+            row = (space, str(route))
+            claimed = any(row in record.routes for record in self.records.others)
+            stranger = row not in own and row not in asked and bool(self.records.others)
+            if dev.owner is not None or claimed or stranger:
+                kept.add(route)
+        return kept
+
+    def _record(self, priors: Mapping[str, Mapping[str, object]]) -> Record:
+        source = self.topology.source
+        made = [n for n, space in self.namespaces.items() if space.owner == self.name]
+        foreign_routes = [
+            (space, str(route))
+            for space, routes in self.routes.items()
+            for route in routes
+            if LinkName(space, route.dev) not in self.links
+        ]
+        return Record(
+            topology=self.name,
+            file=source.file if source else None,
+            text=source.text if source else "",
+            namespaces=tuple(sorted(made)),
+            paths={
+                n: namespace_path(entry.pid, entry.path)
+                for n, entry in self.topology.namespaces.items()
+                if entry.pid is not None or entry.path is not None
+            },
+            sysctls=priors,  # type: ignore[arg-type]
+            raised=self.raised,
+            routes=tuple(sorted(foreign_routes)),
+        )
+
+
+def namespace_path(pid: int | None, path: str | None) -> str:
+    """Where a namespace is found that a topology names by pid or path."""
+    return path if path is not None else f"/proc/{pid}/ns/net"
+
+
+def _altnames(link: Link) -> tuple[str, ...]:
+    value = link.settings.get("altnames")
+    return (
+        tuple(name for name in value if isinstance(name, str)) if isinstance(value, tuple) else ()
+    )
+
+
+def _inherited(parent: Link) -> dict[str, Setting]:
+    return {
+        key: value
+        for key in ("mtu", "mac")
+        if (value := parent.settings.get(key, parent.defaults.get(key))) is not None
+    }

@@ -1,0 +1,89 @@
+"""Sysctls: how keys are written, in which order, and what a write changes besides. Pure.
+
+The kernel carries some writes to other keys. What it does stands in net/ipv4/devinet.c
+(inet_forward_change) and net/ipv6/addrconf.c (addrconf_forward_change, addrconf_disable_change,
+addrconf_sysctl_addr_gen_mode, addrconf_sysctl_ignore_routes_with_linkdown); a test compares this
+table with a whole dump of /proc/sys/net before and after.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from vlanlink.model import Namespace
+
+_SPREADING = {
+    "net/ipv4/ip_forward": "net/ipv4/conf/*/forwarding",
+    "net/ipv4/conf/all/forwarding": "net/ipv4/conf/*/forwarding",
+    "net/ipv6/conf/all/forwarding": "net/ipv6/conf/*/forwarding",
+    "net/ipv6/conf/all/disable_ipv6": "net/ipv6/conf/*/disable_ipv6",
+    "net/ipv6/conf/all/addr_gen_mode": "net/ipv6/conf/*/addr_gen_mode",
+    "net/ipv6/conf/all/ignore_routes_with_linkdown": (
+        "net/ipv6/conf/*/ignore_routes_with_linkdown"
+    ),
+}
+"""A write of the key on the left goes to ``all``, ``default`` and every interface on the right."""
+
+_IPV4_FORWARD = ("net/ipv4/ip_forward", "net/ipv4/conf/all/forwarding")
+
+
+def slashed(key: str, links: Iterable[str] = ()) -> str:
+    """A sysctl as a path under /proc/sys, from either way of writing it (sysctl.d(5)).
+
+    A dotted key may hold an interface whose name has dots itself, if it is one of ``links``.
+    """
+    first = next((c for c in key if c in "./"), "")
+    if first == "/":
+        return key
+    for name in links:
+        if "." in name and f".{name}." in key:
+            head, _, tail = key.partition(f".{name}.")
+            return f"{head.replace('.', '/')}/{name}/{tail.replace('.', '/')}"
+    return key.replace(".", "/")
+
+
+def side_effects(
+    key: str, value: str, namespace: Namespace | None, known: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """What the kernel writes along with ``key``, for the links of ``namespace`` and ``known``."""
+    pattern = _SPREADING.get(key)
+    if pattern is None:
+        return {}
+    head, tail = pattern.split("*")
+    names = {"all", "default", *(namespace.links if namespace else ())}
+    for other in known or ():
+        if other.startswith(head) and other.endswith(tail):
+            names.add(other[len(head) : -len(tail)])
+    effects = {f"{head}{name}{tail}": value for name in sorted(names)}
+    if key in _IPV4_FORWARD:
+        effects |= dict.fromkeys(_IPV4_FORWARD, value)
+        effects["net/ipv4/conf/all/accept_redirects"] = "0" if value != "0" else "1"
+    effects.pop(key, None)
+    return effects
+
+
+def affected(key: str, links: Iterable[str]) -> tuple[str, ...]:
+    """The keys to be read before ``key`` is written: itself and what the kernel writes with it."""
+    namespace = Namespace("", links=dict.fromkeys(links))  # type: ignore[arg-type]
+    return (key, *side_effects(key, "", namespace))
+
+
+def write_order(wanted: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """The keys of ``wanted`` in the order in which they must be written.
+
+    What spreads comes before what it spreads to, so that a value for one interface has the last
+    word. But accept_ra comes before forwarding is turned on (and after it is turned off): in
+    between the kernel would drop a default route that a router advertised.
+    """
+    turning_on = any(
+        wanted[key] != "0" and now.get(key) != wanted[key]
+        for key in wanted
+        if key in ("net/ipv6/conf/all/forwarding",)
+    )
+
+    def rank(key: str) -> tuple[int, str]:
+        if key.endswith("/accept_ra"):
+            return (0 if turning_on else 3, key)
+        if key in _SPREADING:
+            return (1, key)
+        return (2, key)
+
+    return sorted(wanted, key=rank)

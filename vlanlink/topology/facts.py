@@ -1,0 +1,233 @@
+"""What the rules ask of a topology: its links wherever they are written, and who shares what."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import ip_address, ip_interface
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from vlanlink.errors import Path, Problem
+from vlanlink.kinds import KINDS, Kind
+from vlanlink.kinds._kind import Options, OptionValue
+from vlanlink.topology import values
+from vlanlink.topology.checked import Draft
+from vlanlink.topology.model import Endpoint, Interface, Link, Network, Topology
+from vlanlink.topology.values import Ip, Prefix
+
+HOST: Final = ""
+
+_NO_OPTIONS: Final[Options] = MappingProxyType({})
+
+_IMPLIED: Final = re.compile(r"(?P<parent>.+)\.(?P<number>0|[1-9][0-9]*)", re.DOTALL)
+
+
+class Place(NamedTuple):
+    """A link of the topology, with what its network says already said of it."""
+
+    path: Path
+    namespace: str
+    name: str
+    entry: Endpoint
+    kind: Kind | None = None
+    options: Options = _NO_OPTIONS
+    parent: str | None = None
+    network: str | None = None
+
+    @property
+    def label(self) -> str:
+        """``web/eth0``, or the bare name on the host."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+
+class Claim(NamedTuple):
+    """Somebody who wants links of a kind on a parent: a network, or a link by itself."""
+
+    path: Path
+    label: str
+    kind: Kind
+    options: Options
+    parent: str
+
+    def get(self, key: str) -> OptionValue | None:
+        """What it wants of an option."""
+        return self.kind.get(self.options, key)
+
+
+class Given(NamedTuple):
+    """An address that is written for a link."""
+
+    place: Place
+    path: Path
+    ip: Ip
+    prefix: Prefix | None
+    """The prefix that stands with it."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A topology, what of its file it does not hold, and what follows from it."""
+
+    topology: Topology
+    draft: Draft
+
+    def touched(self, *path: str | int) -> bool:
+        """Whether something was cut out at the path, in it or around it: then hold judgement."""
+        return self.draft.touched(self.draft.written(path))
+
+    def lost(self, *path: str | int) -> bool:
+        """Whether the entry was there, and too broken to keep."""
+        return self.draft.is_gone(path)
+
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """Every link, in the order of the file: the host's first."""
+        return (*self._host_places(), *self._interfaces())
+
+    def _host_places(self) -> Iterator[Place]:
+        for name, link in self.topology.links.items():
+            yield from _with_peer(("links", name), HOST, name, link)
+
+    def _interfaces(self) -> Iterator[Place]:
+        for space, namespace in self.topology.namespaces.items():
+            for name, interface in namespace.interfaces.items():
+                path = ("namespaces", space, "interfaces", name)
+                if interface.network is None and not self.touched(*path, "network"):
+                    yield from _with_peer(path, space, name, interface)
+                else:
+                    yield self._endpoint(path, space, name, interface)
+
+    def _endpoint(self, path: Path, space: str, name: str, interface: Interface) -> Place:
+        network = self.topology.networks.get(interface.network or "")
+        if network is None:
+            return Place(path, space, name, interface, network=interface.network or "")
+        kind, options = KINDS[network.kind], network.options
+        return Place(path, space, name, interface, kind, options, network.parent, interface.network)
+
+    @cached_property
+    def by_namespace(self) -> Mapping[str, list[Place]]:
+        """The links of each namespace."""
+        found: dict[str, list[Place]] = {}
+        for place in self.places:
+            found.setdefault(place.namespace, []).append(place)
+        return found
+
+    def network_of(self, place: Place) -> Network | None:
+        """The network that a link is an endpoint of."""
+        return self.topology.networks.get(place.network) if place.network is not None else None
+
+    @cached_property
+    def on_host(self) -> Mapping[str, Place]:
+        """The links on the host, by name."""
+        return {place.name: place for place in self.places if place.namespace == HOST}
+
+    def has_link(self, name: str) -> bool:
+        """Whether the file has a link of that name on the host, be it a broken one."""
+        return name in self.on_host or self.lost("links", name)
+
+    def implied(self, name: str) -> tuple[str, int] | None:
+        """The parent and the VLAN id that the name of a missing link stands for."""
+        found = None if self.has_link(name) else _IMPLIED.fullmatch(name)
+        return (found["parent"], int(found["number"][:6])) if found else None
+
+    def below(self, name: str) -> str | None:
+        """The parent of a link on the host, as far as the file tells."""
+        place = self.on_host.get(name)
+        if place is not None:
+            return place.parent
+        implied = self.implied(name)
+        return implied[0] if implied else None
+
+    def parents(self) -> Iterator[tuple[Path, str]]:
+        """Every parent that is written, and where."""
+        for name, network in self.topology.networks.items():
+            if network.parent is not None:
+                yield ("networks", name, "parent"), network.parent
+        for place in self.places:
+            if isinstance(place.entry, Link) and place.entry.parent is not None:
+                yield (*place.path, "parent"), place.entry.parent
+
+    def real(self, parent: str, kind: Kind) -> str:
+        """The device that a link of the kind attaches to: it looks through its own kind."""
+        seen = {parent}
+        while kind.flattens and (place := self.on_host.get(parent)) is not None:
+            if place.kind is not kind or place.parent is None or place.parent in seen:
+                break
+            parent = place.parent
+            seen.add(parent)
+        return parent
+
+    @cached_property
+    def claims(self) -> tuple[Claim, ...]:
+        """Who wants something on a parent, in the order of the file."""
+        return (*self._network_claims(), *self._link_claims())
+
+    def _network_claims(self) -> Iterator[Claim]:
+        for name, network in self.topology.networks.items():
+            if network.parent is not None:
+                kind = KINDS[network.kind]
+                parent = self.real(network.parent, kind)
+                label = f"network {name}"
+                yield Claim(("networks", name), label, kind, network.options, parent)
+
+    def _link_claims(self) -> Iterator[Claim]:
+        for place in self.places:
+            if place.network is None and place.kind is not None and place.parent is not None:
+                parent = self.real(place.parent, place.kind)
+                yield Claim(place.path, place.label, place.kind, place.options, parent)
+
+    @cached_property
+    def given(self) -> tuple[Given, ...]:
+        """Every address that is written for a link."""
+        return tuple(one for place in self.places for one in self.given_to(place))
+
+    def given_to(self, place: Place) -> Iterator[Given]:
+        """The addresses that are written for one link, without words and subnets."""
+        network = self.network_of(place)
+        for at, word in enumerate(place.entry.addresses or ()):
+            if word in (values.AUTO, values.DHCP) or is_subnet_of(word, network):
+                continue
+            path = (*place.path, "addresses", at)
+            ip, slash, _ = word.partition("/")
+            prefix = ip_interface(word).network if slash else None
+            yield Given(place, path, ip_address(ip), prefix)
+
+    def whole_subnets(self, network: str | None) -> bool:
+        """Whether all subnets of a network are known, if not every gateway in them."""
+        if network is None:
+            return False
+        start: Path = ("networks", network, "subnets")
+        cuts = [cut[len(start) :] for cut in self.draft.gone if cut[: len(start)] == start]
+        outer = any(self.lost(*start[:length]) for length in (2, 3))
+        return not outer and all(len(cut) > 1 and cut[1] != "subnet" for cut in cuts)
+
+
+def _with_peer(path: Path, space: str, name: str, link: Link) -> Iterator[Place]:
+    kind = KINDS.get(link.kind or "")
+    yield Place(path, space, name, link, kind, link.options, link.parent)
+    if link.peer is not None:
+        peer = link.peer
+        yield Place((*path, "peer"), peer.namespace or HOST, peer.name, peer, kind)
+
+
+def is_subnet_of(word: str, network: Network | None) -> bool:
+    """Whether an entry of ``addresses`` is a subnet of the network, as it stands there."""
+    if network is None or "/" not in word:
+        return False
+    return any(str(one.subnet) == word for one in network.subnets or ())
+
+
+def is_edge(ip: Ip, prefix: Prefix) -> bool:
+    """Whether no station can have it: the network or broadcast address, the anycast of IPv6."""
+    if prefix.prefixlen >= prefix.max_prefixlen - 1 or ip not in prefix:
+        return False
+    return ip == prefix.network_address or (prefix.version == 4 and ip == prefix.broadcast_address)
+
+
+def holding(ip: Ip, network: Network) -> Prefix | None:
+    """The subnet of the network that an address lies in."""
+    return next((one.subnet for one in network.subnets or () if ip in one.subnet), None)
+
+
+Rule = Callable[[Facts], Iterator[Problem]]

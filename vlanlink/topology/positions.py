@@ -1,0 +1,281 @@
+"""Where things stand in a text: a path goes in, line and column come out.
+
+tree-sitter reads the text, and only once somebody asks: a file without problems never loads it.
+Lines and columns count from 1, columns in characters.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from vlanlink.errors import Diagnostic, Path, Problem
+
+if TYPE_CHECKING:
+    from tree_sitter import Node, Tree
+
+Severity = Literal["error", "warning"]
+
+
+DEEPEST = 32
+"""No path of a topology has as many parts."""
+
+
+class Span(NamedTuple):
+    """A stretch of one line."""
+
+    line: int
+    column: int
+    width: int = 1
+
+
+class Doubled(NamedTuple):
+    """A table or key that was there before; ``first`` to ``last`` are the lines to leave out."""
+
+    path: Path
+    key: Span
+    before: Span
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text and the name of its file."""
+
+    text: str = field(repr=False)
+    file: str | None = None
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The text, a line each."""
+        return self.text.split("\n")
+
+    @cached_property
+    def index(self) -> "Index":
+        """All keys of the text with their places."""
+        return Index(self)
+
+    def place(self, path: Path, *, at_key: bool = False) -> Span:
+        """Where the deepest part of ``path`` that is written stands; else the first line."""
+        for length in range(len(path), 0, -1):
+            span = self.index.find(path[:length], at_key=at_key or length < len(path))
+            if span:
+                return span
+        return Span(1, 1)
+
+    def diagnose(self, problem: Problem, severity: Severity = "error") -> Diagnostic:
+        """A problem at its place."""
+        message = problem.message
+        if problem.related is not None:
+            message += f" (line {self.place(problem.related, at_key=True).line})"
+        span = self.place(problem.path, at_key=problem.at_key)
+        return self.at(span, message, problem.hint, path=problem.path, severity=severity)
+
+    def at(
+        self,
+        span: Span,
+        message: str,
+        hint: str | None = None,
+        *,
+        path: Path = (),
+        severity: Severity = "error",
+    ) -> Diagnostic:
+        """A diagnostic that shows a stretch of the text."""
+        return Diagnostic(
+            message=message,
+            hint=hint,
+            path=path,
+            file=self.file,
+            line=span.line,
+            column=span.column,
+            source=self._shown(span),
+            width=span.width,
+            severity=severity,
+        )
+
+    def _shown(self, span: Span) -> str | None:
+        line = self.lines[span.line - 1] if span.line <= len(self.lines) else ""
+        if not line.strip() or span.column > _WIDEST:
+            return None
+        # A character each, so that the caret stands right; none that a terminal would obey.
+        shown = "".join(one if one.isprintable() else " " for one in line)
+        end = max(_WIDEST, span.column + span.width)
+        return shown if len(shown) <= end else shown[:end] + "…"
+
+
+_WIDEST = 160
+
+
+def without_source(problem: Problem, severity: Severity = "error") -> Diagnostic:
+    """The diagnostic of a topology that was built in code: the path has to do."""
+    dotted = ".".join(str(part) for part in problem.path)
+    message = f"{dotted}: {problem.message}" if dotted else problem.message
+    return Diagnostic(message=message, hint=problem.hint, path=problem.path, severity=severity)
+
+
+def parse_tree(text: str) -> "Tree":
+    """The syntax tree of a TOML text."""
+    import tree_sitter_toml
+    from tree_sitter import Language, Parser
+
+    data = text.encode("utf-8", "surrogatepass")
+    return Parser(Language(tree_sitter_toml.language())).parse(data)
+
+
+class Index:
+    """Every key of a text, by path, and the keys that are written twice."""
+
+    def __init__(self, source: Source) -> None:
+        """Walk the whole text once."""
+        self._lines = source.lines
+        self._keys: dict[Path, Span] = {}
+        self._values: dict[Path, Span] = {}
+        self._shape: dict[Path, Literal["value", "table", "array", "dotted", "implied"]] = {}
+        self._lengths: dict[Path, int] = {}
+        self.doubled: list[Doubled] = []
+        self.unclear: list[Span] = []
+        for node in parse_tree(source.text).root_node.children:
+            self._statement(node)
+
+    def find(self, path: Path, *, at_key: bool) -> Span | None:
+        """Where the value of a path stands, or its key if asked for or if it has no one place."""
+        if at_key:
+            return self._keys.get(path) or self._values.get(path)
+        return self._values.get(path) or self._keys.get(path)
+
+    def _statement(self, node: "Node") -> None:
+        match node.type:
+            case "pair":
+                self._pair((), node, node)
+            case "table" | "table_array_element":
+                self._table(node)
+
+    def _table(self, node: "Node") -> None:
+        header = next((one for one in node.children if one.type in _KEYS), None)
+        if header is None:
+            return
+        path = self._header(header, of_array=node.type == "table_array_element", table=node)
+        if path is None:
+            return
+        for one in node.children:
+            if one.type == "pair":
+                self._pair(path, one, one)
+
+    def _header(self, node: "Node", *, of_array: bool, table: "Node") -> Path | None:
+        """Enter the header of a table; its path, or None for one that was there before."""
+        *outer, (name, span) = self._parts(node)
+        path: Path = ()
+        for part, at in outer:
+            path = self._inside((*path, part))
+            self._enter(path, at, "implied")
+        path = (*path, name)
+        before = self._shape.get(path)
+        if before not in ({None, "array"} if of_array else {None, "implied"}):
+            self._double(path, span, table)
+            return None
+        self._keys[path] = span if before != "array" else self._keys[path]
+        self._shape[path] = "array" if of_array else "table"
+        if not of_array:
+            return path
+        self._lengths[path] = self._lengths.get(path, 0) + 1
+        element = self._inside(path)
+        self._keys[element] = span
+        return element
+
+    def _inside(self, path: Path) -> Path:
+        return (*path, self._lengths[path] - 1) if path in self._lengths else path
+
+    def _enter(self, path: Path, span: Span, shape: Literal["implied", "dotted"]) -> None:
+        self._keys.setdefault(path, span)
+        self._shape.setdefault(path, shape)
+
+    def _pair(self, base: Path, node: "Node", statement: "Node") -> None:
+        if len(node.children) < 3 or node.children[0].type not in _KEYS:
+            return
+        key, _, value = node.children[:3]
+        *outer, (name, span) = self._parts(key)
+        path = base
+        for part, at in outer:
+            path = (*path, part)
+            if self._shape.get(path) == "value":
+                self._double(path, at, statement)
+                return
+            self._enter(path, at, "dotted")
+        path = (*path, name)
+        if path in self._shape:
+            self._double(path, span, statement)
+            return
+        self._keys[path], self._shape[path] = span, "value"
+        self._value(path, value, statement)
+
+    def _value(self, path: Path, node: "Node", statement: "Node") -> None:
+        self._values[path] = self._span(node)
+        if len(path) > DEEPEST:
+            return
+        if node.type == "inline_table":
+            for one in node.children:
+                if one.type == "pair":
+                    self._pair(path, one, statement)
+        elif node.type == "array":
+            for at, one in enumerate(_items(node)):
+                self._value((*path, at), one, statement)
+
+    def _double(self, path: Path, span: Span, statement: "Node") -> None:
+        first, last = statement.start_point.row + 1, last_line(statement)
+        self.doubled.append(Doubled(path, span, self._keys[path], first, last))
+
+    def _parts(self, node: "Node") -> list[tuple[str, Span]]:
+        return [(_name(one), self._span(one)) for one in _words(node)][:DEEPEST]
+
+    def _span(self, node: "Node") -> Span:
+        return span_of(node, self._lines)
+
+
+_KEYS = ("bare_key", "quoted_key", "dotted_key")
+
+
+def _words(node: "Node") -> list["Node"]:
+    """The parts of a key; tree-sitter nests what is dotted twice."""
+    found: list[Node] = []
+    waiting = [node]
+    while waiting:
+        one = waiting.pop()
+        if one.type == "dotted_key":
+            waiting += [part for part in one.children if part.is_named]
+        else:
+            found.append(one)
+    return found[::-1]
+
+
+def _items(node: "Node") -> Iterator["Node"]:
+    return (one for one in node.children if one.is_named and one.type != "comment")
+
+
+def _name(node: "Node") -> str:
+    word = (node.text or b"").decode("utf-8", "surrogatepass")
+    if node.type == "bare_key":
+        return word
+    import tomllib
+
+    return next(iter(tomllib.loads(f"{word} = 0")), word)
+
+
+def last_line(node: "Node") -> int:
+    """The last line that a node has text on; tree-sitter ends some on the line after."""
+    row, column = node.end_point
+    return max(row + (1 if column else 0), node.start_point.row + 1)
+
+
+def span_of(node: "Node", lines: list[str]) -> Span:
+    """The first line of a node; tree-sitter counts bytes, people count characters."""
+    row = node.start_point.row
+    line = lines[row] if row < len(lines) else ""
+    data = line.encode("utf-8", "surrogatepass")
+    end = node.end_point.column if node.end_point.row == row else len(data)
+    start = _characters(data, node.start_point.column)
+    return Span(row + 1, start + 1, max(1, _characters(data, end) - start))
+
+
+def _characters(data: bytes, count: int) -> int:
+    return len(data[:count].decode("utf-8", "replace"))

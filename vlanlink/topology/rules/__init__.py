@@ -1,0 +1,94 @@
+"""Every rule about several values, in one table. Each is a function of the facts."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from vlanlink.topology.checked import Draft
+from vlanlink.topology.facts import Facts, Rule
+from vlanlink.topology.model import Topology
+from vlanlink.topology.not_yet import NOT_YET
+from vlanlink.topology.rules import addresses, kinds, names, namespaces, networks, parents, routes
+from vlanlink.topology.wrong import Finding
+
+RULES: Final[Mapping[str, Rule]] = {
+    "link_name": names.link_name,
+    "link_name_reserved": names.link_name_reserved,
+    "parent_name": names.parent_name,
+    "vlan_parent": names.vlan_parent,
+    "altname": names.altname,
+    "name_twice": names.name_twice,
+    "namespace_name": names.namespace_name,
+    "namespace_reserved": names.namespace_reserved,
+    "network_name": names.network_name,
+    "unknown_network": names.unknown_network,
+    "unknown_namespace": names.unknown_namespace,
+    "kind_missing": kinds.kind_missing,
+    "network_and_kind": kinds.network_and_kind,
+    "of_the_network": kinds.of_the_network,
+    "parent_required": kinds.parent_required,
+    "parent_refused": kinds.parent_refused,
+    "peer_required": kinds.peer_required,
+    "peer_refused": kinds.peer_refused,
+    "kind_options": kinds.kind_options,
+    "take_parent": kinds.take_parent,
+    "mac_fixed": kinds.mac_fixed,
+    "mac_twice": kinds.mac_twice,
+    "parent_cycle": parents.parent_cycle,
+    "kinds_on_parent": parents.kinds_on_parent,
+    "shared_option": parents.shared_option,
+    "alone_on_parent": parents.alone_on_parent,
+    "alone_in_network": parents.alone_in_network,
+    "link_twice": parents.link_twice,
+    "mtu_above_parent": parents.mtu_above_parent,
+    "mtu_ipv6": parents.mtu_ipv6,
+    "subnet_overlap": networks.subnet_overlap,
+    "gateway_outside": networks.gateway_outside,
+    "gateway_edge": networks.gateway_edge,
+    "gateway_is_aux": networks.gateway_is_aux,
+    "range_outside": networks.range_outside,
+    "aux_outside": networks.aux_outside,
+    "hairpin": networks.hairpin,
+    "shim_refused": networks.shim_refused,
+    "internal_parent": networks.internal_parent,
+    "address_outside": addresses.address_outside,
+    "prefix_missing": addresses.prefix_missing,
+    "address_aux": addresses.address_aux,
+    "address_edge": addresses.address_edge,
+    "address_twice": addresses.address_twice,
+    "choice_without_network": addresses.choice_without_network,
+    "choice_without_subnet": addresses.choice_without_subnet,
+    "ipv6_off": addresses.ipv6_off,
+    "route_family": routes.route_family,
+    "route_via": routes.route_via,
+    "route_via_self": routes.route_via_self,
+    "route_src": routes.route_src,
+    "route_down": routes.route_down,
+    "route_twice": routes.route_twice,
+    "default_route_impossible": routes.default_route_impossible,
+    "default_route_twice": routes.default_route_twice,
+    "pid_and_path": namespaces.pid_and_path,
+    "namespace_path": namespaces.namespace_path,
+    "namespace_twice": namespaces.namespace_twice,
+    "sysctl_key": namespaces.sysctl_key,
+    "sysctl_twice": namespaces.sysctl_twice,
+}
+"""What makes a file wrong, on whatever machine."""
+
+WARNINGS: Final[Mapping[str, Rule]] = {
+    "gateway_unused": networks.gateway_unused,
+    "probe_nobody": networks.probe_nobody,
+    "shim_hairpin": networks.shim_hairpin,
+}
+"""What is allowed but probably not meant."""
+
+
+def judge(topology: Topology, draft: Draft) -> list[Finding]:
+    """All that the rules say of a topology, at its paths in the file."""
+    facts = Facts(topology, draft)
+    tables = ((RULES, False), (NOT_YET, False), (WARNINGS, True))
+    return [
+        Finding(code, draft.placed(problem), warning)
+        for table, warning in tables
+        for code, rule in table.items()
+        for problem in rule(facts)
+    ]

@@ -1,0 +1,210 @@
+"""What things may be called, and that what is named is there."""
+
+from collections.abc import Iterator
+
+from vlanlink.errors import Path, Problem, nearest
+from vlanlink.topology.facts import HOST, Facts, Place
+from vlanlink.topology.model import Shim
+from vlanlink.topology.wrong import quote, some
+
+_LONGEST_LINK = 15
+_LONGEST_ALTNAME = 127
+_LONGEST_NAMESPACE = 255
+_VLAN_IDS = range(1, 4095)
+
+RESERVED_LINKS = ("lo", "all", "default")
+RESERVED_NAMESPACES = ("host", "gateway")
+
+
+def link_name(facts: Facts) -> Iterator[Problem]:
+    """The kernel's form for the name of a link (dev_valid_name, IFNAMSIZ)."""
+    for path, name, at_key in _link_names(facts):
+        wrong = _link_form(name)
+        if wrong:
+            hint = f"use at most {_LONGEST_LINK} bytes, without blanks, '/', ':' and '%'"
+            yield Problem(
+                path, f"{quote(name)} can't be a link's name: {wrong}", hint, None, at_key
+            )
+
+
+def link_name_reserved(facts: Facts) -> Iterator[Problem]:
+    """Names that the kernel keeps for itself, in /proc/sys/net or for the loopback."""
+    for path, name, at_key in _made_names(facts):
+        if name in RESERVED_LINKS:
+            message = f"{quote(name)} can't be a link's name: the kernel uses it itself"
+            yield Problem(path, message, "choose another name", None, at_key)
+
+
+def _link_names(facts: Facts) -> Iterator[tuple[Path, str, bool]]:
+    yield from _made_names(facts)
+    for at, route in enumerate(facts.topology.host.routes):
+        yield ("host", "routes", at, "dev"), route.dev, False
+
+
+def _made_names(facts: Facts) -> Iterator[tuple[Path, str, bool]]:
+    for place in facts.places:
+        at_key = place.path[-1] != "peer"
+        yield _name_path(place), place.name, at_key
+    for name, network in facts.topology.networks.items():
+        if isinstance(network.shim, Shim) and network.shim.name is not None:
+            yield ("networks", name, "shim", "name"), network.shim.name, False
+
+
+def _name_path(place: Place) -> Path:
+    return (*place.path, "name") if place.path[-1] == "peer" else place.path
+
+
+def _link_form(name: str) -> str | None:
+    if not name or name in (".", ".."):
+        return "it is empty or nothing but dots"
+    if any(one in "/:%" or one.isspace() or not one.isprintable() for one in name):
+        return "it has a blank, '/', ':', '%' or a control character in it"
+    length = len(name.encode("utf-8", "surrogatepass"))
+    return f"it has {length} bytes" if length > _LONGEST_LINK else None
+
+
+def parent_name(facts: Facts) -> Iterator[Problem]:
+    """The same form for a parent; a long VLAN name can be had under a short one."""
+    for path, name in facts.parents():
+        wrong = _link_form(name)
+        if wrong:
+            yield Problem(
+                path, f"{quote(name)} can't be a link's name: {wrong}", _short(facts, name)
+            )
+
+
+def _short(facts: Facts, name: str) -> str:
+    implied = facts.implied(name)
+    if implied is None:
+        return f"name a link of the host, at most {_LONGEST_LINK} bytes"
+    parent, number = implied
+    return (
+        f'make it under a short name, [links.vlan{number}] with parent = "{parent}" and '
+        f'id = {number}, and write parent = "vlan{number}"'
+    )
+
+
+def vlan_parent(facts: Facts) -> Iterator[Problem]:
+    """``NAME.N`` that is no link of the file stands for VLAN N of NAME, at every level."""
+    for path, name in facts.parents():
+        implied = facts.implied(name)
+        while implied:
+            below, number = implied
+            if number not in _VLAN_IDS:
+                message = f"{quote(name)} means VLAN {number} of {below}, and there is none such"
+                yield Problem(path, message, "write a number from 1 to 4094 after the dot")
+            implied = facts.implied(below)
+
+
+def altname(facts: Facts) -> Iterator[Problem]:
+    """The form of an alternative name."""
+    for place in facts.places:
+        for at, name in enumerate(place.entry.altnames):
+            length = len(name.encode("utf-8", "surrogatepass"))
+            strange = any(one == "/" or one.isspace() or not one.isprintable() for one in name)
+            if not name or length > _LONGEST_ALTNAME or strange:
+                yield Problem(
+                    (*place.path, "altnames", at),
+                    f"{quote(name)} can't be an alternative name",
+                    f"use 1 to {_LONGEST_ALTNAME} bytes, without blanks and '/'",
+                )
+
+
+def name_twice(facts: Facts) -> Iterator[Problem]:
+    """Names and alternative names are one set in each namespace."""
+    seen: dict[tuple[str, str], tuple[Path, str]] = {}
+    for space, name, path, label in _all_names(facts):
+        before = seen.setdefault((space, name), (path, label))
+        if before[0] != path:
+            where = f"namespace {space}" if space else "the host"
+            yield Problem(
+                path,
+                f"{quote(name)} is the name of two links in {where}: {before[1]} has it already",
+                "give one of them another name",
+                related=before[0],
+                at_key=path[-1] != "name" and "altnames" not in path[-2:],
+            )
+
+
+def _all_names(facts: Facts) -> Iterator[tuple[str, str, Path, str]]:
+    for place in facts.places:
+        yield place.namespace, place.name, _name_path(place), place.label
+    for place in facts.places:
+        for at, name in enumerate(place.entry.altnames):
+            yield place.namespace, name, (*place.path, "altnames", at), place.label
+
+
+def namespace_name(facts: Facts) -> Iterator[Problem]:
+    """A namespace is a file in /run/netns."""
+    for name in facts.topology.namespaces:
+        length = len(name.encode("utf-8", "surrogatepass"))
+        if (
+            name in ("", ".", "..")
+            or "/" in name
+            or not name.isprintable()
+            or length > _LONGEST_NAMESPACE
+        ):
+            yield Problem(
+                ("namespaces", name),
+                f"{quote(name)} can't be a namespace's name",
+                f"use 1 to {_LONGEST_NAMESPACE} bytes that can name a file, without '/'",
+                at_key=True,
+            )
+
+
+def namespace_reserved(facts: Facts) -> Iterator[Problem]:
+    """Names that stand for something else in what vlanlink says."""
+    for name in RESERVED_NAMESPACES:
+        if name in facts.topology.namespaces:
+            yield Problem(
+                ("namespaces", name),
+                f"{quote(name)} can't be a namespace's name: it stands for the {name} itself",
+                "choose another name",
+                at_key=True,
+            )
+
+
+def network_name(facts: Facts) -> Iterator[Problem]:
+    """A network is named on command lines, as TOPOLOGY/NETWORK."""
+    for name in facts.topology.networks:
+        if not name or "/" in name or any(not one.isprintable() or one.isspace() for one in name):
+            yield Problem(
+                ("networks", name),
+                f"{quote(name)} can't be a network's name",
+                "use one word, without blanks and '/'",
+                at_key=True,
+            )
+
+
+def unknown_network(facts: Facts) -> Iterator[Problem]:
+    """An interface is in a network of this file."""
+    known = list(facts.topology.networks)
+    for place in facts.places:
+        name = place.network
+        path = (*place.path, "network")
+        if name is None or name in known or facts.touched(*path):
+            continue
+        if not facts.lost("networks", name):
+            yield Problem(
+                path, f"there is no network {quote(name)}", _known(name, known, "networks")
+            )
+
+
+def unknown_namespace(facts: Facts) -> Iterator[Problem]:
+    """The other end of a pair is on the host or in a namespace of this file."""
+    known = list(facts.topology.namespaces)
+    for place in facts.places:
+        name = place.namespace
+        if name not in (HOST, *known) and not facts.lost("namespaces", name):
+            path = (*place.path, "namespace")
+            hint = _known(name, known, "namespaces")
+            yield Problem(path, f"there is no namespace {quote(name)}", hint)
+
+
+def _known(name: str, known: list[str], table: str) -> str:
+    near = nearest(name, known)
+    if near:
+        return f"did you mean {quote(near)}?"
+    if not known:
+        return f"write it under [{table}]"
+    return f"the file has {some([quote(one) for one in known[:10]])}"

@@ -1,0 +1,309 @@
+"""What routes need: one family, a next hop that is a neighbour, a source that is there."""
+
+from collections.abc import Iterator
+from ipaddress import ip_interface
+from typing import NamedTuple
+
+from vlanlink.errors import Path, Problem
+from vlanlink.topology import values
+from vlanlink.topology.facts import HOST, Facts, Place, holding
+from vlanlink.topology.model import DefaultRoute, HostRoute, Interface, Network, Route
+from vlanlink.topology.values import Ip, Prefix
+
+_MAIN = 254
+
+
+class Asked(NamedTuple):
+    """A route, where it stands, and the link that it leaves by, if that is in the file."""
+
+    path: Path
+    route: Route
+    place: Place | None
+    namespace: str
+
+
+def _routes(facts: Facts) -> Iterator[Asked]:
+    for place in facts.places:
+        for at, route in enumerate(place.entry.routes):
+            yield Asked((*place.path, "routes", at), route, place, place.namespace)
+    for at, host_route in enumerate(facts.topology.host.routes):
+        by = facts.on_host.get(host_route.dev)
+        yield Asked(("host", "routes", at), host_route, by, HOST)
+
+
+def route_family(facts: Facts) -> Iterator[Problem]:
+    """A route leads within one family."""
+    for path, route, _, _ in _routes(facts):
+        for key, ip in (("via", route.via), ("src", route.src)):
+            if ip is not None and ip.version != route.to.version:
+                message = f"{key} {ip} is IPv{ip.version}, and the route to {route.to} is not"
+                yield Problem((*path, key), message, f"write an IPv{route.to.version} address")
+
+
+def route_via(facts: Facts) -> Iterator[Problem]:
+    """The kernel takes a next hop only if it is a neighbour on the link."""
+    for path, route, place, _ in _routes(facts):
+        via = route.via
+        if via is None or place is None or route.onlink or via.version != route.to.version:
+            continue
+        reached = None if via.is_link_local else _neighbours(facts, place, via)
+        if reached is not None and not any(via in prefix for prefix in reached):
+            listed = ", ".join(str(prefix) for prefix in reached) or "nothing"
+            yield Problem(
+                (*path, "via"),
+                f"next hop {via} is no neighbour of {place.label}, which reaches {listed}",
+                "write a next hop on one of its prefixes, or onlink = true if it answers there",
+            )
+
+
+def _neighbours(facts: Facts, place: Place, via: Ip) -> list[Prefix] | None:
+    """The prefixes of a link in the family of ``via``; None if the file can't tell them all."""
+    if facts.touched(*place.path, "addresses") or facts.touched(*place.path, "routes"):
+        return None
+    if via.version == 6 and isinstance(place.entry, Interface) and place.entry.ipv6 == "slaac":
+        return None
+    network = facts.network_of(place)
+    if place.network is not None and (network is None or not _knows(facts, place, network)):
+        return None
+    found = [*_own_prefixes(facts, place, network), *_on_link(facts, place)]
+    return [prefix for prefix in dict.fromkeys(found) if prefix.version == via.version]
+
+
+def _knows(facts: Facts, place: Place, network: Network) -> bool:
+    chosen = network.subnets is None and network.parent is None
+    return facts.whole_subnets(str(place.network)) and not chosen
+
+
+def _own_prefixes(facts: Facts, place: Place, network: Network | None) -> Iterator[Prefix]:
+    given = list(facts.given_to(place))
+    for one in given:
+        prefix = one.prefix or (holding(one.ip, network) if network else None)
+        if prefix is not None:
+            yield prefix
+    if network is not None and _open(place, len(given)):
+        yield from (subnet.subnet for subnet in network.subnets or ())
+
+
+def _open(place: Place, given: int) -> bool:
+    """Whether some address is still to be chosen."""
+    return place.entry.addresses is None or len(place.entry.addresses) > given
+
+
+def _on_link(facts: Facts, place: Place) -> Iterator[Prefix]:
+    routes = list(place.entry.routes)
+    if place.namespace == HOST:
+        routes += [one for one in facts.topology.host.routes if one.dev == place.name]
+    for route in routes:
+        if route.via is None and route.to.prefixlen:
+            yield route.to
+
+
+def route_via_self(facts: Facts) -> Iterator[Problem]:
+    """No link is its own next hop."""
+    for path, route, place, _ in _routes(facts):
+        own = [one.ip for one in facts.given_to(place)] if place else []
+        if place is not None and route.via is not None and route.via in own:
+            message = f"next hop {route.via} is {place.label} itself"
+            yield Problem((*path, "via"), message, "write a neighbour's address, or leave via out")
+
+
+def route_src(facts: Facts) -> Iterator[Problem]:
+    """A source address is one that the namespace has. The host has others than the file's."""
+    for path, route, place, space in _routes(facts):
+        if route.src is None or space == HOST or route.src.version != route.to.version:
+            continue
+        if place is not None and not _may_have(facts, space, route.src):
+            message = f"src {route.src} is no address of {place.label} or its namespace"
+            yield Problem((*path, "src"), message, "write one of its addresses, or leave src out")
+
+
+def _may_have(facts: Facts, space: str, ip: Ip) -> bool:
+    """Whether an address is, or may come to be, in a namespace."""
+    namespace = facts.topology.namespaces.get(space)
+    if namespace is None or namespace.pid or namespace.path:
+        return True
+    for place in facts.by_namespace.get(space, ()):
+        if facts.touched(*place.path, "addresses") or any(
+            one.ip == ip for one in facts.given_to(place)
+        ):
+            return True
+        network = facts.network_of(place)
+        if place.network is not None and (network is None or _may_choose(place, network, ip)):
+            return True
+    return False
+
+
+def _may_choose(place: Place, network: Network, ip: Ip) -> bool:
+    if not _open(place, sum(1 for word in place.entry.addresses or () if word != values.AUTO)):
+        return False
+    return network.subnets is None or holding(ip, network) is not None
+
+
+def route_down(facts: Facts) -> Iterator[Problem]:
+    """A link that is down has no routes."""
+    for path, _, place, _ in _routes(facts):
+        if place is not None and not place.entry.up:
+            message = f"{place.label} is down (up = false), and a link that is down has no routes"
+            yield Problem(path, message, "take one of the two out", related=(*place.path, "up"))
+    for place, wanted in _default_wishes(facts):
+        if not place.entry.up and _families(wanted):
+            message = f"{place.label} is down (up = false), and has no default route then"
+            path = (*place.path, "default_route")
+            yield Problem(path, message, "take one of the two out", related=(*place.path, "up"))
+
+
+def route_twice(facts: Facts) -> Iterator[Problem]:
+    """In a table there is one route of a metric to a place."""
+    seen: dict[tuple[object, ...], Asked] = {}
+    for asked in _routes(facts):
+        route = asked.route
+        key = (asked.namespace, route.table or _MAIN, str(route.to), route.metric)
+        before = seen.setdefault(key, asked)
+        if before is not asked:
+            where = f"namespace {asked.namespace}" if asked.namespace else "the host"
+            yield Problem(
+                (*asked.path, "to"),
+                f"two routes of {where} lead to {route.to} with the same metric: "
+                f"by {_device(asked)} and by {_device(before)}",
+                "give one of them another metric",
+                related=(*before.path, "to"),
+            )
+
+
+def _device(asked: Asked) -> str:
+    if isinstance(asked.route, HostRoute):
+        return asked.route.dev
+    return asked.place.label if asked.place else "another link"
+
+
+def _default_wishes(facts: Facts) -> Iterator[tuple[Place, DefaultRoute]]:
+    """The default routes that are asked for by name."""
+    for place in facts.places:
+        if not isinstance(place.entry, Interface):
+            continue
+        wanted = place.entry.default_route
+        if isinstance(wanted, DefaultRoute):
+            yield place, wanted
+        elif wanted:
+            yield place, DefaultRoute(ipv4=True, ipv6=True)
+
+
+def _families(wanted: DefaultRoute) -> list[int]:
+    return [version for version, asked in ((4, wanted.ipv4), (6, wanted.ipv6)) if asked]
+
+
+def default_route_impossible(facts: Facts) -> Iterator[Problem]:
+    """A default route leads by the gateway of the subnet of the first address of a family."""
+    for place, wanted in _default_wishes(facts):
+        families = _families(wanted)
+        if not families or facts.touched(*place.path, "addresses") or not _settled(facts, place):
+            continue
+        both = isinstance(place.entry, Interface) and place.entry.default_route is True
+        lacking = [version for version in families if not _has_way(facts, place, version)]
+        if lacking and (not both or len(lacking) == 2):
+            what = "" if both else " and ".join(f"IPv{version} " for version in lacking)
+            yield Problem(
+                _default_path(place, lacking, both=both),
+                f"{place.label} has no {what}gateway for a default route",
+                _way_hint(place),
+            )
+
+
+def _default_path(place: Place, lacking: list[int], *, both: bool) -> Path:
+    path = (*place.path, "default_route")
+    return path if both else (*path, f"ipv{lacking[0]}")
+
+
+def _way_hint(place: Place) -> str:
+    if place.network is None:
+        return 'write routes = [{ to = "default", via = … }] instead'
+    return (
+        f"write a gateway in the subnet of its address under [networks.{place.network}], or "
+        "leave default_route out"
+    )
+
+
+def _settled(facts: Facts, place: Place) -> bool:
+    """Whether all is known that tells its gateways."""
+    if place.network is None:
+        return place.kind is not None
+    network = facts.network_of(place)
+    if network is None or (network.subnets is None and network.parent is None):
+        return False
+    return not any(
+        facts.touched("networks", str(place.network), key) for key in ("subnets", "parent", "mode")
+    )
+
+
+def _has_way(facts: Facts, place: Place, version: int) -> bool:
+    if place.kind is not None and place.kind.routed(place.options):
+        return _open(place, 0) if place.entry.addresses is None else _first(place, version) != ""
+    network = facts.network_of(place)
+    if network is None or network.internal or network.parent is None:
+        return False
+    first = _first(place, version)
+    own = {one.ip for one in facts.given_to(place)}
+    return any(
+        subnet.gateway is not None and subnet.gateway not in own
+        for subnet in network.subnets or ()
+        if subnet.subnet.version == version and _holds(first, subnet.subnet)
+    )
+
+
+def _first(place: Place, version: int) -> str | None:
+    """The first address of a family; None if it is still to be chosen, "" if there is none."""
+    words = place.entry.addresses
+    if words is None:
+        return None
+    for word in words:
+        if word in (values.AUTO, values.DHCP):
+            continue
+        if ip_interface(word).version == version:
+            return word
+    return None if values.AUTO in words else ""
+
+
+def _holds(first: str | None, subnet: Prefix) -> bool:
+    return first is None or (first != "" and ip_interface(first).ip in subnet)
+
+
+def default_route_twice(facts: Facts) -> Iterator[Problem]:
+    """Two links of a namespace can't both have the default route of a family and a metric."""
+    seen: dict[tuple[object, ...], Place] = {}
+    for place, wanted in _default_wishes(facts):
+        for version in _families(wanted):
+            if not _has_way(facts, place, version):
+                continue
+            before = seen.setdefault((place.namespace, version, wanted.metric), place)
+            if before is not place:
+                yield _both_default(place, before, version)
+                break
+    yield from _default_beside_route(facts, seen)
+
+
+def _both_default(place: Place, before: Place, version: int) -> Problem:
+    return Problem(
+        (*place.path, "default_route"),
+        f"{place.label} and {before.label} both ask for the IPv{version} default route, "
+        "with the same metric",
+        "write default_route = false for one of them, or give it a metric of its own",
+        related=(*before.path, "default_route"),
+    )
+
+
+def _default_beside_route(
+    facts: Facts, wished: dict[tuple[object, ...], Place]
+) -> Iterator[Problem]:
+    for asked in _routes(facts):
+        route = asked.route
+        if route.to.prefixlen or (route.table or _MAIN) != _MAIN:
+            continue
+        other = wished.get((asked.namespace, route.to.version, route.metric))
+        if other is not None:
+            yield Problem(
+                (*asked.path, "to"),
+                f"{other.label} asks for the IPv{route.to.version} default route already, "
+                "with the same metric",
+                f"write default_route = false for {other.label}, or give the route another metric",
+                related=(*other.path, "default_route"),
+            )

@@ -1,0 +1,176 @@
+"""TOML text to plain data, past what is wrong with it.
+
+tomllib alone says what the data are. Where it stops, its message and tree-sitter's idea of the
+damage say which lines to leave out, and it starts again: so all syntax errors come in one run.
+What is written twice is left out too, but that does not keep the rest from being checked.
+"""
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from vlanlink.errors import Path, Problem
+from vlanlink.topology.positions import (
+    DEEPEST,
+    Doubled,
+    Source,
+    Span,
+    last_line,
+    parse_tree,
+    span_of,
+)
+from vlanlink.topology.wrong import quote
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+MOST: Final = 20
+"""So many syntax errors are enough."""
+
+
+@dataclass
+class Reading:
+    """What could be read of a text, and what could not."""
+
+    data: dict[str, Any] = field(default_factory=dict)
+    faults: list[tuple[Span, Problem]] = field(default_factory=list)
+    """Syntax errors: with any of them, ``data`` mean nothing."""
+    doubled: list[tuple[Span, Problem]] = field(default_factory=list)
+    left_out: set[Path] = field(default_factory=set)
+
+
+def read(source: Source) -> Reading:
+    """Read a text as TOML, as far as it goes."""
+    reading = Reading()
+    lines = list(source.lines)
+    for _ in range(MOST):
+        try:
+            reading.data = _within_depth(tomllib.loads("\n".join(lines)))
+            break
+        except (ValueError, RecursionError) as error:
+            if not _leave_out(error, lines, reading):
+                break
+    return reading
+
+
+def _within_depth(data: dict[str, Any]) -> dict[str, Any]:
+    """The data themselves. What stands deeper than any key belongs is a danger to recursion."""
+    level: list[Any] = [data]
+    for _ in range(DEEPEST):
+        level = [item for one in level for item in _below(one)]
+        if not level:
+            return data
+    raise RecursionError
+
+
+def _below(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def _leave_out(error: Exception, lines: list[str], reading: Reading) -> bool:
+    """Note what is wrong, blank its lines; False when there is nothing left to try."""
+    if isinstance(error, RecursionError):
+        return _note(reading, _deepest(lines), "arrays or tables stand too deep in each other")
+    tree = parse_tree("\n".join(lines))
+    damage = list(_damaged(tree.root_node))
+    if not damage and str(error).startswith(("Cannot ", "Duplicate ")):
+        doubled = Source("\n".join(lines)).index.doubled
+        for one in doubled:
+            _note_doubled(reading, one)
+            _blank(lines, one.first, one.last)
+        if doubled:
+            return True
+    span, opened = _place(error, lines, damage)
+    _note(reading, span, *_words(error, opened, span))
+    first = min(opened.line, span.line) if opened else span.line
+    ends = [last_line(one) for one in damage if one.start_point.row + 1 == first]
+    last = max([span.line, *ends]) if opened else span.line
+    return _blank(lines, first, last)
+
+
+def _blank(lines: list[str], first: int, last: int) -> bool:
+    there = any(line.strip() for line in lines[first - 1 : last])
+    lines[first - 1 : last] = [""] * len(lines[first - 1 : last])
+    return there
+
+
+def _note(reading: Reading, span: Span, message: str, hint: str | None = None) -> bool:
+    reading.faults.append((span, Problem((), message, hint)))
+    return False
+
+
+def _note_doubled(reading: Reading, one: Doubled) -> None:
+    dotted = ".".join(str(part) for part in one.path)
+    problem = Problem(
+        one.path,
+        f"{quote(dotted)} is written twice, here and on line {one.before.line}",
+        "give one of the two another name, or make them one",
+        at_key=True,
+    )
+    reading.doubled.append((one.key, problem))
+    if one.before.line >= one.first:  # both in one statement, which is left out whole
+        reading.left_out.add(one.path[:-1])
+
+
+def _damaged(node: "Node") -> "list[Node]":
+    """The outermost nodes that tree-sitter could not make sense of."""
+    if node.is_error or node.is_missing:
+        return [node]
+    return [found for one in node.children if one.has_error for found in _damaged(one)]
+
+
+def _place(error: Exception, lines: list[str], damage: "list[Node]") -> tuple[Span, Span | None]:
+    """Where tomllib stopped, and where what it stopped in began, if on a line before."""
+    span = _stopped(error, lines)
+    before = [span_of(node, lines) for node in damage]
+    if span is None:
+        return (before[-1] if before else Span(len(lines), 1)), (before[-1] if before else None)
+    opened = [one for one in before if one.line < span.line]
+    holding = [
+        one
+        for one, node in zip(before, damage, strict=True)
+        if one in opened and last_line(node) >= span.line
+    ]
+    return span, holding[0] if holding else None
+
+
+def _stopped(error: Exception, lines: list[str]) -> Span | None:
+    found = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+    if found:
+        return Span(int(found[1]), int(found[2]))
+    if not isinstance(error, tomllib.TOMLDecodeError):  # int() takes no number that long
+        return next(
+            (
+                Span(at, digits.start() + 1)
+                for at, line in enumerate(lines, 1)
+                if (digits := re.search(r"[\d_]{4000,}", line))
+            ),
+            None,
+        )
+    return None
+
+
+def _words(error: Exception, opened: Span | None, span: Span) -> tuple[str, str | None]:
+    if not isinstance(error, tomllib.TOMLDecodeError):
+        return "a number with too many digits", None
+    message = re.sub(r" \(at .*\)$", "", str(error))
+    hint = next((hint for start, hint in _HINTS if message.startswith(start)), None)
+    if opened and opened.line < span.line:
+        hint = f"something that begins on line {opened.line} has no end"
+    return f"no valid TOML: {message[:1].lower()}{message[1:]}", hint
+
+
+_HINTS: Final = (
+    ("Invalid value", "names, addresses and other text stand in quotes"),
+    ("Expected newline", "one key = value a line; names, addresses and other text stand in quotes"),
+    ("Unescaped", "write \\\\ for a backslash"),
+    ("Expected '=' after", "a line is a [table] or key = value; a key with '/' or ':' is quoted"),
+)
+
+
+def _deepest(lines: list[str]) -> Span:
+    at = max(range(len(lines)), key=lambda at: sum(map(lines[at].count, "[{.")))
+    return Span(at + 1, 1)
