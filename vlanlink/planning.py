@@ -32,7 +32,7 @@ from vlanlink.operations import (
     WriteSysctl,
     show,
 )
-from vlanlink.sysctls import side_effects, write_order
+from vlanlink.sysctls import link_of, side_effects, write_order
 
 FIRST_INDEX = 10_000
 """Where the numbers of our links begin: above what a kernel's own counter reaches as a rule."""
@@ -479,10 +479,7 @@ class _Difference:
                 now |= side_effects(key, value, namespace, known=now)
 
     def _waits_for_link(self, namespace: str, key: str) -> bool:
-        parts = key.split("/")
-        if len(parts) < 4 or parts[2] not in ("conf", "neigh"):
-            return False
-        link = LinkName(namespace, parts[3])
+        link = LinkName(namespace, link_of(key) or "")
         wanted = self.desired.link(link)
         return wanted is not None and (self.observed.link(link) is None or link in self.recreated)
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from vlanlink.errors import Problem
-from vlanlink.model import HOST, State
+from vlanlink.model import HOST, Namespace, State
 from vlanlink.record import PriorSysctl, Records
-from vlanlink.sysctls import affected, side_effects, slashed
+from vlanlink.sysctls import affected, link_of, side_effects, slashed
 from vlanlink.topology import Topology
 
 _FORWARDING = "net/ipv6/conf/all/forwarding"
@@ -106,11 +106,19 @@ def _priors(
     after |= values
     priors: dict[str, PriorSysctl] = {}
     for key, value in after.items():
+        if _is_made(seen, key):
+            continue
         known = records.sysctl(space, key)
         before = known.before if known else now.get(key)
         if before is not None:
             priors[key] = PriorSysctl(before, value)
     return priors
+
+
+def _is_made(seen: Namespace | None, key: str) -> bool:
+    """Whether the key is about a link that vlanlink made: it goes with the link."""
+    link = seen.links.get(link_of(key) or "") if seen else None
+    return link is not None and link.owner is not None
 
 
 def _go_back(result: Sysctls, observed: State, records: Records, warnings: list[Problem]) -> None:
@@ -121,6 +129,8 @@ def _go_back(result: Sysctls, observed: State, records: Records, warnings: list[
             continue
         for key, prior in priors.items():
             if key in result.priors.get(space, {}) or key in result.wanted.get(space, {}):
+                continue
+            if _is_made(seen, key):
                 continue
             if records.held_by(space, key) is not None:
                 continue

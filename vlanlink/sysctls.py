@@ -40,6 +40,14 @@ def slashed(key: str, links: Iterable[str] = ()) -> str:
     return key.replace(".", "/")
 
 
+def link_of(key: str) -> str | None:
+    """The link that a slashed key is about: ``net/ipv4/conf/eth0/rp_filter`` → eth0."""
+    parts = key.split("/")
+    if len(parts) == 5 and parts[2] in ("conf", "neigh") and parts[3] not in ("all", "default"):
+        return parts[3]
+    return None
+
+
 def side_effects(
     key: str, value: str, namespace: Namespace | None, known: Mapping[str, str] | None = None
 ) -> dict[str, str]:

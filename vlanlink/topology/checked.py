@@ -17,6 +17,8 @@ from vlanlink.topology.model import Topology
 from vlanlink.topology.values import GONE, describe
 from vlanlink.topology.wrong import Finding, Wrong, quote, some
 
+_Words = Callable[[Path, Any], Wrong]
+
 
 class Draft:
     """Data on the way to a Topology: what is left of them, and what was wrong."""
@@ -38,9 +40,7 @@ class Draft:
             except ValidationError as error:
                 failures = error.errors(include_url=False)
             places = [self._place(tuple(one["loc"])) for one in failures]
-            for path, one in zip(places, failures, strict=True):
-                if not self.is_gone(path):
-                    self.findings.append(finding(path, one))
+            self._tell(places, failures)
             before = len(self.gone)
             for path in places:
                 self._cut(path)
@@ -48,6 +48,18 @@ class Draft:
                 self.data["topology"] = {"name": "unnamed"}
             elif before == len(self.gone):
                 raise AssertionError(f"nothing to cut out for {places}")
+
+    def _tell(self, places: list[Path], failures: list[Any]) -> None:
+        """Note what is new. A misspelt key is not missing besides: so these come first."""
+        told = [(path, finding_of(path, one)) for path, one in zip(places, failures, strict=True)]
+        for path, wrong in sorted(told, key=lambda one: one[1].meant is None):
+            if self.is_gone(path):
+                continue
+            problem = Problem(path, wrong.message, wrong.hint, at_key=wrong.at_key)
+            self.findings.append(Finding(wrong.code, problem))
+            meant = (*path[:-1], wrong.meant or "")
+            if wrong.meant is not None and not self._has(meant):
+                self._remember(meant)
 
     def _place(self, loc: Path) -> Path:
         """Where a file has what pydantic speaks of."""
@@ -81,6 +93,12 @@ class Draft:
         """A problem of what is left of the data, at its places in the file."""
         related = problem.related and self.written(problem.related)
         return replace(problem, path=self.written(problem.path), related=related)
+
+    def _has(self, path: Path) -> bool:
+        inside: Any = self.data
+        for part in path:
+            inside = _inside(inside, part)
+        return inside is not None
 
     def _cut(self, path: Path) -> None:
         """Cut out a place; one that is not there leaves nothing of what misses it."""
@@ -120,21 +138,34 @@ def _before_cut(items: "list[Any] | tuple[Any, ...]", position: int) -> int:
     return left[position] if position < len(left) else position
 
 
-def finding(path: Path, failure: Any) -> Finding:
+def finding_of(path: Path, failure: Any) -> Wrong:
     """What a user reads about one error of pydantic."""
     wrong = failure.get("ctx", {}).get("error")
-    if not isinstance(wrong, Wrong):
-        wrong = _TYPES.get(failure["type"], _other)(path, failure)
-    problem = Problem(path, wrong.message, wrong.hint, at_key=wrong.at_key)
-    return Finding(wrong.code, problem)
+    if isinstance(wrong, Wrong):
+        return wrong
+    return _TYPES.get(failure["type"], _other)(path, failure)
 
 
-def _wanted(word: str) -> Callable[[Path, Any], Wrong]:
+def _wanted(word: str, hint: Callable[[Any], str | None] = lambda _: None) -> _Words:
     def wrong(path: Path, failure: Any) -> Wrong:
         del path
-        return Wrong("wrong_type", f"{word} belongs here, not {describe(failure['input'])}")
+        value = failure["input"]
+        return Wrong("wrong_type", f"{word} belongs here, not {describe(value)}", hint(value))
 
     return wrong
+
+
+def _quoted(value: Any) -> str | None:
+    return f'write "{str(value).lower()}"' if isinstance(value, int | float) else None
+
+
+def _unquoted(value: Any) -> str | None:
+    plain = isinstance(value, str) and re.fullmatch(r"-?[0-9]+|true|false", value)
+    return f"write {value}, without quotes" if plain else None
+
+
+def _in_brackets(value: Any) -> str | None:
+    return f"write [{quote(value)}]" if isinstance(value, str) else None
 
 
 def _missing(path: Path, failure: Any) -> Wrong:
@@ -162,15 +193,15 @@ def _other(path: Path, failure: Any) -> Wrong:
     return Wrong("wrong_type", str(failure["msg"]))
 
 
-_TYPES: Final[Mapping[str, Callable[[Path, Any], Wrong]]] = {
-    "string_type": _wanted("a string, in quotes,"),
-    "int_type": _wanted("a whole number"),
-    "float_type": _wanted("a number"),
-    "bool_type": _wanted("true or false"),
+_TYPES: Final[Mapping[str, _Words]] = {
+    "string_type": _wanted("a string", _quoted),
+    "int_type": _wanted("a whole number", _unquoted),
+    "float_type": _wanted("a number", _unquoted),
+    "bool_type": _wanted("true or false", _unquoted),
     "model_type": _wanted("a table"),
     "mapping_type": _wanted("a table"),
     "dict_type": _wanted("a table"),
-    "tuple_type": _wanted("an array [...]"),
+    "tuple_type": _wanted("an array", _in_brackets),
     "literal_error": _choice,
     "missing": _missing,
 }

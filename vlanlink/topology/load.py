@@ -10,9 +10,9 @@ from vlanlink.errors import Diagnostic, Problem, TopologyError
 from vlanlink.topology import values
 from vlanlink.topology.checked import Draft
 from vlanlink.topology.model import Topology
-from vlanlink.topology.positions import Source, Span
+from vlanlink.topology.positions import Severity, Source, Span, without_source
 from vlanlink.topology.rules import judge
-from vlanlink.topology.syntax import Reading, read
+from vlanlink.topology.syntax import read
 from vlanlink.topology.wrong import Finding, Wrong, quote
 
 LARGEST: Final = 4 * 1024 * 1024
@@ -31,51 +31,55 @@ def load(path: str | os.PathLike[str], *, text: str | None = None) -> Topology:
 def parse(text: str, file: str = "topology.toml") -> Topology:
     """Check a topology that stands in a text; ``file`` is named in messages."""
     source = Source(text.removeprefix("\ufeff").replace("\r\n", "\n"), file)
-    reading = read(source)
-    if reading.faults:
-        raise _error(source.at(span, one.message, one.hint) for span, one in _all(reading))
-    findings = [Finding("doubled", problem, span=span) for span, problem in reading.doubled]
-    data, more = _named(reading.data, PurePath(file).stem)
-    draft = Draft(data, reading.left_out)
-    draft.findings += findings + more
-    return _checked(draft, source)
+    return _settled(*examine(source), source)
 
 
 def build(mapping: Mapping[str, Any]) -> Topology:
     """Check a topology that was made in code; the keys are those of a file."""
-    return _checked(Draft(mapping, set()), None)
+    return _settled(*_checked(Draft(mapping, set())), None)
 
 
-def _all(reading: Reading) -> list[tuple[Span, Problem]]:
-    return sorted(reading.faults + reading.doubled, key=lambda fault: fault[0])
+def examine(source: Source) -> tuple[Topology | None, list[Finding]]:
+    """What can be made of a text, and all that there is to say about it."""
+    reading = read(source)
+    doubled = [Finding("doubled", problem, span=span) for span, problem in reading.doubled]
+    if reading.faults:
+        faults = [Finding("syntax", problem, span=span) for span, problem in reading.faults]
+        return None, faults + doubled
+    data, findings = _named(reading.data, PurePath(source.file or "").stem)
+    draft = Draft(data, reading.left_out)
+    draft.findings += doubled + findings
+    return _checked(draft)
 
 
-def _checked(draft: Draft, source: Source | None) -> Topology:
+def _checked(draft: Draft) -> tuple[Topology, list[Finding]]:
     topology = draft.topology()
+    return topology, draft.findings + judge(topology, draft)
+
+
+def _settled(topology: Topology | None, findings: list[Finding], source: Source | None) -> Topology:
+    errors = [one for one in findings if not one.warning]
+    if topology is None or errors:
+        raise TopologyError(*diagnostics(errors, source))
     topology._source = source
-    findings = draft.findings + judge(topology, draft)
-    errors = [_diagnostic(topology, one) for one in findings if not one.warning]
-    if errors:
-        raise _error(errors)
-    topology._warnings = tuple(_sorted(_diagnostic(topology, one) for one in findings))
+    topology._warnings = tuple(diagnostics(findings, source))
     return topology
 
 
-def _diagnostic(topology: Topology, one: Finding) -> Diagnostic:
-    if one.span and topology.source:
-        problem = one.problem
-        return topology.source.at(one.span, problem.message, problem.hint, path=problem.path)
-    return topology.diagnose(one.problem, "warning" if one.warning else "error")
-
-
-def _error(diagnostics: Iterable[Diagnostic]) -> TopologyError:
-    return TopologyError(*_sorted(diagnostics))
-
-
-def _sorted(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """By line, each thing said once."""
-    once = dict.fromkeys(diagnostics)
+def diagnostics(findings: Iterable[Finding], source: Source | None) -> list[Diagnostic]:
+    """Findings at their places, by line, each thing said once."""
+    once = dict.fromkeys(_diagnostic(one, source) for one in findings)
     return sorted(once, key=lambda one: (one.line or 0, one.column or 0, one.message))
+
+
+def _diagnostic(one: Finding, source: Source | None) -> Diagnostic:
+    severity: Severity = "warning" if one.warning else "error"
+    if source is None:
+        return without_source(one.problem, severity)
+    if one.span:
+        problem = one.problem
+        return source.at(one.span, problem.message, problem.hint, path=problem.path)
+    return source.diagnose(one.problem, severity)
 
 
 def _named(data: dict[str, Any], stem: str) -> tuple[dict[str, Any], list[Finding]]:
@@ -116,13 +120,22 @@ def _content(file: str) -> str:
 def _bytes(file: str) -> bytes:
     # O_NONBLOCK: a FIFO without a writer would block the open itself.
     number = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(number, "rb") as opened:
+    try:
         mode = os.fstat(number).st_mode
         if stat.S_ISDIR(mode):
-            raise IsADirectoryError(0, "it is a directory")
+            raise OSError(0, "it is a directory")
         if not stat.S_ISREG(mode):
             raise OSError(0, "it is no regular file (a topology from a pipe is read as '-')")
-        return opened.read(LARGEST + 1)
+        return _all(number)
+    finally:
+        os.close(number)
+
+
+def _all(number: int) -> bytes:
+    found = b""
+    while len(found) <= LARGEST and (more := os.read(number, LARGEST)):
+        found += more
+    return found
 
 
 def _unreadable(file: str, message: str) -> TopologyError:

@@ -97,7 +97,9 @@ class Entry(BaseModel):
 def _unknown(key: str, value: object, known: tuple[str, ...]) -> dict[str, Any]:
     near = nearest(key, known)
     hint = f"did you mean {near}?" if near else f"known here: {', '.join(known)}"
-    wrong = Wrong("unknown_key", f"unknown key {quote(key)}", hint, at_key=True)
+    if key.isdigit() and isinstance(value, Mapping) and "kind" in known:
+        near, hint = "kind", f'a name with a dot in it stands in quotes: "eth0.{key}"'
+    wrong = Wrong("unknown_key", f"unknown key {quote(key)}", hint, at_key=True, meant=near)
     return failure(key, wrong, value)
 
 

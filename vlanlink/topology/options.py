@@ -13,6 +13,7 @@ from pydantic import (
     create_model,
 )
 
+from vlanlink.errors import nearest
 from vlanlink.kinds import KINDS, Choice, Flag, Kind, MacList, Number, Option, QosMap
 from vlanlink.kinds._kind import OptionValue
 from vlanlink.topology import values
@@ -30,9 +31,11 @@ NETWORK_KINDS: Final = tuple(name for name, kind in KINDS.items() if kind.takes_
 def link_kind(name: str) -> str:
     """A kind that the registry has."""
     if name not in KINDS:
+        near = nearest(name, list(KINDS))
         raise Wrong(
             "unknown_kind",
             f"{quote(name)} is no link kind; there are {some(list(KINDS))}",
+            f'did you mean "{near}"?' if near else None,
         )
     return name
 

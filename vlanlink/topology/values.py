@@ -222,10 +222,17 @@ def setting(value: object) -> str:
     """The value of a sysctl as the kernel's file takes it."""
     if isinstance(value, bool | int):
         return str(int(value))
-    word = text(value, "a string, a whole number, true or false")
-    if not word.replace("\t", " ").isprintable():
-        raise Wrong("wrong_type", f"{quote(word)} is more than one line of plain text")
-    return word
+    if not isinstance(value, str):
+        raise Wrong(
+            "wrong_type",
+            f"a whole number, a string, true or false belongs here, not {describe(value)}",
+            'a key with dots in it stands in quotes: "net.ipv4.ip_forward"'
+            if isinstance(value, dict)
+            else None,
+        )
+    if not value.replace("\t", " ").isprintable():
+        raise Wrong("wrong_type", f"{quote(value)} is more than one line of plain text")
+    return value
 
 
 def slashed(key: str) -> str:

@@ -25,14 +25,21 @@ class Wrong(ValueError):  # noqa: N818 - what it says is read by users, not by p
     """Raised by validators; pydantic carries it, unharmed, to the path that it belongs to."""
 
     def __init__(
-        self, code: str, message: str, hint: str | None = None, *, at_key: bool = False
+        self,
+        code: str,
+        message: str,
+        hint: str | None = None,
+        *,
+        at_key: bool = False,
+        meant: str | None = None,
     ) -> None:
-        """Take a code of ``FORMS``, and what the user shall read."""
+        """Take a code of ``FORMS``, what the user shall read, and the key that was meant."""
         super().__init__(message)
         self.code = code
         self.message = message
         self.hint = hint
         self.at_key = at_key
+        self.meant = meant
 
 
 FORMS: Final[Mapping[str, str]] = {

@@ -85,10 +85,15 @@ WARNINGS: Final[Mapping[str, Rule]] = {
 def judge(topology: Topology, draft: Draft) -> list[Finding]:
     """All that the rules say of a topology, at its paths in the file."""
     facts = Facts(topology, draft)
-    tables = ((RULES, False), (NOT_YET, False), (WARNINGS, True))
+    errors = _findings(RULES, facts)
+    places = {one.problem.path for one in errors}
+    later = [one for one in _findings(NOT_YET, facts) if one.problem.path not in places]
+    return errors + later + [one._replace(warning=True) for one in _findings(WARNINGS, facts)]
+
+
+def _findings(table: Mapping[str, Rule], facts: Facts) -> list[Finding]:
     return [
-        Finding(code, draft.placed(problem), warning)
-        for table, warning in tables
+        Finding(code, facts.draft.placed(problem))
         for code, rule in table.items()
         for problem in rule(facts)
     ]

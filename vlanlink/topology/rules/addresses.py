@@ -56,7 +56,7 @@ def address_aux(facts: Facts) -> Iterator[Problem]:
                 if ip == one.ip:
                     yield Problem(
                         one.path,
-                        f"{ip} is kept for {name} (aux_addresses)",
+                        f"aux_addresses keep {ip} for {name}",
                         "write another address, or take that one out of aux_addresses",
                         related=(
                             "networks",

@@ -112,26 +112,28 @@ def altname(facts: Facts) -> Iterator[Problem]:
 
 def name_twice(facts: Facts) -> Iterator[Problem]:
     """Names and alternative names are one set in each namespace."""
-    seen: dict[tuple[str, str], tuple[Path, str]] = {}
-    for space, name, path, label in _all_names(facts):
-        before = seen.setdefault((space, name), (path, label))
+    seen: dict[tuple[str, str], tuple[Path, Path]] = {}
+    for space, name, path, owner in _all_names(facts):
+        before = seen.setdefault((space, name), (path, owner))
         if before[0] != path:
-            where = f"namespace {space}" if space else "the host"
+            where = f"in namespace {space}" if space else "on the host"
             yield Problem(
                 path,
-                f"{quote(name)} is the name of two links in {where}: {before[1]} has it already",
-                "give one of them another name",
+                f"{quote(name)} is a name of two links {where}"
+                if before[1] != owner
+                else f"{quote(name)} is a name of this link already",
+                "give one of them another name, or leave one out",
                 related=before[0],
                 at_key=path[-1] != "name" and "altnames" not in path[-2:],
             )
 
 
-def _all_names(facts: Facts) -> Iterator[tuple[str, str, Path, str]]:
+def _all_names(facts: Facts) -> Iterator[tuple[str, str, Path, Path]]:
     for place in facts.places:
-        yield place.namespace, place.name, _name_path(place), place.label
+        yield place.namespace, place.name, _name_path(place), place.path
     for place in facts.places:
         for at, name in enumerate(place.entry.altnames):
-            yield place.namespace, name, (*place.path, "altnames", at), place.label
+            yield place.namespace, name, (*place.path, "altnames", at), place.path
 
 
 def namespace_name(facts: Facts) -> Iterator[Problem]:
