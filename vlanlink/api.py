@@ -26,9 +26,10 @@ from vlanlink.kernel.namespaces import named
 from vlanlink.kernel.refusals import is_lack_of_feature, is_lack_of_privilege
 from vlanlink.kernel.snapshot import Wanted
 from vlanlink.model import State
+from vlanlink.operations import MakeNamespace
 from vlanlink.planning import Plan
 from vlanlink.planning import plan as difference
-from vlanlink.priors import keys_to_read
+from vlanlink.priors import keys_to_read, lost_priors
 from vlanlink.record import Record, Records
 from vlanlink.resolve import Resolution, namespace_path, resolve
 from vlanlink.store import LockedError, Store
@@ -58,9 +59,10 @@ class _Look:
     observed: State
     resolution: Resolution
     todo: Plan
+    dead_names: tuple[Problem, ...] = ()
 
     def problems(self) -> tuple[Diagnostic, ...]:
-        found = (*self.resolution.conflicts, *self.todo.conflicts)
+        found = (*self.resolution.conflicts, *self.todo.conflicts, *self.dead_names)
         return tuple(self.topology.diagnose(problem) for problem in found)
 
 
@@ -127,6 +129,8 @@ def down(
         todo = _checked(look)
         if not dry_run:
             _carry_out(machine, look, store, records, on_progress, gone=True)
+            if records.own is None and todo.operations:
+                _tell_what_is_lost(topology, look.observed)
         return todo
 
 
@@ -233,11 +237,33 @@ def _open(
 
 def _look(machine: Machine, topology: Topology, records: Records) -> _Look:
     observed = machine.snapshot()
-    machine.want_sysctls(keys_to_read(topology, observed, records))
-    observed = machine.snapshot()
+    keys = keys_to_read(topology, observed, records)
+    if any(keys.values()):
+        machine.want_sysctls(keys)
+        observed = machine.with_new_namespaces(machine.snapshot(), keys)
     resolution = resolve(topology, observed, records, machine.host.identity())
     todo = difference(observed, resolution.desired, topology.name)
-    return _Look(topology, observed, resolution, todo)
+    dead = _dead_names_in_the_way(todo, machine.dead_names(), records)
+    return _Look(topology, observed, resolution, todo, dead)
+
+
+def _dead_names_in_the_way(
+    todo: Plan, dead: frozenset[str], records: Records
+) -> tuple[Problem, ...]:
+    """A leftover file is ours to use if a record of ours says so; any other is somebody's."""
+    ours = records.own.namespaces if records.own else ()
+    return tuple(
+        Problem(
+            operation.origin,
+            f"a file {operation.namespace} is where the namespace's name goes",
+            f"ip netns delete {operation.namespace} clears it, if it is a leftover",
+            at_key=True,
+        )
+        for operation in todo.operations
+        if isinstance(operation, MakeNamespace)
+        and operation.namespace in dead
+        and operation.namespace not in ours
+    )
 
 
 def _checked(look: _Look) -> Plan:
@@ -278,6 +304,18 @@ def _write(store: Store, record: Record) -> None:
     except OSError as error:
         message = f"can't write {error.filename or 'the record'}: {error.strerror}"
         raise ConflictError(Diagnostic(message, hint="nothing was changed")) from None
+
+
+def _tell_what_is_lost(topology: str | Topology, observed: State) -> None:
+    """All that bears the mark is gone; what was changed besides, only the record told."""
+    hint = "the record of how things were is lost"
+    if isinstance(topology, str):
+        message = f"{topology} is down; what it changed on things that are not its own is unknown"
+        raise ApplyError(Diagnostic(message, hint=f"{hint}, and so is the topology's copy"))
+    lines = lost_priors(topology, observed)
+    if lines:
+        message = f"{topology.name} is down, but not all is as it was before"
+        raise ApplyError(Diagnostic(message, hint=hint), not_undone=lines)
 
 
 def _restore_record(store: Store, name: str, before: Record | None) -> None:

@@ -159,7 +159,7 @@ class Namespace:
     """By slashed key, ``net/ipv4/ip_forward``; observed, only those that were asked about."""
     owner: str | None = None
     made: bool = True
-    """Observed: it is there. Desired: it may be made."""
+    """Observed: it is there. One that is not has only the sysctls that a new one starts with."""
     origin: Path = field(default=(), compare=False)
     pids: tuple[int, ...] = field(default=(), compare=False)
     """Observed: the processes that run in it."""

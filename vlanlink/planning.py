@@ -109,6 +109,8 @@ def undo_target(before: State, done: Plan) -> State:
             keys |= {op.key, *side_effects(op.key, op.new, before.namespaces.get(op.namespace))}
     namespaces: dict[str, Namespace] = {}
     for name, namespace in before.namespaces.items():
+        if not namespace.made:
+            continue
         links = {
             link.name: link for link in namespace.links.values() if link.owner == done.topology
         }

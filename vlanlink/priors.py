@@ -1,12 +1,12 @@
 """Sysctls that a topology wants, and those it no longer wants, as they were. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from vlanlink.errors import Problem
-from vlanlink.model import HOST, Namespace, State
+from vlanlink.errors import Path, Problem
+from vlanlink.model import HOST, LinkName, Namespace, State
 from vlanlink.record import PriorSysctl, Records
-from vlanlink.sysctls import affected, link_of, side_effects, slashed
+from vlanlink.sysctls import affected, default_of, link_of, side_effects, slashed
 from vlanlink.topology import Topology
 
 _FORWARDING = "net/ipv6/conf/all/forwarding"
@@ -64,16 +64,24 @@ def keys_to_read(
 
 
 def desired_sysctls(
-    topology: Topology, observed: State, records: Records, warnings: list[Problem]
+    topology: Topology,
+    observed: State,
+    records: Records,
+    staying: Collection[LinkName],
+    warnings: list[Problem],
 ) -> Sysctls:
-    """What the file asks for, and the way back for what it no longer asks for."""
+    """What the file asks for, and the way back for what it no longer asks for.
+
+    ``staying`` are the links that are wanted.
+    """
     result = Sysctls()
     for space, values in asked_sysctls(topology, observed).items():
         for key, value in values.items():
             _refuse_other_wish(result, records, topology, space, key, value)
+            _refuse_unknown(result, observed, topology, space, key)
         result.wanted[space] = dict(values)
         result.priors[space] = _priors(observed, records, space, values)
-    _go_back(result, observed, records, warnings)
+    _go_back(result, observed, records, staying, warnings)
     result.priors = {space: priors for space, priors in result.priors.items() if priors}
     return result
 
@@ -84,14 +92,39 @@ def _refuse_other_wish(
     other = records.held_by(space, key)
     theirs = other.sysctls[space][key].written if other else value
     if other and theirs != value:
-        where = ("host", "sysctls") if space == HOST else ("namespaces", space, "sysctls")
-        written = topology.host.sysctls if space == HOST else topology.namespaces[space].sysctls
-        name = next((k for k in written if slashed(k) == key), key)
-        result.conflicts.append(
-            Problem(
-                (*where, name), f"topology {other.topology} has {name} = {theirs} here, not {value}"
-            )
-        )
+        origin = _origin(topology, space, key)
+        message = f"topology {other.topology} has {origin[-1]} = {theirs} here, not {value}"
+        result.conflicts.append(Problem(origin, message))
+
+
+def _refuse_unknown(
+    result: Sysctls, observed: State, topology: Topology, space: str, key: str
+) -> None:
+    seen = observed.namespaces.get(space)
+    if seen is not None and key not in seen.sysctls and default_of(key) not in seen.sysctls:
+        origin = _origin(topology, space, key)
+        where = f"namespace {space}" if space != HOST else "the host"
+        message = f"this kernel has no sysctl {origin[-1]} in {where}"
+        result.conflicts.append(Problem(origin, message, at_key=True))
+
+
+def _origin(topology: Topology, space: str, key: str) -> Path:
+    where = ("host", "sysctls") if space == HOST else ("namespaces", space, "sysctls")
+    written = topology.host.sysctls if space == HOST else topology.namespaces[space].sysctls
+    links = set(topology.links) if space == HOST else set(topology.namespaces[space].interfaces)
+    return (*where, next((k for k in written if slashed(k, links) == key), key))
+
+
+def lost_priors(topology: Topology, observed: State) -> tuple[str, ...]:
+    """What can't be put back without a record: the command for each, VALUE for what was before."""
+    lines = []
+    for space, values in asked_sysctls(topology, observed).items():
+        seen = observed.namespaces.get(space)
+        for key in values if seen and seen.owner is None else ():
+            if seen and not _is_made(seen, key):
+                enter = f"nsenter --net={seen.path} " if seen.path else ""
+                lines.append(f"{enter}sysctl -w {key.replace('/', '.')}=VALUE")
+    return tuple(lines)
 
 
 def _priors(
@@ -106,10 +139,11 @@ def _priors(
     after |= values
     priors: dict[str, PriorSysctl] = {}
     for key, value in after.items():
-        if _is_made(seen, key):
-            continue
         known = records.sysctl(space, key)
         before = known.before if known else now.get(key)
+        if _is_made(seen, key) or (before is None and link_of(key)):
+            # It goes with its link; only if the link outlives the wish it goes back to this.
+            before = now.get(default_of(key)) if key in values else None
         if before is not None:
             priors[key] = PriorSysctl(before, value)
     return priors
@@ -121,7 +155,13 @@ def _is_made(seen: Namespace | None, key: str) -> bool:
     return link is not None and link.owner is not None
 
 
-def _go_back(result: Sysctls, observed: State, records: Records, warnings: list[Problem]) -> None:
+def _go_back(
+    result: Sysctls,
+    observed: State,
+    records: Records,
+    staying: Collection[LinkName],
+    warnings: list[Problem],
+) -> None:
     own = records.own
     for space, priors in own.sysctls.items() if own else ():
         seen = observed.namespaces.get(space)
@@ -130,7 +170,9 @@ def _go_back(result: Sysctls, observed: State, records: Records, warnings: list[
         for key, prior in priors.items():
             if key in result.priors.get(space, {}) or key in result.wanted.get(space, {}):
                 continue
-            if _is_made(seen, key):
+            if link_of(key) and key not in seen.sysctls:
+                continue
+            if _is_made(seen, key) and LinkName(space, str(link_of(key))) not in staying:
                 continue
             if records.held_by(space, key) is not None:
                 continue

@@ -22,6 +22,7 @@ from vlanlink.model import (
     Setting,
     State,
 )
+from vlanlink.occupancy import parent_conflicts
 from vlanlink.parents import implied_vlan, vlan_problem
 from vlanlink.priors import desired_sysctls
 from vlanlink.record import PriorLink, Record, Records
@@ -71,6 +72,7 @@ class _Resolver:
     routes: dict[str, set[Route]] = field(default_factory=dict)
     namespaces: dict[str, Namespace] = field(default_factory=dict)
     raised: dict[str, PriorLink] = field(default_factory=dict)
+    takers: set[LinkName] = field(default_factory=set)
     conflicts: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
 
@@ -87,10 +89,15 @@ class _Resolver:
                 path = ("namespaces", space, "interfaces", name)
                 self._add_link(space, name, interface, path)
         self._check_names()
+        self.conflicts += parent_conflicts(
+            self.links, self.observed, self.name, frozenset(self.takers)
+        )
         self._add_routes()
         self._keep_what_others_use()
         self._put_parents_back()
-        sysctls = desired_sysctls(self.topology, self.observed, self.records, self.warnings)
+        sysctls = desired_sysctls(
+            self.topology, self.observed, self.records, self.links.keys(), self.warnings
+        )
         self.conflicts += sysctls.conflicts
         return Resolution(
             State(self._spaces(sysctls.wanted)),
@@ -114,6 +121,7 @@ class _Resolver:
         if name in self.namespaces:
             return
         seen = self.observed.namespaces.get(name)
+        seen = seen if seen and seen.made else None
         if (pid is not None or path is not None) and seen is None:
             where = f"process {pid}" if pid is not None else path
             key = "pid" if pid is not None else "path"
@@ -146,6 +154,8 @@ class _Resolver:
         )
         self._check_mtu(link, parent, parent_path)
         self.links[link.key] = link
+        if entry.take_parent or (network and network.take_parent):
+            self.takers.add(link.key)
         if entry.peer:
             other = peer_link(self.topology, link, entry.peer, self.identity, self._has_ipv6())
             self.links[link.key] = replace(link, peer=other.key)
@@ -252,7 +262,7 @@ class _Resolver:
         if parent is None or not isinstance(mtu, int):
             return
         above = parent.settings.get("mtu", parent.defaults.get("mtu"))
-        if isinstance(above, int) and mtu > above and KINDS[link.kind].takes_over_parent:
+        if isinstance(above, int) and mtu > above:
             self.conflicts.append(
                 Problem(
                     (*link.origin, "mtu"),

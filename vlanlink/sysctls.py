@@ -48,6 +48,12 @@ def link_of(key: str) -> str | None:
     return None
 
 
+def default_of(key: str) -> str:
+    """Where the value comes from that a new link starts with: ``conf/eth0`` → ``conf/default``."""
+    link = link_of(key)
+    return key.replace(f"/{link}/", "/default/", 1) if link else key
+
+
 def side_effects(
     key: str, value: str, namespace: Namespace | None, known: Mapping[str, str] | None = None
 ) -> dict[str, str]:
@@ -71,7 +77,7 @@ def side_effects(
 def affected(key: str, links: Iterable[str]) -> tuple[str, ...]:
     """The keys to be read before ``key`` is written: itself and what the kernel writes with it."""
     namespace = Namespace("", links=dict.fromkeys(links))  # type: ignore[arg-type]
-    return (key, *side_effects(key, "", namespace))
+    return (key, default_of(key), *side_effects(key, "", namespace))
 
 
 def write_order(wanted: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
@@ -91,7 +97,7 @@ def write_order(wanted: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
         if key.endswith("/accept_ra"):
             return (0 if turning_on else 3, key)
         if key in _SPREADING:
-            return (1, key)
+            return (1, str(list(_SPREADING).index(key)))
         return (2, key)
 
     return sorted(wanted, key=rank)

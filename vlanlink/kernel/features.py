@@ -1,6 +1,8 @@
 """What this kernel and this process can do."""
 
 import os
+import subprocess
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -26,3 +28,9 @@ def missing_capabilities() -> tuple[str, ...]:
     effective = int(line.split()[1], 16)
     needed = {"CAP_NET_ADMIN": CAP_NET_ADMIN, "CAP_SYS_ADMIN": CAP_SYS_ADMIN}
     return tuple(name for name, bit in needed.items() if not effective >> bit & 1)
+
+
+def load_module(name: str) -> None:
+    """Try to load a kernel module. Whether it is there then, the next request tells."""
+    with suppress(OSError, subprocess.TimeoutExpired):
+        subprocess.run(["modprobe", "-q", name], check=False, capture_output=True, timeout=30)

@@ -18,8 +18,10 @@ from vlanlink.apply import Refused
 from vlanlink.host import Host
 from vlanlink.kernel import codec, sysctl_files
 from vlanlink.kernel.explain import explain
+from vlanlink.kernel.features import has_address_protocols, load_module
 from vlanlink.kernel.namespaces import (
     Namespaces,
+    dead_names,
     mounts_are_seen,
     named,
     prepare_directory,
@@ -27,7 +29,8 @@ from vlanlink.kernel.namespaces import (
 )
 from vlanlink.kernel.snapshot import Wanted, assemble, read_namespace
 from vlanlink.kernel.transport import Refusal
-from vlanlink.model import HOST, State
+from vlanlink.kinds import KINDS
+from vlanlink.model import HOST, Namespace, State
 from vlanlink.operations import (
     AddAddress,
     MakeLink,
@@ -100,8 +103,6 @@ class Machine:
         return self._do(self._snapshot)
 
     def _snapshot(self) -> State:
-        from vlanlink.kernel.features import has_address_protocols
-
         protocols = has_address_protocols()
         readings = []
         for name in self._find_namespaces():
@@ -120,6 +121,24 @@ class Machine:
         for name, path_ in self.wanted.paths.items():
             self._namespaces.place(name, path_)
             yield name
+
+    def with_new_namespaces(self, state: State, keys: Mapping[str, frozenset[str]]) -> State:
+        """``state``, and what each namespace of ``keys`` that it lacks will start with."""
+        new = {name: wanted for name, wanted in keys.items() if name not in state.namespaces}
+        if not any(new.values()):
+            return state
+        values = self._do(lambda: self._namespaces.fresh_sysctls(frozenset().union(*new.values())))
+        fresh = {
+            name: Namespace(
+                name, sysctls={k: values[k] for k in wanted & values.keys()}, made=False
+            )
+            for name, wanted in new.items()
+        }
+        return State({**state.namespaces, **fresh})
+
+    def dead_names(self) -> frozenset[str]:
+        """Files among the named namespaces that no namespace is mounted on."""
+        return frozenset(dead_names(self.host.netns_directory))
 
     # -- writing -------------------------------------------------------------------------------
 
@@ -189,6 +208,9 @@ class Machine:
         """Ask again while the kernel may still be cleaning up what is in the way."""
         deadline = time.monotonic() + BUSY_SECONDS
         again: Refusal | None = answer
+        if isinstance(operation, MakeLink) and answer.errno == errno.EOPNOTSUPP:
+            load_module(KINDS[operation.link.kind].module)
+            again = self._namespaces.socket(target).request([message])[0]
         while again and _may_pass(operation, again) and time.monotonic() < deadline:
             time.sleep(_BUSY_POLL_SECONDS)
             again = self._namespaces.socket(target).request([message])[0]

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlanlink.kernel import system
+from vlanlink.kernel import sysctl_files, system
 from vlanlink.kernel.transport import Socket
 from vlanlink.model import HOST
 
@@ -136,6 +136,15 @@ class Namespaces:
         self._open[name] = held
         self._inside = name
 
+    def fresh_sysctls(self, keys: frozenset[str]) -> dict[str, str]:
+        """What sysctls are in a new namespace: one is made for the look, and forgotten."""
+        self._inside = None
+        system.unshare(system.CLONE_NEWNET)
+        try:
+            return {k: v for k in keys if (v := sysctl_files.read(k)) is not None}
+        finally:
+            self.enter(HOST)
+
     def remove(self, name: str) -> None:
         """Take a namespace's name away; the kernel deletes it when nobody holds it."""
         path = self._paths[name]
@@ -150,7 +159,7 @@ class Namespaces:
 
 
 def _claim(path: str) -> None:
-    """Make the file that the mount goes on. A leftover that nothing is mounted on is ours."""
+    """Make the file that the mount goes on. Whose a leftover is has been looked at before."""
     try:
         os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
     except FileExistsError:
@@ -176,6 +185,14 @@ def named(directory: Path) -> Iterator[tuple[str, Path]]:
     for entry in entries:
         if is_namespace(directory / entry):
             yield entry, directory / entry
+
+
+def dead_names(directory: Path) -> Iterator[str]:
+    """The files in ``directory`` that no namespace is mounted on."""
+    with suppress(FileNotFoundError):
+        for entry in sorted(os.listdir(directory)):
+            if not is_namespace(directory / entry):
+                yield entry
 
 
 def prepare_directory(directory: Path) -> None:

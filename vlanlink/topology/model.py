@@ -5,6 +5,7 @@ What one value or table must look like is held here; what several must be to eac
 """
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
@@ -68,7 +69,7 @@ class Entry(BaseModel):
     @classmethod
     def known_keys(cls) -> tuple[str, ...]:
         """The keys that the table can have, whatever its kind."""
-        return tuple(key for key in cls.model_fields if key not in cls.unwritten)
+        return _fields(cls)
 
     @classmethod
     def sort_out(cls, written: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
@@ -92,6 +93,11 @@ class Entry(BaseModel):
         if wrong:
             raise again(wrong)
         return made
+
+
+@cache
+def _fields(table: type[Entry]) -> tuple[str, ...]:
+    return tuple(key for key in table.model_fields if key not in table.unwritten)
 
 
 def _unknown(key: str, value: object, known: tuple[str, ...]) -> dict[str, Any]:

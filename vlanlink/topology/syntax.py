@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 MOST: Final = 20
 """So many syntax errors are enough."""
 
+LARGE: Final = 256 * 1024
+"""In a text with more characters the first one is."""
+
+_TOO_DEEP: Final = "arrays or tables stand too deep in each other"
+
+_CHAIN: Final = re.compile(r"""(?<![\w"'-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){200}""")
+"""A key with so many dots that tomllib would be long over it."""
+
 
 @dataclass
 class Reading:
@@ -44,7 +52,10 @@ def read(source: Source) -> Reading:
     """Read a text as TOML, as far as it goes."""
     reading = Reading()
     lines = list(source.lines)
-    for _ in range(MOST):
+    if _CHAIN.search(source.text):
+        _note(reading, _deepest(lines), _TOO_DEEP)
+        return reading
+    while len(reading.faults) < (MOST if len(source.text) <= LARGE else 1):
         try:
             reading.data = _within_depth(tomllib.loads("\n".join(lines)))
             break
@@ -73,7 +84,7 @@ def _below(value: Any) -> list[Any]:
 def _leave_out(error: Exception, lines: list[str], reading: Reading) -> bool:
     """Note what is wrong, blank its lines; False when there is nothing left to try."""
     if isinstance(error, RecursionError):
-        return _note(reading, _deepest(lines), "arrays or tables stand too deep in each other")
+        return _note(reading, _deepest(lines), _TOO_DEEP)
     tree = parse_tree("\n".join(lines))
     damage = list(_damaged(tree.root_node))
     if not damage and str(error).startswith(("Cannot ", "Duplicate ")):

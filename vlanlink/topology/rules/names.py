@@ -1,6 +1,6 @@
 """What things may be called, and that what is named is there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from vlanlink.errors import Path, Problem, nearest
 from vlanlink.topology.facts import HOST, Facts, Place
@@ -180,7 +180,7 @@ def network_name(facts: Facts) -> Iterator[Problem]:
 
 def unknown_network(facts: Facts) -> Iterator[Problem]:
     """An interface is in a network of this file."""
-    known = list(facts.topology.networks)
+    known = facts.topology.networks
     for place in facts.places:
         name = place.network
         path = (*place.path, "network")
@@ -194,16 +194,17 @@ def unknown_network(facts: Facts) -> Iterator[Problem]:
 
 def unknown_namespace(facts: Facts) -> Iterator[Problem]:
     """The other end of a pair is on the host or in a namespace of this file."""
-    known = list(facts.topology.namespaces)
+    known = facts.topology.namespaces
     for place in facts.places:
         name = place.namespace
-        if name not in (HOST, *known) and not facts.lost("namespaces", name):
+        if name != HOST and name not in known and not facts.lost("namespaces", name):
             path = (*place.path, "namespace")
             hint = _known(name, known, "namespaces")
             yield Problem(path, f"there is no namespace {quote(name)}", hint)
 
 
-def _known(name: str, known: list[str], table: str) -> str:
+def _known(name: str, entries: Mapping[str, object], table: str) -> str:
+    known = list(entries)
     near = nearest(name, known)
     if near:
         return f"did you mean {quote(near)}?"

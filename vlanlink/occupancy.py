@@ -1,0 +1,93 @@
+"""Who may share a parent: what is on it already, against what shall come. Pure.
+
+The file alone was checked for this when it was read; here it is the living machine. The kernel
+answers most of these with a bare EBUSY or EINVAL, or lets a new link change its siblings.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from vlanlink.errors import Problem
+from vlanlink.kinds import KINDS, Kind
+from vlanlink.model import HOST, Link, LinkName, State
+from vlanlink.operations import show
+
+
+def parent_conflicts(
+    wanted: Mapping[LinkName, Link], observed: State, topology: str, takers: frozenset[LinkName]
+) -> Iterator[Problem]:
+    """Why links can't be on their parents on this machine.
+
+    ``takers`` are the links that may take a parent from the host (``take_parent``).
+    """
+    for link in wanted.values():
+        kind = KINDS.get(link.kind)
+        parent = observed.link(link.parent)
+        if kind is None or parent is None or link.owner != topology:
+            continue
+        if kind.takes_over_parent:
+            yield from _port_of_another(link, parent)
+            yield from _beside_others(link, kind, parent, observed, topology)
+        if kind.alone(link.settings) and link.key not in takers:
+            yield from _host_is_there(link, parent, observed)
+
+
+def _port_of_another(link: Link, parent: Link) -> Iterator[Problem]:
+    if parent.master:
+        yield Problem(
+            link.origin,
+            f"{parent.name} is a port of {parent.master}, and can't carry {link.kind} besides",
+            f"use {parent.master} as the parent",
+            at_key=True,
+        )
+
+
+def _beside_others(
+    link: Link, kind: Kind, parent: Link, observed: State, topology: str
+) -> Iterator[Problem]:
+    for other in observed.children(parent.key):
+        theirs = KINDS.get(other.kind)
+        if theirs is None or not theirs.takes_over_parent or other.owner == topology:
+            continue
+        why = _why_not_beside(link, kind, other, theirs)
+        if why:
+            whose = f" of topology {other.owner}" if other.owner else ""
+            yield Problem(
+                link.origin,
+                f"{link.kind} {link.key} can't share {parent.name} with {other.kind} "
+                f"{other.key}{whose}: {why}",
+                "use another parent (a VLAN of it, say), or take that link away first",
+                at_key=True,
+            )
+            return
+
+
+def _why_not_beside(link: Link, kind: Kind, other: Link, theirs: Kind) -> str | None:
+    if kind is not theirs:
+        return "one parent carries one of the two kinds"
+    if kind.alone(link.settings) or theirs.alone(other.settings):
+        return "one of the two must be alone on its parent"
+    for option in kind.options:
+        mine, have = kind.get(link.settings, option.key), theirs.get(other.settings, option.key)
+        if option.per_parent and mine != have:
+            return (
+                f"{option.key} belongs to the parent: it is {show(have)}, and {show(mine)} "
+                "would change it there too"
+            )
+    return None
+
+
+def _host_is_there(link: Link, parent: Link, observed: State) -> Iterator[Problem]:
+    """The host's own network on the parent would go dead."""
+    if parent.key.namespace != HOST:
+        return
+    routes = observed.host.routes
+    held = [a.text for a in parent.addresses if not a.link_local]
+    held += [str(r) for r in routes if r.dev == parent.name and not r.to.startswith("fe80::/")]
+    if held:
+        yield Problem(
+            link.origin,
+            f"{link.kind} {link.key} would take {parent.name} from the host, which has "
+            f"{held[0]} there",
+            "take_parent = true allows it: the host's own network on that parent goes dead",
+            at_key=True,
+        )
