@@ -5,16 +5,17 @@ default routes are worked out, and what no topology needs any longer is put back
 is the same with an empty topology.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
+from vlanlink.draft import Draft
 from vlanlink.endpoints import desired_link, peer_link
 from vlanlink.errors import Path, Problem
+from vlanlink.heritage import keep_what_others_use, kept_routes, put_parents_back
 from vlanlink.kinds import KINDS
 from vlanlink.model import (
     HOST,
     LOOPBACK,
-    Address,
     Link,
     LinkName,
     Namespace,
@@ -62,24 +63,7 @@ def resolve(
     return _Resolver(topology, observed, records, identity).resolve()
 
 
-@dataclass(slots=True)
-class _Resolver:
-    topology: Topology
-    observed: State
-    records: Records
-    identity: str
-    links: dict[LinkName, Link] = field(default_factory=dict)
-    routes: dict[str, set[Route]] = field(default_factory=dict)
-    namespaces: dict[str, Namespace] = field(default_factory=dict)
-    raised: dict[str, PriorLink] = field(default_factory=dict)
-    takers: set[LinkName] = field(default_factory=set)
-    conflicts: list[Problem] = field(default_factory=list)
-    warnings: list[Problem] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        return self.topology.name
-
+class _Resolver(Draft):
     def resolve(self) -> Resolution:
         self._add_namespaces()
         for name, link in self.topology.links.items():
@@ -93,8 +77,8 @@ class _Resolver:
             self.links, self.observed, self.name, frozenset(self.takers)
         )
         self._add_routes()
-        self._keep_what_others_use()
-        self._put_parents_back()
+        keep_what_others_use(self)
+        put_parents_back(self)
         sysctls = desired_sysctls(
             self.topology, self.observed, self.records, self.links.keys(), self.warnings
         )
@@ -342,75 +326,6 @@ class _Resolver:
                 return self.topology.namespaces[space].interfaces[name]
         return None
 
-    # -- what is shared, and what goes back ----------------------------------------------------
-
-    def _keep_what_others_use(self) -> None:
-        """Links and namespaces of ours that another topology's links are in or on pass to it."""
-        waiting = list(self.observed.links())
-        while waiting:
-            link = waiting.pop()
-            heir = link.owner if link.key not in self.links else self.links[link.key].owner
-            if heir is None or heir == self.name:
-                continue
-            if link.parent:
-                waiting += self._keep_link(link.parent, heir)
-            self._keep_namespace(link.namespace, heir)
-        for name, namespace in self.observed.namespaces.items():
-            if name in self.namespaces or name == HOST:
-                continue
-            if namespace.owner != self.name:
-                self.namespaces[name] = replace(namespace, links={}, routes=frozenset(), sysctls={})
-
-    def _keep_link(self, key: LinkName, heir: str) -> Iterator[Link]:
-        seen = self.observed.link(key)
-        if seen and seen.owner == self.name and key not in self.links:
-            kept = replace(seen, owner=heir)
-            self.links[key] = kept
-            yield kept
-
-    def _keep_namespace(self, name: str, heir: str) -> None:
-        seen = self.observed.namespaces.get(name)
-        if name == HOST or seen is None or seen.owner != self.name or name in self.namespaces:
-            return
-        self.namespaces[name] = replace(seen, owner=heir, links={}, routes=frozenset(), sysctls={})
-        loopback = seen.links[LOOPBACK]
-        self.links[loopback.key] = replace(loopback, owner=heir)
-
-    def _put_parents_back(self) -> None:
-        """A parent that we set up goes down again when nothing more than before is on it."""
-        own = self.records.own
-        for name, before in own.raised.items() if own else ():
-            seen = self.observed.host.links.get(name)
-            if name in self.raised or seen is None or not seen.up:
-                continue
-            if any(name in record.raised for record in self.records.others):
-                continue
-            more = self._more_than_before(seen, before)
-            if more:
-                self.warnings.append(
-                    Problem((), f"{name} stays up: {', '.join(more)} came while it was up")
-                )
-                continue
-            addresses = tuple(Address(text, ours=True) for text in before.addresses)
-            self.links[seen.key] = Link(
-                name, seen.kind, settings={"up": False}, addresses=addresses, owner=None
-            )
-
-    def _more_than_before(self, seen: Link, before: PriorLink) -> list[str]:
-        stay = {link.key for link in self.links.values()}
-        children = [
-            str(child.key)
-            for child in self.observed.children(seen.key)
-            if (child.owner != self.name or child.key in stay)
-            and str(child.key) not in before.children
-        ]
-        addresses = [
-            a.text
-            for a in seen.addresses
-            if a.permanent and not a.link_local and a.text not in before.addresses
-        ]
-        return children + addresses
-
     # -- the result ----------------------------------------------------------------------------
 
     def _spaces(self, sysctls: Mapping[str, Mapping[str, str]]) -> dict[str, Namespace]:
@@ -422,28 +337,11 @@ class _Resolver:
             name: replace(
                 space,
                 links=by_space[name],
-                routes=frozenset(self.routes.get(name, set()) | self._kept_routes(name)),
+                routes=frozenset(self.routes.get(name, set()) | kept_routes(self, name)),
                 sysctls=dict(sysctls.get(name, {})),
             )
             for name, space in spaces.items()
         }
-
-    def _kept_routes(self, space: str) -> set[Route]:
-        """Routes of other topologies on links that are nobody's: only records tell whose."""
-        seen = self.observed.namespaces.get(space)
-        own = set(self.records.own.routes) if self.records.own else set()
-        asked = {(space, str(route)) for route in self.routes.get(space, ())}
-        kept = set()
-        for route in seen.routes if seen else ():
-            dev = seen.links.get(route.dev) if seen else None
-            if not route.ours or dev is None or dev.owner == self.name:
-                continue
-            row = (space, str(route))
-            claimed = any(row in record.routes for record in self.records.others)
-            stranger = row not in own and row not in asked and bool(self.records.others)
-            if dev.owner is not None or claimed or stranger:
-                kept.add(route)
-        return kept
 
     def _record(self, priors: Mapping[str, Mapping[str, object]]) -> Record:
         source = self.topology.source

@@ -13,7 +13,9 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 
 from vlanlink.errors import Path, Problem, nearest
+from vlanlink.kinds import QosMap
 from vlanlink.topology.model import Topology
+from vlanlink.topology.options import kind_named
 from vlanlink.topology.values import GONE, describe
 from vlanlink.topology.wrong import Finding, Wrong, quote, some
 
@@ -207,11 +209,20 @@ _TYPES: Final[Mapping[str, _Words]] = {
 }
 
 
+def _options(entry: BaseModel, written: dict[str, Any]) -> dict[str, Any]:
+    kind = kind_named(getattr(entry, "kind", None))
+    maps = {option.key for option in kind.options if isinstance(option, QosMap)} if kind else set()
+    return {
+        key: {str(start): to for start, to in value} if key in maps else value
+        for key, value in written.items()
+    }
+
+
 def as_written(value: Any) -> Any:
     """A topology, or part of one, as the plain data of a file that says the same."""
     if isinstance(value, BaseModel):
         fields = {key: as_written(getattr(value, key)) for key in sorted(value.model_fields_set)}
-        return fields.pop("options", {}) | fields
+        return _options(value, fields.pop("options", {})) | fields
     if isinstance(value, Mapping):
         return {key: as_written(item) for key, item in value.items()}
     if isinstance(value, tuple):

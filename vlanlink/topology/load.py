@@ -34,8 +34,10 @@ def parse(text: str, file: str = "topology.toml") -> Topology:
     return _settled(*examine(source), source)
 
 
-def build(mapping: Mapping[str, Any]) -> Topology:
+def build(mapping: Mapping[str, Any] | Topology) -> Topology:
     """Check a topology that was made in code; the keys are those of a file."""
+    if isinstance(mapping, Topology):
+        mapping = mapping.as_written()
     return _settled(*_checked(Draft(mapping, set())), None)
 
 

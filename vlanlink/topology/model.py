@@ -72,10 +72,15 @@ class Entry(BaseModel):
         return _fields(cls)
 
     @classmethod
+    def offered_keys(cls) -> tuple[str, ...]:
+        """Those of them that a file would have."""
+        return cls.known_keys()
+
+    @classmethod
     def sort_out(cls, written: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
         """Split a table into what fills the fields and what is wrong with its keys."""
         wrong = [
-            _unknown(key, written[key], cls.known_keys())
+            _unknown(key, written[key], cls.offered_keys())
             for key in written.keys() - cls.known_keys()
         ]
         return {key: value for key, value in written.items() if key in cls.known_keys()}, wrong
@@ -335,6 +340,11 @@ class Topology(Entry):
         return ("topology", *super().known_keys())
 
     @classmethod
+    def offered_keys(cls) -> tuple[str, ...]:
+        """The name by itself is for Python only."""
+        return tuple(key for key in cls.known_keys() if key != "name")
+
+    @classmethod
     def sort_out(cls, written: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
         """Take the name from where a file has it."""
         fields, wrong = super().sort_out(written)
@@ -347,8 +357,11 @@ class Topology(Entry):
         return ({"name": heading.name} if heading.name else {}) | fields, wrong
 
     @classmethod
-    def build(cls, mapping: Mapping[str, Any]) -> "Topology":
-        """A topology from the tables of a file as Python values. Raises TopologyError."""
+    def build(cls, mapping: "Mapping[str, Any] | Topology") -> "Topology":
+        """Check a topology made in code, or one to be made of a file's tables as Python values.
+
+        Raises TopologyError with everything that is wrong.
+        """
         from vlanlink.topology.load import build
 
         return build(mapping)

@@ -1,0 +1,32 @@
+"""A desired State in the making: what ``resolve`` and its helpers write on together."""
+
+from dataclasses import dataclass, field
+
+from vlanlink.errors import Problem
+from vlanlink.model import Link, LinkName, Namespace, Route, State
+from vlanlink.record import PriorLink, Records
+from vlanlink.topology import Topology
+
+
+@dataclass(slots=True)
+class Draft:
+    """What is known (the first four fields), and what it has come to so far."""
+
+    topology: Topology
+    observed: State
+    records: Records
+    identity: str
+    links: dict[LinkName, Link] = field(default_factory=dict)
+    routes: dict[str, set[Route]] = field(default_factory=dict)
+    namespaces: dict[str, Namespace] = field(default_factory=dict)
+    raised: dict[str, PriorLink] = field(default_factory=dict)
+    """Parents that are to be set up, as they were."""
+    takers: set[LinkName] = field(default_factory=set)
+    """Links that may take their parent from the host."""
+    conflicts: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The topology's name."""
+        return self.topology.name

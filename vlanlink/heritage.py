@@ -1,0 +1,99 @@
+"""What outlives its maker: things that others use, and parents as they were before. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from vlanlink.draft import Draft
+from vlanlink.errors import Problem
+from vlanlink.model import HOST, LOOPBACK, Address, Link, LinkName, Route
+from vlanlink.record import PriorLink
+
+
+def keep_what_others_use(draft: Draft) -> None:
+    """Links and namespaces of ours that another topology's links are in or on pass to it."""
+    waiting = list(draft.observed.links())
+    while waiting:
+        link = waiting.pop()
+        heir = link.owner if link.key not in draft.links else draft.links[link.key].owner
+        if heir is None or heir == draft.name:
+            continue
+        if link.parent:
+            waiting += _keep_link(draft, link.parent, heir)
+        _keep_namespace(draft, link.namespace, heir)
+    for name, namespace in draft.observed.namespaces.items():
+        if name in draft.namespaces or name == HOST:
+            continue
+        if namespace.owner != draft.name:
+            draft.namespaces[name] = replace(namespace, links={}, routes=frozenset(), sysctls={})
+
+
+def _keep_link(draft: Draft, key: LinkName, heir: str) -> Iterator[Link]:
+    seen = draft.observed.link(key)
+    if seen and seen.owner == draft.name and key not in draft.links:
+        kept = replace(seen, owner=heir)
+        draft.links[key] = kept
+        yield kept
+
+
+def _keep_namespace(draft: Draft, name: str, heir: str) -> None:
+    seen = draft.observed.namespaces.get(name)
+    if name == HOST or seen is None or seen.owner != draft.name or name in draft.namespaces:
+        return
+    draft.namespaces[name] = replace(seen, owner=heir, links={}, routes=frozenset(), sysctls={})
+    loopback = seen.links[LOOPBACK]
+    draft.links[loopback.key] = replace(loopback, owner=heir)
+
+
+def put_parents_back(draft: Draft) -> None:
+    """A parent that we set up goes down again when nothing more than before is on it."""
+    own = draft.records.own
+    for name, before in own.raised.items() if own else ():
+        seen = draft.observed.host.links.get(name)
+        if name in draft.raised or seen is None or not seen.up:
+            continue
+        if any(name in record.raised for record in draft.records.others):
+            continue
+        more = _more_than_before(draft, seen, before)
+        if more:
+            draft.warnings.append(
+                Problem((), f"{name} stays up: {', '.join(more)} came while it was up")
+            )
+            continue
+        addresses = tuple(Address(text, ours=True) for text in before.addresses)
+        draft.links[seen.key] = Link(
+            name, seen.kind, settings={"up": False}, addresses=addresses, owner=None
+        )
+
+
+def _more_than_before(draft: Draft, seen: Link, before: PriorLink) -> list[str]:
+    stay = {link.key for link in draft.links.values()}
+    children = [
+        str(child.key)
+        for child in draft.observed.children(seen.key)
+        if (child.owner != draft.name or child.key in stay)
+        and str(child.key) not in before.children
+    ]
+    addresses = [
+        a.text
+        for a in seen.addresses
+        if a.permanent and not a.link_local and a.text not in before.addresses
+    ]
+    return children + addresses
+
+
+def kept_routes(draft: Draft, space: str) -> set[Route]:
+    """Routes of other topologies on links that are nobody's: only records tell whose."""
+    seen = draft.observed.namespaces.get(space)
+    own = set(draft.records.own.routes) if draft.records.own else set()
+    asked = {(space, str(route)) for route in draft.routes.get(space, ())}
+    kept = set()
+    for route in seen.routes if seen else ():
+        dev = seen.links.get(route.dev) if seen else None
+        if not route.ours or dev is None or dev.owner == draft.name:
+            continue
+        row = (space, str(route))
+        claimed = any(row in record.routes for record in draft.records.others)
+        stranger = row not in own and row not in asked and bool(draft.records.others)
+        if dev.owner is not None or claimed or stranger:
+            kept.add(route)
+    return kept

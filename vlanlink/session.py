@@ -1,0 +1,202 @@
+"""One session with a machine: the door opened, one look, a plan carried out, errors translated.
+
+What all verbs that touch the machine have in common; ``api`` is made of it.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from vlanlink.apply import Progress, Refused, Unfinished, apply
+from vlanlink.errors import (
+    ApplyError,
+    ConflictError,
+    Diagnostic,
+    Interrupted,
+    PrivilegeError,
+    Problem,
+)
+from vlanlink.host import Host
+from vlanlink.kernel import Machine
+from vlanlink.kernel.features import missing_capabilities
+from vlanlink.kernel.refusals import is_lack_of_feature, is_lack_of_privilege
+from vlanlink.kernel.snapshot import Wanted
+from vlanlink.model import State
+from vlanlink.operations import MakeNamespace
+from vlanlink.planning import Plan
+from vlanlink.planning import plan as difference
+from vlanlink.priors import keys_to_read, lost_priors
+from vlanlink.record import Record, Records
+from vlanlink.resolve import Resolution, namespace_path, resolve
+from vlanlink.store import LockedError, Store
+from vlanlink.topology import Topology
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at the machine with a topology in mind."""
+
+    topology: Topology
+    observed: State
+    resolution: Resolution
+    todo: Plan
+    dead_names: tuple[Problem, ...] = ()
+
+    def problems(self) -> tuple[Diagnostic, ...]:
+        found = (*self.resolution.conflicts, *self.todo.conflicts, *self.dead_names)
+        return tuple(self.topology.diagnose(problem) for problem in found)
+
+
+@contextmanager
+def open_machine(
+    host: Host, topology: Topology, records: Sequence[Record] | None = None
+) -> Iterator[Machine]:
+    """The door to the machine, with the namespaces in sight that the topology names by path."""
+    known = records if records is not None else Store(host.run_directory).records()
+    paths = {
+        name: namespace_path(entry.pid, entry.path)
+        for name, entry in topology.namespaces.items()
+        if entry.pid is not None or entry.path is not None
+    }
+    for record in known:
+        if record.topology == topology.name:
+            paths = {**record.paths, **paths}
+    names = tuple({topology.name, *(record.topology for record in known)})
+    try:
+        with Machine(host, Wanted(paths=paths, topologies=names)) as machine:
+            yield machine
+    except PermissionError as error:
+        message = f"not permitted to look into the namespaces: {error.strerror}"
+        raise PrivilegeError(Diagnostic(message, hint="run it as root: sudo vlanlink …")) from None
+
+
+def look_at(machine: Machine, topology: Topology, records: Records) -> Look:
+    observed = machine.snapshot()
+    keys = keys_to_read(topology, observed, records)
+    if any(keys.values()):
+        machine.want_sysctls(keys)
+        observed = machine.with_new_namespaces(machine.snapshot(), keys)
+    resolution = resolve(topology, observed, records, machine.host.identity())
+    todo = difference(observed, resolution.desired, topology.name)
+    dead = _dead_names_in_the_way(todo, machine.dead_names(), records)
+    return Look(topology, observed, resolution, todo, dead)
+
+
+def _dead_names_in_the_way(
+    todo: Plan, dead: frozenset[str], records: Records
+) -> tuple[Problem, ...]:
+    """A leftover file is ours to use if a record of ours says so; any other is somebody's."""
+    ours = records.own.namespaces if records.own else ()
+    return tuple(
+        Problem(
+            operation.origin,
+            f"a file {operation.namespace} is where the namespace's name goes",
+            f"ip netns delete {operation.namespace} clears it, if it is a leftover",
+            at_key=True,
+        )
+        for operation in todo.operations
+        if isinstance(operation, MakeNamespace)
+        and operation.namespace in dead
+        and operation.namespace not in ours
+    )
+
+
+def checked(look: Look) -> Plan:
+    """The plan, its warnings at their places. Raises ConflictError if it can't be carried out."""
+    problems = look.problems()
+    if problems:
+        raise ConflictError(*problems)
+    found: tuple[Problem, ...] = (*look.resolution.warnings, *look.todo.warnings)
+    notes = tuple(look.topology.diagnose(problem, severity="warning") for problem in found)
+    return replace(look.todo, notes=notes)
+
+
+def carry_out(
+    machine: Machine,
+    look: Look,
+    store: Store,
+    records: Records,
+    on_progress: Progress | None,
+    *,
+    gone: bool = False,
+) -> None:
+    name = look.topology.name
+    if not gone:
+        _write(store, look.resolution.record)
+    if look.todo.operations:
+        try:
+            apply(look.todo, look.observed, look.resolution.desired, machine, on_progress)
+        except Unfinished as failure:
+            _restore_record(store, name, records.own)
+            raise _translated(failure, look.topology) from None
+    if gone:
+        store.remove(name)
+
+
+def _write(store: Store, record: Record) -> None:
+    try:
+        store.write(record)
+    except OSError as error:
+        message = f"can't write {error.filename or 'the record'}: {error.strerror}"
+        raise ConflictError(Diagnostic(message, hint="nothing was changed")) from None
+
+
+def tell_what_is_lost(topology: str | Topology, observed: State) -> None:
+    """All that bears the mark is gone; what was changed besides, only the record told."""
+    hint = "the record of how things were is lost"
+    if isinstance(topology, str):
+        message = f"{topology} is down; what it changed on things that are not its own is unknown"
+        raise ApplyError(Diagnostic(message, hint=f"{hint}, and so is the topology's copy"))
+    lines = lost_priors(topology, observed)
+    if lines:
+        message = f"{topology.name} is down, but not all is as it was before"
+        raise ApplyError(Diagnostic(message, hint=hint), not_undone=lines)
+
+
+def _restore_record(store: Store, name: str, before: Record | None) -> None:
+    if before is None:
+        store.remove(name)
+    else:
+        store.write(before)
+
+
+def _translated(
+    failure: Unfinished, topology: Topology
+) -> ApplyError | Interrupted | PrivilegeError:
+    def locate(path: tuple[str | int, ...], message: str, hint: str | None) -> Diagnostic:
+        return topology.diagnose(Problem(path, message, hint))
+
+    if failure.reason is None:
+        message = "interrupted; put back as it was"
+        return Interrupted(Diagnostic(message), not_undone=failure.not_undone)
+    if isinstance(failure.reason, str):
+        diagnostic = locate(failure.origin, failure.reason, None)
+        return ApplyError(diagnostic, not_undone=failure.not_undone)
+    diagnostic = failure.reason.diagnose(locate)
+    if not failure.not_undone and _is_lack(failure.reason):
+        return PrivilegeError(diagnostic)
+    return ApplyError(diagnostic, not_undone=failure.not_undone)
+
+
+def _is_lack(refused: Refused) -> bool:
+    return is_lack_of_feature(refused) or is_lack_of_privilege(refused)
+
+
+def marked_topologies(state: State) -> set[str]:
+    return {link.owner for link in state.links() if link.owner is not None}
+
+
+def need_privilege() -> None:
+    missing = missing_capabilities()
+    if missing:
+        message = f"changing the network takes {' and '.join(missing)}"
+        raise PrivilegeError(Diagnostic(message, hint="run it as root: sudo vlanlink …"))
+
+
+@contextmanager
+def locked(store: Store) -> Iterator[None]:
+    try:
+        with store.locked():
+            yield
+    except LockedError as error:
+        raise ConflictError(Diagnostic(str(error), hint="try again when it is done")) from None
