@@ -43,6 +43,7 @@ class Look:
     dead_names: tuple[Problem, ...] = ()
 
     def problems(self) -> tuple[Diagnostic, ...]:
+        """Why it can't be had on this machine, each at its place in the file."""
         found = (*self.resolution.conflicts, *self.todo.conflicts, *self.dead_names)
         return tuple(self.topology.diagnose(problem) for problem in found)
 
@@ -71,6 +72,7 @@ def open_machine(
 
 
 def look_at(machine: Machine, topology: Topology, records: Records) -> Look:
+    """What is there, what the topology comes to here, and the plan from the one to the other."""
     observed = machine.snapshot()
     keys = keys_to_read(topology, observed, records)
     if any(keys.values()):
@@ -120,6 +122,7 @@ def carry_out(
     *,
     gone: bool = False,
 ) -> None:
+    """Write the record, apply the plan, and translate what goes wrong; ``gone``: for ``down``."""
     name = look.topology.name
     if not gone:
         _write(store, look.resolution.record)
@@ -183,10 +186,12 @@ def _is_lack(refused: Refused) -> bool:
 
 
 def marked_topologies(state: State) -> set[str]:
+    """The topologies whose mark a link bears."""
     return {link.owner for link in state.links() if link.owner is not None}
 
 
 def need_privilege() -> None:
+    """Raise PrivilegeError if the process may not change the network."""
     missing = missing_capabilities()
     if missing:
         message = f"changing the network takes {' and '.join(missing)}"
@@ -195,6 +200,7 @@ def need_privilege() -> None:
 
 @contextmanager
 def locked(store: Store) -> Iterator[None]:
+    """Be the only one who changes this host. Raises ConflictError if another does not end."""
     try:
         with store.locked():
             yield
