@@ -6,6 +6,7 @@ is the same way with other ends: a fresh snapshot, and the plan from there to th
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -87,10 +88,10 @@ def apply(
     try:
         _carry_out(todo, desired, kernel, progress)
     except Unfinished as failure:
-        left = undo(todo, before, kernel)
+        left = _undisturbed(todo, before, kernel)
         raise Unfinished(failure.reason, failure.origin, left) from None
     except KeyboardInterrupt:
-        raise Unfinished(None, (), undo(todo, before, kernel)) from None
+        raise Unfinished(None, (), _undisturbed(todo, before, kernel)) from None
 
 
 def _carry_out(todo: Plan, desired: State, kernel: Kernel, progress: Progress | None) -> None:
@@ -141,6 +142,19 @@ def _tentative(state: State, topology: str) -> str | None:
                 if address.tentative:
                     return f"{address.text} of {link.key}"
     return None
+
+
+def _undisturbed(done: Plan, before: State, kernel: Kernel) -> tuple[str, ...]:
+    """Undo, however often Ctrl-C is pressed: Python raises that in the main thread alone."""
+    thread = ThreadPoolExecutor(1, "vlanlink-undo")
+    future = thread.submit(undo, done, before, kernel)
+    while True:
+        try:
+            left = future.result()
+            thread.shutdown(wait=False)
+        except KeyboardInterrupt:
+            continue
+        return left
 
 
 def undo(done: Plan, before: State, kernel: Kernel) -> tuple[str, ...]:

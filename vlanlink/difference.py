@@ -371,8 +371,9 @@ class Difference:
                 value = namespace.sysctls[key]
                 if now.get(key) == value:
                     continue
+                origin = (*namespace.origin, "sysctls")
                 yield WriteSysctl(
-                    namespace=name, key=key, old=now.get(key), new=value, origin=namespace.origin
+                    namespace=name, key=key, old=now.get(key), new=value, origin=origin
                 )
                 now[key] = value
                 now |= side_effects(key, value, namespace, known=now)

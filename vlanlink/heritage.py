@@ -59,7 +59,8 @@ def put_parents_back(draft: Draft) -> None:
                 Problem((), f"{name} stays up: {', '.join(more)} came while it was up")
             )
             continue
-        addresses = tuple(Address(text, ours=True) for text in before.addresses)
+        still = {address.text for address in seen.addresses}
+        addresses = tuple(Address(text) for text in before.addresses if text in still)
         draft.links[seen.key] = Link(
             name, seen.kind, settings={"up": False}, addresses=addresses, owner=None
         )

@@ -329,7 +329,7 @@ class _Resolver(Draft):
     # -- the result ----------------------------------------------------------------------------
 
     def _spaces(self, sysctls: Mapping[str, Mapping[str, str]]) -> dict[str, Namespace]:
-        spaces = {HOST: Namespace(HOST), **self.namespaces}
+        spaces = {HOST: Namespace(HOST, origin=("host",)), **self.namespaces}
         by_space: dict[str, dict[str, Link]] = {name: {} for name in spaces}
         for link in self.links.values():
             by_space[link.namespace][link.name] = link

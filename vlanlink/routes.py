@@ -55,10 +55,9 @@ def default_routes(
 def _asked(setting: Any, family: int) -> tuple[bool | None, int | None]:
     if setting is None or isinstance(setting, bool):
         return setting, None
-    wanted = setting.ipv4 if family == 4 else setting.ipv6
-    if wanted is None and setting.metric is not None:
-        wanted = None
-    return wanted, setting.metric
+    if setting.ipv4 is None and setting.ipv6 is None:
+        return True, setting.metric
+    return setting.ipv4 if family == 4 else setting.ipv6, setting.metric
 
 
 def _default(

@@ -395,7 +395,7 @@ def _count_encoded(message: Any) -> int:
     """How many attributes were put into bytes: the codec turns those into slots, no others."""
     total = 0
     for cell in message["attrs"]:
-        if isinstance(cell, tuple) and not hasattr(cell, "try_to_decode"):
+        if not hasattr(cell, "try_to_decode"):
             continue
         total += 1
         inner = getattr(cell, "nla", None)

@@ -47,7 +47,8 @@ class Draft:
             for path in places:
                 self._cut(path)
             if any(path[:1] == ("topology",) for path in places):
-                self.data["topology"] = {"name": "unnamed"}
+                self.data = self.data | {"topology": {"name": "unnamed"}}
+                self.data.pop("name", None)
             elif before == len(self.gone):
                 raise AssertionError(f"nothing to cut out for {places}")
 
@@ -65,7 +66,8 @@ class Draft:
 
     def _place(self, loc: Path) -> Path:
         """Where a file has what pydantic speaks of."""
-        return ("topology", "name") if loc == ("name",) else self.written(loc)
+        nameless = loc == ("name",) and "name" not in self.data
+        return ("topology", "name") if nameless else self.written(loc)
 
     def _remember(self, path: Path) -> None:
         self.gone.add(path)

@@ -76,6 +76,10 @@ class Facts:
         """Whether something was cut out at the path, in it or around it: then hold judgement."""
         return self.draft.touched(self.draft.written(path))
 
+    def chosen(self, path: Path, kind: Kind) -> bool:
+        """Whether all options of the entry are what the file says, or rightly left out."""
+        return not any(self.touched(*path, option.key) for option in kind.options)
+
     def lost(self, *path: str | int) -> bool:
         """Whether the entry was there, and too broken to keep."""
         return self.draft.is_gone(path)

@@ -163,7 +163,7 @@ class HostRoute(Route):
 
 
 class DefaultRoute(Entry):
-    """Which default routes an interface shall have. None: as if it were left out."""
+    """Which default routes an interface shall have; both where neither family is named."""
 
     ipv4: bool | None = None
     ipv6: bool | None = None

@@ -168,6 +168,9 @@ class Index:
         path: Path = ()
         for part, at in outer:
             path = self._inside((*path, part))
+            if self._shape.get(path) == "value":
+                self._double(path, at, table)
+                return None
             self._enter(path, at, "implied")
         path = (*path, name)
         before = self._shape.get(path)

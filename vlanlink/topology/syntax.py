@@ -177,6 +177,7 @@ def _words(error: Exception, opened: Span | None, span: Span) -> tuple[str, str 
 _HINTS: Final = (
     ("Invalid value", "names, addresses and other text stand in quotes"),
     ("Expected newline", "one key = value a line; names, addresses and other text stand in quotes"),
+    ("Illegal character '\\n'", "the string has no closing quote on its line"),
     ("Unescaped", "write \\\\ for a backslash"),
     ("Expected '=' after", "a line is a [table] or key = value; a key with '/' or ':' is quoted"),
 )

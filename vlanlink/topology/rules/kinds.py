@@ -104,7 +104,7 @@ def peer_refused(facts: Facts) -> Iterator[Problem]:
 def kind_options(facts: Facts) -> Iterator[Problem]:
     """What a kind's options must be to each other: its own file says so."""
     for path, kind, options in _with_options(facts):
-        if any(facts.touched(*path, option.key) for option in kind.options):
+        if not facts.chosen(path, kind):
             continue
         for key, message, hint in kind.problems(options):
             yield Problem((*path, key), message, hint, at_key=True)
@@ -120,8 +120,7 @@ def _with_options(facts: Facts) -> Iterator[tuple[Path, Kind, Options]]:
 def take_parent(facts: Facts) -> Iterator[Problem]:
     """Only a link that suffers no other on its parent takes the parent from the host."""
     for path, kind, options in _taking(facts):
-        sure = not any(facts.touched(*path, option.key) for option in kind.options)
-        if sure and not kind.alone(options):
+        if facts.chosen(path, kind) and not kind.alone(options):
             message = "take_parent is for links that have their parent to themselves (passthru)"
             yield Problem((*path, "take_parent"), message, "leave it out", at_key=True)
 

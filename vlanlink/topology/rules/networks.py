@@ -106,7 +106,7 @@ def aux_outside(facts: Facts) -> Iterator[Problem]:
 def _siblings(facts: Facts, path: Path, network: Network) -> Siblings | None:
     """How its links reach each other; None where that was cut out."""
     kind = KINDS[network.kind]
-    if any(facts.touched(*path, option.key) for option in kind.options):
+    if not facts.chosen(path, kind):
         return None
     return kind.siblings(network.options)
 
@@ -159,7 +159,7 @@ def internal_parent(facts: Facts) -> Iterator[Problem]:
 def gateway_unused(facts: Facts) -> Iterator[Problem]:
     """A gateway is kept free and not used where there is no way to one."""
     for path, network in _networks(facts):
-        if facts.touched(*path, "parent") or facts.touched(*path, "mode"):
+        if facts.touched(*path, "parent") or not facts.chosen(path, KINDS[network.kind]):
             continue
         why = _unused(network)
         for at, subnet in enumerate(network.subnets or ()):

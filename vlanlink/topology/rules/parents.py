@@ -84,7 +84,7 @@ def alone_on_parent(facts: Facts) -> Iterator[Problem]:
     """Some links suffer no second one of their kind on their parent."""
     on: dict[tuple[str, str], list[Claim]] = {}
     for claim in facts.claims:
-        if any(facts.touched(*claim.path, option.key) for option in claim.kind.options):
+        if not facts.chosen(claim.path, claim.kind):
             continue
         others = on.setdefault((claim.parent, claim.kind.name), [])
         clash = next((one for one in others if _alone(one) or _alone(claim)), None)

@@ -5,6 +5,7 @@ from ipaddress import ip_interface
 from typing import NamedTuple
 
 from vlanlink.errors import Path, Problem
+from vlanlink.kinds import KINDS
 from vlanlink.topology import values
 from vlanlink.topology.facts import HOST, Facts, Place, holding
 from vlanlink.topology.model import DefaultRoute, HostRoute, Interface, Network, Route
@@ -183,7 +184,9 @@ def _default_wishes(facts: Facts) -> Iterator[tuple[Place, DefaultRoute]]:
             continue
         wanted = place.entry.default_route
         if isinstance(wanted, DefaultRoute):
-            yield place, wanted
+            unnamed = wanted.ipv4 is None and wanted.ipv6 is None
+            both = {"ipv4": True, "ipv6": True} if unnamed else {}
+            yield place, wanted.model_copy(update=both)
         elif wanted:
             yield place, DefaultRoute(ipv4=True, ipv6=True)
 
@@ -192,13 +195,19 @@ def _families(wanted: DefaultRoute) -> list[int]:
     return [version for version, asked in ((4, wanted.ipv4), (6, wanted.ipv6)) if asked]
 
 
+def _names_a_family(place: Place) -> bool:
+    setting = place.entry.default_route if isinstance(place.entry, Interface) else None
+    named = (setting.ipv4, setting.ipv6) if isinstance(setting, DefaultRoute) else ()
+    return any(family is not None for family in named)
+
+
 def default_route_impossible(facts: Facts) -> Iterator[Problem]:
     """A default route leads by the gateway of the subnet of the first address of a family."""
     for place, wanted in _default_wishes(facts):
         families = _families(wanted)
         if not families or facts.touched(*place.path, "addresses") or not _settled(facts, place):
             continue
-        both = isinstance(place.entry, Interface) and place.entry.default_route is True
+        both = len(families) == 2 and not _names_a_family(place)
         lacking = [version for version in families if not _has_way(facts, place, version)]
         if lacking and (not both or len(lacking) == 2):
             what = "" if both else " and ".join(f"IPv{version} " for version in lacking)
@@ -230,14 +239,14 @@ def _settled(facts: Facts, place: Place) -> bool:
     network = facts.network_of(place)
     if network is None or (network.subnets is None and network.parent is None):
         return False
-    return not any(
-        facts.touched("networks", str(place.network), key) for key in ("subnets", "parent", "mode")
-    )
+    path = ("networks", str(place.network))
+    cut = facts.touched(*path, "subnets") or facts.touched(*path, "parent")
+    return not cut and facts.chosen(path, KINDS[network.kind])
 
 
 def _has_way(facts: Facts, place: Place, version: int) -> bool:
     if place.kind is not None and place.kind.routed(place.options):
-        return _open(place, 0) if place.entry.addresses is None else _first(place, version) != ""
+        return _first(place, version) != ""
     network = facts.network_of(place)
     if network is None or network.internal or network.parent is None:
         return False
