@@ -280,9 +280,11 @@ class Difference:
         for seen, want in sorted(pairs, key=lambda pair: self._depth(self.observed, pair[0])):
             new = changed_settings(seen, want)
             policy = {key: new.pop(key) for key in IPV6_POLICY if key in new}
+            writes = [_policy_write(want, k, seen.settings.get(k), v) for k, v in policy.items()]
+            # The kernel makes the link-local address when IPv6 goes on, from the MAC of then.
+            later = policy.get("disable_ipv6") == 0
+            yield from () if later else writes
             marks = want.owner is not None and (want.owner != seen.owner or not seen.labelled)
-            for key, value in policy.items():
-                yield _policy_write(want, key, seen.settings.get(key), value)
             if new or marks:
                 yield SetLink(
                     namespace=want.namespace,
@@ -295,6 +297,7 @@ class Difference:
                     options=kind_options(want),
                     origin=want.origin,
                 )
+            yield from writes if later else ()
 
     def _fill(self) -> Iterator[Operation]:
         """What goes into each namespace once its links are there: up, addresses, routes."""

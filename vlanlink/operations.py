@@ -15,8 +15,10 @@ from vlanlink.model import HOST, Address, Link, Route, Setting
 Action = Literal["create", "change", "delete"]
 Thing = Literal["namespace", "link", "address", "route", "sysctl"]
 
-IPV6_POLICY = ("disable_ipv6", "accept_ra", "accept_dad")
-"""Settings of a link that are sysctls under net/ipv6/conf/IFACE, read back by netlink."""
+IPV6_POLICY = ("accept_ra", "accept_dad", "disable_ipv6")
+"""Settings of a link that are sysctls under net/ipv6/conf/IFACE, read back by netlink.
+
+They are written in this order: once IPv6 is on, advertisements come in."""
 
 
 @dataclass(frozen=True, slots=True)

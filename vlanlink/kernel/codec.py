@@ -8,7 +8,7 @@ attribute that its codec would drop in silence is an error here.
 import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 from pyroute2.netlink import nla
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
@@ -254,15 +254,11 @@ def _new_link_attributes(link: Link) -> Attributes:
 def _set_link(operation: SetLink) -> list[bytearray]:
     messages: list[bytearray] = []
     new = operation.new
-    options = {k: v for k, v in operation.options.items() if k in new}
     kind = KINDS.get(operation.kind)
+    options = {o.key: new[o.key] for o in kind.options if o.key in new} if kind else {}
     if options and kind:
-        together = {
-            o.key: operation.options[o.key]
-            for o in kind.options
-            if o.key in operation.options and (o.always or o.key in new)
-        }
-        data = encode_options(kind, {**together, **options}, operation.old)
+        always = {o.key: operation.options.get(o.key) for o in kind.options if o.always}
+        data = encode_options(kind, {**always, **options}, operation.old)
         info = [("IFLA_INFO_KIND", kind.name), ("IFLA_INFO_DATA", {"attrs": data})]
         attributes: Attributes = [("IFLA_LINKINFO", {"attrs": info})]
         body = {"index": operation.index}
@@ -476,7 +472,7 @@ def decode_address(data: bytes, *, protocols: bool) -> tuple[int, Address]:
     message.decode()
     get = message.get_attr
     flags = get("IFA_FLAGS") or message["flags"]
-    ip = get("IFA_LOCAL") or get("IFA_ADDRESS")
+    ip = _canonical(get("IFA_LOCAL") or get("IFA_ADDRESS"))
     permanent = bool(flags & _IFA_F_PERMANENT)
     text = f"{ip}/{message['prefixlen']}"
     ours = get("IFA_PROTO") == PROTOCOL
@@ -488,6 +484,19 @@ def decode_address(data: bytes, *, protocols: bool) -> tuple[int, Address]:
         permanent=permanent,
         tentative=bool(flags & _IFA_F_TENTATIVE) and not flags & _IFA_F_DADFAILED,
     )
+
+
+@overload
+def _canonical(text: str) -> str: ...
+
+
+@overload
+def _canonical(text: None) -> None: ...
+
+
+def _canonical(text: str | None) -> str | None:
+    """Text as `ipaddress` writes it: inet_ntop(3) has dots in some IPv6 addresses."""
+    return str(ipaddress.ip_address(text)) if text and "." in text and ":" in text else text
 
 
 def decode_route(data: bytes, names: Mapping[int, str]) -> Route | None:
@@ -503,11 +512,11 @@ def decode_route(data: bytes, names: Mapping[int, str]) -> Route | None:
         return None
     anywhere = "0.0.0.0" if message["family"] == 2 else "::"
     return Route(
-        to=f"{get('RTA_DST') or anywhere}/{message['dst_len']}",
+        to=f"{_canonical(get('RTA_DST') or anywhere)}/{message['dst_len']}",
         dev=dev,
-        via=get("RTA_GATEWAY"),
+        via=_canonical(get("RTA_GATEWAY")),
         metric=get("RTA_PRIORITY") or 0,
-        src=get("RTA_PREFSRC"),
+        src=_canonical(get("RTA_PREFSRC")),
         table=table,
         onlink=bool(message["flags"] & _RTNH_F_ONLINK),
         ours=message["proto"] == PROTOCOL,

@@ -98,17 +98,6 @@ Siblings = Literal["direct", "switch", "never"]
 """How two links on one parent reach each other: by themselves, if the switch sends back, not."""
 
 
-def _siblings(options: Options) -> Siblings:
-    words = {options.get("mode"), options.get("flag")}
-    if words & {"private", "passthru", "source"}:
-        return "never"
-    return "switch" if "vepa" in words else "direct"
-
-
-def _routed(options: Options) -> bool:
-    return options.get("mode") in ("l3", "l3s")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
     """A kind of link (IFLA_INFO_KIND)."""
@@ -128,8 +117,8 @@ class Kind:
     mac: Callable[[Options], MacRule] = _derived
     alone: Callable[[Options], bool] = lambda _: False
     """It suffers no second link of its kind on its parent."""
-    siblings: Callable[[Options], Siblings] = _siblings
-    routed: Callable[[Options], bool] = _routed
+    siblings: Callable[[Options], Siblings] = lambda _: "direct"
+    routed: Callable[[Options], bool] = lambda _: False
     """It has no neighbours, only routes: no gateway is of use to it."""
     recreate: Callable[[Options, Options], str | None] = lambda _old, _new: None
     """Why a change between two sets of options needs a new link, beyond options not ``live``."""

@@ -1,6 +1,6 @@
 """ipvlan links (linux/if_link.h IFLA_IPVLAN_*, drivers/net/ipvlan)."""
 
-from vlanlink.kinds._kind import Choice, Kind, MacRule, Options
+from vlanlink.kinds._kind import Choice, Kind, MacRule, Options, Siblings
 
 
 def _mac(options: Options) -> MacRule:
@@ -12,6 +12,11 @@ def _routed(options: Options) -> bool:
     return options.get("mode") in ("l3", "l3s")
 
 
+def _siblings(options: Options) -> Siblings:
+    flags: dict[object, Siblings] = {"private": "never", "vepa": "switch"}
+    return flags.get(options.get("flag"), "direct")
+
+
 IPVLAN = Kind(
     name="ipvlan",
     module="ipvlan",
@@ -20,6 +25,7 @@ IPVLAN = Kind(
     flattens=True,
     mac=_mac,
     routed=_routed,
+    siblings=_siblings,
     options=(
         # Mode and flag belong to the parent: what one link sets, all its siblings have.
         # The kernel's own default mode is l3; ours, as Docker's, is l2: always sent.

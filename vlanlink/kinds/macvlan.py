@@ -2,13 +2,18 @@
 
 from collections.abc import Iterator
 
-from vlanlink.kinds._kind import Choice, Kind, MacList, MacRule, Number, Options
+from vlanlink.kinds._kind import Choice, Kind, MacList, MacRule, Number, Options, Siblings
 
 
 def _mac(options: Options) -> MacRule:
     # A passthru link takes the parent's MAC whatever the request says, and setting one on it
     # changes the parent's.
     return "fixed" if options.get("mode") == "passthru" else "derived"
+
+
+def _siblings(options: Options) -> Siblings:
+    modes: dict[object, Siblings] = {"bridge": "direct", "vepa": "switch"}
+    return modes.get(options.get("mode"), "never")
 
 
 def _alone(options: Options) -> bool:
@@ -41,6 +46,7 @@ MACVLAN = Kind(
     flattens=True,
     mac=_mac,
     alone=_alone,
+    siblings=_siblings,
     recreate=_recreate,
     problems=_problems,
     options=(

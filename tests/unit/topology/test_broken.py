@@ -1,0 +1,56 @@
+"""Every rule has a file that breaks it, and what is said of it stands beside the file."""
+
+from pathlib import Path
+
+import pytest
+
+from vlanlink.errors import TopologyError
+from vlanlink.topology import Source, load
+from vlanlink.topology.load import diagnostics, examine
+from vlanlink.topology.not_yet import NOT_YET
+from vlanlink.topology.rules import RULES, WARNINGS
+from vlanlink.topology.wrong import FORMS, Finding
+
+CASES = Path(__file__).parents[2] / "cases" / "broken"
+CODES = [*FORMS, *RULES, *NOT_YET, *WARNINGS]
+FILES = sorted(CASES.glob("*.toml"))
+
+
+def found(file: Path) -> tuple[Source, list[Finding]]:
+    source = Source(file.read_text(encoding="utf-8"), file.name)
+    return source, examine(source)[1]
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_each_rule_has_a_file_that_breaks_it(code: str) -> None:
+    assert code in {one.code for one in found(CASES / f"{code}.toml")[1]}
+
+
+def test_no_two_rules_have_one_name() -> None:
+    assert len(CODES) == len(set(CODES))
+
+
+@pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
+def test_what_is_said_of_a_broken_file(file: Path) -> None:
+    source, findings = found(file)
+    said = "\n".join(str(one) for one in diagnostics(findings, source))
+    assert f"{said}\n" == file.with_suffix(".txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
+def test_each_broken_file_is_refused(file: Path) -> None:
+    _, findings = found(file)
+    errors = [one for one in findings if not one.warning]
+    if not errors:
+        assert load(file).warnings
+        return
+    with pytest.raises(TopologyError) as caught:
+        load(file)
+    assert len(caught.value.diagnostics) == len({(one.problem, one.span) for one in errors})
+    for one in caught.value.diagnostics:
+        assert one.file == str(file)
+        assert one.line
+        assert one.column
+        assert one.severity == "error"
+    places = [(one.line, one.column) for one in caught.value.diagnostics]
+    assert places == sorted(places)
