@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from vlanlink.errors import Problem
-from vlanlink.links import changed_settings, kind_options, why_new
+from vlanlink.links import changed_settings, kept_addresses, kind_options, why_new
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Namespace, Route, Setting, State
 from vlanlink.operations import (
     IPV6_POLICY,
@@ -188,8 +188,9 @@ class Difference:
             want = self.desired.link(link.key)
             if want is None or link.key in gone or not self._mine(link):
                 continue
+            kept = kept_addresses(link, want)
             for address in link.addresses:
-                if address.ours and address not in want.addresses:
+                if address not in kept:
                     yield RemoveAddress(
                         namespace=link.namespace,
                         dev=link.name,
@@ -335,6 +336,8 @@ class Difference:
     def _add_addresses(self, link: Link) -> Iterator[Operation]:
         seen = None if link.key in self.recreated else self.observed.link(link.key)
         have = set(seen.addresses) if seen else set()
+        if seen and self._mine(seen):
+            have = set(kept_addresses(seen, link))
         if seen and seen.up and link.settings.get("up") is False:
             have = {address for address in have if address.family == 4}
         for address in link.addresses:

@@ -33,6 +33,8 @@ def _keep_link(draft: Draft, key: LinkName, heir: str) -> Iterator[Link]:
         kept = replace(seen, owner=heir)
         draft.links[key] = kept
         yield kept
+        if seen.peer:  # a pair is gone when one end is
+            yield from _keep_link(draft, seen.peer, heir)
 
 
 def _keep_namespace(draft: Draft, name: str, heir: str) -> None:

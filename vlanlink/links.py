@@ -1,8 +1,10 @@
 """Two links of one name: what differs, and whether the living one can become the other. Pure."""
 
+import ipaddress
+
 from vlanlink.kinds import KINDS
 from vlanlink.kinds._kind import OptionValue
-from vlanlink.model import Link, Setting
+from vlanlink.model import Address, Link, Setting
 from vlanlink.operations import IPV6_POLICY, show
 
 
@@ -51,3 +53,30 @@ def why_new(seen: Link, want: Link) -> str | None:
             old = show(seen.settings.get(option.key))
             return f"{option.key} {old} → {show(new[option.key])} needs a new link"
     return kind.recreate(seen.settings, {**seen.settings, **new})
+
+
+def kept_addresses(seen: Link, want: Link) -> frozenset[Address]:
+    """The addresses of ``seen`` that can stay on the way to ``want``.
+
+    The first IPv4 address of a subnet is the one that packets leave with, and when it goes the
+    kernel takes the others of the subnet along. So of each subnet those stay that are in the place
+    where they are wanted; after the first that is not, all are put on anew.
+    """
+    foreign = {address for address in seen.addresses if not address.ours}
+    kept = foreign | {a for a in seen.addresses if a.family == 6 and a in want.addresses}
+    have, asked = _by_subnet(seen, foreign), _by_subnet(want, foreign)
+    for subnet, addresses in have.items():
+        for there, wanted in zip(addresses, asked.get(subnet, ()), strict=False):
+            if there != wanted:
+                break
+            kept.add(there)
+    return frozenset(kept)
+
+
+def _by_subnet(link: Link, foreign: set[Address]) -> dict[str, list[Address]]:
+    found: dict[str, list[Address]] = {}
+    for address in link.addresses:
+        if address.family == 4 and address not in foreign:
+            subnet = str(ipaddress.ip_interface(address.text).network)
+            found.setdefault(subnet, []).append(address)
+    return found

@@ -22,6 +22,7 @@ from vlanlink.kernel.features import has_address_protocols, load_module
 from vlanlink.kernel.namespaces import (
     Namespaces,
     dead_names,
+    is_namespace,
     mounts_are_seen,
     named,
     prepare_directory,
@@ -116,11 +117,13 @@ class Machine:
     def _find_namespaces(self) -> Iterator[str]:
         yield HOST
         for name, path in named(self.host.netns_directory):
-            self._namespaces.place(name, os.fspath(path))
-            yield name
-        for name, path_ in self.wanted.paths.items():
-            self._namespaces.place(name, path_)
-            yield name
+            if name not in self.wanted.paths:
+                self._namespaces.place(name, os.fspath(path))
+                yield name
+        for name, elsewhere in self.wanted.paths.items():
+            if is_namespace(elsewhere):
+                self._namespaces.place(name, elsewhere)
+                yield name
 
     def with_new_namespaces(self, state: State, keys: Mapping[str, frozenset[str]]) -> State:
         """``state``, and what each namespace of ``keys`` that it lacks will start with."""
