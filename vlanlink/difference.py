@@ -22,8 +22,9 @@ from vlanlink.operations import (
     RemoveRoute,
     SetLink,
     WriteSysctl,
+    dotted,
 )
-from vlanlink.sysctls import link_of, side_effects, write_order
+from vlanlink.sysctls import link_of, possible_effects, side_effects, write_order
 
 FIRST_INDEX = 10_000
 """Where the numbers of our links begin: above what a kernel's own counter reaches as a rule."""
@@ -120,6 +121,7 @@ class Difference:
                 name=link.name,
                 kind=link.kind,
                 index=link.index,
+                peer=link.peer if link.peer and link.peer.namespace not in removable else None,
                 why=self.recreated.get(link.key, ""),
                 origin=link.origin,
             )
@@ -282,8 +284,9 @@ class Difference:
             new = changed_settings(seen, want)
             policy = {key: new.pop(key) for key in IPV6_POLICY if key in new}
             writes = [_policy_write(want, k, seen.settings.get(k), v) for k, v in policy.items()]
-            # The kernel makes the link-local address when IPv6 goes on, from the MAC of then.
-            later = policy.get("disable_ipv6") == 0
+            # The kernel makes the link-local address when IPv6 goes on, from the MAC of then; and
+            # a link whose MTU is too small has no IPv6 to be set before it is raised.
+            later = policy.get("disable_ipv6") == 0 or "disable_ipv6" not in seen.settings
             yield from () if later else writes
             marks = want.owner is not None and (want.owner != seen.owner or not seen.labelled)
             if new or marks:
@@ -371,18 +374,23 @@ class Difference:
         for name, namespace in self.desired.namespaces.items():
             seen = self.observed.namespaces.get(name)
             now: dict[str, str] = dict(seen.sysctls) if seen else {}
+            maybe: set[str] = set()
             for key in write_order(namespace.sysctls, now):
-                if self._waits_for_link(name, key) is not late:
-                    continue
                 value = namespace.sysctls[key]
-                if now.get(key) == value:
+                if self._waits_for_link(name, key) is not late or now.get(key) == value:
                     continue
-                origin = (*namespace.origin, "sysctls")
+                if key in maybe:
+                    continue  # what the kernel carried along, the look after this round tells
                 yield WriteSysctl(
-                    namespace=name, key=key, old=now.get(key), new=value, origin=origin
+                    namespace=name,
+                    key=key,
+                    old=now.get(key),
+                    new=value,
+                    origin=(*namespace.origin, "sysctls", dotted(key)),
                 )
                 now[key] = value
-                now |= side_effects(key, value, namespace, known=now)
+                now |= side_effects(key, value, seen)
+                maybe |= possible_effects(key, value, seen).keys()
 
     def _waits_for_link(self, namespace: str, key: str) -> bool:
         link = LinkName(namespace, link_of(key) or "")

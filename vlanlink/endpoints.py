@@ -37,14 +37,16 @@ def desired_link(
     settings |= {"mtu": mtu} if mtu else {}
     settings |= _mac(kind, entry.mac, topology.name, space, name, settings, identity)
     addresses = tuple(_address(text, network) for text in entry.addresses or ())
-    settings |= _ipv6_policy(topology, space, name, addresses, mtu, has_ipv6)
+    defaults = _defaults(kind, settings, parent)
+    real_mtu = mtu or defaults.get("mtu")
+    settings |= _ipv6_policy(topology, space, name, addresses, real_mtu, has_ipv6)
     return Link(
         name,
         kind.name,
         space,
         parent=parent.key if parent else None,
         settings=settings,
-        defaults=_defaults(kind, settings, parent),
+        defaults=defaults,
         addresses=addresses,
         owner=topology.name,
         origin=origin,
@@ -128,11 +130,11 @@ def _ipv6_policy(
     space: str,
     name: str,
     addresses: tuple[Address, ...],
-    mtu: int | None,
+    mtu: Setting,
     has_ipv6: bool,
 ) -> dict[str, Setting]:
     """No IPv6 but what the file says; what the file's own sysctls say goes first."""
-    if not has_ipv6 or (mtu is not None and mtu < IPV6_MINIMUM_MTU):
+    if not has_ipv6 or (isinstance(mtu, int) and mtu < IPV6_MINIMUM_MTU):
         return {}
     if any(address.family == 6 for address in addresses):
         policy: dict[str, Setting] = {"disable_ipv6": 0, "accept_ra": 0, "accept_dad": 0}

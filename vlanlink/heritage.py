@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from vlanlink.draft import Draft
 from vlanlink.errors import Problem
-from vlanlink.model import HOST, LOOPBACK, Address, Link, LinkName, Route
+from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Route
 from vlanlink.record import PriorLink
 
 
@@ -61,8 +61,11 @@ def put_parents_back(draft: Draft) -> None:
                 Problem((), f"{name} stays up: {', '.join(more)} came while it was up")
             )
             continue
-        still = {address.text for address in seen.addresses}
-        addresses = tuple(Address(text) for text in before.addresses if text in still)
+        addresses = tuple(
+            replace(address, nodad=address.text in before.nodad)
+            for address in seen.addresses
+            if address.text in before.addresses
+        )
         draft.links[seen.key] = Link(
             name, seen.kind, settings={"up": False}, addresses=addresses, owner=None
         )

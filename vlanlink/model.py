@@ -44,6 +44,8 @@ class Address:
     tentative: bool = field(default=False, compare=False)
     permanent: bool = field(default=True, compare=False)
     """Neither learnt from a router advertisement nor with a lifetime."""
+    nodad: bool = field(default=False, compare=False)
+    """Put there without the kernel's own duplicate detection (IFA_F_NODAD)."""
 
     @property
     def family(self) -> int:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from vlanlink.errors import Path
 from vlanlink.kinds import KINDS
-from vlanlink.model import HOST, Address, Link, Route, Setting
+from vlanlink.model import HOST, Address, Link, LinkName, Route, Setting
 
 Action = Literal["create", "change", "delete"]
 Thing = Literal["namespace", "link", "address", "route", "sysctl"]
@@ -148,12 +148,15 @@ class RemoveLink(Operation):
     name: str
     kind: str
     index: int
+    peer: LinkName | None = None
+    """The other end, where it has a line of its own."""
     why: str = ""
 
     def changes(self) -> Iterator[Change]:
-        """One line."""
-        if not self.quiet:
-            yield Change("delete", "link", self.namespace, self.name, self.why or self.kind)
+        """A line for the link and one for its peer."""
+        yield Change("delete", "link", self.namespace, self.name, self.why or self.kind)
+        if self.peer:
+            yield Change("delete", "link", *self.peer, self.why or self.kind)
 
     def describe(self) -> str:
         """What is being tried."""
@@ -179,7 +182,7 @@ class AddAddress(_OnAddress):
     """Put an address on a link, without the kernel's own duplicate detection."""
 
     restored: bool = False
-    """It is not ours but was there before: it gets no mark, and is asked about as usual."""
+    """It is not ours but was there before: it gets no mark, and is put back as it was."""
 
     def changes(self) -> Iterator[Change]:
         """One line."""
@@ -264,7 +267,7 @@ class WriteSysctl(Operation):
 
 
 def dotted(key: str) -> str:
-    """A sysctl as sysctl(8) writes it; one with a dot in an interface name stays slashed."""
+    """A sysctl as sysctl(8) writes it; one with a dot in an interface's name stays slashed."""
     return key if "." in key else key.replace("/", ".")
 
 

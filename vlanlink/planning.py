@@ -15,7 +15,7 @@ from vlanlink.difference import Difference
 from vlanlink.errors import Diagnostic, Problem
 from vlanlink.model import LinkName, Namespace, State
 from vlanlink.operations import Change, Operation, SetLink, WriteSysctl
-from vlanlink.sysctls import side_effects
+from vlanlink.sysctls import possible_effects, side_effects
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,9 @@ def undo_target(before: State, done: Plan) -> State:
             keys |= set(op.new)
         elif isinstance(op, WriteSysctl):
             keys = touched_sysctls.setdefault(op.namespace, set())
-            keys |= {op.key, *side_effects(op.key, op.new, before.namespaces.get(op.namespace))}
+            space = before.namespaces.get(op.namespace)
+            keys |= {op.key, *side_effects(op.key, op.new, space)}
+            keys |= possible_effects(op.key, op.new, space).keys()
     namespaces: dict[str, Namespace] = {}
     for name, namespace in before.namespaces.items():
         if not namespace.made:

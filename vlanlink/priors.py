@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from vlanlink.errors import Path, Problem
 from vlanlink.model import HOST, LinkName, Namespace, State
 from vlanlink.record import PriorSysctl, Records
-from vlanlink.sysctls import affected, default_of, link_of, side_effects, slashed
+from vlanlink.sysctls import affected, default_of, link_of, possible_effects, side_effects, slashed
 from vlanlink.topology import Topology
 
 _FORWARDING = "net/ipv6/conf/all/forwarding"
@@ -135,7 +135,10 @@ def _priors(
     now = seen.sysctls if seen else {}
     after: dict[str, str] = {}
     for key, value in values.items():
-        after |= side_effects(key, value, seen)
+        known = records.sysctl(space, key)
+        changes = value != (known.before if known else now.get(key))
+        if changes or not key.startswith("net/ipv4/"):  # IPv4's forwarding spreads on a change
+            after |= possible_effects(key, value, seen) | side_effects(key, value, seen)
     after |= values
     priors: dict[str, PriorSysctl] = {}
     for key, value in after.items():

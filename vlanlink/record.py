@@ -25,6 +25,8 @@ class PriorLink:
     """A parent that was down: what it had, and what was on it."""
 
     addresses: tuple[str, ...] = ()
+    nodad: tuple[str, ...] = ()
+    """Those of the addresses that have no duplicate detection (IFA_F_NODAD)."""
     children: tuple[str, ...] = ()
 
 
@@ -61,7 +63,11 @@ class Record:
                 for namespace, priors in self.sysctls.items()
             },
             "raised": {
-                name: {"addresses": list(p.addresses), "children": list(p.children)}
+                name: {
+                    "addresses": list(p.addresses),
+                    "nodad": list(p.nodad),
+                    "children": list(p.children),
+                }
                 for name, p in self.raised.items()
             },
             "routes": [list(route) for route in self.routes],
@@ -83,7 +89,9 @@ class Record:
                 for namespace, priors in data["sysctls"].items()
             },
             raised={
-                str(name): PriorLink(tuple(p["addresses"]), tuple(p["children"]))
+                str(name): PriorLink(
+                    tuple(p["addresses"]), tuple(p.get("nodad", ())), tuple(p["children"])
+                )
                 for name, p in data["raised"].items()
             },
             routes=tuple((str(a), str(b)) for a, b in data["routes"]),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from vlanlink.draft import Draft
-from vlanlink.endpoints import desired_link, peer_link
+from vlanlink.endpoints import IPV6_MINIMUM_MTU, desired_link, peer_link
 from vlanlink.errors import Path, Problem
 from vlanlink.heritage import keep_what_others_use, kept_routes, put_parents_back
 from vlanlink.kinds import KINDS
@@ -152,7 +152,7 @@ class _Resolver(Draft):
     def _parent(self, name: str, kind: str, path: Path) -> Link | None:
         """The parent as it shall be: ours to make, another's to use, or a conflict."""
         key = LinkName(HOST, name)
-        if key in self.links:
+        if key in self.links and self.links[key].owner is not None:
             return self._real(self.links[key], kind)
         if name in self.topology.links:
             self._add_link(HOST, name, self.topology.links[name], ("links", name))
@@ -195,7 +195,7 @@ class _Resolver(Draft):
             name,
             "vlan",
             parent=below.key,
-            settings={"id": vlan_id, "up": True, **self._no_ipv6()},
+            settings={"id": vlan_id, "up": True, **self._no_ipv6(_inherited(below))},
             defaults=_inherited(below),
             owner=self.name,
             origin=path,
@@ -215,8 +215,10 @@ class _Resolver(Draft):
                     )
                 )
 
-    def _no_ipv6(self) -> dict[str, int]:
-        return {"disable_ipv6": 1} if self._has_ipv6() else {}
+    def _no_ipv6(self, inherited: Mapping[str, Setting]) -> dict[str, Setting]:
+        mtu = inherited.get("mtu")
+        small = isinstance(mtu, int) and mtu < IPV6_MINIMUM_MTU
+        return {"disable_ipv6": 1} if self._has_ipv6() and not small else {}
 
     def _raise(self, seen: Link, path: Path) -> None:
         """Set a parent up that is down, and remember what it was."""
@@ -233,6 +235,7 @@ class _Resolver(Draft):
         if before is None:
             before = PriorLink(
                 tuple(a.text for a in seen.addresses if a.permanent),
+                tuple(a.text for a in seen.addresses if a.permanent and a.nodad),
                 tuple(sorted(str(child.key) for child in self.observed.children(seen.key))),
             )
         self.raised[seen.name] = before

@@ -22,7 +22,7 @@ from vlanlink.kernel.features import missing_capabilities
 from vlanlink.kernel.refusals import is_lack_of_feature, is_lack_of_privilege
 from vlanlink.kernel.snapshot import Wanted
 from vlanlink.model import State
-from vlanlink.operations import MakeNamespace
+from vlanlink.operations import MakeNamespace, RemoveNamespace
 from vlanlink.planning import Plan
 from vlanlink.planning import plan as difference
 from vlanlink.priors import keys_to_read, lost_priors
@@ -133,7 +133,22 @@ def carry_out(
             _restore_record(store, name, records.own)
             raise _translated(failure, look.topology) from None
     if gone:
-        store.remove(name)
+        _close_record(store, look)
+
+
+def _close_record(store: Store, look: Look) -> None:
+    """All is put back: the record goes, or keeps what a namespace that stays is known by."""
+    left = [
+        name
+        for name, namespace in look.observed.namespaces.items()
+        if namespace.owner == look.topology.name
+        and RemoveNamespace(namespace=name) not in look.todo.operations
+        and look.resolution.desired.namespaces.get(name) is None
+    ]
+    if left:
+        store.write(Record(look.topology.name, namespaces=tuple(left)))
+    else:
+        store.remove(look.topology.name)
 
 
 def _write(store: Store, record: Record) -> None:

@@ -98,5 +98,5 @@ def _make_directory(directory: Path) -> None:
 def _read(path: Path) -> Record | None:
     try:
         return Record.from_dict(json.loads(path.read_text()))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

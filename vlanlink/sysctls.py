@@ -14,6 +14,7 @@ _SPREADING = {
     "net/ipv4/ip_forward": "net/ipv4/conf/*/forwarding",
     "net/ipv4/conf/all/forwarding": "net/ipv4/conf/*/forwarding",
     "net/ipv6/conf/all/forwarding": "net/ipv6/conf/*/forwarding",
+    "net/ipv6/conf/all/force_forwarding": "net/ipv6/conf/*/force_forwarding",
     "net/ipv6/conf/all/disable_ipv6": "net/ipv6/conf/*/disable_ipv6",
     "net/ipv6/conf/all/addr_gen_mode": "net/ipv6/conf/*/addr_gen_mode",
     "net/ipv6/conf/all/ignore_routes_with_linkdown": (
@@ -22,6 +23,8 @@ _SPREADING = {
 }
 """A write of the key on the left goes to ``all``, ``default`` and every interface on the right."""
 
+_NOT_TO_DEFAULT = ("net/ipv6/conf/all/force_forwarding",)
+_IPV4_DEFAULT = "net/ipv4/conf/default/"
 _IPV4_FORWARD = ("net/ipv4/ip_forward", "net/ipv4/conf/all/forwarding")
 
 
@@ -33,7 +36,7 @@ def slashed(key: str, links: Iterable[str] = ()) -> str:
     first = next((c for c in key if c in "./"), "")
     if first == "/":
         return key
-    for name in links:
+    for name in sorted(links, key=len, reverse=True):
         if "." in name and f".{name}." in key:
             head, _, tail = key.partition(f".{name}.")
             return f"{head.replace('.', '/')}/{name}/{tail.replace('.', '/')}"
@@ -54,19 +57,14 @@ def default_of(key: str) -> str:
     return key.replace(f"/{link}/", "/default/", 1) if link else key
 
 
-def side_effects(
-    key: str, value: str, namespace: Namespace | None, known: Mapping[str, str] | None = None
-) -> dict[str, str]:
-    """What the kernel writes along with ``key``, for the links of ``namespace`` and ``known``."""
+def side_effects(key: str, value: str, namespace: Namespace | None) -> dict[str, str]:
+    """What the kernel writes along with ``key`` without fail, for the links of ``namespace``."""
     pattern = _SPREADING.get(key)
     if pattern is None:
         return {}
-    head, tail = pattern.split("*")
-    names = {"all", "default", *(namespace.links if namespace else ())}
-    for other in known or ():
-        if other.startswith(head) and other.endswith(tail):
-            names.add(other[len(head) : -len(tail)])
-    effects = {f"{head}{name}{tail}": value for name in sorted(names)}
+    names = {"all", *(namespace.links if namespace else ())}
+    names |= {"default"} if key not in _NOT_TO_DEFAULT else set()
+    effects = {pattern.replace("*", name): value for name in sorted(names)}
     if key in _IPV4_FORWARD:
         effects |= dict.fromkeys(_IPV4_FORWARD, value)
         effects["net/ipv4/conf/all/accept_redirects"] = "0" if value != "0" else "1"
@@ -74,10 +72,25 @@ def side_effects(
     return effects
 
 
+def possible_effects(key: str, value: str, namespace: Namespace | None) -> dict[str, str]:
+    """What the kernel may write along with ``key``, by a history that can't be read.
+
+    An IPv4 ``default`` goes to each link whose own value was never set, as on one that never had
+    an address (net/ipv4/devinet.c, devinet_copy_dflt_conf).
+    """
+    if not key.startswith(_IPV4_DEFAULT) or key == f"{_IPV4_DEFAULT}forwarding":
+        return {}
+    name = key.removeprefix(_IPV4_DEFAULT)
+    return {
+        f"net/ipv4/conf/{link}/{name}": value for link in (namespace.links if namespace else ())
+    }
+
+
 def affected(key: str, links: Iterable[str]) -> tuple[str, ...]:
     """The keys to be read before ``key`` is written: itself and what the kernel writes with it."""
     namespace = Namespace("", links=dict.fromkeys(links))  # type: ignore[arg-type]
-    return (key, default_of(key), *side_effects(key, "", namespace))
+    effects = side_effects(key, "", namespace) | possible_effects(key, "", namespace)
+    return (key, default_of(key), *effects)
 
 
 def write_order(wanted: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
@@ -98,6 +111,8 @@ def write_order(wanted: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
             return (0 if turning_on else 3, key)
         if key in _SPREADING:
             return (1, str(list(_SPREADING).index(key)))
+        if key.startswith(_IPV4_DEFAULT):
+            return (1, key)
         return (2, key)
 
     return sorted(wanted, key=rank)

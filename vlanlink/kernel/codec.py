@@ -306,9 +306,10 @@ def _address(operation: AddAddress | RemoveAddress, kind: int, flags: int) -> by
     family = 2 if interface.version == 4 else 10
     body = {"family": family, "prefixlen": interface.network.prefixlen, "index": operation.index}
     attributes: Attributes = [("IFA_LOCAL", str(interface.ip)), ("IFA_ADDRESS", str(interface.ip))]
-    if isinstance(operation, AddAddress) and not operation.restored:
-        attributes.append(("IFA_PROTO", PROTOCOL))
-        attributes.append(("IFA_FLAGS", _IFA_F_NODAD if interface.version == 6 else 0))
+    if isinstance(operation, AddAddress):
+        nodad = operation.address.nodad if operation.restored else interface.version == 6
+        attributes += [] if operation.restored else [("IFA_PROTO", PROTOCOL)]
+        attributes.append(("IFA_FLAGS", _IFA_F_NODAD if nodad else 0))
     return _message(ifaddrmsg, kind, _REQUEST | _ACK | flags, body, attributes)
 
 
@@ -482,6 +483,7 @@ def decode_address(data: bytes, *, protocols: bool) -> tuple[int, Address]:
         text,
         ours=ours,
         permanent=permanent,
+        nodad=bool(flags & _IFA_F_NODAD),
         tentative=bool(flags & _IFA_F_TENTATIVE) and not flags & _IFA_F_DADFAILED,
     )
 
