@@ -24,6 +24,7 @@ from vlanlink.session import (
     look_at,
     marked_topologies,
     need_privilege,
+    need_visible_names,
     open_machine,
     tell_what_is_lost,
 )
@@ -79,6 +80,7 @@ def up(
         _refuse_other_file(topology, records.own, replace_file)
         look = look_at(machine, topology, records)
         todo = checked(look)
+        need_visible_names(machine, look)
         carry_out(machine, look, store, records, on_progress)
         return todo
 

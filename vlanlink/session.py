@@ -113,6 +113,22 @@ def checked(look: Look) -> Plan:
     return replace(look.todo, notes=notes)
 
 
+def need_visible_names(machine: Machine, look: Look) -> None:
+    """Raise PrivilegeError if a namespace named here would be a dead file to everyone else."""
+    made = [op for op in look.todo.operations if isinstance(op, MakeNamespace)]
+    if not made or machine.names_are_seen():
+        return
+    directory = machine.host.netns_directory
+    message = f"a namespace named in {directory} here would be a dead file everywhere else"
+    way_in = machine.own_name() or "NAME"
+    hint = (
+        "this shell has mounts of its own (ip netns exec makes them); enter with "
+        f"nsenter --net={directory}/{way_in} instead"
+    )
+    where = look.topology.diagnose(Problem(made[0].origin, message, hint, at_key=True))
+    raise PrivilegeError(where)
+
+
 def carry_out(
     machine: Machine,
     look: Look,

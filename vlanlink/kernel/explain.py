@@ -4,18 +4,13 @@ import errno
 
 from vlanlink.kinds import KINDS
 from vlanlink.model import Link, State
-from vlanlink.operations import MakeLink, MakeNamespace, Operation, SetLink, WriteSysctl
+from vlanlink.operations import MakeLink, Operation, SetLink, WriteSysctl
 
 
 def explain(operation: Operation, number: int, text: str, state: State) -> str | None:
     """A hint for the user, or None where the kernel's own words say it all."""
     if number in (errno.EPERM, errno.EACCES):
         return "run it as root: sudo vlanlink …"
-    if number == errno.EXDEV and isinstance(operation, MakeNamespace):
-        return (
-            "this shell has a mount namespace of its own (ip netns exec makes one); "
-            "enter with nsenter --net=/run/netns/NAME instead"
-        )
     if isinstance(operation, MakeLink):
         return _explain_make(operation.link, number, text, state)
     if isinstance(operation, SetLink) and number == errno.EADDRINUSE:

@@ -143,6 +143,14 @@ class Machine:
         """Files among the named namespaces that no namespace is mounted on."""
         return frozenset(dead_names(self.host.netns_directory))
 
+    def names_are_seen(self) -> bool:
+        """Whether a namespace that gets its name here has it for everyone else."""
+        return self._do(lambda: mounts_are_seen(self.host.netns_directory))
+
+    def own_name(self) -> str | None:
+        """The name of the namespace that plays the host, if it has one."""
+        return self._do(lambda: self._namespaces.name_in(self.host.netns_directory))
+
     # -- writing -------------------------------------------------------------------------------
 
     def run(
@@ -183,8 +191,6 @@ class Machine:
 
     def _make_namespace(self, operation: MakeNamespace) -> None:
         directory = self.host.netns_directory
-        if not mounts_are_seen(directory):
-            raise OSError(errno.EXDEV, "a namespace named here would be a dead file elsewhere")
         prepare_directory(directory)
         path = os.fspath(directory / operation.namespace)
         first = codec.mark_loopback(operation.owner)

@@ -75,6 +75,14 @@ class Namespaces:
             held.socket = Socket()
         return held.socket
 
+    def name_in(self, directory: Path) -> str | None:
+        """The name that the host's namespace has in ``directory``, if it has one."""
+        own = os.fstat(self._host.descriptor)
+        for name, path in named(directory):
+            if path.stat().st_ino == own.st_ino:
+                return name
+        return None
+
     def enter(self, name: str) -> None:
         """Move the calling thread into the namespace."""
         if self._inside != name:

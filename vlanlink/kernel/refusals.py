@@ -3,14 +3,12 @@
 import errno
 
 from vlanlink.apply import Refused
-from vlanlink.operations import MakeLink, MakeNamespace
+from vlanlink.operations import MakeLink
 
 
 def is_lack_of_feature(refused: Refused) -> bool:
-    """The kernel does not know the kind of link, or a name made here is seen by nobody else."""
-    if isinstance(refused.operation, MakeLink):
-        return refused.errno == errno.EOPNOTSUPP
-    return isinstance(refused.operation, MakeNamespace) and refused.errno == errno.EXDEV
+    """The kernel does not know the kind of link."""
+    return isinstance(refused.operation, MakeLink) and refused.errno == errno.EOPNOTSUPP
 
 
 def is_lack_of_privilege(refused: Refused) -> bool:
