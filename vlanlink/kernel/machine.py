@@ -116,8 +116,9 @@ class Machine:
 
     def _find_namespaces(self) -> Iterator[str]:
         yield HOST
+        own = self._namespaces.name_in(self.host.netns_directory)
         for name, path in named(self.host.netns_directory):
-            if name not in self.wanted.paths:
+            if name not in self.wanted.paths and name != own:
                 self._namespaces.place(name, os.fspath(path))
                 yield name
         for name, elsewhere in self.wanted.paths.items():
