@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# Sees to the Debian packages that the other scripts need.
+#
+#   scripts/_packages.sh [--check|--install] SET...
+#
+# SET is python (the virtual environment), tools (what the demo and the tests call) or vm (the
+# guest). Missing packages are listed with the exact command. Then, without an option: on a terminal
+# the user is asked; without one root goes ahead; anyone else gets the command to run, and exit 4.
+# --install answers yes, --check only looks.
+set -euo pipefail
+
+PATH=$PATH:/usr/sbin:/sbin
+missing=()
+
+have() { command -v "$1" >/dev/null; }
+want() { have "$1" || missing+=("$2"); }
+
+look_for_python() {
+    want python3 python3
+    python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+}
+
+look_for_tools() {
+    want ip iproute2
+    want ping iputils-ping
+    want tcpdump tcpdump
+    want nft nftables
+    want sysctl procps
+    want modprobe kmod
+}
+
+look_for_vm() {
+    want qemu-system-x86_64 qemu-system-x86
+    want depmod kmod
+    want mke2fs e2fsprogs
+    [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
+    # The guest gets by without virtiofsd, so for --check nothing is missing then.
+    if [ "$mode" != --check ] && ! have_virtiofsd && virtiofsd_is_a_package; then
+        missing+=(virtiofsd)
+    fi
+}
+
+# Up to Debian 12 it is in qemu-system-common, which comes with QEMU.
+virtiofsd_is_a_package() {
+    # shellcheck disable=SC1091
+    (. /etc/os-release && [ "${ID-}" != debian ] || [ "${VERSION_ID-99}" -gt 12 ])
+}
+
+have_virtiofsd() {
+    [ -x /usr/lib/qemu/virtiofsd ] || [ -x /usr/libexec/virtiofsd ] || have virtiofsd
+}
+
+have_lists() { [ -n "$(find /var/lib/apt/lists -name '*Packages*' -print -quit)" ]; }
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+may_install() {
+    [ "$mode" = --install ] && return 0
+    if [ -t 0 ] && [ -t 2 ]; then
+        read -r -p "Install them now? [Y/n] " answer
+        case $answer in '' | y | Y | yes) return 0 ;; *) return 1 ;; esac
+    fi
+    [ "$(id -u)" -eq 0 ]
+}
+
+install_packages() {
+    have_lists || refresh_lists
+    try_install || { refresh_lists && try_install; }
+}
+
+refresh_lists() {
+    echo "apt-get update" >&2
+    as_root apt-get -qq update
+}
+
+# What apt-get says is shown when it fails.
+try_install() {
+    local said
+    said=$(as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 install -y \
+        --no-install-recommends "${missing[@]}" </dev/null 2>&1) || { echo "$said" && false; }
+}
+
+mode=ask
+case ${1-} in --check | --install)
+    mode=$1
+    shift
+    ;;
+esac
+
+for set in "$@"; do "look_for_$set"; done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
+sudo=$([ "$(id -u)" -eq 0 ] || echo 'sudo ')
+{
+    echo "These Debian packages are needed and not installed: ${missing[*]}"
+    echo "The command: ${sudo}apt-get install --no-install-recommends ${missing[*]}"
+} >&2
+if ! have apt-get; then
+    echo "This machine has no apt-get: install what corresponds to them by its own means." >&2
+    exit 4
+fi
+if [ "$mode" = --check ] || ! may_install; then exit 4; fi
+if ! install_packages >&2; then
+    echo "apt-get could not install them; what it said is above." >&2
+    exit 4
+fi

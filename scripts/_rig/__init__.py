@@ -1,0 +1,1 @@
+"""The test rig behind `scripts/vm` and `scripts/test`: standard library only."""

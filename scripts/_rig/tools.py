@@ -1,0 +1,107 @@
+"""Small things that every part of the rig needs: running tools, the cache, notes to the user."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from _rig.problems import MissingError, RigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def note(message: str) -> None:
+    """Say what is going on, on stderr."""
+    print(f"vm: {message}", file=sys.stderr, flush=True)
+
+
+def find_program(name: str) -> str | None:
+    """Where a program is; the sbin directories count even when they are not on PATH."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+    return shutil.which(name, path=path)
+
+
+def program(name: str, package: str) -> str:
+    """Where a program is, or an error that names its Debian package."""
+    found = find_program(name)
+    if found is None:
+        raise MissingError(f"{name} is not installed; try: apt-get install {package}")
+    return found
+
+
+def run(command: Sequence[str | Path], *, cwd: Path | None = None) -> str:
+    """Run a tool to its end and return what it printed; its own words are in the error."""
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        shown = " ".join(str(part) for part in command)
+        raise RigError(f"failed (exit {done.returncode}): {shown}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def plain_environment() -> dict[str, str]:
+    """The environment, with messages in English and the sbin directories on PATH."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
+    return {**os.environ, "LC_ALL": "C.UTF-8", "PATH": path}
+
+
+def cache_directory() -> Path:
+    """Where kernels and images are kept between runs; all of it may be deleted."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    path = Path(base) / "vlanlink"
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock: two `scripts/vm` started together build a thing once."""
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def new_directory(target: Path) -> Iterator[Path]:
+    """A directory to fill; it becomes `target` when all went well and vanishes otherwise."""
+    work = Path(tempfile.mkdtemp(prefix=target.name + ".", dir=target.parent))
+    try:
+        yield work
+        work.chmod(0o755)
+        work.rename(target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that nobody ever sees half of it."""
+    handle, temporary = tempfile.mkstemp(prefix=path.name + ".", dir=path.parent)
+    with open(handle, "wb") as stream:
+        stream.write(content)
+    Path(temporary).replace(path)
+
+
+def make_ext4(directory: Path, image: Path) -> None:
+    """Make a disk image of a directory; no mount, so no privilege, is needed."""
+    mke2fs = program("mke2fs", "e2fsprogs")
+    used = sum(_rounded_size(path) for path in directory.rglob("*"))
+    mebibytes = used * 11 // 10 // 2**20 + 32
+    # Only features that each kernel from 5.10 on knows, whatever this machine's mke2fs prefers.
+    features = "none,filetype,extent,sparse_super,large_file,dir_index"
+    options = ["-q", "-F", "-t", "ext4", "-O", features, "-m", "0", "-E", "root_owner=0:0"]
+    run([mke2fs, *options, "-d", directory, image, f"{mebibytes}M"])
+
+
+def _rounded_size(path: Path) -> int:
+    """What a file takes up: its blocks, and its inode."""
+    size = path.lstat().st_size
+    return size + -size % 4096 + 512
