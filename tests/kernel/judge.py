@@ -5,7 +5,6 @@ polls, because namespaces are cleaned up in the background.
 """
 
 import json
-from pathlib import Path
 from typing import Any
 
 from tests.kernel.world import World, until
@@ -48,23 +47,20 @@ def dump(world: World, *namespaces: str, sysctls: bool = True) -> dict[str, Any]
             "rule6": _sorted(world.json("-6 rule show", namespace)),
         }
     if sysctls:
-        found["sysctls"] = host_sysctls()
+        found["sysctls"] = host_sysctls(world)
     return found
 
 
-def host_sysctls() -> dict[str, str]:
-    """The whole trees of interface sysctls of the test's own namespace."""
-    root = Path("/proc/sys")
-    files = [root / key for key in SINGLE]
-    for tree in TREES:
-        files += [path for path in (root / tree).rglob("*") if path.is_file()]
-    values = {}
-    for path in files:
-        try:
-            values[str(path.relative_to(root))] = path.read_text().strip()
-        except OSError:  # stable_secret can't be read before it is set
-            continue
-    return values
+def host_sysctls(world: World, namespace: str = "") -> dict[str, str]:
+    """The whole trees of interface sysctls of a namespace, one that can't be read left out."""
+    root = "/proc/sys/"
+    trees = [root + tree for tree in (*TREES, *SINGLE)]
+    # stable_secret can't be read before it is set: grep says so, and goes on.
+    lines = world.run(["grep", "-r", "", *trees], namespace, check=False).stdout.splitlines()
+    return {
+        key: " ".join(value.split())
+        for key, _, value in (line.removeprefix(root).partition(":") for line in lines)
+    }
 
 
 def same(world: World, before: dict[str, Any], *namespaces: str) -> None:
@@ -95,6 +91,9 @@ def differences(old: Any, new: Any, path: str = "") -> list[str]:
             for i, (a, b) in enumerate(zip(old, new, strict=True))
             for d in differences(a, b, f"{path}[{i}]")
         ]
+    if isinstance(old, list) and isinstance(new, list):
+        gone = [f"{path}: no longer {item!r}" for item in old if item not in new]
+        return gone + [f"{path}: new {item!r}" for item in new if item not in old] or [path]
     return [] if old == new else [f"{path}: {old!r} → {new!r}"]
 
 

@@ -37,6 +37,8 @@ class Lan:
         Path(f"/proc/sys/net/ipv6/conf/{name}/accept_dad").write_text("0")
         self.world.ip(f"link set {name} up")
         self._attach(port, [f"vlan add dev {port} vid {vlan}" for vlan in vlans])
+        # The carrier comes a moment later, and with it the link-local address.
+        until(lambda: name in Path("/proc/net/if_inet6").read_text(), f"carrier on {name}")
 
     def station(self, name: str, *addresses: str, vlan: int = 1, mac: str | None = None) -> None:
         """A machine on an access port, its interface called eth0. Its namespace has its name.
@@ -100,7 +102,8 @@ class Capture:
         until(self._listening, "tcpdump listens")
 
     def _listening(self) -> bool:
-        return "listening on" in Path(f"{self.file}.err").read_text()
+        errors = Path(f"{self.file}.err")
+        return errors.exists() and "listening on" in errors.read_text()
 
     def text(self) -> str:
         """What it printed."""

@@ -1,5 +1,6 @@
 """A machine for one test: namespaces of its own, and the judges that look at it."""
 
+import errno
 import json
 import os
 import subprocess
@@ -36,30 +37,38 @@ class World:
         self.started: list[subprocess.Popen[bytes]] = []
         self.threads = threading.active_count()
 
-    def command(self, words: list[str], namespace: str = "") -> list[str]:
-        """``words`` as run in a namespace."""
+    def path(self, namespace: str) -> str:
+        """Where a namespace is found."""
+        return self.places.get(namespace, f"/run/netns/{namespace}")
+
+    @contextmanager
+    def inside(self, namespace: str) -> Iterator[None]:
+        """This thread is in a namespace: what it starts is born there, without another exec."""
         if not namespace:
-            return words
-        path = self.places.get(namespace, f"/run/netns/{namespace}")
-        return ["nsenter", f"--net={path}", *words]
+            yield
+            return
+        with open("/proc/thread-self/ns/net") as home, open(self.path(namespace)) as there:
+            system.setns(there.fileno(), system.CLONE_NEWNET)
+            try:
+                yield
+            finally:
+                system.setns(home.fileno(), system.CLONE_NEWNET)
 
     def run(
         self, words: str | list[str], namespace: str = "", *, check: bool = True, stdin: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end; its output is text."""
         split = words.split() if isinstance(words, str) else words
-        result = subprocess.run(
-            self.command(split, namespace), input=stdin, capture_output=True, text=True, check=False
-        )
+        with self.inside(namespace):
+            result = subprocess.run(split, input=stdin, capture_output=True, text=True, check=False)
         assert not check or result.returncode == 0, (split, result.stdout, result.stderr)
         return result
 
     def start(self, words: str | list[str], namespace: str = "") -> "subprocess.Popen[bytes]":
         """Start a command that goes on; it is killed with the test."""
         split = words.split() if isinstance(words, str) else words
-        process = subprocess.Popen(
-            self.command(split, namespace), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
+        with self.inside(namespace):
+            process = subprocess.Popen(split, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.started.append(process)
         return process
 
@@ -134,6 +143,16 @@ class World:
         until(lambda: threading.active_count() <= self.threads, "a thread goes on")
 
 
+def _moves_to(mount_namespace: int) -> bool:
+    try:
+        system.setns(mount_namespace, system.CLONE_NEWNS)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        return False
+    return True
+
+
 @contextmanager
 def own_world() -> Iterator[World]:
     """Move this process into new network and mount namespaces, and back at the end."""
@@ -152,7 +171,8 @@ def own_world() -> Iterator[World]:
             here.end()
     finally:
         system.setns(net, system.CLONE_NEWNET)
-        system.setns(mnt, system.CLONE_NEWNS)
+        # A thread that Python has joined may still be on its way out, and share our root.
+        until(lambda: _moves_to(mnt), "back in the first mount namespace")
         os.chdir(where)
         os.close(net)
         os.close(mnt)

@@ -1,0 +1,203 @@
+"""The command as a user runs it: exit codes, and what stands on stdout with --json."""
+
+import io
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kernel.examples import DIRECTORY
+from tests.kernel.judge import dump, same
+from tests.kernel.lan import Lan
+from vlanlink.cli.main import main
+
+pytestmark = pytest.mark.needs("macvlan")
+
+VLANLINK = str(Path(sys.executable).parent / "vlanlink")
+FILE = str(DIRECTORY / "01-macvlan.toml")
+WITHOUT_PRIVILEGE = ["setpriv", "--inh-caps=-all", "--bounding-set=-all"]
+
+CHANGE = {"action", "object", "namespace", "name", "summary"}
+ERROR = {"file", "line", "column", "path", "message", "hint"}
+
+
+class Cli:
+    """The command line, run in this process: starting Python anew takes longer than all else."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> None:
+        self.capsys = capsys
+        self.patch = patch
+
+    def run(self, words: str, *, code: int = 0, stdin: str = "") -> str:
+        """What `vlanlink WORDS` prints on stdout; it exits with ``code``."""
+        self.patch.setattr(sys, "stdin", io.StringIO(stdin))
+        handler = signal.getsignal(signal.SIGTERM)
+        try:
+            done = main(words.split())
+        except SystemExit as end:
+            done = end.code if isinstance(end.code, int) else 1
+        finally:
+            signal.signal(signal.SIGTERM, handler)
+        out, err = self.capsys.readouterr()
+        assert done == code, (words, out, err)
+        assert "\x1b" not in out + err
+        return out
+
+    def json(self, words: str, *, code: int = 0, stdin: str = "") -> dict[str, Any]:
+        """The one JSON object on stdout."""
+        found: dict[str, Any] = json.loads(self.run(f"{words} --json", code=code, stdin=stdin))
+        return found
+
+    def errors(self, words: str, *, code: int, stdin: str = "") -> list[dict[str, Any]]:
+        """The errors that it tells in JSON."""
+        errors: list[dict[str, Any]] = self.json(words, code=code, stdin=stdin)["errors"]
+        assert errors
+        for error in errors:
+            assert error.keys() == ERROR
+        return errors
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    return Cli(capsys, monkeypatch)
+
+
+def _changes(found: dict[str, Any]) -> list[tuple[str, str, str | None, str]]:
+    assert found["topology"] == "macvlan"
+    for change in found["changes"]:
+        assert change.keys() == CHANGE
+        assert change["action"] in ("create", "change", "delete")
+        assert change["object"] in ("namespace", "link", "address", "route", "sysctl")
+    return [(c["action"], c["object"], c["namespace"], c["name"]) for c in found["changes"]]
+
+
+def test_the_whole_way_in_json(lan: Lan, cli: Cli) -> None:
+    world = lan.world
+    before = dump(world)
+    planned = _changes(cli.json(f"plan {FILE}"))
+    assert ("create", "link", "one", "eth0") in planned
+    assert _changes(cli.json(f"plan {FILE} --check", code=3)) == planned
+    assert _changes(cli.json(f"up {FILE} --dry-run")) == planned
+    found = cli.json(f"status {FILE}", code=3)
+    assert (found["state"], _changes(found)) == ("down", planned)
+    same(world, before)
+
+    assert _changes(cli.json(f"up {FILE}")) == planned
+    assert _changes(cli.json(f"up {FILE}")) == []
+    assert _changes(cli.json(f"plan {FILE} --check")) == []
+    found = cli.json("status macvlan")
+    assert (found["state"], found["changes"]) == ("up", [])
+    assert [t["topology"] for t in cli.json("status")["topologies"]] == ["macvlan"]
+    row = {
+        "topology": "macvlan",
+        "name": "pub_net",
+        "kind": "macvlan",
+        "mode": "bridge",
+        "parent": "eth0",
+        "subnets": ["172.16.86.0/24"],
+        "endpoints": 2,
+    }
+    assert cli.json("ls") == {"networks": [row]}
+    detail = cli.json("inspect pub_net")
+    assert detail == cli.json("inspect macvlan/pub_net")
+    mac = world.link("eth0", "one")["address"]
+    assert detail["endpoints"][0] == {
+        "namespace": "one",
+        "interface": "eth0",
+        "mac": mac,
+        "addresses": ["172.16.86.10/24"],
+    }
+
+    world.ip("addr del 172.16.86.10/24 dev eth0", "one")
+    found = cli.json("status macvlan", code=3)
+    assert found["state"] == "drifted"
+    assert ("create", "address", "one", "172.16.86.10/24") in _changes(found)
+    gone = _changes(cli.json("down macvlan --dry-run"))
+    assert _changes(cli.json("down macvlan")) == gone != []
+    assert _changes(cli.json(f"down {FILE}")) == []
+    assert cli.json("ls") == {"networks": []}
+    assert cli.json("status") == {"topologies": []}
+    same(world, before)
+
+
+def test_the_whole_way_in_words(lan: Lan, cli: Cli) -> None:
+    del lan
+    assert cli.run(f"validate {FILE}") == f"{FILE}: right\n"
+    lines = cli.run(f"up {FILE}").splitlines()
+    assert lines[0] == "namespace one"
+    assert "  + namespace one" in lines
+    assert lines[-2].startswith("Plan: ")
+    assert lines[-1].startswith("macvlan is up: ")
+    assert cli.run(f"up {FILE}") == "macvlan is up already.\n"
+    assert cli.run("status macvlan") == "macvlan: up\n"
+    assert "pub_net" in cli.run("ls")
+    assert "172.16.86.10/24" in cli.run("inspect pub_net")
+    assert cli.run("down macvlan").splitlines()[-1].startswith("macvlan is down: ")
+    assert cli.run(f"down {FILE}") == "macvlan is not up: nothing to do.\n"
+
+
+def test_exec_exits_as_the_command_does(lan: Lan, cli: Cli) -> None:
+    world = lan.world
+    cli.run(f"up {FILE}")
+    for words, code, told in (
+        (["one", "--", "sh", "-c", "ip -o -4 addr show dev eth0; exit 7"], 7, "172.16.86.10/24"),
+        (["one", "--", "sh", "-c", "kill -9 $$"], -9, ""),  # as subprocess tells a signal
+        (["one", "--", "no-such-command"], 127, "no-such-command: not found"),
+        (["one", "--", "/etc"], 126, "/etc: Permission denied"),
+        (["won", "--", "true"], 2, "there are one, two"),
+    ):
+        done = world.run([VLANLINK, "exec", *words], check=False)
+        assert done.returncode == code
+        assert told in done.stdout + done.stderr
+
+
+def test_what_is_wrong_with_the_file_or_the_command_line_exits_2(lan: Lan, cli: Cli) -> None:
+    world = lan.world
+    before = dump(world)
+    text = Path(FILE).read_text().replace("172.16.86.10", "172.16.87.10")
+    for verb in ("up", "plan", "validate", "status", "down"):
+        error = cli.errors(f"{verb} -", code=2, stdin=text)[0]
+        where = text[: text.index("172.16.87.10")].count("\n") + 1
+        assert (error["file"], error["line"]) == ("-", where)
+        assert error["column"] > 1
+        assert error["path"] == "namespaces.one.interfaces.eth0.addresses.0"
+    for words in ("down nosuch", "status nosuch", "inspect nosuch"):
+        error = cli.errors(words, code=2)[0]
+        assert "nosuch" in error["message"]
+        assert [error[key] for key in ("file", "line", "column", "path")] == [None] * 4
+    for words in ("", "upp", "up", "up /run/no-such.toml", f"up {FILE} --wrong", "verify x"):
+        cli.run(words, code=2)
+    same(world, before)
+
+
+def test_what_the_machine_has_against_it_exits_1(lan: Lan, cli: Cli) -> None:
+    world = lan.world
+    world.ip("netns add one")
+    world.ip("link add eth0 type veth peer name other", "one")
+    before = dump(world, "one")
+    error = cli.errors(f"up {FILE}", code=1)[0]
+    assert error["file"] == FILE
+    assert "eth0" in error["message"]
+    assert error["path"] == "namespaces.one.interfaces.eth0"
+    missing = Path(FILE).read_text().replace('"eth0"', '"eth7"')
+    assert "eth7" in cli.errors("up -", code=1, stdin=missing)[0]["message"]
+    same(world, before, "one")
+    world.ip("link del eth0", "one")
+    cli.run(f"up {FILE}")
+    Path("/run/copy.toml").write_text(Path(FILE).read_text())
+    assert FILE in cli.errors("up /run/copy.toml", code=1)[0]["message"]
+
+
+def test_without_privilege_it_exits_4(lan: Lan) -> None:
+    world = lan.world
+    before = dump(world)
+    for words in (f"up {FILE}", "exec one -- true"):
+        done = world.run([*WITHOUT_PRIVILEGE, VLANLINK, *words.split()], check=False)
+        assert done.returncode == 4, (words, done.stderr)
+        assert "CAP_NET_ADMIN" in done.stderr
+        assert "sudo" in done.stderr
+    world.run([*WITHOUT_PRIVILEGE, VLANLINK, "validate", FILE])
+    same(world, before)

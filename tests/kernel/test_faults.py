@@ -1,0 +1,461 @@
+"""Each operation refused once, each batch interrupted once: all is as it was before.
+
+The kernel is the real one. In front of it stands ``Fault``, which answers one operation itself
+with an error, and lets the others through, those of the same send too: as the kernel does.
+"""
+
+import errno
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import vlanlink
+from tests.kernel.judge import differences, dump
+from tests.kernel.world import World, until
+from vlanlink import apply
+from vlanlink.difference import FIRST_INDEX
+from vlanlink.kernel import machine, sysctl_files
+from vlanlink.kernel.machine import Machine
+from vlanlink.kernel.namespaces import Namespaces
+from vlanlink.kernel.transport import Refusal, Socket
+from vlanlink.planning import plan
+
+FILE = "/run/faults.toml"
+ERRNOS = (errno.EBUSY, errno.ENOMEM, errno.EPERM, errno.ENOBUFS)
+
+HEAD = """
+[topology]
+name = "faults"
+"""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A topology, and what it is edited to: live changes, new links, and what comes and goes."""
+
+    text: str
+    edited: str
+
+
+PAIRS = {
+    "macvlan": Pair(
+        """
+[host]
+sysctls = { "net.ipv4.ip_forward" = 1 }
+[networks.pub]
+kind = "macvlan"
+parent = "eth0"
+subnets = [{ subnet = "10.9.0.0/24", gateway = "10.9.0.1" }, { subnet = "2001:db8:9::/64" }]
+[namespaces.one]
+sysctls = { "net.ipv4.ip_forward" = 1 }
+[namespaces.one.interfaces.eth0]
+network = "pub"
+addresses = ["10.9.0.10", "2001:db8:9::10"]
+mtu = 1400
+altnames = ["front"]
+routes = [{ to = "10.8.0.0/16", via = "10.9.0.2" }]
+[links.m0]
+kind = "macvlan"
+parent = "eth1"
+mode = "source"
+source_macs = ["02:00:00:00:00:31"]
+""",
+        """
+[networks.pub]
+kind = "macvlan"
+parent = "eth0"
+mode = "private"
+subnets = [{ subnet = "10.9.0.0/24", gateway = "10.9.0.2" }, { subnet = "2001:db8:9::/64" }]
+[namespaces.one.interfaces.eth0]
+network = "pub"
+addresses = ["10.9.0.11"]
+altnames = ["back"]
+[namespaces.two.interfaces.eth0]
+network = "pub"
+addresses = ["10.9.0.12"]
+[links.m0]
+kind = "macvlan"
+parent = "eth1"
+mode = "bridge"
+""",
+    ),
+    # In the guest, where these run, everything takes ten times as long: one link each.
+    "vlan": Pair(
+        """
+[links.v5]
+kind = "vlan"
+parent = "eth0"
+id = 5
+gvrp = true
+egress_qos = { "1" = 2 }
+addresses = ["10.9.0.10/24"]
+""",
+        """
+[links.v5]
+kind = "vlan"
+parent = "eth0"
+id = 5
+mtu = 1400
+egress_qos = { "3" = 4 }
+addresses = ["10.9.0.11/24"]
+""",
+    ),
+    "ipvlan": Pair(
+        """
+[links.i0]
+kind = "ipvlan"
+parent = "eth0"
+addresses = ["10.9.0.10/24"]
+""",
+        """
+[links.i0]
+kind = "ipvlan"
+parent = "eth0"
+mode = "l3s"
+flag = "private"
+mtu = 1400
+addresses = ["10.9.0.11/24"]
+""",
+    ),
+    "dummy": Pair(
+        """
+[links.d0]
+kind = "dummy"
+mtu = 1400
+addresses = ["2001:db8:9::10/64"]
+""",
+        """
+[links.d0]
+kind = "dummy"
+mac = "02:42:00:00:00:01"
+altnames = ["zero"]
+addresses = ["10.9.0.11/24"]
+""",
+    ),
+    "veth": Pair(
+        """
+[namespaces.one]
+[links.v0]
+kind = "veth"
+altnames = ["zero"]
+addresses = ["10.9.0.1/30", "2001:db8:9::1/64"]
+[links.v0.peer]
+name = "v1"
+namespace = "one"
+addresses = ["10.9.0.2/30"]
+routes = [{ to = "10.8.0.0/16", via = "10.9.0.1" }]
+[links.a]
+kind = "veth"
+peer = { name = "b" }
+""",
+        """
+[namespaces.one]
+[namespaces.two]
+[links.v0]
+kind = "veth"
+mtu = 1400
+addresses = ["10.9.0.5/30"]
+peer = { name = "v1", namespace = "one", mac = "02:42:00:00:00:01", addresses = ["10.9.0.6/30"] }
+[links.a]
+kind = "veth"
+peer = { name = "b", namespace = "two" }
+""",
+    ),
+}
+
+KINDS = [pytest.param(kind, marks=pytest.mark.needs(kind)) for kind in PAIRS]
+
+
+@dataclass
+class Fault:
+    """Refuses the operation of one number, counted from 0, for as long as it is asked again."""
+
+    number: int
+    seen: int = 0
+    refused: list[str] = field(default_factory=list)
+    _victim: bytes | None = None
+
+    @property
+    def errno(self) -> int:
+        return ERRNOS[self.number % len(ERRNOS)]
+
+    @property
+    def takes_away(self) -> bool:
+        """What the file does not hold any more has no line in it; a sysctl may go back, too."""
+        words = ("remove", "write", *(f"message {number}" for number in (17, 21, 25)))
+        return self.refused[0].startswith(words)
+
+    def strikes(self, what: str) -> bool:
+        """Count an operation; whether it is the one."""
+        self.seen += 1
+        if self.seen - 1 == self.number:
+            self.refused.append(what)
+            return True
+        return False
+
+    def strikes_message(self, message: bytearray, *, alone: bool) -> bool:
+        """The same for a netlink message. The one that was refused may be sent again, alone."""
+        content = bytes(message[:8] + message[16:])
+        if alone and content == self._victim:
+            return True
+        self._victim = None
+        if self.strikes(f"message {int.from_bytes(message[4:6], 'little')}"):
+            self._victim = content
+            return True
+        return False
+
+    def check(self, what: str) -> None:
+        if self.strikes(what):
+            raise OSError(self.errno, os.strerror(self.errno))
+
+
+@contextmanager
+def fault(number: int) -> Iterator[Fault]:
+    """Let one operation fail, of whatever is done meanwhile."""
+    one = Fault(number)
+    request, make, remove = Socket.request, Namespaces.make, Namespaces.remove
+    write = sysctl_files.write
+
+    def faulty_request(self: Socket, messages: Any) -> list[Refusal | None]:
+        struck = [one.strikes_message(m, alone=len(messages) == 1) for m in messages]
+        passed = [m for m, hit in zip(messages, struck, strict=True) if not hit]
+        answers = iter(request(self, passed) if passed else [])
+        return [Refusal(one.errno, "injected") if hit else next(answers) for hit in struck]
+
+    def faulty_make(self: Namespaces, name: str, path: str, first: bytearray) -> None:
+        one.check(f"make namespace {name}")
+        make(self, name, path, first)
+
+    def faulty_remove(self: Namespaces, name: str) -> None:
+        one.check(f"remove namespace {name}")
+        remove(self, name)
+
+    def faulty_write(key: str, value: str) -> None:
+        one.check(f"write {key}")
+        write(key, value)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Socket, "request", faulty_request)
+        patch.setattr(Namespaces, "make", faulty_make)
+        patch.setattr(Namespaces, "remove", faulty_remove)
+        patch.setattr(sysctl_files, "write", faulty_write)
+        patch.setattr(machine, "BUSY_SECONDS", 0.03)
+        yield one
+
+
+class Bench:
+    """A host with two NICs, of which eth1 is down, and a topology to bring up on it."""
+
+    def __init__(self, world: World, kind: str) -> None:
+        self.world = world
+        self.pair = PAIRS[kind]
+        # Without duplicate detection nothing changes by itself while dumps are compared.
+        Path("/proc/sys/net/ipv6/conf/default/accept_dad").write_text("0")
+        world.batch(
+            "link add eth0 type veth peer name far0\nlink add eth1 type veth peer name far1\n"
+        )
+        for far in ("far0", "far1"):
+            Path(f"/proc/sys/net/ipv6/conf/{far}/disable_ipv6").write_text("1")
+        world.batch(
+            "link set far0 up\nlink set far1 up\nlink set eth0 up\n"
+            "addr add 192.0.2.1/24 dev eth0\naddr add 2001:db8::1/64 dev eth1\n"
+        )
+        # A host on which forwarding was turned on and off once: both are as the kernel pairs them.
+        Path("/proc/sys/net/ipv4/ip_forward").write_text("0")
+        until(lambda: "tentative" not in world.ip("-6 addr"), "addresses settle")
+
+        texts = (self.pair.text, self.pair.edited)
+        self.topologies = [vlanlink.load(FILE, text=HEAD + text) for text in texts]
+
+    def up(self, *, edited: bool = False, on_progress: Any = None) -> None:
+        vlanlink.up(self.topologies[edited], on_progress=on_progress)
+
+    def namespaces(self) -> list[str]:
+        return sorted(self.world.namespaces())
+
+    def dump(self, *, sysctls: bool = False) -> dict[str, Any]:
+        return dump(self.world, *self.namespaces(), sysctls=sysctls)
+
+    def same(self, before: dict[str, Any]) -> None:
+        """All is as before, but for the numbers of links that had to be made anew."""
+        left: list[str] = []
+
+        def equal() -> bool:
+            now = self.dump(sysctls="sysctls" in before)
+            left[:] = differences(_without_numbers(before), _without_numbers(now))
+            return not left
+
+        try:
+            until(equal, seconds=3)
+        except AssertionError:
+            raise AssertionError("differs from before:\n" + "\n".join(left[:20])) from None
+
+    def files(self) -> dict[str, str]:
+        return {p.name: p.read_text() for p in Path("/run/vlanlink").glob("*.json")}
+
+
+def _without_numbers(value: Any) -> Any:
+    if isinstance(value, dict):
+        numbers = ("ifindex", "link_index")
+        return {
+            k: "ours" if k in numbers and v >= FIRST_INDEX else _without_numbers(v)
+            for k, v in value.items()
+        }
+    return [_without_numbers(item) for item in value] if isinstance(value, list) else value
+
+
+def each_refused(bench: Bench, act: Callable[[], None], *, at_line: bool) -> int:
+    """``act`` with its first operation refused, its second …; at last it goes through."""
+    whole, files = bench.dump(sysctls=True), bench.files()
+    before = {key: value for key, value in whole.items() if key != "sysctls"}
+    number = 0
+    while True:
+        with fault(number) as one:
+            try:
+                act()
+            except (vlanlink.ApplyError, vlanlink.PrivilegeError) as error:
+                judge_error(error, one, at_line=at_line)
+            else:
+                assert not one.refused, f"{one.refused} was refused, and all is said to be well"
+                bench_undone = number
+                break
+        try:
+            bench.same(before)
+            assert bench.files() == files
+        except AssertionError as error:
+            raise AssertionError(f"after {one.refused} (number {number}): {error}") from None
+        number += 1
+    return bench_undone
+
+
+def judge_error(error: vlanlink.VlanlinkError, one: Fault, *, at_line: bool) -> None:
+    expected = vlanlink.PrivilegeError if one.errno == errno.EPERM else vlanlink.ApplyError
+    assert type(error) is expected, (one.refused, error)
+    not_undone = getattr(error, "not_undone", ())
+    assert not_undone == (), (one.refused, not_undone)
+    first = error.diagnostics[0]
+    assert errno.errorcode[one.errno] in first.message, (one.refused, str(error))
+    assert "can't " in first.message, str(error)
+    if at_line and not (one.takes_away and first.line == 1):
+        assert first.file == FILE, (one.refused, str(error))
+        assert first.line is not None, (one.refused, str(error))
+        assert first.line > 1, (one.refused, str(error))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_operation_refused(world: World, kind: str) -> None:
+    bench = Bench(world, kind)
+    fresh = bench.dump(sysctls=True)
+    assert each_refused(bench, bench.up, at_line=True) > 3
+    assert each_refused(bench, lambda: bench.up(edited=True), at_line=True) > 3
+    assert each_refused(bench, down, at_line=False) > 0
+    bench.same(fresh)
+
+
+def down(on_progress: Any = None) -> None:
+    vlanlink.down("faults", on_progress=on_progress)
+
+
+# -- interrupts ----------------------------------------------------------------------------------
+
+Stop = Callable[[Callable[..., None], int], bool]
+
+
+def by_callback(act: Callable[..., None], number: int) -> bool:
+    """Ctrl-C in the caller's thread, before batch ``number``; False if there are fewer."""
+    calls = 0
+
+    def progress(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls - 1 == number:
+            raise KeyboardInterrupt
+
+    return _interrupted(lambda: act(on_progress=progress)) or calls > number
+
+
+def while_sending(act: Callable[..., None], number: int) -> bool:
+    """Ctrl-C while the door's thread is at batch ``number``; False if there are fewer."""
+    calls = 0
+    run_batch = Machine._run_batch
+
+    def interrupted_batch(self: Machine, batch: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls - 1 == number:
+            self.interrupt()
+        run_batch(self, batch)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Machine, "_run_batch", interrupted_batch)
+        return _interrupted(act) or calls > number
+
+
+def _interrupted(act: Callable[[], None]) -> bool:
+    try:
+        act()
+    except vlanlink.Interrupted as error:
+        if error.not_undone:
+            raise AssertionError(error.not_undone) from None
+        return True
+    return False
+
+
+def each_interrupted(bench: Bench, act: Callable[..., None], stop: Stop) -> int:
+    before, files = bench.dump(), bench.files()
+    number = 0
+    while stop(act, number):
+        try:
+            bench.same(before)
+            assert bench.files() == files
+        except AssertionError as error:
+            raise AssertionError(f"interrupted at {number}: {error}") from None
+        number += 1
+    return number
+
+
+@pytest.mark.needs("macvlan")
+@pytest.mark.parametrize("stop", [by_callback, while_sending])
+def test_interrupted_at_each_batch(world: World, stop: Stop) -> None:
+    bench = Bench(world, "macvlan")
+    fresh = bench.dump(sysctls=True)
+    assert each_interrupted(bench, bench.up, stop) > 5
+    edit = lambda on_progress=None: bench.up(edited=True, on_progress=on_progress)  # noqa: E731
+    assert each_interrupted(bench, edit, stop) > 5
+    assert each_interrupted(bench, down, stop) > 2
+    bench.same(fresh)
+
+
+@pytest.mark.needs("macvlan")
+def test_a_second_interrupt_does_not_cut_undo_short(world: World) -> None:
+    """Somebody who presses Ctrl-C again, while undo thinks."""
+    bench = Bench(world, "macvlan")
+    before = bench.dump()
+    seen = [0]
+
+    def first(done: int, total: int, _what: str) -> None:
+        if done * 2 > total:
+            seen[0] = 1
+            raise KeyboardInterrupt
+
+    def second(*args: Any) -> Any:
+        if seen[0] == 1:
+            seen[0] = 2
+            signal.raise_signal(signal.SIGINT)
+        return plan(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(apply, "plan", second)
+        try:
+            with pytest.raises(vlanlink.Interrupted):
+                bench.up(on_progress=first)
+        except KeyboardInterrupt:
+            pytest.fail("the second Ctrl-C ended undo")
+    assert seen == [2]
+    bench.same(before)

@@ -1,0 +1,228 @@
+"""Namespaces: as `ip netns` would have them, those of others used and left, what lives in them."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+import vlanlink
+from tests.kernel.judge import dump, same
+from tests.kernel.lan import Lan
+from tests.kernel.world import World, until
+
+pytestmark = pytest.mark.needs("macvlan")
+
+VLANLINK = str(Path(sys.executable).parent / "vlanlink")
+
+NETWORK = """
+[networks.pub]
+kind = "macvlan"
+parent = "eth0"
+subnets = [{ subnet = "10.1.0.0/16", gateway = "10.1.0.1" }]
+"""
+
+
+def _load(*namespaces: str, name: str = "spaces", **keys: str) -> vlanlink.Topology:
+    """An endpoint in each namespace; ``keys`` are written into the namespace of that name."""
+    text = f'[topology]\nname = "{name}"\n' + NETWORK
+    for number, namespace in enumerate(namespaces, start=2):
+        text += f"[namespaces.{namespace}]\n{keys.get(namespace, '')}\n"
+        text += f'[namespaces.{namespace}.interfaces.eth0]\nnetwork = "pub"\n'
+        text += f'addresses = ["10.1.{number // 256}.{number % 256}"]\n'
+    return vlanlink.load(f"/run/{name}.toml", text=text)
+
+
+def _kill(world: World, pid: int) -> None:
+    process = next(p for p in world.started if p.pid == pid)
+    process.kill()
+    process.wait()
+
+
+def test_made_as_ip_netns_would(lan: Lan) -> None:
+    world = lan.world
+    world.ip("netns add other")
+    vlanlink.up(_load("one", "two"))
+    assert world.namespaces() == {"one", "two", "other"}
+    assert "UP" in world.link("lo", "one")["flags"]
+    assert world.pings("one", "127.0.0.1")
+    made, theirs = (Path("/run/netns") / name for name in ("one", "other"))
+    assert (made.stat().st_mode, made.stat().st_dev) == (
+        theirs.stat().st_mode,
+        theirs.stat().st_dev,
+    )
+    assert world.run("ip netns exec one ip -o link show eth0").stdout.startswith("1")
+    world.ip("netns del one")  # `ip netns` takes what vlanlink made
+    assert world.namespaces() == {"two", "other"}
+    vlanlink.down("spaces")
+    assert world.namespaces() == {"other"}
+
+
+def test_a_later_mount_namespace_sees_new_names_and_sees_them_go(lan: Lan) -> None:
+    world = lan.world
+    vlanlink.up(_load("one", name="first"))
+    slave = world.start("unshare --mount --propagation slave sleep 600").pid
+    until(lambda: Path(f"/proc/{slave}/comm").read_text() == "sleep\n", "unshare has become sleep")
+    enter = f"nsenter --mount=/proc/{slave}/ns/mnt "
+    vlanlink.up(_load("two", name="second"))
+    assert "eth0@" in world.run(enter + "ip -n two -o link show eth0").stdout
+    vlanlink.down("second")
+    assert "one" in world.run(enter + "ip netns list").stdout
+    assert "two" not in world.run(enter + "ip netns list").stdout
+    vlanlink.down("first")
+
+
+def test_one_that_exists_is_used_by_pid_or_path_and_stays(lan: Lan) -> None:
+    world = lan.world
+    world.make_place("byPath")
+    pid = world.start("unshare --net sleep 600").pid
+    until(lambda: Path(f"/proc/{pid}/comm").read_text() == "sleep\n", "unshare has become sleep")
+    world.places["byPid"] = f"/proc/{pid}/ns/net"
+    before = dump(world, "byPath", "byPid")
+    topology = _load("byPath", "byPid", byPath='path = "/run/places/byPath"', byPid=f"pid = {pid}")
+    vlanlink.up(topology)
+    assert world.namespaces() == set()
+    assert world.addresses("eth0", "byPath") == ["10.1.0.2/16"]
+    assert world.addresses("eth0", "byPid") == ["10.1.0.3/16"]
+    assert vlanlink.up(topology).operations == ()
+    assert vlanlink.status("spaces").state == "up"
+    vlanlink.down("spaces")
+    assert Path(f"/proc/{pid}/comm").read_text() == "sleep\n"
+    same(world, before, "byPath", "byPid")
+
+
+def test_one_namespace_under_two_names_is_one(lan: Lan) -> None:
+    """A path or pid may lead to what has another name in /run/netns: its links are not strays."""
+    world = lan.world
+    world.ip("netns add named")
+    pid = world.start("sleep 600", "named").pid
+    before = dump(world, "named")
+    for key in ('path = "/run/netns/named"', f"pid = {pid}"):
+        topology = _load("box", box=key)
+        vlanlink.up(topology)
+        assert world.addresses("eth0", "named") == ["10.1.0.2/16"]
+        assert vlanlink.up(topology).operations == ()
+        assert [s.state for s in vlanlink.status()] == ["up"]
+        vlanlink.down("spaces")
+        same(world, before, "named")
+
+
+def test_one_of_ours_that_got_a_second_name(lan: Lan) -> None:
+    world = lan.world
+    vlanlink.up(_load("one"))
+    pid = world.start("sleep 600", "one").pid
+    world.ip(f"netns attach alias {pid}")
+    _kill(world, pid)
+    assert vlanlink.up(_load("one")).operations == ()
+    assert world.addresses("eth0", "one") == ["10.1.0.2/16"]
+    vlanlink.down("spaces")
+    assert world.names("alias") == {"lo"}
+
+
+def test_one_that_is_not_there_is_an_error(lan: Lan) -> None:
+    world = lan.world
+    pid = world.start("true").pid
+    _kill(world, pid)
+    before = dump(world)
+    for key, told in (
+        (f"pid = {pid}", f"process {pid}"),
+        ('path = "/run/nowhere"', "/run/nowhere"),
+    ):
+        with pytest.raises(vlanlink.ConflictError, match="no network namespace at") as caught:
+            vlanlink.up(_load("box", box=key))
+        assert told in str(caught.value)
+    same(world, before)
+
+
+def test_one_with_a_process_stays_without_our_links(lan: Lan) -> None:
+    world = lan.world
+    before = dump(world)
+    vlanlink.up(_load("one", "two"))
+    pid = world.start("sleep 600", "one").pid
+    plan = vlanlink.down("spaces")
+    notes = [note.message for note in plan.notes]
+    assert len(notes) == 1
+    assert "namespace one stays" in notes[0]
+    assert str(pid) in notes[0]
+    assert {(c.action, c.object, c.namespace) for c in plan.changes} >= {
+        ("delete", "namespace", "two")
+    }
+    assert world.namespaces() == {"one"}
+    assert world.names("one") == {"lo"}
+    _kill(world, pid)
+    vlanlink.down("spaces")
+    same(world, before)
+
+
+def test_one_with_a_foreign_link_stays_without_ours(lan: Lan) -> None:
+    world = lan.world
+    vlanlink.up(_load("one"))
+    world.ip("link add theirs type veth peer name other", "one")
+    plan = vlanlink.down("spaces")
+    notes = [note.message for note in plan.notes]
+    assert len(notes) == 1
+    assert "namespace one stays" in notes[0]
+    assert "theirs" in notes[0]
+    assert world.names("one") == {"lo", "theirs", "other"}
+
+
+def test_a_namespace_out_of_the_file_that_holds_a_process_stays_too(lan: Lan) -> None:
+    """An edit takes namespaces away as ``down`` does."""
+    world = lan.world
+    vlanlink.up(_load("one", "two"))
+    pid = world.start("sleep 600", "two").pid
+    plan = vlanlink.up(_load("one"))
+    assert any(str(pid) in note.message for note in plan.notes)
+    assert world.names("two") == {"lo"}
+    assert vlanlink.up(_load("one")).changes == ()
+    _kill(world, pid)
+    vlanlink.down("spaces")
+    assert world.namespaces() == set()
+
+
+COPIED = f"""
+ip netns add lab
+ip netns exec lab {shlex.quote(VLANLINK)} up /run/t.toml || echo "code $?"
+ls /run/netns
+ip -n lab -o link
+nsenter --net=/run/netns/lab {shlex.quote(VLANLINK)} up /run/t.toml
+ls /run/netns
+ip -n one -o link show v1
+"""
+
+
+def test_under_ip_netns_exec_it_is_refused_with_the_way_out(world: World) -> None:
+    """There /run/netns is a copy: a name made in it is a dead file to everyone else.
+
+    The test's machine has a process 1 of its own here, whose mounts are those of the test.
+    """
+    Path("/run/t.toml").write_text(
+        '[links.v0]\nkind = "veth"\npeer = { name = "v1", namespace = "one" }\n[namespaces.one]\n'
+    )
+    done = world.run(["unshare", "--fork", "--pid", "--mount-proc", "sh", "-euc", COPIED])
+    code, names, link, *rest = done.stdout.splitlines()
+    assert (code, names) == ("code 4", "lab")
+    assert "lo: " in link
+    assert "nsenter --net=" in done.stderr
+    assert rest[-3:-1] == ["lab", "one"]
+    assert "v1@" in rest[-1]
+
+
+def test_more_namespaces_than_files_may_be_open(lan: Lan) -> None:
+    world = lan.world
+    count, files = 1100, 512
+    names = [f"n{number}" for number in range(count)]
+    source = _load(*names, name="many").source
+    assert source is not None
+    Path("/run/many.toml").write_text(source.text)
+    before = dump(world)
+
+    def run(verb: str) -> str:
+        words = ["sh", "-c", f'ulimit -n {files}; exec "$0" "$@"', VLANLINK, *verb.split()]
+        return world.run(words).stdout
+
+    assert f"Plan: {count * 4} to create" in run("up /run/many.toml")
+    assert len(world.namespaces()) == count
+    assert world.addresses("eth0", names[-1]) == ["10.1.4.77/16"]
+    run("down many")
+    same(world, before)

@@ -1,0 +1,62 @@
+"""The routing scenarios: a namespace, or the host, between two networks."""
+
+import pytest
+
+import vlanlink
+from tests.kernel.examples import example
+from tests.kernel.judge import dump, same
+from tests.kernel.lan import Lan
+
+pytestmark = pytest.mark.needs("macvlan")
+
+
+@pytest.mark.needs("trunk", "vlan")
+def test_s18_a_namespace_routes_between_two_vlans(trunk: Lan) -> None:
+    world = trunk.world
+    topology = example("18-router-namespace")
+    vlanlink.up(topology)
+    for space, own in (("web", 50), ("db", 60)):
+        defaults = world.json("route show default", space) + world.json(
+            "-6 route show default", space
+        )
+        assert [r["gateway"] for r in defaults] == [f"10.{own}.0.1", f"2001:db8:{own}::1"]
+    assert world.json("route show default", "router") == []
+    wire = trunk.capture("switch", "port1", "vlan")
+    world.reaches("web", "10.50.0.1")
+    world.reaches("web", "10.60.0.10")
+    world.reaches("db", "2001:db8:50::10")
+    # Without the sysctls it is no router any more; they go back in the living namespace.
+    sysctls = 'sysctls = { "net.ipv4.ip_forward" = 1, "net.ipv6.conf.all.forwarding" = 1 }'
+    plan = vlanlink.up(example("18-router-namespace", (sysctls, "")))
+    assert {(c.action, c.object, c.namespace) for c in plan.changes} == {
+        ("change", "sysctl", "router")
+    }
+    world.reaches("web", "10.50.0.1")
+    world.does_not_reach("web", "10.60.0.10")
+    world.reaches("db", "2001:db8:60::1")
+    world.does_not_reach("db", "2001:db8:50::10")
+    # All of it stays on the host: macvlan siblings need no switch.
+    assert "10.60.0.10 > " not in wire.text()
+
+
+def test_s18_the_host_routes_between_two_networks(lan: Lan) -> None:
+    world = lan.world
+    lan.station("station", "10.20.1.50/24")
+    before = dump(world)
+    topology = example("18-router-host")
+    forward = 'sysctls = { "net.ipv4.ip_forward" = 1 }'
+    vlanlink.up(example("18-router-host", (forward, "")))
+    assert world.run("sysctl -n net.ipv4.ip_forward").stdout == "0\n"
+    world.reaches("web", "10.20.1.1")
+    world.reaches("", "10.20.2.10")
+    world.does_not_reach("web", "10.20.2.10")
+    plan = vlanlink.up(topology)
+    assert [(c.object, c.name, c.summary) for c in plan.changes] == [
+        ("sysctl", "net.ipv4.ip_forward", "0 → 1")
+    ]
+    world.reaches("web", "10.20.2.10")
+    world.reaches("db", "10.20.1.10")
+    world.ip("route add 10.20.2.0/24 via 10.20.1.1", "station")
+    world.reaches("station", "10.20.2.10")
+    vlanlink.down(topology.name)
+    same(world, before)

@@ -1,0 +1,143 @@
+"""Several topologies on one host: what they share goes with the last of them."""
+
+import pytest
+
+import vlanlink
+from tests.kernel.judge import dump, same
+from tests.kernel.lan import Lan
+
+pytestmark = pytest.mark.needs("macvlan")
+
+FORWARD = "net.ipv4.ip_forward"
+
+
+def _load(name: str, text: str) -> vlanlink.Topology:
+    heading = f'[topology]\nname = "{name}"\n'
+    return vlanlink.load(f"/run/{name}.toml", text=heading + text)
+
+
+def _member(name: str, number: int, parent: str = "eth0") -> vlanlink.Topology:
+    """A topology with a link in the shared namespace, on the shared parent, and a sysctl."""
+    return _load(
+        name,
+        f"""
+        [host]
+        sysctls = {{ "{FORWARD}" = 1 }}
+        [namespaces.shared]
+        sysctls = {{ "net.ipv4.conf.all.rp_filter" = 2, "{FORWARD}" = 1 }}
+        [namespaces.shared.interfaces.m{number}]
+        kind = "macvlan"
+        parent = "{parent}"
+        addresses = ["10.1.0.{number}/24"]
+        """,
+    )
+
+
+def _sysctl(lan: Lan, key: str, namespace: str = "") -> str:
+    return lan.world.run(["sysctl", "-n", key], namespace).stdout.strip()
+
+
+ORDERS = [
+    pytest.param("first", "second", id="first-made-goes-first"),
+    pytest.param("second", "first", id="last-made-goes-first"),
+]
+
+
+@pytest.mark.parametrize(("leaves", "stays"), ORDERS)
+def test_a_shared_namespace_and_sysctl_go_with_the_last(lan: Lan, leaves: str, stays: str) -> None:
+    world = lan.world
+    before = dump(world)
+    members = {"first": _member("first", 1), "second": _member("second", 2)}
+    for member in members.values():
+        vlanlink.up(member)
+    assert world.names("shared") == {"lo", "m1", "m2"}
+    assert vlanlink.up(members["first"]).operations == ()
+    assert vlanlink.up(members["second"]).operations == ()
+    both = dump(world, "shared")
+
+    vlanlink.down(leaves)
+    kept = "m1" if stays == "first" else "m2"
+    assert world.namespaces() == {"shared"}
+    assert world.names("shared") == {"lo", kept}
+    now = dump(world, "shared")
+    assert now["shared"]["addr"][kept]["addr_info"] == both["shared"]["addr"][kept]["addr_info"]
+    assert _sysctl(lan, FORWARD) == _sysctl(lan, FORWARD, "shared") == "1"
+    assert _sysctl(lan, "net.ipv4.conf.all.rp_filter", "shared") == "2"
+    assert vlanlink.up(members[stays]).operations == ()
+    assert [s.topology for s in vlanlink.status()] == [stays]
+
+    vlanlink.down(stays)
+    same(world, before)
+
+
+@pytest.mark.needs("vlan")
+@pytest.mark.parametrize(("leaves", "stays"), ORDERS)
+def test_a_vlan_parent_that_was_made_goes_with_the_last(lan: Lan, leaves: str, stays: str) -> None:
+    world = lan.world
+    before = dump(world)
+    members = {"first": _member("first", 1, "eth0.50"), "second": _member("second", 2, "eth0.50")}
+    made = vlanlink.up(members["first"]).changes
+    assert "eth0.50" in {c.name for c in made}
+    made = vlanlink.up(members["second"]).changes
+    assert "eth0.50" not in {c.name for c in made}
+    index = world.link("eth0.50")["ifindex"]
+
+    vlanlink.down(leaves)
+    link = world.link("eth0.50")
+    assert (link["ifindex"], link["ifalias"]) == (index, f"vlanlink:{stays}")
+    assert world.names("shared") == {"lo", "m1" if stays == "first" else "m2"}
+    assert vlanlink.up(members[stays]).operations == ()
+
+    vlanlink.down(stays)
+    same(world, before)
+
+
+def test_two_wishes_for_one_sysctl_are_refused(lan: Lan) -> None:
+    world = lan.world
+    vlanlink.up(_load("first", f'[host]\nsysctls = {{ "{FORWARD}" = 1 }}\n'))
+    before = dump(world)
+    with pytest.raises(vlanlink.ConflictError) as caught:
+        vlanlink.up(_load("second", f'[host]\nsysctls = {{ "{FORWARD}" = 0 }}\n'))
+    assert f"topology first has {FORWARD} = 1 here, not 0" in str(caught.value)
+    assert "/run/second.toml:4:" in str(caught.value)
+    same(world, before)
+    # Nor may a write change along what the other asked for.
+    with pytest.raises(vlanlink.ConflictError, match="topology first"):
+        vlanlink.up(_load("third", '[host]\nsysctls = { "net.ipv4.conf.all.forwarding" = 0 }\n'))
+    same(world, before)
+
+
+def test_two_wishes_for_one_address_or_link_are_refused(lan: Lan) -> None:
+    """The other's link is named, whether by its name or because it is on the way."""
+    world = lan.world
+    vlanlink.up(_member("first", 1))
+    before = dump(world, "shared")
+    with pytest.raises(vlanlink.ConflictError, match="made by topology first"):
+        vlanlink.up(_member("second", 1))
+    same(world, before, "shared")
+
+
+def test_a_parent_of_another_topology_does_not_go_under_it(lan: Lan) -> None:
+    """A link of one topology that carries another's: neither deletes the other's."""
+    world = lan.world
+    before = dump(world)
+    pair = '[links.v0]\nkind = "veth"\npeer = { name = "v1" }\n'
+    below = _load("below", pair)
+    above = _load(
+        "above",
+        """
+        [namespaces.up.interfaces.m0]
+        kind = "macvlan"
+        parent = "v0"
+        addresses = ["10.3.0.1/24"]
+        """,
+    )
+    vlanlink.up(below)
+    vlanlink.up(above)
+    held = dump(world, "up")
+    vlanlink.down("below")
+    same_links = {n: link["ifindex"] for n, link in held["up"]["link"].items()}
+    assert {n: link["ifindex"] for n, link in dump(world, "up")["up"]["link"].items()} == same_links
+    assert world.names() >= {"v0", "v1"}
+    vlanlink.down("above")
+    same(world, before)

@@ -1,0 +1,211 @@
+"""A kernel in a few lines: what an operation makes of a State, and that it is possible.
+
+It knows the rules that a plan's order must keep: a parent is there before its child and up
+before a VLAN of it, a number is free, nothing is changed that is gone. No test of the real
+kernel's ways rests on it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from vlanlink.endpoints import IPV6_MINIMUM_MTU
+from vlanlink.kinds import KINDS
+from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Namespace, Setting, State
+from vlanlink.operations import (
+    IPV6_POLICY,
+    AddAddress,
+    AddRoute,
+    MakeLink,
+    MakeNamespace,
+    Operation,
+    RemoveAddress,
+    RemoveLink,
+    RemoveNamespace,
+    RemoveRoute,
+    SetLink,
+    WriteSysctl,
+)
+from vlanlink.sysctls import side_effects
+
+
+def carried_out(state: State, operations: Iterable[Operation]) -> State:
+    """The state after all of them."""
+    for operation in operations:
+        state = after(state, operation)
+    return state
+
+
+def after(state: State, operation: Operation) -> State:
+    """The state after one operation. AssertionError if a kernel would refuse it."""
+    name = operation.namespace
+    match operation:
+        case MakeNamespace():
+            assert name not in state.namespaces, f"{name} is there"
+            loopback = Link(LOOPBACK, "loopback", name, owner=operation.owner, index=1)
+            loopback = replace(loopback, settings={"up": True, "mtu": 65536, "altnames": ()})
+            space = Namespace(
+                name, f"/run/netns/{name}", {LOOPBACK: loopback}, owner=operation.owner
+            )
+            return State({**state.namespaces, name: space})
+        case RemoveNamespace():
+            for link in state.namespaces[name].links.values():
+                state = _without(state, link.key)
+            return State({k: v for k, v in state.namespaces.items() if k != name})
+        case MakeLink():
+            return _made(state, operation)
+        case SetLink():
+            return _set(state, operation)
+        case RemoveLink():
+            _same_number(state, LinkName(name, operation.name), operation.index)
+            return _without(state, LinkName(name, operation.name))
+        case AddAddress():
+            link = _same_number(state, LinkName(name, operation.dev), operation.index)
+            assert operation.address not in link.addresses
+            assert operation.address.family == 4 or link.settings.get("disable_ipv6", 0) == 0
+            return _with(
+                state, replace(link, addresses=(*link.addresses, operation.address)), link.key
+            )
+        case RemoveAddress():
+            link = _same_number(state, LinkName(name, operation.dev), operation.index)
+            left = tuple(a for a in link.addresses if a != operation.address)
+            assert len(left) < len(link.addresses), operation.describe()
+            return _with(state, replace(link, addresses=left), link.key)
+        case AddRoute():
+            link = _same_number(state, LinkName(name, operation.route.dev), operation.index)
+            assert link.up, f"{operation.describe()}: {link.key} is down"
+            return _routes(state, name, state.namespaces[name].routes | {operation.route})
+        case RemoveRoute():
+            assert operation.route in state.namespaces[name].routes, operation.describe()
+            return _routes(state, name, state.namespaces[name].routes - {operation.route})
+        case WriteSysctl():
+            return _written(state, operation)
+    raise AssertionError(operation)
+
+
+def _same_number(state: State, key: LinkName, number: int) -> Link:
+    link = state.link(key)
+    assert link is not None, f"{key} is not there"
+    assert link.index == number, f"{key} has number {link.index}, not {number}"
+    return link
+
+
+def _with(state: State, link: Link, key: LinkName) -> State:
+    space = state.namespaces[key.namespace]
+    links = {**space.links, key.name: link}
+    return State({**state.namespaces, key.namespace: replace(space, links=links)})
+
+
+def _routes(state: State, name: str, routes: Iterable[object]) -> State:
+    space = replace(state.namespaces[name], routes=frozenset(routes))  # type: ignore[arg-type]
+    return State({**state.namespaces, name: space})
+
+
+def _without(state: State, key: LinkName) -> State:
+    """Without a link, its peer, what is on it, and the routes by way of it."""
+    link = state.link(key)
+    if link is None:
+        return state
+    space = state.namespaces[key.namespace]
+    links = {k: v for k, v in space.links.items() if k != key.name}
+    routes = frozenset(r for r in space.routes if r.dev != key.name)
+    space = replace(space, links=links, routes=routes)
+    state = State({**state.namespaces, key.namespace: space})
+    for other in [child.key for child in state.children(key)] + [link.peer]:
+        state = _without(state, other) if other else state
+    return state
+
+
+def _made(state: State, operation: MakeLink) -> State:
+    ends = [operation.link, *([operation.peer] if operation.peer else [])]
+    for link in ends:
+        assert state.link(link.key) is None, f"{link.key} is there"
+        assert link.index, f"{link.key} has no number"
+        space = state.namespaces[link.namespace]
+        assert link.index not in {other.index for other in space.links.values()}
+        below = state.link(link.parent)
+        assert link.parent is None or below is not None, f"{link.parent} is not there"
+        assert below is None or below.index == link.parent_index
+        state = _with(state, _new(link, below), link.key)
+    return state
+
+
+def _new(link: Link, below: Link | None) -> Link:
+    """A link as the kernel makes it: down, without addresses, altnames, and with defaults."""
+    kind = KINDS[link.kind]
+    fixed = kind.mac(link.settings) != "derived" and below is not None
+    settings: dict[str, Setting] = {
+        "mtu": below.settings["mtu"] if below else 1500,
+        "mac": below.settings["mac"] if fixed and below else "02:00:00:00:00:ff",
+        **{o.key: o.default for o in kind.options if o.default is not None},
+        **link.settings,
+        "up": False,
+        "altnames": (),
+    }
+    settings = {**_with_or_without_ipv6({"mtu": 0}, settings)}
+    return replace(link, settings=settings, addresses=(), labelled=False, defaults={})
+
+
+def _set(state: State, operation: SetLink) -> State:
+    key = LinkName(operation.namespace, operation.name)
+    link = _same_number(state, key, operation.index)
+    for setting, old in operation.old.items():
+        assert link.settings.get(setting) == old, f"{key} {setting} is not {old}"
+    below = state.link(link.parent)
+    if operation.new.get("up") and link.kind == "vlan" and below:
+        assert below.up or link.settings.get("loose_binding"), f"{below.key} is down"
+    settings = _with_or_without_ipv6(link.settings, {**link.settings, **operation.new})
+    state = _with(state, replace(link, settings=settings), key)
+    if operation.owner is not None:
+        state = _marked(state, key, operation.owner)
+    if operation.new.get("up") is False:
+        state = _down(state, key)
+    return state
+
+
+def _with_or_without_ipv6(
+    old: Mapping[str, Setting], new: Mapping[str, Setting]
+) -> Mapping[str, Setting]:
+    """The kernel takes IPv6 off a link whose MTU is too small for it, and makes it anew."""
+    if int(str(new["mtu"])) < IPV6_MINIMUM_MTU:
+        return {key: value for key, value in new.items() if key not in IPV6_POLICY}
+    if int(str(old["mtu"])) < IPV6_MINIMUM_MTU:
+        return {**new, "disable_ipv6": 0, "accept_ra": 1, "accept_dad": 1}
+    return new
+
+
+def _marked(state: State, key: LinkName, owner: str) -> State:
+    link = state.namespaces[key.namespace].links[key.name]
+    state = _with(state, replace(link, owner=owner, labelled=True), key)
+    if key.name == LOOPBACK and key.namespace != HOST:
+        space = replace(state.namespaces[key.namespace], owner=owner)
+        state = State({**state.namespaces, key.namespace: space})
+    return state
+
+
+def _down(state: State, key: LinkName) -> State:
+    """A link that goes down loses its routes and its IPv6 addresses."""
+    link = state.namespaces[key.namespace].links[key.name]
+    left = tuple(address for address in link.addresses if address.family == 4)
+    state = _with(state, replace(link, addresses=left), key)
+    routes = {r for r in state.namespaces[key.namespace].routes if r.dev != key.name}
+    return _routes(state, key.namespace, routes)
+
+
+def _written(state: State, operation: WriteSysctl) -> State:
+    space = state.namespaces[operation.namespace]
+    parts = operation.key.split("/")
+    if parts[:3] == ["net", "ipv6", "conf"] and parts[4] in IPV6_POLICY and parts[3] in space.links:
+        link = space.links[parts[3]]
+        assert int(str(link.settings["mtu"])) >= IPV6_MINIMUM_MTU, f"{link.key} has no IPv6"
+        value = int(operation.new)
+        left = link.addresses
+        if parts[4] == "disable_ipv6" and value:
+            left = tuple(address for address in left if address.family == 4)
+        changed = replace(link, settings={**link.settings, parts[4]: value}, addresses=left)
+        state = _with(state, changed, link.key)
+        space = state.namespaces[operation.namespace]
+    effects = {**side_effects(operation.key, operation.new, space)}
+    effects[operation.key] = operation.new
+    known = {k: v for k, v in effects.items() if k in space.sysctls or k == operation.key}
+    space = replace(space, sysctls={**space.sysctls, **known})
+    return State({**state.namespaces, operation.namespace: space})

@@ -1,0 +1,76 @@
+"""Records to JSON and back, and what several of them say together."""
+
+import json
+from dataclasses import fields, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vlanlink.record import PriorLink, PriorSysctl, Record, Records
+
+texts = st.text(max_size=9)
+tuples = st.lists(texts, max_size=3).map(tuple)
+records = st.builds(
+    Record,
+    topology=texts,
+    file=st.none() | texts,
+    text=texts,
+    namespaces=tuples,
+    paths=st.dictionaries(texts, texts, max_size=3),
+    sysctls=st.dictionaries(
+        texts, st.dictionaries(texts, st.builds(PriorSysctl, texts, texts), max_size=3), max_size=3
+    ),
+    raised=st.dictionaries(
+        texts, st.builds(PriorLink, **dict.fromkeys((f.name for f in fields(PriorLink)), tuples))
+    ),
+    routes=st.lists(st.tuples(texts, texts), max_size=3).map(tuple),
+)
+
+
+@given(record=records)
+def test_records_round_trip(record: Record) -> None:
+    assert Record.from_dict(json.loads(json.dumps(record.to_dict()))) == record
+
+
+@given(record=records)
+def test_nothing_of_a_record_is_lost_in_json(record: Record) -> None:
+    assert set(record.to_dict()) == {"version", *(f.name for f in fields(Record))}
+
+
+@pytest.mark.parametrize("key", sorted(Record("office").to_dict()))
+def test_a_key_that_is_missing_is_an_error(key: str) -> None:
+    data = {k: v for k, v in Record("office").to_dict().items() if k != key}
+    with pytest.raises(KeyError):
+        Record.from_dict(data)
+
+
+def test_a_record_of_another_version_is_an_error() -> None:
+    with pytest.raises(ValueError, match="version 2"):
+        Record.from_dict(Record("office").to_dict() | {"version": 2})
+
+
+KEY = "net/ipv4/ip_forward"
+OFFICE = Record("office", sysctls={"": {KEY: PriorSysctl("0", "1")}})
+LAB = Record("lab", sysctls={"": {KEY: PriorSysctl("2", "1")}, "web": {KEY: PriorSysctl("1", "0")}})
+
+
+def test_records_are_sorted_by_whose_they_are() -> None:
+    found = Records.of("office", [LAB, OFFICE])
+    assert found == Records(OFFICE, (LAB,))
+    assert Records.of("home", [LAB, OFFICE]) == Records(None, (LAB, OFFICE))
+    assert Records.of("office", []) == Records()
+
+
+def test_the_oldest_value_of_a_sysctl() -> None:
+    assert Records.of("office", [LAB, OFFICE]).sysctl("", KEY) == PriorSysctl("0", "1")
+    assert Records.of("home", [LAB, OFFICE]).sysctl("", KEY) == PriorSysctl("2", "1")
+    assert Records.of("office", [LAB, OFFICE]).sysctl("web", KEY) == PriorSysctl("1", "0")
+    assert Records.of("office", [OFFICE]).sysctl("web", KEY) is None
+
+
+def test_another_topology_that_wrote_a_sysctl() -> None:
+    found = Records.of("office", [LAB, OFFICE])
+    assert found.held_by("", KEY) == LAB
+    assert found.held_by("db", KEY) is None
+    assert Records.of("lab", [LAB, replace(OFFICE, sysctls={})]).held_by("", KEY) is None

@@ -1,0 +1,182 @@
+"""The files under the run directory: 0600, whole or not there, one writer at a time."""
+
+import json
+import multiprocessing
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from vlanlink.record import PriorLink, PriorSysctl, Record
+from vlanlink.store import LockedError, Store
+
+OFFICE = Record(
+    "office",
+    file="/etc/office.toml",
+    text="[topology]\n",
+    namespaces=("web",),
+    sysctls={"": {"net/ipv4/ip_forward": PriorSysctl("0", "1")}},
+    raised={"eth0": PriorLink(("2001:db8::1/64",), children=("eth0.50",))},
+)
+LAB = Record("lab")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "run" / "vlanlink")
+
+
+def files(tmp_path: Path) -> list[str]:
+    return sorted(os.listdir(tmp_path / "run" / "vlanlink"))
+
+
+def test_reading_makes_nothing(tmp_path: Path, store: Store) -> None:
+    assert store.records() == []
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_is_written_is_read(store: Store) -> None:
+    store.write(OFFICE)
+    store.write(LAB)
+    assert store.records() == [LAB, OFFICE]
+
+
+def test_a_record_takes_the_place_of_the_one_before(tmp_path: Path, store: Store) -> None:
+    store.write(OFFICE)
+    store.write(Record("office"))
+    assert store.records() == [Record("office")]
+    assert files(tmp_path) == ["office.json"]
+
+
+def test_files_are_for_root_alone(tmp_path: Path, store: Store) -> None:
+    before = os.umask(0)
+    try:
+        store.write(OFFICE)
+        with store.locked():
+            pass
+    finally:
+        os.umask(before)
+    directory = tmp_path / "run" / "vlanlink"
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    for name in files(tmp_path):
+        assert stat.S_IMODE((directory / name).stat().st_mode) == 0o600, name
+
+
+def test_a_write_that_fails_leaves_the_old_record(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write(OFFICE)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(json, "dump", full)
+    with pytest.raises(OSError, match="No space"):
+        store.write(Record("office", text="new"))
+    monkeypatch.undo()
+    assert store.records() == [OFFICE]
+    assert files(tmp_path) == ["office.json"]
+
+
+def test_removing_what_is_not_there(tmp_path: Path, store: Store) -> None:
+    store.remove("office")
+    store.write(OFFICE)
+    store.remove("office")
+    store.remove("office")
+    assert files(tmp_path) == []
+
+
+BROKEN = {
+    "empty": "",
+    "cut": "{",
+    "array": "[]",
+    "null": "null",
+    "no keys": "{}",
+    "few keys": '{"version": 1}',
+    "another version": '{"version": 99, "topology": "office"}',
+    "wrong types": json.dumps(OFFICE.to_dict() | {"sysctls": 5}),
+    "wrong types below": json.dumps(OFFICE.to_dict() | {"sysctls": {"": {"key": 5}}}),
+    "text for a table": json.dumps(OFFICE.to_dict() | {"raised": "eth0"}),
+    "control characters": "\x00\x01",
+    "depth": "[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=list(BROKEN))
+def test_a_record_that_cannot_be_read_is_as_good_as_none(
+    tmp_path: Path, store: Store, text: str
+) -> None:
+    store.write(LAB)
+    (tmp_path / "run" / "vlanlink" / "office.json").write_text(text)
+    assert store.records() == [LAB]
+
+
+def test_bytes_that_are_no_text(tmp_path: Path, store: Store) -> None:
+    store.write(LAB)
+    (tmp_path / "run" / "vlanlink" / "office.json").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "run" / "vlanlink" / "directory.json").mkdir()
+    assert store.records() == [LAB]
+
+
+@pytest.mark.parametrize("cut", [0.1, 0.5, 0.9])
+def test_a_record_cut_short_is_as_good_as_none(tmp_path: Path, store: Store, cut: float) -> None:
+    store.write(OFFICE)
+    path = tmp_path / "run" / "vlanlink" / "office.json"
+    text = path.read_text()
+    path.write_text(text[: int(len(text) * cut)])
+    assert store.records() == []
+
+
+def test_a_file_in_place_of_the_directory(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("")
+    store = Store(tmp_path / "run" / "vlanlink")
+    assert store.records() == []
+    with pytest.raises(OSError):  # noqa: PT011 - ENOTDIR or EEXIST, as the system has it
+        store.write(LAB)
+
+
+# -- the lock ------------------------------------------------------------------------------------
+
+
+def test_one_at_a_time(store: Store) -> None:
+    refused = pytest.raises(LockedError, match=f"process {os.getpid()}")
+    with store.locked(), refused, store.locked(0.1):
+        pytest.fail("two hold the lock")
+    with store.locked(0.1):
+        pass
+
+
+def test_the_next_one_waits(store: Store) -> None:
+    order: list[str] = []
+    held = threading.Event()
+
+    def first() -> None:
+        with store.locked():
+            held.set()
+            order.append("first")
+            threading.Event().wait(0.1)
+            order.append("ends")
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    held.wait()
+    with store.locked():
+        order.append("second")
+    thread.join()
+    assert order == ["first", "ends", "second"]
+
+
+def _hold_and_die(directory: Path) -> None:
+    with Store(directory).locked():
+        os._exit(0)
+
+
+def test_a_holder_that_dies_frees_the_lock(tmp_path: Path) -> None:
+    directory = tmp_path / "run"
+    process = multiprocessing.get_context("spawn").Process(target=_hold_and_die, args=(directory,))
+    process.start()
+    process.join()
+    with Store(directory).locked(0.1):
+        pass
