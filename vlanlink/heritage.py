@@ -72,7 +72,7 @@ def put_parents_back(draft: Draft) -> None:
 
 
 def _more_than_before(draft: Draft, seen: Link, before: PriorLink) -> list[str]:
-    stay = {link.key for link in draft.links.values()}
+    stay = {link.key for link in draft.links.values() if link.parent == seen.key}
     children = [
         str(child.key)
         for child in draft.observed.children(seen.key)

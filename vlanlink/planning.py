@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from vlanlink.difference import Difference
 from vlanlink.errors import Diagnostic, Problem
 from vlanlink.model import LinkName, Namespace, State
-from vlanlink.operations import Change, Operation, SetLink, WriteSysctl
+from vlanlink.operations import Action, Change, Operation, SetLink, WriteSysctl
 from vlanlink.sysctls import possible_effects, side_effects
 
 
@@ -40,10 +40,14 @@ class Plan:
         """``Plan: 3 to create, 1 to change, 0 to delete.``."""
         if not self.changes:
             return "No changes."
-        count = {"create": 0, "change": 0, "delete": 0}
-        for change in self.changes:
-            count[change.action] += 1
-        return "Plan: " + ", ".join(f"{n} to {action}" for action, n in count.items()) + "."
+        return "Plan: " + ", ".join(f"{n} to {action}" for action, n in self.counts.items()) + "."
+
+    @property
+    def counts(self) -> dict[Action, int]:
+        """How many things are created, changed and deleted."""
+        actions = [change.action for change in self.changes]
+        kinds: tuple[Action, ...] = ("create", "change", "delete")
+        return {action: actions.count(action) for action in kinds}
 
     def to_dict(self) -> dict[str, object]:
         """The JSON form of ``plan``, ``up`` and ``down``."""
@@ -53,6 +57,11 @@ class Plan:
         }
 
     def __str__(self) -> str:
+        """The lines, and the summary."""
+        return "\n".join([*self.lines, self.summary])
+
+    @property
+    def lines(self) -> list[str]:
         """Grouped by namespace, a line a change: ``+`` create, ``~`` change, ``-`` delete."""
         signs = {"create": "+", "change": "~", "delete": "-"}
         groups: dict[str, list[str]] = {}
@@ -63,7 +72,7 @@ class Plan:
         for namespace in sorted(groups):
             lines.append(f"namespace {namespace}" if namespace else "host")
             lines += groups[namespace]
-        return "\n".join([*lines, self.summary])
+        return lines
 
 
 def plan(observed: State, desired: State, topology: str) -> Plan:

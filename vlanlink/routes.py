@@ -35,21 +35,31 @@ def default_routes(
 ) -> Iterator[Route]:
     """The default routes of a namespace's interfaces.
 
-    An interface that says so has one; where none says anything for a family, the first interface
-    in the file that can.
+    An interface that says so has one. Beside those the first interface in the file that can has
+    one, if it says nothing and theirs have other metrics.
     """
-    interfaces = topology.namespaces[space].interfaces
     for family in (4, 6):
-        given = False
-        for name, interface in interfaces.items():
-            link = links[LinkName(space, name)]
-            asked, metric = _asked(interface.default_route, family)
-            if asked is False or (asked is None and given) or not link.settings.get("up", True):
-                continue
-            route = _default(topology, interface, link, family, metric)
-            if route is not None:
-                given = True
-                yield route
+        able = [
+            (asked, route)
+            for name, interface in topology.namespaces[space].interfaces.items()
+            for asked, route in [_wish(topology, interface, links[LinkName(space, name)], family)]
+            if asked is not False and route is not None
+        ]
+        explicit = [route for asked, route in able if asked]
+        yield from explicit
+        if able and able[0][0] is None:
+            implicit = able[0][1]
+            if implicit.metric not in {route.metric for route in explicit}:
+                yield implicit
+
+
+def _wish(
+    topology: Topology, interface: Interface, link: Link, family: int
+) -> tuple[bool | None, Route | None]:
+    """What an interface asks for (None: nothing is said), and the default route it could have."""
+    asked, metric = _asked(interface.default_route, family)
+    up = link.settings.get("up", True)
+    return asked, _default(topology, interface, link, family, metric) if up else None
 
 
 def _asked(setting: Any, family: int) -> tuple[bool | None, int | None]:

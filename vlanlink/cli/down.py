@@ -26,8 +26,10 @@ def run(options: argparse.Namespace) -> int:
     output.print_notes(result.notes)
     if options.json:
         output.print_json(result.to_dict())
-    elif options.dry_run or result.changes:
+    elif options.dry_run:
         output.print_plan(result)
-    if not options.json and not options.dry_run:
-        print(f"{name} is down." if result.changes else f"{name} is not up: nothing to do.")
+    else:
+        output.print_changes(result)
+        how = f"down: {output.done(result)}" if result.changes else "not up: nothing to do"
+        print(f"{name} is {how}.")
     return 0

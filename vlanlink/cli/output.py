@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from vlanlink import VlanlinkError
+from vlanlink import Plan, VlanlinkError
 
 Progress = Callable[[int, int, str], None]
 
@@ -46,17 +46,24 @@ def is_rich(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def print_plan(plan: Any) -> None:
-    """A plan as text; its signs in colour on a terminal."""
-    text = str(plan)
-    if is_rich(sys.stdout):
-        colours = {"  + ": "32", "  ~ ": "33", "  - ": "31"}
-        lines = []
-        for line in text.splitlines():
-            colour = colours.get(line[:4])
-            lines.append(f"\x1b[{colour}m{line}\x1b[0m" if colour else line)
-        text = "\n".join(lines)
-    print(text)
+def print_plan(plan: Plan) -> None:
+    """A plan as text, with its summary."""
+    print_changes(plan)
+    print(plan.summary)
+
+
+def print_changes(plan: Plan) -> None:
+    """The lines of a plan; in colour on a terminal."""
+    colours = {"  + ": "32", "  ~ ": "33", "  - ": "31"} if is_rich(sys.stdout) else {}
+    for line in plan.lines:
+        colour = colours.get(line[:4])
+        print(f"\x1b[{colour}m{line}\x1b[0m" if colour else line)
+
+
+def done(plan: Plan) -> str:
+    """``18 created``: what was carried out, in a few words."""
+    words = {"create": "created", "change": "changed", "delete": "deleted"}
+    return ", ".join(f"{n} {words[action]}" for action, n in plan.counts.items() if n)
 
 
 def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:

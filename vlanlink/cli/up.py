@@ -28,8 +28,10 @@ def run(options: argparse.Namespace) -> int:
     output.print_notes((*topology.warnings, *result.notes))
     if options.json:
         output.print_json(result.to_dict())
-    elif options.dry_run or result.changes:
+    elif options.dry_run:
         output.print_plan(result)
-    if not options.json and not options.dry_run:
-        print(f"{topology.name} is up." if result.changes else f"{topology.name} is up already.")
+    else:
+        output.print_changes(result)
+        how = f"up: {output.done(result)}" if result.changes else "up already"
+        print(f"{topology.name} is {how}.")
     return 0
