@@ -160,6 +160,8 @@ class Difference:
         if namespace.pids:
             pids = ", ".join(str(pid) for pid in namespace.pids[:8])
             return f"a process runs in it (pid {pids})"
+        if namespace.aliases:
+            return f"it has another name, {namespace.aliases[0]}"
         foreign = [link.name for link in namespace.links.values() if link.owner is None]
         if foreign:
             return f"it holds {', '.join(foreign)}, which vlanlink did not make"

@@ -165,6 +165,8 @@ class Namespace:
     origin: Path = field(default=(), compare=False)
     pids: tuple[int, ...] = field(default=(), compare=False)
     """Observed: the processes that run in it."""
+    aliases: tuple[str, ...] = field(default=(), compare=False)
+    """Observed: the other names that it has."""
 
 
 @dataclass(frozen=True, slots=True)

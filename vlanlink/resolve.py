@@ -112,6 +112,10 @@ class _Resolver(Draft):
             self.conflicts.append(
                 Problem((*origin, key), f"there is no network namespace at {where}")
             )
+        called = self._called_otherwise(name)
+        if called is not None:
+            whose = f"namespace {called}" if called != HOST else "the host's own namespace"
+            self.conflicts.append(Problem(origin, f"{name} is {whose} by another name"))
         owner = self.name if seen is None else seen.owner
         self.namespaces[name] = Namespace(
             name, path=seen.path if seen else None, owner=owner, origin=origin
@@ -121,6 +125,12 @@ class _Resolver(Draft):
                 LOOPBACK, "loopback", name, settings={"up": True}, owner=owner, origin=origin
             )
             self.links[loopback.key] = loopback
+
+    def _called_otherwise(self, name: str) -> str | None:
+        """The name by which a namespace is known that is called ``name`` here."""
+        return next(
+            (n for n, space in self.observed.namespaces.items() if name in space.aliases), None
+        )
 
     # -- links ---------------------------------------------------------------------------------
 

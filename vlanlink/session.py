@@ -62,9 +62,10 @@ def open_machine(
     for record in known:
         if record.topology == topology.name:
             paths = {**record.paths, **paths}
-    names = tuple({topology.name, *(record.topology for record in known)})
+    topologies = tuple({topology.name, *(record.topology for record in known)})
+    names = frozenset(topology.namespaces) | {n for record in known for n in record.namespaces}
     try:
-        with Machine(host, Wanted(paths=paths, topologies=names)) as machine:
+        with Machine(host, Wanted(paths=paths, topologies=topologies, names=names)) as machine:
             yield machine
     except PermissionError as error:
         message = f"not permitted to look into the namespaces: {error.strerror}"

@@ -64,6 +64,7 @@ def _interrupt(_signal: int, _frame: object) -> NoReturn:
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/vm",
+        usage="scripts/vm [OPTION...] [--] CMD [ARG...]",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -78,7 +79,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--send", type=Path, action="append", default=[], metavar="FILE",
         help="put this file at the same path in the guest")  # fmt: skip
     add("--fetch", type=Path, metavar="FILE", help="bring this file back to the same path here")
-    add("command", nargs=argparse.REMAINDER, metavar="[--] CMD [ARG...]")
+    add("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.command[:1] == ["--"]:
         del options.command[0]

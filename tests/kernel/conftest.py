@@ -20,6 +20,7 @@ def _needs(item: pytest.Item) -> tuple[str, ...]:
     return tuple(str(f) for mark in item.iter_markers("needs") for f in mark.args)
 
 
+@pytest.hookimpl(trylast=True)  # after -k has had its say
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if os.environ.get("VLANLINK_KERNEL_TESTS") != "here":
         return

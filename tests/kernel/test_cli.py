@@ -129,7 +129,6 @@ def test_the_whole_way_in_words(lan: Lan, cli: Cli) -> None:
     lines = cli.run(f"up {FILE}").splitlines()
     assert lines[0] == "namespace one"
     assert "  + namespace one" in lines
-    assert lines[-2].startswith("Plan: ")
     assert lines[-1].startswith("macvlan is up: ")
     assert cli.run(f"up {FILE}") == "macvlan is up already.\n"
     assert cli.run("status macvlan") == "macvlan: up\n"

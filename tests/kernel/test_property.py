@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, note, settings
+from hypothesis import Phase, assume, given, note, settings
 
 import vlanlink
 from tests.kernel.judge import differences, dump
@@ -22,7 +22,7 @@ from vlanlink.topology import Topology
 
 LONG = 1000
 SHORT = 15
-SHORT_IN_GUEST = 2
+SHORT_IN_GUEST = 1
 
 
 def bench(world: World) -> None:
@@ -119,6 +119,7 @@ def told_nothing(what: str, lines: Sequence[object]) -> None:
 
 def check(pair: tuple[Slots, Slots]) -> None:
     mappings = [slots.mapping() for slots in pair]
+    assume(mappings[0] != mappings[1])
     for mapping in mappings:
         note(shown(mapping))
     went_well(*(Topology.build(mapping) for mapping in mappings))

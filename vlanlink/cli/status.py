@@ -43,5 +43,5 @@ def _all(*, as_json: bool) -> int:
     return 0 if all(one.state == "up" for one in found) else DIFFERS
 
 
-def _count(one: vlanlink.Status) -> str:
+def _count(one: "vlanlink.Status") -> str:
     return str(len(one.plan.changes)) if one.plan.changes else "-"

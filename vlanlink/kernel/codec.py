@@ -166,10 +166,10 @@ def decode_options(kind: Kind, data: Any) -> dict[str, Setting]:
                 found[option.key] = tuple(sorted((row["from"], row["to"]) for row in rows))
             case MacList():
                 found[option.key] = tuple(sorted(raw.get_attrs("ENTRY"))) if raw else ()
+            case Flag():  # flags that are all off are not sent at all
+                found[option.key] = bool(raw and raw["flags"] & option.bit)
             case _ if raw is None:
                 continue
-            case Flag():
-                found[option.key] = bool(raw["flags"] & option.bit)
             case Choice():
                 words = {number: word for word, number in option.choices.items()}
                 found[option.key] = words.get(raw, str(raw))

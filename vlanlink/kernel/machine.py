@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from threading import Event
 from typing import TypeVar
 
@@ -22,7 +23,6 @@ from vlanlink.kernel.features import has_address_protocols, load_module
 from vlanlink.kernel.namespaces import (
     Namespaces,
     dead_names,
-    is_namespace,
     mounts_are_seen,
     named,
     prepare_directory,
@@ -106,25 +106,28 @@ class Machine:
     def _snapshot(self) -> State:
         protocols = has_address_protocols()
         readings = []
-        for name in self._find_namespaces():
+        aliases = dict(self._find_namespaces())
+        for name in aliases:
             keys = self.wanted.sysctls.get(name, frozenset())
             try:
                 readings.append(read_namespace(name, self._namespaces, keys, protocols=protocols))
             except FileNotFoundError:
                 continue  # gone between the listing and the look
-        return assemble(readings, self.wanted, processes_by_namespace())
+        return assemble(readings, self.wanted, processes_by_namespace(), aliases)
 
-    def _find_namespaces(self) -> Iterator[str]:
-        yield HOST
-        own = self._namespaces.name_in(self.host.netns_directory)
-        for name, path in named(self.host.netns_directory):
-            if name not in self.wanted.paths and name != own:
-                self._namespaces.place(name, os.fspath(path))
-                yield name
-        for name, elsewhere in self.wanted.paths.items():
-            if is_namespace(elsewhere):
-                self._namespaces.place(name, elsewhere)
-                yield name
+    def _find_namespaces(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Every namespace in sight, once, with the other names that it has besides."""
+        names: dict[int, list[str]] = {self._namespaces.host_inode: [HOST]}
+        named_ones = sorted(
+            named(self.host.netns_directory), key=lambda one: one[0] not in self.wanted.names
+        )
+        elsewhere = [(name, Path(path)) for name, path in self.wanted.paths.items()]
+        for name, path in (*elsewhere, *named_ones):
+            if path in dict(elsewhere).values() or name not in self.wanted.paths:
+                with suppress(OSError):
+                    names.setdefault(self._namespaces.place(name, path), []).append(name)
+        for first, *others in names.values():
+            yield first, tuple(others)
 
     def with_new_namespaces(self, state: State, keys: Mapping[str, frozenset[str]]) -> State:
         """``state``, and what each namespace of ``keys`` that it lacks will start with."""
@@ -150,7 +153,8 @@ class Machine:
 
     def own_name(self) -> str | None:
         """The name of the namespace that plays the host, if it has one."""
-        return self._do(lambda: self._namespaces.name_in(self.host.netns_directory))
+        names = self._do(lambda: dict(self._find_namespaces())[HOST])
+        return names[0] if names else None
 
     # -- writing -------------------------------------------------------------------------------
 

@@ -55,9 +55,24 @@ class Namespaces:
             held.close()
         self._open.clear()
 
-    def place(self, name: str, path: str) -> None:
-        """Tell where the namespace ``name`` is found."""
-        self._paths[name] = path
+    @property
+    def host_inode(self) -> int:
+        """What tells the host's namespace from others."""
+        return os.fstat(self._host.descriptor).st_ino
+
+    def place(self, name: str, path: Path) -> int:
+        """Tell where the namespace ``name`` is found; what tells it from others.
+
+        Raises OSError if no namespace is there.
+        """
+        if not is_namespace(path):
+            raise FileNotFoundError(errno.ENOENT, "no namespace", os.fspath(path))
+        inode = path.stat().st_ino
+        held = self._open.get(name)
+        if held and os.fstat(held.descriptor).st_ino != inode:
+            self.forget(name)
+        self._paths[name] = os.fspath(path)
+        return inode
 
     def path(self, name: str) -> str:
         """Where the namespace ``name`` is found."""
@@ -74,14 +89,6 @@ class Namespaces:
             self.enter(name)
             held.socket = Socket()
         return held.socket
-
-    def name_in(self, directory: Path) -> str | None:
-        """The name that the host's namespace has in ``directory``, if it has one."""
-        own = os.fstat(self._host.descriptor)
-        for name, path in named(directory):
-            if path.stat().st_ino == own.st_ino:
-                return name
-        return None
 
     def enter(self, name: str) -> None:
         """Move the calling thread into the namespace."""

@@ -1,7 +1,7 @@
 """What is there now: dumps of each namespace, put together into one observed State."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vlanlink.kernel import codec, sysctl_files
@@ -31,6 +31,8 @@ class Wanted:
     paths: Mapping[str, str] = field(default_factory=dict)
     sysctls: Mapping[str, frozenset[str]] = field(default_factory=dict)
     topologies: tuple[str, ...] = ()
+    names: frozenset[str] = frozenset()
+    """The names that a namespace is called by if it has several."""
 
 
 @dataclass(slots=True)
@@ -77,13 +79,22 @@ def _routes(socket: Socket, links: Mapping[int, codec.SeenLink]) -> frozenset[Ro
 
 
 def assemble(
-    readings: Iterable[Reading], wanted: Wanted, processes: Mapping[int, list[int]]
+    readings: Iterable[Reading],
+    wanted: Wanted,
+    processes: Mapping[int, list[int]],
+    aliases: Mapping[str, tuple[str, ...]],
 ) -> State:
-    """One State of many readings: numbers become names, marks become owners."""
+    """One State of many readings: numbers become names, marks become owners.
+
+    ``aliases`` are the other names that namespaces have.
+    """
     by_name = {reading.name: reading for reading in readings}
     pairs = _pairs(by_name.values())
     namespaces = {
-        reading.name: _namespace(reading, by_name, wanted, processes, pairs)
+        reading.name: replace(
+            _namespace(reading, by_name, wanted, processes, pairs),
+            aliases=aliases.get(reading.name, ()),
+        )
         for reading in by_name.values()
     }
     return State(namespaces)

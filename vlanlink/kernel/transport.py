@@ -110,9 +110,14 @@ class Socket:
 
     def _receive(self, *, keep_header: bool = False) -> Iterator[tuple[int, int, int, bytes]]:
         data = self._socket.recv(1 << 18)
+        if not data:
+            raise OSError(errno.EBADMSG, "the kernel's answer is empty")
         offset = 0
         while offset + 16 <= len(data):
             length, kind, flags, sequence, _ = _HEADER.unpack_from(data, offset)
+            cut = length < 16 or offset + length > len(data)
+            if cut or (kind == _NLMSG_ERROR and length < 20):
+                raise OSError(errno.EBADMSG, "the kernel's answer is cut short")
             start = offset if keep_header else offset + 16
             yield kind, flags, sequence, data[start : offset + length]
             offset += (max(length, 16) + 3) & ~3

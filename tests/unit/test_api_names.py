@@ -1,0 +1,211 @@
+"""The public names, what importing them costs, and the shape of results."""
+
+import dataclasses
+import importlib
+import json
+import subprocess
+import sys
+import typing
+from pathlib import Path
+
+import pytest
+
+import vlanlink
+from vlanlink.api import Status
+from vlanlink.errors import Diagnostic
+from vlanlink.inventory import Endpoint, NetworkDetail, NetworkSummary
+from vlanlink.operations import Change
+from vlanlink.planning import Plan
+
+NAMES = [
+    "ApplyError",
+    "ConflictError",
+    "Host",
+    "Interrupted",
+    "Plan",
+    "PrivilegeError",
+    "State",
+    "Status",
+    "Topology",
+    "TopologyError",
+    "UsageError",
+    "VlanlinkError",
+    "__version__",
+    "down",
+    "enter",
+    "inspect",
+    "load",
+    "networks",
+    "plan",
+    "snapshot",
+    "status",
+    "up",
+]
+
+TOPOLOGY = """
+[networks.pub]
+kind = "macvlan"
+parent = "eth0"
+[namespaces.web.interfaces.eth0]
+network = "pub"
+"""
+
+
+def test_the_public_names() -> None:
+    assert vlanlink.__all__ == NAMES
+    assert len(NAMES) <= 25
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_is_there(name: str) -> None:
+    assert getattr(vlanlink, name) is not None
+
+
+def test_all_of_them_by_a_star() -> None:
+    space: dict[str, object] = {}
+    exec("from vlanlink import *", space)
+    assert set(NAMES) <= space.keys()
+
+
+def test_no_other_name_is_made_up() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'nope'"):
+        vlanlink.nope  # noqa: B018
+
+
+def test_types_are_told() -> None:
+    assert (Path(str(vlanlink.__file__)).parent / "py.typed").exists()
+
+
+def test_the_name_of_a_verb_stays_the_verb() -> None:
+    """A module of the name of a public function would take its place once imported."""
+    home = Path(str(vlanlink.__file__)).parent
+    modules = {path.stem for path in home.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert modules.isdisjoint(NAMES)
+
+
+# -- what is loaded ------------------------------------------------------------------------------
+
+
+def loaded(*words: str, code: str = "") -> set[str]:
+    """The modules that a fresh interpreter has at the end."""
+    tell = "import sys, json, atexit; atexit.register(lambda: print(json.dumps(list(sys.modules))))"
+    run = f"sys.argv = ['vlanlink', *{list(words)!r}]; from vlanlink.cli.main import main; main()"
+    command = [sys.executable, "-c", f"{tell}\n{code or run}"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return set(json.loads(result.stdout.splitlines()[-1]))
+
+
+@pytest.fixture
+def topology(tmp_path: Path) -> Path:
+    file = tmp_path / "office.toml"
+    file.write_text(TOPOLOGY)
+    return file
+
+
+def test_importing_the_library_loads_little() -> None:
+    found = loaded(code="import vlanlink")
+    assert {"pyroute2", "pydantic", "rich", "argparse", "vlanlink.api"}.isdisjoint(found)
+
+
+def test_help_and_version_load_no_netlink() -> None:
+    for words in (["--help"], ["--version"], ["up", "--help"]):
+        assert {"pyroute2", "vlanlink.kernel"}.isdisjoint(loaded(*words)), words
+
+
+def test_validate_loads_no_netlink(topology: Path) -> None:
+    assert {"pyroute2", "vlanlink.kernel"}.isdisjoint(loaded("validate", str(topology)))
+
+
+def test_reading_a_topology_loads_no_netlink(topology: Path) -> None:
+    code = f"import vlanlink; vlanlink.load({str(topology)!r})"
+    assert {"pyroute2", "vlanlink.kernel"}.isdisjoint(loaded(code=code))
+
+
+def test_the_module_can_be_run() -> None:
+    words = [sys.executable, "-m", "vlanlink", "--version"]
+    result = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["vlanlink", vlanlink.__version__]
+
+
+# -- results -------------------------------------------------------------------------------------
+
+PLAN = Plan("office")
+SUMMARY = NetworkSummary("office", "pub", "macvlan", "bridge", None, (), 0)
+RESULTS = [
+    PLAN,
+    Status("office", "up", PLAN),
+    Change("create", "link", "", "eth0", ""),
+    SUMMARY,
+    NetworkDetail(SUMMARY, (), ()),
+    Endpoint("web", "eth0", None, ()),
+    Diagnostic("message"),
+]
+
+
+@pytest.mark.parametrize("result", RESULTS, ids=lambda result: type(result).__name__)
+def test_results_are_frozen_and_have_a_json_form(result: typing.Any) -> None:
+    field = dataclasses.fields(result)[0].name
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(result, field, "other")
+    assert isinstance(json.loads(json.dumps(result.to_dict())), dict)
+
+
+def test_topologies_and_hosts_are_frozen() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        vlanlink.Topology(name="office").name = "lab"  # type: ignore[misc]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        vlanlink.Host().machine_id = "x"  # type: ignore[misc]
+
+
+def test_a_plan_in_json() -> None:
+    change = Change("create", "link", "", "eth0.50", "vlan on eth0, id 50")
+    assert change.to_dict() == {
+        "action": "create",
+        "object": "link",
+        "namespace": None,
+        "name": "eth0.50",
+        "summary": "vlan on eth0, id 50",
+    }
+    assert PLAN.to_dict() == {"topology": "office", "changes": []}
+    assert Status("office", "down", PLAN).to_dict() == {
+        "topology": "office",
+        "state": "down",
+        "changes": [],
+    }
+
+
+def test_an_error_in_json() -> None:
+    whole = Diagnostic("m", "h", ("a", 0, "b"), "f.toml", 3, 5, "text", 2)
+    assert whole.to_dict() == {
+        "file": "f.toml",
+        "line": 3,
+        "column": 5,
+        "path": "a.0.b",
+        "message": "m",
+        "hint": "h",
+    }
+    assert str(whole) == "f.toml:3:5: error: m\n  text\n      ^~\n  hint: h"
+    nowhere = Diagnostic("m").to_dict()
+    assert [nowhere[key] for key in ("file", "line", "column", "path", "hint")] == [None] * 5
+    assert str(Diagnostic("m", severity="warning")) == "warning: m"
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("VlanlinkError", 1),
+        ("TopologyError", 2),
+        ("UsageError", 2),
+        ("ConflictError", 1),
+        ("ApplyError", 1),
+        ("PrivilegeError", 4),
+        ("Interrupted", 130),
+    ],
+)
+def test_errors_have_exit_codes(name: str, code: int) -> None:
+    error = getattr(importlib.import_module("vlanlink.errors"), name)
+    assert issubclass(error, vlanlink.VlanlinkError)
+    made = error(Diagnostic("one"), Diagnostic("two"))
+    assert (made.exit_code, str(made)) == (code, "error: one\nerror: two")
+    assert [d.message for d in made.diagnostics] == ["one", "two"]
