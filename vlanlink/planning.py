@@ -9,6 +9,7 @@ before parents; then namespaces, sysctls that later links inherit, links from pa
 and at last, namespace by namespace, what is in them.
 """
 
+import re
 from dataclasses import dataclass, replace
 
 from vlanlink.difference import Difference
@@ -69,10 +70,15 @@ class Plan:
             what = f"{signs[change.action]} {change.object} {change.name} {change.summary}"
             groups.setdefault(change.namespace, []).append("  " + what.rstrip())
         lines: list[str] = []
-        for namespace in sorted(groups):
+        for namespace in sorted(groups, key=_by_number):
             lines.append(f"namespace {namespace}" if namespace else "host")
             lines += groups[namespace]
         return lines
+
+
+def _by_number(name: str) -> list[tuple[str, int]]:
+    """A sort key that puts n2 before n10."""
+    return [(word, int(part or 0)) for word, part in re.findall(r"(\D*)(\d*)", name)]
 
 
 def plan(observed: State, desired: State, topology: str) -> Plan:

@@ -146,7 +146,8 @@ class _Resolver(Draft):
         link = desired_link(
             self.topology, space, name, entry, origin, parent, self.identity, self._has_ipv6()
         )
-        self._check_mtu(link, parent, parent_path)
+        mtu_path = ("networks", str(network_name)) if network and not entry.mtu else origin
+        self._check_mtu(link, parent, (*mtu_path, "mtu"), parent_path)
         self.links[link.key] = link
         if entry.take_parent or (network and network.take_parent):
             self.takers.add(link.key)
@@ -254,7 +255,7 @@ class _Resolver(Draft):
                 seen.name, seen.kind, settings={"up": True}, owner=None, origin=path
             )
 
-    def _check_mtu(self, link: Link, parent: Link | None, path: Path) -> None:
+    def _check_mtu(self, link: Link, parent: Link | None, path: Path, related: Path) -> None:
         mtu = link.settings.get("mtu")
         if parent is None or not isinstance(mtu, int):
             return
@@ -262,10 +263,10 @@ class _Resolver(Draft):
         if isinstance(above, int) and mtu > above:
             self.conflicts.append(
                 Problem(
-                    (*link.origin, "mtu"),
+                    path,
                     f"mtu {mtu} is above that of its parent {parent.name} ({above})",
                     f"raise that first: ip link set {parent.name} mtu {mtu}",
-                    related=path,
+                    related=related,
                 )
             )
 
