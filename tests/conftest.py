@@ -1,6 +1,6 @@
 """Property tests: a short fixed run, or with ``--long`` (or VLANLINK_LONG=1) a long random one.
 
-The seed of a long run is printed at its beginning; ``--hypothesis-seed=SEED`` repeats it.
+The seed of a long run is printed at its end; ``--hypothesis-seed=SEED`` repeats it.
 """
 
 import os
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck
 
 _SEED = pytest.StashKey[int]()
+_SEED_VARIABLE = "VLANLINK_SEED"
 
 _COMMON = hypothesis.settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
 hypothesis.settings.register_profile("short", _COMMON, derandomize=True)
@@ -26,14 +27,16 @@ def pytest_configure(config: pytest.Config) -> None:
         hypothesis.settings.load_profile("short")
         return
     hypothesis.settings.load_profile("long")
-    given = config.getoption("hypothesisseed", default=None)
-    config.stash[_SEED] = int(given) if given is not None else random.SystemRandom().getrandbits(32)
+    given = config.getoption("hypothesisseed", default=None) or os.environ.get(_SEED_VARIABLE)
+    config.stash[_SEED] = int(given) if given else random.SystemRandom().getrandbits(32)
+    os.environ[_SEED_VARIABLE] = str(config.stash[_SEED])  # xdist's workers have the same
     hypothesis.core.global_force_seed = config.stash[_SEED]  # type: ignore[assignment]
 
 
-def pytest_report_header(config: pytest.Config) -> str | None:
-    seed = config.stash.get(_SEED, None)
-    return None if seed is None else f"long property run: --hypothesis-seed={seed}"
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    seed = terminalreporter.config.stash.get(_SEED, None)
+    if seed is not None:
+        terminalreporter.write_line(f"long property run: --hypothesis-seed={seed} repeats it")
 
 
 def is_long(config: pytest.Config) -> bool:

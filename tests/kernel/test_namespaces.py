@@ -211,18 +211,18 @@ def test_under_ip_netns_exec_it_is_refused_with_the_way_out(world: World) -> Non
 def test_more_namespaces_than_files_may_be_open(lan: Lan) -> None:
     world = lan.world
     count, files = 1100, 512
-    names = [f"n{number}" for number in range(count)]
-    source = _load(*names, name="many").source
+    source = _load(*(f"n{number}" for number in range(0, count, 10)), name="many").source
     assert source is not None
-    Path("/run/many.toml").write_text(source.text)
+    bare = "".join(f"[namespaces.n{number}]\n" for number in range(count) if number % 10)
+    Path("/run/many.toml").write_text(source.text + bare)
     before = dump(world)
 
     def run(verb: str) -> str:
         words = ["sh", "-c", f'ulimit -n {files}; exec "$0" "$@"', VLANLINK, *verb.split()]
         return world.run(words).stdout
 
-    assert f"{count * 4} created" in run("up /run/many.toml")
+    assert f"{count + 3 * count // 10} created" in run("up /run/many.toml")
     assert len(world.namespaces()) == count
-    assert world.addresses("eth0", names[-1]) == ["10.1.4.77/16"]
+    assert world.addresses("eth0", "n1090") == ["10.1.0.111/16"]
     run("down many")
     same(world, before)

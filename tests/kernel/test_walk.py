@@ -84,3 +84,13 @@ def test_a_foreign_link_of_the_name_is_never_touched(lan: Lan) -> None:
     with pytest.raises(vlanlink.ConflictError, match="the name eth0 in namespace one is taken"):
         vlanlink.up(load(TOPOLOGY))
     same(lan.world, before, "one")
+
+
+def test_up_right_after_down_waits_for_the_macs(lan: Lan) -> None:
+    """The kernel keeps a MAC busy until the namespace that held it is cleaned up."""
+    for _ in range(5):
+        vlanlink.up(load(TOPOLOGY))
+        vlanlink.down("walk")
+    vlanlink.up(load(TOPOLOGY))
+    routes = lan.world.json("route", "one")
+    assert [r["gateway"] for r in routes if r["dst"] == "default"] == ["172.16.86.1"]

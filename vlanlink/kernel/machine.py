@@ -212,9 +212,14 @@ class Machine:
                 messages.append(request.message)
                 target = request.namespace
         answers = self._namespaces.socket(target).request(messages)
+        insisted = False
         for operation, message, answer in zip(owners, messages, answers, strict=True):
-            if answer is not None and not _harmless(operation, answer):
-                self._insist(operation, message, answer, target)
+            again = answer
+            if again and insisted:  # it may have failed for want of the one before
+                again = self._namespaces.socket(target).request([message])[0]
+            if again and not _harmless(operation, again):
+                self._insist(operation, message, again, target)
+                insisted = True
 
     def _insist(
         self, operation: Operation, message: bytearray, answer: Refusal, target: str
