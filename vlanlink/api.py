@@ -15,7 +15,7 @@ from vlanlink.kernel.namespaces import named
 from vlanlink.kernel.snapshot import Wanted
 from vlanlink.model import State
 from vlanlink.planning import Plan
-from vlanlink.record import Record, Records
+from vlanlink.record import Record
 from vlanlink.session import (
     Look,
     carry_out,
@@ -54,10 +54,7 @@ def plan(topology: Topology, host: Host | None = None) -> Plan:
     """
     host = host or Host()
     with open_machine(host, topology) as machine:
-        look = look_at(
-            machine, topology, Records.of(topology.name, Store(host.run_directory).records())
-        )
-        return checked(look)
+        return checked(look_at(machine, topology, Store(host)))
 
 
 def up(
@@ -74,14 +71,13 @@ def up(
     """
     host = host or Host()
     need_privilege()
-    store = Store(host.run_directory)
+    store = Store(host)
     with locked(store), open_machine(host, topology) as machine:
-        records = Records.of(topology.name, store.records())
-        _refuse_other_file(topology, records.own, replace_file)
-        look = look_at(machine, topology, records)
+        look = look_at(machine, topology, store)
+        _refuse_other_file(topology, look.records.own, replace_file)
         todo = checked(look)
         need_visible_names(machine, look)
-        carry_out(machine, look, store, records, on_progress)
+        carry_out(machine, look, store, on_progress)
         return todo
 
 
@@ -91,9 +87,11 @@ def down(
     on_progress: Progress | None = None,
     *,
     dry_run: bool = False,
+    forget: bool = False,
 ) -> Plan:
     """Take away what was made for a topology, and put back what was changed for it.
 
+    The addresses that its endpoints were given stay theirs, unless it shall ``forget`` them.
     Raises UsageError for a name of which nothing is known, ConflictError if something of
     another's would go too, ApplyError and Interrupted after undoing.
     """
@@ -102,16 +100,17 @@ def down(
     named = isinstance(topology, str)
     name = topology if isinstance(topology, str) else topology.name
     empty = Topology(name=name)
-    store = Store(host.run_directory)
+    store = Store(host)
     with locked(store), open_machine(host, empty, store.records()) as machine:
-        records = Records.of(name, store.records())
-        look = look_at(machine, empty, records)
+        look = look_at(machine, empty, store)
         if named:
-            _need_known(name, look.observed, records)
+            _need_known(look, store)
         todo = checked(look)
         if not dry_run:
-            carry_out(machine, look, store, records, on_progress, gone=True)
-            if records.own is None and todo.operations:
+            carry_out(machine, look, store, on_progress, gone=True)
+            if forget:
+                store.forget(name)
+            if look.records.own is None and todo.operations:
                 tell_what_is_lost(topology, look.observed)
         return todo
 
@@ -135,16 +134,16 @@ def status(
     host = host or Host()
     if topology is None:
         return tuple(status(name, host) for name in known_topologies(host))
-    records = Store(host.run_directory).records()
+    records = Store(host).records()
     wanted = _stored(topology, records, host) if isinstance(topology, str) else topology
     with open_machine(host, wanted) as machine:
-        return _judge(look_at(machine, wanted, Records.of(wanted.name, records)))
+        return _judge(look_at(machine, wanted, Store(host)))
 
 
 def known_topologies(host: Host | None = None) -> tuple[str, ...]:
     """The topologies of which something is known here: a record, or a mark in the kernel."""
     host = host or Host()
-    records = Store(host.run_directory).records()
+    records = Store(host).records()
     names = {record.topology for record in records}
     with Machine(host, Wanted(topologies=tuple(names))) as machine:
         names |= marked_topologies(machine.snapshot())
@@ -175,7 +174,7 @@ def enter(namespace: str, command: Sequence[str], host: Host | None = None) -> N
     """
     host = host or Host()
     need_privilege()
-    records = Store(host.run_directory).records()
+    records = Store(host).records()
     paths = {name: path for record in records for name, path in record.paths.items()}
     path = find_namespace(namespace, host.netns_directory, paths)
     if path is None:
@@ -186,7 +185,7 @@ def enter(namespace: str, command: Sequence[str], host: Host | None = None) -> N
 def snapshot(host: Host | None = None) -> State:
     """What is on the machine: the host's own namespace and every named one."""
     host = host or Host()
-    names = tuple(record.topology for record in Store(host.run_directory).records())
+    names = tuple(record.topology for record in Store(host).records())
     with Machine(host, Wanted(topologies=names)) as machine:
         return machine.snapshot()
 
@@ -203,7 +202,7 @@ def _judge(look: Look) -> Status:
 
 
 def _known_topology_files(host: Host) -> list[Topology]:
-    records = Store(host.run_directory).records()
+    records = Store(host).records()
     return [parse(r.text, file=r.file or r.topology) for r in records if r.text]
 
 
@@ -213,11 +212,12 @@ def _no_namespace(name: str, host: Host) -> Diagnostic:
     return Diagnostic(f"there is no namespace {name}", hint=hint)
 
 
-def _need_known(name: str, observed: State, records: Records) -> None:
-    marked = marked_topologies(observed)
-    if records.own is None and name not in marked:
-        known = sorted(marked | {record.topology for record in records.others})
-        raise UsageError(_unknown(name, known))
+def _need_known(look: Look, store: Store) -> None:
+    name = look.topology.name
+    known = marked_topologies(look.observed) | set(store.leased())
+    if look.records.own is None and name not in known:
+        known |= {record.topology for record in look.records.others}
+        raise UsageError(_unknown(name, sorted(known)))
 
 
 def _unknown(name: str, known: Sequence[str]) -> Diagnostic:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from vlanlink.addressing import Addressing
 from vlanlink.errors import Problem
 from vlanlink.model import Link, LinkName, Namespace, Route, State
 from vlanlink.record import PriorLink, Records
@@ -10,12 +11,13 @@ from vlanlink.topology import Topology
 
 @dataclass(slots=True)
 class Draft:
-    """What is known (the first four fields), and what it has come to so far."""
+    """What is known (the first five fields), and what it has come to so far."""
 
     topology: Topology
     observed: State
     records: Records
     identity: str
+    addressing: Addressing
     links: dict[LinkName, Link] = field(default_factory=dict)
     routes: dict[str, set[Route]] = field(default_factory=dict)
     namespaces: dict[str, Namespace] = field(default_factory=dict)

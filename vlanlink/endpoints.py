@@ -1,16 +1,18 @@
 """One entry of the file → one desired link: options, MAC, addresses, IPv6 policy. Pure."""
 
 import hashlib
-import ipaddress
+from collections.abc import Sequence
 
+from vlanlink.addressing import with_prefix
 from vlanlink.errors import Path
 from vlanlink.kinds import KINDS, Kind
 from vlanlink.model import HOST, Address, Link, Setting
 from vlanlink.sysctls import slashed
-from vlanlink.topology import Interface, Network, Peer, Topology
+from vlanlink.topology import Interface, Peer, Topology
 from vlanlink.topology import Link as TopologyLink
 
-_DEFAULT_MTU = 1500
+DEFAULT_MTU = 1500
+"""Of a link without parent (linux/if_ether.h ETH_DATA_LEN)."""
 IPV6_MINIMUM_MTU = 1280
 """RFC 8200, section 5. The kernel has no IPv6 on a link below it."""
 
@@ -24,8 +26,12 @@ def desired_link(
     parent: Link | None,
     identity: str,
     has_ipv6: bool,
+    chosen: Sequence[str] | None = None,
 ) -> Link:
-    """The link that an entry asks for, its network's options included."""
+    """The link that an entry asks for, its network's options included.
+
+    ``chosen`` are its addresses with prefix, where they were worked out from a network's.
+    """
     network = topology.networks.get(entry.network or "") if isinstance(entry, Interface) else None
     kind = KINDS[network.kind if network else str(entry.kind)]
     options = network.options if network else entry.options
@@ -36,10 +42,12 @@ def desired_link(
             settings[option.key] = option.canonical(options[option.key])
     settings |= {"mtu": mtu} if mtu else {}
     settings |= _mac(kind, entry.mac, topology.name, space, name, settings, identity)
-    addresses = tuple(_address(text, network) for text in entry.addresses or ())
+    texts = entry.addresses or () if chosen is None else chosen
+    addresses = tuple(Address(with_prefix(text, ())) for text in texts)
+    mode = entry.ipv6 if isinstance(entry, Interface) else "static"
     defaults = _defaults(kind, settings, parent)
     real_mtu = mtu or defaults.get("mtu")
-    settings |= _ipv6_policy(topology, space, name, addresses, real_mtu, has_ipv6)
+    settings |= _ipv6_policy(topology, space, name, addresses, real_mtu, has_ipv6, mode)
     return Link(
         name,
         kind.name,
@@ -61,7 +69,7 @@ def peer_link(topology: Topology, link: Link, peer: Peer, identity: str, has_ipv
     settings |= {"mtu": peer.mtu} if peer.mtu else {}
     kind = KINDS[link.kind]
     settings |= _mac(kind, peer.mac, topology.name, space, peer.name, settings, identity)
-    addresses = tuple(_address(text, None) for text in peer.addresses or ())
+    addresses = tuple(Address(with_prefix(text, ())) for text in peer.addresses or ())
     settings |= _ipv6_policy(topology, space, peer.name, addresses, peer.mtu, has_ipv6)
     return Link(
         peer.name,
@@ -69,7 +77,7 @@ def peer_link(topology: Topology, link: Link, peer: Peer, identity: str, has_ipv
         space,
         peer=link.key,
         settings=settings,
-        defaults={"mtu": _DEFAULT_MTU},
+        defaults={"mtu": DEFAULT_MTU},
         addresses=addresses,
         owner=topology.name,
         origin=origin,
@@ -106,23 +114,12 @@ def _mac(
 
 def _defaults(kind: Kind, settings: dict[str, Setting], parent: Link | None) -> dict[str, Setting]:
     if parent is None:
-        return {} if kind.has_parent else {"mtu": _DEFAULT_MTU}
+        return {} if kind.has_parent else {"mtu": DEFAULT_MTU}
     keys = ["mtu"]
     if kind.mac(settings) == "inherited":
         keys.append("mac")
     values = {key: parent.settings.get(key, parent.defaults.get(key)) for key in keys}
     return {key: value for key, value in values.items() if value is not None}
-
-
-def _address(text: str, network: Network | None) -> Address:
-    """An address with its prefix; a bare one takes that of its subnet."""
-    if "/" in text:
-        return Address(str(ipaddress.ip_interface(text)))
-    ip = ipaddress.ip_address(text)
-    for subnet in (network.subnets if network else None) or ():
-        if ip in subnet.subnet:
-            return Address(f"{ip}/{subnet.subnet.prefixlen}")
-    return Address(f"{ip}/{ip.max_prefixlen}")
 
 
 def _ipv6_policy(
@@ -132,12 +129,16 @@ def _ipv6_policy(
     addresses: tuple[Address, ...],
     mtu: Setting,
     has_ipv6: bool,
+    mode: str = "static",
 ) -> dict[str, Setting]:
     """No IPv6 but what the file says; what the file's own sysctls say goes first."""
     if not has_ipv6 or (isinstance(mtu, int) and mtu < IPV6_MINIMUM_MTU):
         return {}
-    if any(address.family == 6 for address in addresses):
-        policy: dict[str, Setting] = {"disable_ipv6": 0, "accept_ra": 0, "accept_dad": 0}
+    if mode == "slaac":
+        # 2: advertisements are heeded by a namespace that forwards, too (ip-sysctl.rst).
+        policy: dict[str, Setting] = {"disable_ipv6": 0, "accept_ra": 2}
+    elif any(address.family == 6 for address in addresses):
+        policy = {"disable_ipv6": 0, "accept_ra": 0, "accept_dad": 0}
     else:
         policy = {"disable_ipv6": 1}
     written = topology.host.sysctls if space == HOST else _sysctls(topology, space)

@@ -1,10 +1,16 @@
 """Parents that the file names without describing: ``eth0.50`` is VLAN 50 of eth0. Pure."""
 
 import re
+from zlib import crc32
 
 from vlanlink.model import HOST, Link, LinkName
 
 _VLAN_NAME = re.compile(r"(.+)\.([1-9][0-9]{0,3})")
+
+
+def dummy_name(topology: str, network: str) -> str:
+    """The name of the dummy link under a network that has no parent, as Docker's dm-… ones."""
+    return f"dm-{crc32(f'{topology}/{network}'.encode()):08x}"
 
 
 def implied_vlan(name: str) -> tuple[str, int] | None:

@@ -8,11 +8,13 @@ is the same with an empty topology.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from vlanlink.addressing import work_out_addresses
 from vlanlink.draft import Draft
-from vlanlink.endpoints import IPV6_MINIMUM_MTU, desired_link, peer_link
+from vlanlink.endpoints import DEFAULT_MTU, IPV6_MINIMUM_MTU, desired_link, peer_link
 from vlanlink.errors import Path, Problem
 from vlanlink.heritage import keep_what_others_use, kept_routes, put_parents_back
 from vlanlink.kinds import KINDS
+from vlanlink.leases import Leases
 from vlanlink.model import (
     HOST,
     LOOPBACK,
@@ -24,15 +26,12 @@ from vlanlink.model import (
     State,
 )
 from vlanlink.occupancy import parent_conflicts
-from vlanlink.parents import implied_vlan, vlan_problem
+from vlanlink.parents import dummy_name, implied_vlan, vlan_problem
 from vlanlink.priors import desired_sysctls
 from vlanlink.record import PriorLink, Record, Records
 from vlanlink.routes import default_routes, desired_route
-from vlanlink.topology import Endpoint, Interface, Topology
+from vlanlink.topology import Endpoint, Interface, Network, Topology
 from vlanlink.topology import Link as TopologyLink
-
-Leases = Mapping[tuple[str, str, str], str]
-"""(network, namespace, interface) → the address that it had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +40,7 @@ class Resolution:
 
     desired: State
     record: Record
+    leases: Leases
     conflicts: tuple[Problem, ...] = ()
     """Why it can't be had here. Nothing may be changed if there are any."""
     warnings: tuple[Problem, ...] = ()
@@ -52,15 +52,15 @@ def resolve(
     records: Records,
     identity: str = "",
     leases: Leases | None = None,
-    taken: frozenset[str] = frozenset(),
+    taken: Mapping[str, str] | None = None,
 ) -> Resolution:
     """What ``topology`` wants of the machine that ``observed`` shows.
 
     ``records`` tell how things were, ``identity`` is the machine's (machine-id(5)), ``leases``
-    are addresses handed out before, ``taken`` those that a station on the LAN holds.
+    are addresses handed out before, ``taken`` those that a station on the LAN holds, with its MAC.
     """
-    del leases, taken  # addresses left out are refused until they can be chosen
-    return _Resolver(topology, observed, records, identity).resolve()
+    addressing = work_out_addresses(topology, observed, leases or Leases(), taken or {})
+    return _Resolver(topology, observed, records, identity, addressing).resolve()
 
 
 class _Resolver(Draft):
@@ -86,7 +86,8 @@ class _Resolver(Draft):
         return Resolution(
             State(self._spaces(sysctls.wanted)),
             self._record(sysctls.priors),
-            tuple(self.conflicts),
+            self.addressing.leases,
+            (*self.addressing.conflicts, *self.conflicts),
             tuple(self.warnings),
         )
 
@@ -140,11 +141,21 @@ class _Resolver(Draft):
         network_name = entry.network if isinstance(entry, Interface) else None
         network = self.topology.networks.get(network_name or "")
         parent_name = network.parent if network else entry.parent
+        if network and network.parent is None:
+            parent_name = self._dummy(str(network_name), network)
         parent_path = ("networks", str(network_name), "parent") if network else (*origin, "parent")
         kind = network.kind if network else str(entry.kind)
         parent = self._parent(parent_name, kind, parent_path) if parent_name else None
         link = desired_link(
-            self.topology, space, name, entry, origin, parent, self.identity, self._has_ipv6()
+            self.topology,
+            space,
+            name,
+            entry,
+            origin,
+            parent,
+            self.identity,
+            self._has_ipv6(),
+            self.addressing.addresses.get(LinkName(space, name)),
         )
         mtu_path = ("networks", str(network_name)) if network and not entry.mtu else origin
         self._check_mtu(link, parent, (*mtu_path, "mtu"), parent_path)
@@ -186,6 +197,21 @@ class _Resolver(Draft):
     def _parents_hint(self) -> str:
         names = sorted(n for n, link in self.observed.host.links.items() if n != LOOPBACK)
         return "there are " + ", ".join(names[:12]) if names else "there is no link but lo"
+
+    def _dummy(self, name: str, network: Network) -> str:
+        """The parent of a network that has none: a dummy link of ours."""
+        link_name = dummy_name(self.name, name)
+        mtu = {"mtu": network.mtu} if network.mtu else {}
+        link = Link(
+            link_name,
+            "dummy",
+            settings={"up": True, **mtu, **self._no_ipv6(mtu or {"mtu": DEFAULT_MTU})},
+            defaults={"mtu": DEFAULT_MTU},
+            owner=self.name,
+            origin=("networks", name),
+        )
+        self.links.setdefault(link.key, link)
+        return link_name
 
     def _real(self, link: Link, kind: str) -> Link:
         """The device below a parent of the same kind, which is where the kernel attaches."""

@@ -21,6 +21,7 @@ from vlanlink.kernel import Machine
 from vlanlink.kernel.features import missing_capabilities
 from vlanlink.kernel.refusals import is_lack_of_feature, is_lack_of_privilege
 from vlanlink.kernel.snapshot import Wanted
+from vlanlink.leases import Leases
 from vlanlink.model import State
 from vlanlink.operations import MakeNamespace, RemoveNamespace
 from vlanlink.planning import Plan
@@ -40,6 +41,8 @@ class Look:
     observed: State
     resolution: Resolution
     todo: Plan
+    records: Records
+    leases: Leases
     dead_names: tuple[Problem, ...] = ()
 
     def problems(self) -> tuple[Diagnostic, ...]:
@@ -53,7 +56,7 @@ def open_machine(
     host: Host, topology: Topology, records: Sequence[Record] | None = None
 ) -> Iterator[Machine]:
     """The door to the machine, with the namespaces in sight that the topology names by path."""
-    known = records if records is not None else Store(host.run_directory).records()
+    known = records if records is not None else Store(host).records()
     paths = {
         name: namespace_path(entry.pid, entry.path)
         for name, entry in topology.namespaces.items()
@@ -72,17 +75,19 @@ def open_machine(
         raise PrivilegeError(Diagnostic(message, hint="run it as root: sudo vlanlink …")) from None
 
 
-def look_at(machine: Machine, topology: Topology, records: Records) -> Look:
+def look_at(machine: Machine, topology: Topology, store: Store) -> Look:
     """What is there, what the topology comes to here, and the plan from the one to the other."""
+    records = Records.of(topology.name, store.records())
+    leases = store.leases(topology.name)
     observed = machine.snapshot()
     keys = keys_to_read(topology, observed, records)
     if any(keys.values()):
         machine.want_sysctls(keys)
         observed = machine.with_new_namespaces(machine.snapshot(), keys)
-    resolution = resolve(topology, observed, records, machine.host.identity())
+    resolution = resolve(topology, observed, records, machine.host.identity(), leases)
     todo = difference(observed, resolution.desired, topology.name)
     dead = _dead_names_in_the_way(todo, machine.dead_names(), records)
-    return Look(topology, observed, resolution, todo, dead)
+    return Look(topology, observed, resolution, todo, records, leases, dead)
 
 
 def _dead_names_in_the_way(
@@ -134,7 +139,6 @@ def carry_out(
     machine: Machine,
     look: Look,
     store: Store,
-    records: Records,
     on_progress: Progress | None,
     *,
     gone: bool = False,
@@ -142,12 +146,12 @@ def carry_out(
     """Write the record, apply the plan, and translate what goes wrong; ``gone``: for ``down``."""
     name = look.topology.name
     if not gone:
-        _write(store, look.resolution.record)
+        _write(store, look.resolution)
     if look.todo.operations:
         try:
             apply(look.todo, look.observed, look.resolution.desired, machine, on_progress)
         except Unfinished as failure:
-            _restore_record(store, name, records.own)
+            _restore(store, name, look.records.own, look.leases)
             raise _translated(failure, look.topology) from None
     if gone:
         _close_record(store, look)
@@ -168,9 +172,10 @@ def _close_record(store: Store, look: Look) -> None:
         store.remove(look.topology.name)
 
 
-def _write(store: Store, record: Record) -> None:
+def _write(store: Store, resolution: Resolution) -> None:
     try:
-        store.write(record)
+        store.write(resolution.record)
+        store.write_leases(resolution.record.topology, resolution.leases)
     except OSError as error:
         message = f"can't write {error.filename or 'the record'}: {error.strerror}"
         raise ConflictError(Diagnostic(message, hint="nothing was changed")) from None
@@ -188,11 +193,12 @@ def tell_what_is_lost(topology: str | Topology, observed: State) -> None:
         raise ApplyError(Diagnostic(message, hint=hint), not_undone=lines)
 
 
-def _restore_record(store: Store, name: str, before: Record | None) -> None:
+def _restore(store: Store, name: str, before: Record | None, leases: Leases) -> None:
     if before is None:
         store.remove(name)
     else:
         store.write(before)
+    store.write_leases(name, leases)
 
 
 def _translated(

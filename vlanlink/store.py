@@ -1,4 +1,6 @@
-"""The files under /run/vlanlink: a record for each topology that is up, and the lock.
+"""The files of vlanlink: a record for each topology that is up, leases, and the lock.
+
+Records and the lock are under /run/vlanlink, leases under /var/lib/vlanlink.
 
 All are 0600 and written atomically. All may be lost: what is ours is read from the kernel's marks,
 and a record that can't be read is as good as none.
@@ -12,7 +14,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+from vlanlink.host import Host
+from vlanlink.leases import Leases
 from vlanlink.record import Record
 
 _SUFFIX = ".json"
@@ -26,11 +31,12 @@ class LockedError(Exception):
 
 
 class Store:
-    """The records of one host, in its run directory."""
+    """The files of one host."""
 
-    def __init__(self, directory: Path) -> None:
-        """Keep the directory; nothing is made before something is written."""
-        self._directory = directory
+    def __init__(self, host: Host) -> None:
+        """Keep the directories; nothing is made before something is written."""
+        self._directory = host.run_directory
+        self._leases = host.state_directory
 
     def records(self) -> list[Record]:
         """Every record that can be read."""
@@ -44,16 +50,31 @@ class Store:
 
     def write(self, record: Record) -> None:
         """Write a record in place of the one before. Raises OSError."""
-        _make_directory(self._directory)
-        path = self._directory / f"{record.topology}{_SUFFIX}"
-        descriptor, temporary = tempfile.mkstemp(dir=self._directory, prefix=".record-")
-        try:
-            with os.fdopen(descriptor, "w") as file:  # mkstemp makes it 0600
-                json.dump(record.to_dict(), file)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        _write(self._directory, record.topology, record.to_dict())
+
+    def leases(self, topology: str) -> Leases:
+        """What the topology's endpoints were given; none where that can't be read."""
+        data = _load(self._leases / f"{topology}{_SUFFIX}")
+        with suppress(ValueError, KeyError, TypeError, AttributeError):
+            return Leases.from_dict(data)
+        return Leases()
+
+    def leased(self) -> tuple[str, ...]:
+        """The topologies that have leases."""
+        with suppress(OSError):
+            return tuple(sorted(path.stem for path in self._leases.glob(f"*{_SUFFIX}")))
+        return ()
+
+    def write_leases(self, topology: str, leases: Leases) -> None:
+        """Write leases in place of those before; none at all leave no file. Raises OSError."""
+        if leases == Leases():
+            self.forget(topology)
+        elif leases != self.leases(topology):
+            _write(self._leases, topology, leases.to_dict())
+
+    def forget(self, topology: str) -> None:
+        """Drop the leases."""
+        (self._leases / f"{topology}{_SUFFIX}").unlink(missing_ok=True)
 
     def remove(self, topology: str) -> None:
         """Remove a record; one that is not there is removed already."""
@@ -95,8 +116,28 @@ def _make_directory(directory: Path) -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
+def _write(directory: Path, topology: str, data: object) -> None:
+    _make_directory(directory)
+    descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=".new-")
+    try:
+        with os.fdopen(descriptor, "w") as file:  # mkstemp makes it 0600
+            json.dump(data, file)
+        Path(temporary).replace(directory / f"{topology}{_SUFFIX}")
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _load(path: Path) -> Any:
+    """The JSON of a file; None where there is none."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
 def _read(path: Path) -> Record | None:
     try:
-        return Record.from_dict(json.loads(path.read_text()))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return Record.from_dict(_load(path))
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -29,7 +29,8 @@ def needs(topology: vlanlink.Topology) -> set[str]:
     kinds |= {network.kind for network in topology.networks.values()}
     parents = {link.parent for link in links}
     parents |= {network.parent for network in topology.networks.values()}
-    vlans = {"vlan" for parent in parents if parent and implied_vlan(parent)}
+    vlans = {"dummy"} if any(n.parent is None for n in topology.networks.values()) else set()
+    vlans |= {"vlan" for parent in parents if parent and implied_vlan(parent)}
     return {str(kind) for kind in kinds} | vlans
 
 

@@ -163,6 +163,7 @@ def own_world() -> Iterator[World]:
     try:
         system.mount("none", "/", "none", system.MS_REC | system.MS_PRIVATE)
         system.mount("tmpfs", "/run", "tmpfs", 0)
+        system.mount("tmpfs", "/var/lib", "tmpfs", 0)
         here = World()
         try:
             here.ip("link set lo up")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from vlanlink.host import Host
+from vlanlink.leases import Leases
 from vlanlink.record import PriorLink, PriorSysctl, Record
 from vlanlink.store import LockedError, Store
 
@@ -25,7 +27,11 @@ LAB = Record("lab")
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "run" / "vlanlink")
+    return _store(tmp_path / "run" / "vlanlink")
+
+
+def _store(directory: Path) -> Store:
+    return Store(Host(run_directory=directory, state_directory=directory.parent / "lib"))
 
 
 def files(tmp_path: Path) -> list[str]:
@@ -131,7 +137,7 @@ def test_a_record_cut_short_is_as_good_as_none(tmp_path: Path, store: Store, cut
 
 def test_a_file_in_place_of_the_directory(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("")
-    store = Store(tmp_path / "run" / "vlanlink")
+    store = _store(tmp_path / "run" / "vlanlink")
     assert store.records() == []
     with pytest.raises(OSError):  # noqa: PT011 - ENOTDIR or EEXIST, as the system has it
         store.write(LAB)
@@ -169,7 +175,7 @@ def test_the_next_one_waits(store: Store) -> None:
 
 
 def _hold_and_die(directory: Path) -> None:
-    with Store(directory).locked():
+    with _store(directory).locked():
         os._exit(0)
 
 
@@ -178,5 +184,32 @@ def test_a_holder_that_dies_frees_the_lock(tmp_path: Path) -> None:
     process = multiprocessing.get_context("spawn").Process(target=_hold_and_die, args=(directory,))
     process.start()
     process.join()
-    with Store(directory).locked(0.1):
+    with _store(directory).locked(0.1):
         pass
+
+
+# -- leases ----------------------------------------------------------------------------------------
+
+LEASES = Leases({("pub", "web", "eth0"): ("192.0.2.5", "2001:db8::5")}, {"lab": ("172.16.0.0/24",)})
+
+
+def test_leases_are_read_as_they_were_written(store: Store) -> None:
+    store.write_leases("office", LEASES)
+    assert store.leases("office") == LEASES
+    assert store.leased() == ("office",)
+
+
+def test_no_leases_leave_no_file(store: Store) -> None:
+    store.write_leases("office", LEASES)
+    store.write_leases("office", Leases())
+    assert store.leased() == ()
+    assert store.leases("office") == Leases()
+
+
+@pytest.mark.parametrize("text", ["", "{", "5", '{"version": 1}', '{"version": 9}', "[" * 10_000])
+def test_leases_that_cannot_be_read_are_as_good_as_none(
+    store: Store, tmp_path: Path, text: str
+) -> None:
+    store.write_leases("office", LEASES)
+    (tmp_path / "run" / "lib" / "office.json").write_text(text)
+    assert store.leases("office") == Leases()

@@ -11,9 +11,12 @@ HELP = "take a topology away, and put back what was changed for it"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """FILE|NAME [--dry-run] [--json]."""
+    """FILE|NAME [--dry-run] [--forget] [--json]."""
     shared.add_file_or_name(parser)
     shared.add_dry_run(parser)
+    parser.add_argument(
+        "--forget", action="store_true", help="drop the addresses that its endpoints were given"
+    )
     shared.add_json(parser)
 
 
@@ -22,7 +25,9 @@ def run(options: argparse.Namespace) -> int:
     wanted = shared.read_or_name(options.topology)
     name = wanted if isinstance(wanted, str) else wanted.name
     with output.progress("down") as report:
-        result = vlanlink.down(wanted, on_progress=report, dry_run=options.dry_run)
+        result = vlanlink.down(
+            wanted, on_progress=report, dry_run=options.dry_run, forget=options.forget
+        )
     output.print_notes(result.notes)
     if options.json:
         output.print_json(result.to_dict())

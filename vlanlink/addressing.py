@@ -1,0 +1,227 @@
+"""Which addresses the endpoints of a topology's networks have on this machine. Pure.
+
+The file's entries become addresses: those that are written stand, ``auto``, a subnet, or nothing at
+all ask ``ipam`` for one.
+"""
+
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from vlanlink import ipam
+from vlanlink.errors import Path, Problem
+from vlanlink.leases import Leases
+from vlanlink.model import HOST, LinkName, State
+from vlanlink.topology import Interface, Network, Subnet, Topology
+
+_AUTO = "auto"
+
+
+@dataclass(slots=True)
+class Addressing:
+    """What the endpoints get, what is to be remembered of it, and what can't be had."""
+
+    addresses: dict[LinkName, tuple[str, ...]] = field(default_factory=dict)
+    """With prefix, in the order of the file."""
+    chosen: set[LinkName] = field(default_factory=set)
+    """The interfaces for which an address was chosen."""
+    subnets: dict[str, tuple[Subnet, ...]] = field(default_factory=dict)
+    """By network."""
+    leased: dict[tuple[str, str, str], tuple[str, ...]] = field(default_factory=dict)
+    leased_subnets: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    conflicts: list[Problem] = field(default_factory=list)
+
+    @property
+    def leases(self) -> Leases:
+        """What is to be remembered."""
+        return Leases(self.leased, self.leased_subnets)
+
+
+def work_out_addresses(
+    topology: Topology, observed: State, leases: Leases, taken: Mapping[str, str]
+) -> Addressing:
+    """The addresses of every endpoint.
+
+    ``taken`` are bare addresses that stations on the LAN answered for, with their MACs.
+    """
+    result = Addressing()
+    for name, network in topology.networks.items():
+        result.subnets[name] = _subnets(name, network, topology, observed, leases, result)
+    for name, network in topology.networks.items():
+        _fill(name, network, topology, observed, leases, taken, result)
+    return result
+
+
+def _subnets(
+    name: str,
+    network: Network,
+    topology: Topology,
+    observed: State,
+    leases: Leases,
+    result: Addressing,
+) -> tuple[Subnet, ...]:
+    if network.subnets is not None:
+        return network.subnets
+    if network.parent is not None:
+        return ()
+    kept = leases.subnets.get(name, ())
+    chosen = ipaddress.ip_network(kept[0]) if kept else None
+    if chosen is None:
+        chosen = ipam.free_subnet(list(_prefixes_in_use(topology, observed, result)))
+    if chosen is None:
+        message = f"no private subnet of {ipam.PRIVATE} is free for network {name}"
+        result.conflicts.append(Problem(("networks", name), message, "write subnets"))
+        return ()
+    result.leased_subnets[name] = (str(chosen),)
+    return (Subnet.model_validate({"subnet": str(chosen)}),)
+
+
+def _prefixes_in_use(
+    topology: Topology, observed: State, result: Addressing
+) -> Iterator[ipam.Prefix]:
+    for namespace in observed.namespaces.values():
+        for link in namespace.links.values():
+            for address in link.addresses if link.owner != topology.name else ():
+                yield ipaddress.ip_interface(address.text).network
+    for route in observed.host.routes:
+        yield ipaddress.ip_network(route.to)
+    for network in topology.networks.values():
+        yield from (subnet.subnet for subnet in network.subnets or ())
+    for subnets in result.subnets.values():
+        yield from (subnet.subnet for subnet in subnets)
+
+
+def _fill(
+    name: str,
+    network: Network,
+    topology: Topology,
+    observed: State,
+    leases: Leases,
+    taken: Mapping[str, str],
+    result: Addressing,
+) -> None:
+    subnets = result.subnets[name]
+    endpoints = list(_endpoints(name, topology))
+    wishes = {key: list(_wishes(key, entry, subnets)) for key, entry in endpoints}
+    used = _used(name, network, topology, observed, taken)
+    held = {
+        (key.namespace, key.name): [a.bare for a in link.addresses if a.ours]
+        for key, _ in endpoints
+        if (link := observed.link(key)) and link.owner == topology.name
+    }
+    leased = {
+        (space, interface): list(found)
+        for (of, space, interface), found in leases.addresses.items()
+        if of == name
+    }
+    every = [wish for found in wishes.values() for wish in found]
+    allocation = ipam.allocate(subnets, every, used, held, leased)
+    for key, entry in endpoints:
+        _settle(name, key, entry, wishes[key], allocation, subnets, result)
+
+
+def _endpoints(network: str, topology: Topology) -> Iterator[tuple[LinkName, Interface]]:
+    for space, namespace in topology.namespaces.items():
+        for name, interface in namespace.interfaces.items():
+            if interface.network == network:
+                yield LinkName(space, name), interface
+
+
+def _wishes(key: LinkName, entry: Interface, subnets: Sequence[Subnet]) -> Iterator[ipam.Wish]:
+    words = [_AUTO] if entry.addresses is None else entry.addresses
+    for i, word in enumerate(words):
+        place = (key.namespace, key.name)
+        if word == _AUTO:
+            for family in _families_left(entry, words, subnets):
+                numbers = [n for n, s in enumerate(subnets) if s.subnet.version == family]
+                yield ipam.Wish(place, tuple(numbers), i)
+        else:
+            exact = [n for n, s in enumerate(subnets) if str(s.subnet) == word]
+            if exact:
+                yield ipam.Wish(place, tuple(exact), i)
+
+
+def _families_left(
+    entry: Interface, words: Sequence[str], subnets: Sequence[Subnet]
+) -> Iterator[int]:
+    """The families of the subnets that no other entry of the list is of."""
+    named = {6 if ":" in word else 4 for word in words if word != _AUTO}
+    for family in (4, 6):
+        there = any(subnet.subnet.version == family for subnet in subnets)
+        if there and family not in named and not (family == 6 and entry.ipv6 == "off"):
+            yield family
+
+
+def _used(
+    name: str, network: Network, topology: Topology, observed: State, taken: Mapping[str, str]
+) -> dict[ipam.Ip, str]:
+    """Who has which address of the network already."""
+    used: dict[ipam.Ip, str] = {}
+    for text, mac in taken.items():
+        used[ipaddress.ip_address(text)] = f"stations on the LAN ({mac})"
+    if network.parent is not None:
+        parent = LinkName(HOST, network.parent)
+        seen = observed.link(parent)
+        for address in seen.addresses if seen else ():
+            used[ipaddress.ip_address(address.bare)] = "the host"
+        for child in observed.children(parent):
+            if child.owner != topology.name:
+                who = f"topology {child.owner}" if child.owner else f"{child.key}"
+                for address in child.addresses:
+                    used[ipaddress.ip_address(address.bare)] = who
+    for _, entry in _endpoints(name, topology):
+        for word in entry.addresses or ():
+            if word != _AUTO and _is_address(word):
+                used[ipaddress.ip_interface(word).ip] = "addresses that the file writes"
+    return used
+
+
+def _is_address(word: str) -> bool:
+    """Whether an entry is an address, with or without prefix, and not a subnet."""
+    try:
+        ipaddress.ip_network(word)
+    except ValueError:
+        return True
+    return "/" not in word
+
+
+def _settle(
+    network: str,
+    key: LinkName,
+    entry: Interface,
+    wishes: Sequence[ipam.Wish],
+    allocation: ipam.Allocation,
+    subnets: Sequence[Subnet],
+    result: Addressing,
+) -> None:
+    words = [_AUTO] if entry.addresses is None else entry.addresses
+    origin: Path = ("namespaces", key.namespace, "interfaces", key.name)
+    found: list[str] = []
+    leased: list[str] = []
+    for i, word in enumerate(words):
+        asked = [wish for wish in wishes if wish.entry == i]
+        for wish in asked:
+            if wish in allocation.chosen:
+                found.append(allocation.chosen[wish])
+                leased.append(allocation.chosen[wish].partition("/")[0])
+                result.chosen.add(key)
+            else:
+                why = allocation.unmet[wish]
+                path = origin if entry.addresses is None else (*origin, "addresses", i)
+                result.conflicts.append(Problem(path, f"no address is left for {key}: {why}"))
+        if not asked and word != _AUTO:
+            found.append(with_prefix(word, subnets))
+    result.addresses[key] = tuple(found)
+    if leased:
+        result.leased[network, key.namespace, key.name] = tuple(leased)
+
+
+def with_prefix(word: str, subnets: Sequence[Subnet]) -> str:
+    """An address with its prefix; a bare one takes that of its subnet."""
+    if "/" in word:
+        return str(ipaddress.ip_interface(word))
+    ip = ipaddress.ip_address(word)
+    for subnet in subnets:
+        if ip in subnet.subnet:
+            return f"{ip}/{subnet.subnet.prefixlen}"
+    return f"{ip}/{ip.max_prefixlen}"
