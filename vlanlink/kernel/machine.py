@@ -7,7 +7,7 @@ caller stays where it is.
 import errno
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -20,6 +20,7 @@ from vlanlink.host import Host
 from vlanlink.kernel import codec, sysctl_files
 from vlanlink.kernel.explain import explain
 from vlanlink.kernel.features import has_address_protocols, load_module
+from vlanlink.kernel.lan import Announcement, Question, announce, probe
 from vlanlink.kernel.namespaces import (
     Namespaces,
     dead_names,
@@ -28,6 +29,7 @@ from vlanlink.kernel.namespaces import (
     prepare_directory,
     processes_by_namespace,
 )
+from vlanlink.kernel.reach import Answer, Ask, reach
 from vlanlink.kernel.snapshot import Wanted, assemble, read_namespace
 from vlanlink.kernel.transport import Refusal
 from vlanlink.kinds import KINDS
@@ -155,6 +157,37 @@ class Machine:
         """The name of the namespace that plays the host, if it has one."""
         names = self._do(lambda: dict(self._find_namespaces())[HOST])
         return names[0] if names else None
+
+    # -- on the wire ---------------------------------------------------------------------------
+
+    def probe_lan(
+        self,
+        questions: Sequence[Question],
+        *,
+        own: Collection[str] = (),
+        count: int = 2,
+        seconds: float = 1.0,
+    ) -> dict[Question, str]:
+        """The questions whose address is taken on the LAN, and by which MAC (``lan.probe``)."""
+        return self._do(
+            lambda: probe(
+                self._namespaces, questions, own=own, count=count, seconds=seconds, stop=self._stop
+            )
+        )
+
+    def announce(
+        self, announcements: Sequence[Announcement], *, times: int = 1, apart: float = 0.2
+    ) -> dict[Announcement, str]:
+        """Tell the LAN who has which address; those that could not be told, and why."""
+        return self._do(
+            lambda: announce(
+                self._namespaces, announcements, times=times, apart=apart, stop=self._stop
+            )
+        )
+
+    def reach(self, asks: Sequence[Ask], *, seconds: float = 2.0) -> dict[Ask, Answer]:
+        """Whether addresses answer, asked from inside namespaces (``reach.reach``)."""
+        return self._do(lambda: reach(self._namespaces, asks, seconds=seconds, stop=self._stop))
 
     # -- writing -------------------------------------------------------------------------------
 

@@ -1,0 +1,135 @@
+"""What a namespace knows of its neighbours, and by which one it reaches an address.
+
+Few and small messages of rtnetlink(7), so they are put together here by hand.
+"""
+
+import struct
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
+
+from vlanlink.kernel.packets import mac_text
+from vlanlink.kernel.transport import Socket
+from vlanlink.model import family_of
+
+_HEADER = struct.Struct("=IHHII")
+_NDMSG = struct.Struct("=BBHiHBB")
+_RTMSG = struct.Struct("=8BI")
+_ATTRIBUTE = struct.Struct("=HH")
+_GETROUTE, _DELNEIGH, _GETNEIGH = 26, 29, 30
+_REQUEST, _ACK, _DUMP = 0x1, 0x4, 0x300
+
+_NDA_DST, _NDA_LLADDR = 1, 2
+_RTA_DST, _RTA_SRC, _RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC, _RTA_VIA = 1, 2, 4, 5, 7, 18
+_RTN_LOCAL = 2
+
+INCOMPLETE, REACHABLE, FAILED, PERMANENT = 0x01, 0x02, 0x20, 0x80
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """An entry of the neighbour table (ip-neighbour(8)); ``state`` is one of the NUD_ numbers."""
+
+    state: int
+    mac: str | None
+
+    @property
+    def silent(self) -> bool:
+        """It was asked for, and did not answer."""
+        return bool(self.state & (INCOMPLETE | FAILED))
+
+    @property
+    def confirmed(self) -> bool:
+        """It has shown within half a minute or so that it is there."""
+        return bool(self.state & REACHABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """Where a namespace sends packets to an address: the next hop, and the link to it."""
+
+    address: str
+    index: int
+    source: str | None
+    """The namespace's own address that they come from."""
+    local: bool = False
+    """The address is the namespace's own."""
+
+
+def neighbours(socket: Socket, family: int) -> dict[tuple[int, str], Neighbour]:
+    """The neighbour table of the socket's namespace, by link and address. Raises OSError."""
+    body = _NDMSG.pack(_number(family), 0, 0, 0, 0, 0, 0)
+    found = {}
+    for message in socket.dump(_message(_GETNEIGH, _REQUEST | _DUMP, body)):
+        if len(message) < 16 + _NDMSG.size:
+            continue
+        _, _, _, index, state, _, _ = _NDMSG.unpack_from(message, 16)
+        attributes = dict(_attributes(message, 16 + _NDMSG.size))
+        address, mac = attributes.get(_NDA_DST), attributes.get(_NDA_LLADDR)
+        if address:
+            text = mac_text(mac) if mac and len(mac) == 6 else None
+            found[index, inet_ntop(_number(family), address)] = Neighbour(state, text)
+    return found
+
+
+def forget(socket: Socket, entries: Collection[tuple[int, str]]) -> None:
+    """Take entries out of the neighbour table. One that is needed again is asked for again."""
+    messages = []
+    for index, address in entries:
+        family = _number(family_of(address))
+        body = _NDMSG.pack(family, 0, 0, index, 0, 0, 0)
+        attributes = {_NDA_DST: inet_pton(family, address)}
+        messages.append(_message(_DELNEIGH, _REQUEST | _ACK, body, attributes))
+    if messages:
+        socket.request(messages)
+
+
+def next_hop(
+    socket: Socket, address: str, index: int | None = None, source: str | None = None
+) -> Hop:
+    """Where packets to ``address`` go. Raises OSError, ENETUNREACH where there is no route."""
+    family = _number(family_of(address))
+    target = inet_pton(family, address)
+    body = _RTMSG.pack(family, len(target) * 8, 0, 0, 0, 0, 0, 0, 0)
+    attributes = {_RTA_DST: target}
+    if source:
+        attributes[_RTA_SRC] = inet_pton(family, source)
+        body = _RTMSG.pack(family, len(target) * 8, len(target) * 8, 0, 0, 0, 0, 0, 0)
+    if index:
+        attributes[_RTA_OIF] = struct.pack("=I", index)
+    answer = socket.dump(_message(_GETROUTE, _REQUEST | _ACK, body, attributes))[0]
+    return _decode_hop(answer, address)
+
+
+def _decode_hop(message: bytes, address: str) -> Hop:
+    attributes = dict(_attributes(message, 16 + _RTMSG.size))
+    local = message[16 + 7] == _RTN_LOCAL
+    (index,) = struct.unpack("=I", attributes.get(_RTA_OIF, bytes(4)))
+    gateway = attributes.get(_RTA_GATEWAY) or attributes.get(_RTA_VIA, b"")[2:]
+    source = attributes.get(_RTA_PREFSRC)
+    return Hop(
+        _text(gateway) if gateway else address, index, _text(source) if source else None, local
+    )
+
+
+def _text(address: bytes) -> str:
+    return inet_ntop(AF_INET if len(address) == 4 else AF_INET6, address)
+
+
+def _number(family: int) -> int:
+    return AF_INET if family == 4 else AF_INET6
+
+
+def _message(
+    kind: int, flags: int, body: bytes, attributes: Mapping[int, bytes] | None = None
+) -> bytearray:
+    for number, value in (attributes or {}).items():
+        body += _ATTRIBUTE.pack(4 + len(value), number) + value + b"\0" * (-len(value) % 4)
+    return bytearray(_HEADER.pack(16 + len(body), kind, flags, 0, 0) + body)
+
+
+def _attributes(message: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
+    while offset + 4 <= len(message):
+        length, kind = _ATTRIBUTE.unpack_from(message, offset)
+        yield kind & 0x3FFF, message[offset + 4 : offset + length]
+        offset += (max(length, 4) + 3) & ~3

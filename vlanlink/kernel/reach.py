@@ -1,0 +1,358 @@
+"""Whether addresses answer, asked from inside namespaces: echo and what the kernel knows then.
+
+Raw sockets (raw(7)) that hold nothing but echo replies: one for each namespace and family, all
+waited for together. The link and the source to use travel with each message (ip(7), ipv6(7):
+IP_PKTINFO, IPV6_PKTINFO), errors come back on the socket's error queue (IP_RECVERR).
+"""
+
+import errno
+import os
+import select
+import socket
+import struct
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from threading import Event
+
+from vlanlink.kernel import packets, sysctl_files
+from vlanlink.kernel.lan import SLICE_SECONDS, paced, widen
+from vlanlink.kernel.namespaces import Namespaces
+from vlanlink.kernel.neighbours import Hop, Neighbour, forget, neighbours, next_hop
+from vlanlink.model import HOST, family_of
+
+ATTEMPTS = 3
+_ASKS_PER_SOCKET = 4096
+_IP_PKTINFO, _IP_RECVERR, _IPV6_RECVERR, _IPV6_PKTINFO = 8, 11, 25, 50
+_SOL_RAW, _ICMP_FILTER, _ICMPV6_FILTER = 255, 1, 1
+_EXTENDED_ERROR = struct.Struct("=IBBBBII")
+_FROM_AFAR = (2, 3)  # SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6
+_USUAL_LIMIT = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Whether ``address`` answers a namespace, by one of its links and from one of its addresses.
+
+    Without ``index`` and ``source`` the namespace's routes choose.
+    """
+
+    namespace: str
+    index: int | None
+    source: str | None
+    address: str
+
+
+class Silence(StrEnum):
+    """Why no answer came, as far as was measured."""
+
+    NONE = ""
+    NO_ROUTE = "no route"
+    NOT_SENT = "not sent"
+    NO_NEIGHBOUR = "no neighbour answers"
+    NO_ECHO = "the neighbour is there, no echo comes back"
+    REJECTED = "rejected on the way"
+    UNKNOWN = "no echo comes back"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was measured."""
+
+    reached: bool
+    neighbour: str | None = None
+    """The MAC address that the namespace has for the address, or for the gateway to it."""
+    why: Silence = Silence.NONE
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Error:
+    number: int
+    offender: str | None = None
+    """The router or host that sent it; None for our own kernel."""
+
+    def __str__(self) -> str:
+        text = os.strerror(self.number)
+        return f"{self.offender}: {text}" if self.offender else text
+
+
+_Batch = dict[tuple[str, int], list[Ask]]
+
+
+def reach(
+    namespaces: Namespaces,
+    asks: Sequence[Ask],
+    *,
+    seconds: float = 2.0,
+    stop: Event | None = None,
+) -> dict[Ask, Answer]:
+    """Ask all at the same time; an answer to each.
+
+    ``seconds`` bounds the wait for as many as there is room for, in open files and in the
+    kernel's neighbour table (some 400 in each family); more wait in turns. Stopped, it leaves out
+    those that it knows nothing about. Raises OSError where a namespace is gone or raw sockets are
+    not allowed, LookupError for a namespace that was never seen.
+    """
+    found: dict[Ask, Answer] = {}
+    batches = list(_batches(asks, namespaces.window, _room(namespaces)))
+    names = {ask.namespace for ask in asks} - {HOST}
+    before = _tables(namespaces, names) if len(batches) > 1 else {}
+    for batch in batches:
+        if stop and stop.is_set():
+            break
+        found.update(_reach(namespaces, batch, seconds, stop))
+        _forget_new(namespaces, before)
+    return found
+
+
+def _reach(
+    namespaces: Namespaces, batch: _Batch, seconds: float, stop: Event | None
+) -> dict[Ask, Answer]:
+    pingers: list[_Pinger] = []
+    try:
+        for (namespace, family), members in batch.items():
+            namespaces.enter(namespace)
+            pingers.append(_Pinger(namespace, family, members))
+        whole = _wait(pingers, seconds, stop)
+    finally:
+        for pinger in pingers:
+            pinger.close()
+    return {
+        ask: answer
+        for pinger in pingers
+        for ask, answer in _answers(namespaces, pinger, whole=whole)
+    }
+
+
+def _batches(asks: Sequence[Ask], sockets: int, entries: int) -> Iterator[_Batch]:
+    """What is asked together: by namespace and family, which share a socket."""
+    batch: _Batch = {}
+    counts = {4: 0, 6: 0}
+    for ask in dict.fromkeys(asks):
+        family = family_of(ask.address)
+        key = ask.namespace, family
+        if counts[family] == entries or (key not in batch and len(batch) == sockets):
+            yield batch
+            batch, counts = {}, {4: 0, 6: 0}
+        batch.setdefault(key, []).append(ask)
+        counts[family] += 1
+    if batch:
+        yield batch
+
+
+def _room(namespaces: Namespaces) -> int:
+    """How many may be asked at the same time for the neighbour table to hold them (arp(7)).
+
+    The machine has one table for all its namespaces, of 1024 entries unless it was told
+    otherwise; a pair that is on the machine with both ends takes two.
+    """
+    namespaces.enter(HOST)
+    limits = (sysctl_files.read(f"net/ipv{v}/neigh/default/gc_thresh3") for v in (4, 6))
+    smallest = min(int(limit or _USUAL_LIMIT) for limit in limits)
+    return min(_ASKS_PER_SOCKET, max(16, smallest * 2 // 5))
+
+
+def _tables(namespaces: Namespaces, names: Iterable[str]) -> dict[str, set[tuple[int, str]]]:
+    return {
+        name: {key for family in (4, 6) for key in neighbours(namespaces.socket(name), family)}
+        for name in names
+    }
+
+
+def _forget_new(namespaces: Namespaces, before: Mapping[str, set[tuple[int, str]]]) -> None:
+    """Make room for the next batch: take back the neighbours that asking has taught."""
+    for name, after in _tables(namespaces, before).items():
+        forget(namespaces.socket(name), after - before[name])
+
+
+def _wait(pingers: Sequence["_Pinger"], seconds: float, stop: Event | None) -> bool:
+    """Send and receive until all answered or time is up; False if stopped before."""
+    poll = select.poll()
+    for pinger in pingers:
+        poll.register(pinger.socket, select.POLLIN)
+    by_descriptor = {pinger.socket.fileno(): pinger for pinger in pingers}
+    everything = [(pinger, n) for pinger in pingers for n in range(len(pinger.asks))]
+    schedule = deque(paced(everything, ATTEMPTS, seconds))
+    start = time.monotonic()
+    while any(pinger.waiting for pinger in pingers):
+        now = time.monotonic() - start
+        if now >= seconds:
+            break
+        if stop and stop.is_set():
+            return False
+        while schedule and schedule[0][0] <= now:
+            _, (pinger, number) = schedule.popleft()
+            pinger.send(number)
+        due = schedule[0][0] - now if schedule else SLICE_SECONDS
+        wait = min(due, seconds - now, SLICE_SECONDS)
+        for descriptor, _ in poll.poll(max(1, int(wait * 1000))):
+            by_descriptor[descriptor].receive()
+    return True
+
+
+class _Pinger:
+    """Echo requests from one namespace, and what came of them."""
+
+    def __init__(self, namespace: str, family: int, asks: Sequence[Ask]) -> None:
+        """Open the socket, in the namespace that the thread is in."""
+        self.namespace, self.family, self.asks = namespace, family, asks
+        self.waiting = set(range(len(asks)))
+        self.errors: dict[int, _Error] = {}
+        self.identifier = int.from_bytes(os.urandom(2), "big")
+        self.token = os.urandom(16)
+        self.socket = _open(family)
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def send(self, number: int) -> None:
+        if number not in self.waiting:
+            return
+        ask = self.asks[number]
+        kind = packets.ECHO_REQUEST[self.family]
+        message = packets.echo(self.family, packets.Echo(kind, self.identifier, number, self.token))
+        try:
+            self.socket.sendmsg([message], [_way(self.family, ask)], 0, _destination(ask))
+        except OSError as error:
+            # Perhaps for want of room, or because an address is tentative: there are more attempts.
+            self.errors[number] = _Error(error.errno or 0)
+        else:
+            if self.errors.get(number, _Error(0)).offender is None:
+                self.errors.pop(number, None)
+
+    def receive(self) -> None:
+        self._receive_errors()
+        for _ in range(1024):
+            try:
+                data, address = self.socket.recvfrom(2048)
+            except BlockingIOError:
+                return
+            except OSError:
+                continue  # the error, told once more; it was read from the queue
+            message = packets.parse_echo(self.family, data)
+            if message and message.kind == packets.ECHO_REPLY[self.family]:
+                self._take(message, str(address[0]).partition("%")[0])
+
+    def _take(self, message: packets.Echo, sender: str) -> None:
+        ours = message.identifier == self.identifier and message.payload == self.token
+        if ours and message.sequence in self.waiting:
+            asked = self.asks[message.sequence].address
+            if _packed(asked) == _packed(sender):
+                self.waiting.discard(message.sequence)
+
+    def _receive_errors(self) -> None:
+        with suppress(OSError):
+            while True:
+                data, ancillary, _, _ = self.socket.recvmsg(2048, 1024, socket.MSG_ERRQUEUE)
+                if len(data) < 8:
+                    continue
+                identifier, number = struct.unpack_from("!HH", data, 4)
+                for _, _, extended in ancillary:
+                    if identifier == self.identifier and number in self.waiting:
+                        self.errors[number] = _error(extended)
+
+
+def _open(family: int) -> socket.socket:
+    kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+    if family == 4:
+        opened = socket.socket(socket.AF_INET, kind, socket.IPPROTO_ICMP)
+        blocked = ~(1 << packets.ECHO_REPLY[4]) & 0xFFFFFFFF
+        opened.setsockopt(_SOL_RAW, _ICMP_FILTER, struct.pack("=I", blocked))
+        opened.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
+    else:
+        opened = socket.socket(socket.AF_INET6, kind, socket.IPPROTO_ICMPV6)
+        words = [0xFFFFFFFF] * 8
+        words[packets.ECHO_REPLY[6] // 32] &= ~(1 << packets.ECHO_REPLY[6] % 32)
+        opened.setsockopt(socket.IPPROTO_ICMPV6, _ICMPV6_FILTER, struct.pack("=8I", *words))
+        opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+    widen(opened)
+    return opened
+
+
+def _packed(address: str) -> bytes:
+    family = socket.AF_INET if family_of(address) == 4 else socket.AF_INET6
+    return socket.inet_pton(family, address)
+
+
+def _way(family: int, ask: Ask) -> tuple[int, int, bytes]:
+    """The link and the source address, as a control message."""
+    index = ask.index or 0
+    if family == 4:
+        source = _packed(ask.source) if ask.source else bytes(4)
+        return socket.IPPROTO_IP, _IP_PKTINFO, struct.pack("=i4s4x", index, source)
+    source = _packed(ask.source) if ask.source else bytes(16)
+    return socket.IPPROTO_IPV6, _IPV6_PKTINFO, struct.pack("=16si", source, index)
+
+
+def _destination(ask: Ask) -> tuple[str, int] | tuple[str, int, int, int]:
+    if family_of(ask.address) == 4:
+        return ask.address, 0
+    return ask.address, 0, 0, ask.index or 0
+
+
+def _error(extended: bytes) -> _Error:
+    """A ``struct sock_extended_err``, and the address behind it of the one that complains."""
+    number, origin, *_ = _EXTENDED_ERROR.unpack_from(extended)
+    rest = extended[_EXTENDED_ERROR.size :]
+    if origin not in _FROM_AFAR or len(rest) < 8:
+        return _Error(number)
+    (family,) = struct.unpack_from("=H", rest)
+    if family == socket.AF_INET6 and len(rest) >= 24:
+        return _Error(number, socket.inet_ntop(socket.AF_INET6, rest[8:24]))
+    if family == socket.AF_INET:
+        return _Error(number, socket.inet_ntop(socket.AF_INET, rest[4:8]))
+    return _Error(number)
+
+
+# -- what it means ---------------------------------------------------------------------------------
+
+
+def _answers(
+    namespaces: Namespaces, pinger: _Pinger, *, whole: bool
+) -> Iterator[tuple[Ask, Answer]]:
+    rtnetlink = namespaces.socket(pinger.namespace)
+    table = neighbours(rtnetlink, pinger.family)
+    for number, ask in enumerate(pinger.asks):
+        reached = number not in pinger.waiting
+        if not reached and not whole:
+            continue
+        try:
+            hop = next_hop(rtnetlink, ask.address, ask.index, ask.source)
+        except OSError as error:
+            yield ask, _without_route(error, reached=reached)
+            continue
+        yield ask, _judge(hop, table, pinger.errors.get(number), reached=reached)
+
+
+def _without_route(error: OSError, *, reached: bool) -> Answer:
+    if reached:
+        return Answer(True)
+    return Answer(False, None, Silence.NO_ROUTE, os.strerror(error.errno or 0))
+
+
+def _judge(
+    hop: Hop,
+    table: Mapping[tuple[int, str], Neighbour],
+    error: _Error | None,
+    *,
+    reached: bool,
+) -> Answer:
+    seen = table.get((hop.index, hop.address))
+    mac = seen.mac if seen else None
+    if reached:
+        return Answer(True, mac)
+    own = error and error.number == errno.EHOSTUNREACH and error.offender in (None, hop.source)
+    if own or (seen and seen.silent):
+        return Answer(False, None, Silence.NO_NEIGHBOUR, f"nobody answers for {hop.address}")
+    if error and error.offender:
+        return Answer(False, mac, Silence.REJECTED, str(error))
+    if error:
+        return Answer(False, mac, Silence.NOT_SENT, str(error))
+    if seen and seen.confirmed:
+        return Answer(False, mac, Silence.NO_ECHO, f"{hop.address} is at {mac}")
+    was = f"{hop.address} was last known at {mac}" if mac else ""
+    return Answer(False, mac, Silence.UNKNOWN, was)
