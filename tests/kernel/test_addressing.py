@@ -8,6 +8,7 @@ import vlanlink
 from tests.kernel.examples import example
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
+from tests.kernel.world import until
 
 macvlan = pytest.mark.needs("macvlan")
 
@@ -105,6 +106,7 @@ def test_s8_two_hosts_share_a_subnet(lan: Lan) -> None:
         state_directory=Path("/run/host2/lib"),
         machine_id="f" * 32,
     )
+    until(lambda: "tentative" not in world.ip("-6 addr show", "host2"))
     before = dump(world, "host2")
     vlanlink.up(example("08-two-hosts-1"))
     vlanlink.up(example("08-two-hosts-2"), second)
