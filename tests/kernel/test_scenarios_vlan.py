@@ -48,7 +48,11 @@ def test_s2_three_networks_on_one_nic(trunk: Lan) -> None:
 @pytest.mark.needs("ipvlan")
 def test_s4_vlans_that_were_there_stay_those_that_were_made_go(trunk: Lan) -> None:
     world = trunk.world
-    world.batch("link add link eth0 name eth0.50 type vlan id 50\nlink set eth0.50 up")
+    world.batch(
+        "link add link eth0 name eth0.50 type vlan id 50\n"
+        "link set eth0.50 addrgenmode none\n"  # no link-local address to wait for
+        "link set eth0.50 up"
+    )
     trunk.router("192.168.50.1/24", vlan=50)
     trunk.router("192.168.60.1/24", vlan=60)
     before = dump(world)

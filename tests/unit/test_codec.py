@@ -456,14 +456,14 @@ UNKNOWN: dict[str, list[tuple[str, Any]]] = {
 @pytest.mark.parametrize("unknown", UNKNOWN.values(), ids=list(UNKNOWN))
 def test_an_unknown_attribute_is_refused(unknown: list[tuple[str, Any]]) -> None:
     with pytest.raises(UnknownAttributeError):
-        codec._message(ifinfmsg, 16, 5, {"index": 1}, unknown)
+        codec.encode_message(ifinfmsg, 16, 5, {"index": 1}, unknown)
 
 
 def test_an_option_that_its_kind_has_no_row_for_is_refused() -> None:
     attrs = codec.encode_options(KINDS["vlan"], {"id": 5})
     info = [("IFLA_INFO_KIND", "ipvlan"), ("IFLA_INFO_DATA", {"attrs": [*attrs, ("OPTION_5", 1)]})]
     with pytest.raises(UnknownAttributeError):
-        codec._message(ifinfmsg, 16, 5, {}, [("IFLA_LINKINFO", {"attrs": info})])
+        codec.encode_message(ifinfmsg, 16, 5, {}, [("IFLA_LINKINFO", {"attrs": info})])
 
 
 def test_what_is_no_netlink_message_is_refused() -> None:

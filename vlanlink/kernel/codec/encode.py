@@ -1,0 +1,235 @@
+"""Operations, and the requests for dumps, into rtnetlink messages."""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+from pyroute2.netlink.rtnl.rtmsg import rtmsg
+
+from vlanlink.kernel.codec.constants import (
+    ACK,
+    APPEND,
+    CREATE,
+    DELADDR,
+    DELLINK,
+    DELLINKPROP,
+    DELROUTE,
+    DUMP,
+    EXCL,
+    EXT_MASK_SKIP_STATS,
+    GETADDR,
+    GETLINK,
+    GETROUTE,
+    IFA_F_NODAD,
+    IFF_UP,
+    NEWADDR,
+    NEWLINK,
+    NEWLINKPROP,
+    NEWROUTE,
+    REQUEST,
+    RT_SCOPE_LINK,
+    RT_SCOPE_UNIVERSE,
+    RTN_UNICAST,
+    RTNH_F_ONLINK,
+    SETLINK,
+)
+from vlanlink.kernel.codec.message import Attributes, encode_message
+from vlanlink.kernel.codec.options import encode_options
+from vlanlink.kernel.marks import PROTOCOL, alias_of, group_of
+from vlanlink.kinds import KINDS
+from vlanlink.model import Link, Setting
+from vlanlink.operations import (
+    AddAddress,
+    AddRoute,
+    MakeLink,
+    Operation,
+    RemoveAddress,
+    RemoveLink,
+    RemoveRoute,
+    SetLink,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A message, and the namespace whose socket it is for."""
+
+    namespace: str
+    message: bytearray
+
+
+def encode(operation: Operation, host: str, descriptor: "Mapping[str, int]") -> list[Request]:
+    """The messages that carry out an operation.
+
+    ``host`` is where links with a parent are made, ``descriptor`` gives an open file for each
+    namespace that a link is made into from elsewhere.
+    """
+    match operation:
+        case MakeLink():
+            return [_make_link(operation, host, descriptor)]
+        case SetLink():
+            return [Request(operation.namespace, m) for m in _set_link(operation)]
+        case RemoveLink():
+            body = {"index": operation.index}
+            message = encode_message(ifinfmsg, DELLINK, REQUEST | ACK, body, [])
+            return [Request(operation.namespace, message)]
+        case AddAddress():
+            return [Request(operation.namespace, _address(operation, NEWADDR, CREATE | EXCL))]
+        case RemoveAddress():
+            return [Request(operation.namespace, _address(operation, DELADDR, 0))]
+        case AddRoute():
+            return [Request(operation.namespace, _route(operation, NEWROUTE, CREATE | EXCL))]
+        case RemoveRoute():
+            return [Request(operation.namespace, _route(operation, DELROUTE, 0))]
+    raise TypeError(f"no netlink message for {operation!r}")
+
+
+def _make_link(operation: MakeLink, host: str, descriptor: Mapping[str, int]) -> Request:
+    link, peer = operation.link, operation.peer
+    kind = KINDS[link.kind]
+    asked_from = host if link.parent else link.namespace
+    attributes = _new_link_attributes(link)
+    if link.namespace != asked_from:
+        attributes.append(("IFLA_NET_NS_FD", descriptor[link.namespace]))
+    info: Attributes = [("IFLA_INFO_KIND", link.kind)]
+    options = encode_options(kind, link.settings)
+    if options:
+        info.append(("IFLA_INFO_DATA", {"attrs": options}))
+    if peer:
+        there = _new_link_attributes(peer)
+        if peer.namespace != asked_from:
+            there.append(("IFLA_NET_NS_FD", descriptor[peer.namespace]))
+        body = {"index": peer.index, "attrs": there}
+        info.append(("IFLA_INFO_DATA", {"attrs": [("VETH_INFO_PEER", body)]}))
+    attributes.append(("IFLA_LINKINFO", {"attrs": info}))
+    flags = REQUEST | ACK | CREATE | EXCL
+    return Request(
+        asked_from, encode_message(ifinfmsg, NEWLINK, flags, {"index": link.index}, attributes)
+    )
+
+
+def _new_link_attributes(link: Link) -> Attributes:
+    attributes: Attributes = [("IFLA_IFNAME", link.name), ("IFLA_GROUP", group_of(str(link.owner)))]
+    if link.parent:
+        attributes.append(("IFLA_LINK", link.parent_index))
+    if link.settings.get("mtu"):
+        attributes.append(("IFLA_MTU", link.settings["mtu"]))
+    kind = KINDS[link.kind]
+    if link.settings.get("mac") and kind.mac(link.settings) != "fixed":
+        attributes.append(("IFLA_ADDRESS", link.settings["mac"]))
+    return attributes
+
+
+def _set_link(operation: SetLink) -> list[bytearray]:
+    messages: list[bytearray] = []
+    new = operation.new
+    kind = KINDS.get(operation.kind)
+    options = {o.key: new[o.key] for o in kind.options if o.key in new} if kind else {}
+    if options and kind:
+        always = {o.key: operation.options.get(o.key) for o in kind.options if o.always}
+        data = encode_options(kind, {**always, **options}, operation.old)
+        info = [("IFLA_INFO_KIND", kind.name), ("IFLA_INFO_DATA", {"attrs": data})]
+        attributes: Attributes = [("IFLA_LINKINFO", {"attrs": info})]
+        body = {"index": operation.index}
+        messages.append(encode_message(ifinfmsg, NEWLINK, REQUEST | ACK, body, attributes))
+    messages += _set_altnames(operation)
+    attributes = []
+    if operation.owner is not None:
+        attributes.append(("IFLA_GROUP", group_of(operation.owner)))
+        attributes.append(("IFLA_IFALIAS", alias_of(operation.owner)))
+    if "mtu" in new:
+        attributes.append(("IFLA_MTU", new["mtu"]))
+    if "mac" in new:
+        attributes.append(("IFLA_ADDRESS", new["mac"]))
+    body = {"index": operation.index}
+    if "up" in new:
+        body |= {"flags": IFF_UP if new["up"] else 0, "change": IFF_UP}
+    if attributes or "up" in new:
+        messages.append(encode_message(ifinfmsg, SETLINK, REQUEST | ACK, body, attributes))
+    return messages
+
+
+def _set_altnames(operation: SetLink) -> list[bytearray]:
+    if "altnames" not in operation.new:
+        return []
+    old = set(_names(operation.old.get("altnames")))
+    new = set(_names(operation.new["altnames"]))
+    messages = []
+    for kind, flags, names in (
+        (DELLINKPROP, REQUEST | ACK, old - new),
+        (NEWLINKPROP, REQUEST | ACK | CREATE | EXCL | APPEND, new - old),
+    ):
+        if names:
+            rows = [("IFLA_ALT_IFNAME", name) for name in sorted(names)]
+            attributes: Attributes = [("IFLA_PROP_LIST", {"attrs": rows})]
+            messages.append(
+                encode_message(ifinfmsg, kind, flags, {"index": operation.index}, attributes)
+            )
+    return messages
+
+
+def _names(value: Setting) -> list[str]:
+    return [name for name in value if isinstance(name, str)] if isinstance(value, tuple) else []
+
+
+def _address(operation: AddAddress | RemoveAddress, kind: int, flags: int) -> bytearray:
+    interface = ipaddress.ip_interface(operation.address.text)
+    family = 2 if interface.version == 4 else 10
+    body = {"family": family, "prefixlen": interface.network.prefixlen, "index": operation.index}
+    attributes: Attributes = [("IFA_LOCAL", str(interface.ip)), ("IFA_ADDRESS", str(interface.ip))]
+    if isinstance(operation, AddAddress):
+        nodad = operation.address.nodad if operation.restored else interface.version == 6
+        attributes += [] if operation.restored else [("IFA_PROTO", PROTOCOL)]
+        attributes.append(("IFA_FLAGS", IFA_F_NODAD if nodad else 0))
+    return encode_message(ifaddrmsg, kind, REQUEST | ACK | flags, body, attributes)
+
+
+def _route(operation: AddRoute | RemoveRoute, kind: int, flags: int) -> bytearray:
+    route = operation.route
+    network = ipaddress.ip_network(route.to)
+    removing = kind == DELROUTE
+    body = {
+        "family": 2 if network.version == 4 else 10,
+        "dst_len": network.prefixlen,
+        "table": route.table if route.table < 256 else 0,
+        "proto": PROTOCOL,
+        "type": RTN_UNICAST,
+        "scope": RT_SCOPE_LINK if route.via is None and network.version == 4 else RT_SCOPE_UNIVERSE,
+        "flags": RTNH_F_ONLINK if route.onlink and not removing else 0,
+    }
+    attributes: Attributes = [("RTA_OIF", operation.index), ("RTA_TABLE", route.table)]
+    if network.prefixlen:
+        attributes.append(("RTA_DST", str(network.network_address)))
+    if route.via:
+        attributes.append(("RTA_GATEWAY", route.via))
+    if route.metric:
+        attributes.append(("RTA_PRIORITY", route.metric))
+    if route.src:
+        attributes.append(("RTA_PREFSRC", route.src))
+    return encode_message(rtmsg, kind, REQUEST | ACK | flags, body, attributes)
+
+
+def mark_loopback(owner: str) -> bytearray:
+    """The message that sets ``lo`` (always number 1) up and marks its namespace."""
+    attributes: Attributes = [("IFLA_GROUP", group_of(owner)), ("IFLA_IFALIAS", alias_of(owner))]
+    body = {"index": 1, "flags": IFF_UP, "change": IFF_UP}
+    return encode_message(ifinfmsg, SETLINK, REQUEST | ACK, body, attributes)
+
+
+def dump_links() -> bytearray:
+    """A request for all links, without their counters."""
+    attributes: Attributes = [("IFLA_EXT_MASK", EXT_MASK_SKIP_STATS)]
+    return encode_message(ifinfmsg, GETLINK, REQUEST | DUMP, {}, attributes)
+
+
+def dump_addresses() -> bytearray:
+    """A request for all addresses."""
+    return encode_message(ifaddrmsg, GETADDR, REQUEST | DUMP, {}, [])
+
+
+def dump_routes(family: int) -> bytearray:
+    """A request for the routes of a family (4 or 6)."""
+    body = {"family": 2 if family == 4 else 10}
+    return encode_message(rtmsg, GETROUTE, REQUEST | DUMP, body, [])
