@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vlanlink.errors import (
         ApplyError,
         ConflictError,
+        Diagnostic,
         Interrupted,
         PrivilegeError,
         TopologyError,
@@ -47,6 +48,7 @@ _HOMES = {
     "vlanlink.errors": (
         "ApplyError",
         "ConflictError",
+        "Diagnostic",
         "Interrupted",
         "PrivilegeError",
         "TopologyError",
@@ -62,6 +64,7 @@ _HOMES = {
 __all__ = [
     "ApplyError",
     "ConflictError",
+    "Diagnostic",
     "Host",
     "Interrupted",
     "Plan",

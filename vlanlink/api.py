@@ -1,6 +1,5 @@
 """The verbs: the only place that joins text, kernel and files. Nothing here prints."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NoReturn, overload
@@ -9,15 +8,16 @@ from vlanlink.apply import Progress
 from vlanlink.errors import ConflictError, Diagnostic, UsageError, nearest
 from vlanlink.host import Host
 from vlanlink.inventory import NetworkDetail, NetworkSummary, describe_network, list_networks
-from vlanlink.kernel import Machine
 from vlanlink.kernel.enter import become, find_namespace
-from vlanlink.kernel.namespaces import named
+from vlanlink.kernel.marks import NAMELESS
+from vlanlink.kernel.namespaces import named as named_namespaces
 from vlanlink.kernel.snapshot import Wanted
 from vlanlink.model import State
 from vlanlink.planning import Plan
 from vlanlink.record import Record
 from vlanlink.session import (
     Look,
+    absolute,
     carry_out,
     checked,
     locked,
@@ -26,6 +26,7 @@ from vlanlink.session import (
     need_privilege,
     need_visible_names,
     open_machine,
+    opened,
     tell_what_is_lost,
 )
 from vlanlink.store import Store
@@ -41,10 +42,13 @@ class Status:
     topology: str
     state: StateWord
     plan: Plan
+    problems: tuple[Diagnostic, ...] = ()
+    """Why it could not be brought up as the machine is now."""
 
     def to_dict(self) -> dict[str, object]:
         """The JSON form."""
-        return {**self.plan.to_dict(), "state": self.state}
+        problems = [problem.to_dict() for problem in self.problems]
+        return {**self.plan.to_dict(), "state": self.state, "problems": problems}
 
 
 def plan(topology: Topology, host: Host | None = None) -> Plan:
@@ -54,7 +58,9 @@ def plan(topology: Topology, host: Host | None = None) -> Plan:
     """
     host = host or Host()
     with open_machine(host, topology) as machine:
-        return checked(look_at(machine, topology, Store(host)))
+        look = look_at(machine, topology, Store(host))
+        _refuse_other_file(topology, look.records.own, replace_file=False)
+        return checked(look)
 
 
 def up(
@@ -99,6 +105,8 @@ def down(
     need_privilege()
     named = isinstance(topology, str)
     name = topology if isinstance(topology, str) else topology.name
+    if name.startswith(NAMELESS):
+        raise UsageError(_unknown(name, known_topologies(host)))
     empty = Topology(name=name)
     store = Store(host)
     with locked(store), open_machine(host, empty, store.records()) as machine:
@@ -145,9 +153,9 @@ def known_topologies(host: Host | None = None) -> tuple[str, ...]:
     host = host or Host()
     records = Store(host).records()
     names = {record.topology for record in records}
-    with Machine(host, Wanted(topologies=tuple(names))) as machine:
+    with opened(host, Wanted(topologies=tuple(names))) as machine:
         names |= marked_topologies(machine.snapshot())
-    return tuple(sorted(names))
+    return tuple(sorted(name for name in names if not name.startswith(NAMELESS)))
 
 
 def networks(host: Host | None = None) -> tuple[NetworkSummary, ...]:
@@ -186,7 +194,7 @@ def snapshot(host: Host | None = None) -> State:
     """What is on the machine: the host's own namespace and every named one."""
     host = host or Host()
     names = tuple(record.topology for record in Store(host).records())
-    with Machine(host, Wanted(topologies=names)) as machine:
+    with opened(host, Wanted(topologies=names)) as machine:
         return machine.snapshot()
 
 
@@ -194,11 +202,12 @@ def snapshot(host: Host | None = None) -> State:
 
 
 def _judge(look: Look) -> Status:
-    name = look.topology.name
-    if not look.todo.operations and not look.problems():
+    name, problems = look.topology.name, look.problems()
+    traces = name in marked_topologies(look.observed) or look.records.own is not None
+    empty = look.topology == Topology(name=name)  # something of it is left, but not what it was
+    if not look.todo.operations and not problems and not (empty and traces):
         return Status(name, "up", look.todo)
-    word: StateWord = "drifted" if name in marked_topologies(look.observed) else "down"
-    return Status(name, word, look.todo)
+    return Status(name, "drifted" if traces else "down", look.todo, problems)
 
 
 def _known_topology_files(host: Host) -> list[Topology]:
@@ -207,7 +216,7 @@ def _known_topology_files(host: Host) -> list[Topology]:
 
 
 def _no_namespace(name: str, host: Host) -> Diagnostic:
-    names = [found for found, _ in named(host.netns_directory)]
+    names = [found for found, _ in named_namespaces(host.netns_directory)]
     hint = f"there are {', '.join(names[:12])}" if names else "there is no named namespace"
     return Diagnostic(f"there is no namespace {name}", hint=hint)
 
@@ -232,7 +241,7 @@ def _stored(name: str, records: Sequence[Record], host: Host) -> Topology:
     for record in records:
         if record.topology == name and record.text:
             return parse(record.text, file=record.file or name)
-    known = known_topologies(host)
+    known = sorted({*known_topologies(host), *Store(host).leased()})
     if name in known:
         return Topology(name=name)
     raise UsageError(_unknown(name, known))
@@ -242,11 +251,7 @@ def _refuse_other_file(topology: Topology, own: Record | None, replace_file: boo
     new = topology.source.file if topology.source else None
     if own is None or replace_file or own.file is None or new is None:
         return
-    if _absolute(own.file) != _absolute(new):
+    if absolute(own.file) != absolute(new):
         message = f"topology {topology.name} is up already, from {own.file}"
         hint = f"take it down first (vlanlink down {topology.name}), or give this one another name"
         raise ConflictError(Diagnostic(message, hint=hint))
-
-
-def _absolute(file: str) -> str:
-    return os.path.realpath(file) if file != "-" else file

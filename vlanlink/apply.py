@@ -117,6 +117,8 @@ def _run(todo: Plan, kernel: Kernel, progress: Progress | None) -> None:
         kernel.run(todo.operations, report)
     except Refused as refused:
         raise Unfinished(refused) from None
+    except OSError as error:
+        raise Unfinished(f"the kernel could not be asked: {error}") from None
     if kernel.interrupted():
         raise Unfinished(None)
 
@@ -125,7 +127,10 @@ def _settled(desired: State, topology: str, kernel: Kernel) -> Plan:
     """The plan from what is there to ``desired``, once no address of ours is tentative."""
     deadline = time.monotonic() + SETTLE_SECONDS
     while True:
-        seen = kernel.snapshot()
+        try:
+            seen = kernel.snapshot()
+        except OSError as error:
+            raise Unfinished(f"what was done can't be read back: {error}") from None
         rest = plan(seen, desired, topology)
         waiting = rest.operations == () and _tentative(seen, topology)
         if not waiting or kernel.interrupted():
@@ -163,18 +168,24 @@ def undo(done: Plan, before: State, kernel: Kernel) -> tuple[str, ...]:
     An operation that fails does not stop the rest: each round runs what is still to do, without
     those that failed.
     """
-    target = undo_target(before, done)
+    try:
+        return _lead_back(undo_target(before, done), done.topology, kernel)
+    except OSError as error:
+        return (f"undo stopped, for the kernel could not be asked: {error}",)
+
+
+def _lead_back(target: State, topology: str, kernel: Kernel) -> tuple[str, ...]:
     failed: dict[str, str] = {}
     for _ in range(ROUNDS + 2):
         todo = [
             op
-            for op in plan(kernel.snapshot(), target, done.topology).operations
+            for op in plan(kernel.snapshot(), target, topology).operations
             if op.describe() not in failed
         ]
         if not todo:
             break
         _run_past_failures(todo, kernel, failed)
-    rest = plan(kernel.snapshot(), target, done.topology).operations
+    rest = plan(kernel.snapshot(), target, topology).operations
     return tuple(f"{op.describe()}: {failed.get(op.describe(), 'not done')}" for op in rest)
 
 

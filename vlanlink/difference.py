@@ -26,6 +26,14 @@ from vlanlink.operations import (
 )
 from vlanlink.sysctls import link_of, possible_effects, side_effects, write_order
 
+_FALLBACK_DEVICES = frozenset(
+    {
+        *("tunl0", "sit0", "gre0", "gretap0", "erspan0"),
+        *("ip6tnl0", "ip6gre0", "ip6gretap0", "ip_vti0", "ip6_vti0"),
+    }
+)
+"""What tunnel modules put into every new namespace (net.core.fb_tunnels_only_for_init_net)."""
+
 FIRST_INDEX = 10_000
 """Where the numbers of our links begin: above what a kernel's own counter reaches as a rule."""
 
@@ -162,7 +170,11 @@ class Difference:
             return f"a process runs in it (pid {pids})"
         if namespace.aliases:
             return f"it has another name, {namespace.aliases[0]}"
-        foreign = [link.name for link in namespace.links.values() if link.owner is None]
+        foreign = [
+            link.name
+            for link in namespace.links.values()
+            if link.owner is None and link.name not in _FALLBACK_DEVICES
+        ]
         if foreign:
             return f"it holds {', '.join(foreign)}, which vlanlink did not make"
         return None

@@ -104,8 +104,9 @@ def _refuse_unknown(
     if seen is not None and key not in seen.sysctls and default_of(key) not in seen.sysctls:
         origin = _origin(topology, space, key)
         where = f"namespace {space}" if space != HOST else "the host"
-        message = f"this kernel has no sysctl {origin[-1]} in {where}"
-        result.conflicts.append(Problem(origin, message, at_key=True))
+        message = f"sysctl {origin[-1]} can't be read on {where}, so it could not be put back"
+        hint = "is it spelled right? some keys can only be written, or are not in every namespace"
+        result.conflicts.append(Problem(origin, message, hint, at_key=True))
 
 
 def _origin(topology: Topology, space: str, key: str) -> Path:

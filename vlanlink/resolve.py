@@ -66,6 +66,7 @@ def resolve(
 class _Resolver(Draft):
     def resolve(self) -> Resolution:
         self._add_namespaces()
+        self._miss_old_paths()
         for name, link in self.topology.links.items():
             self._add_link(HOST, name, link, ("links", name))
         for space, namespace in self.topology.namespaces.items():
@@ -126,6 +127,16 @@ class _Resolver(Draft):
                 LOOPBACK, "loopback", name, settings={"up": True}, owner=owner, origin=origin
             )
             self.links[loopback.key] = loopback
+
+    def _miss_old_paths(self) -> None:
+        """A namespace that was given by pid or path may live on where nothing here finds it."""
+        own = self.records.own
+        for name, path in own.paths.items() if own else ():
+            if name not in self.observed.namespaces:
+                message = (
+                    f"namespace {name} is no longer at {path}: what was put there is out of sight"
+                )
+                self.warnings.append(Problem((), message))
 
     def _called_otherwise(self, name: str) -> str | None:
         """The name by which a namespace is known that is called ``name`` here."""

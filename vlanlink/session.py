@@ -3,8 +3,9 @@
 What all verbs that touch the machine have in common; ``api`` is made of it.
 """
 
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from vlanlink.apply import Progress, Refused, Unfinished, apply
@@ -51,6 +52,24 @@ class Look:
         return tuple(self.topology.diagnose(problem) for problem in found)
 
 
+def absolute(file: str | None) -> str | None:
+    """A topology's file as it is found from anywhere; - and text without a file stay."""
+    return os.path.realpath(file) if file and file != "-" else file
+
+
+@contextmanager
+def opened(host: Host, wanted: Wanted) -> Iterator[Machine]:
+    """The door to a machine. Raises PrivilegeError if it stays shut, ConflictError if it jams."""
+    try:
+        with Machine(host, wanted) as machine:
+            yield machine
+    except PermissionError as error:
+        message = f"not permitted to look into the namespaces: {error.strerror}"
+        raise PrivilegeError(Diagnostic(message, hint="run it as root: sudo vlanlink …")) from None
+    except OSError as error:
+        raise ConflictError(Diagnostic(f"the kernel could not be asked: {error}")) from None
+
+
 @contextmanager
 def open_machine(
     host: Host, topology: Topology, records: Sequence[Record] | None = None
@@ -67,12 +86,8 @@ def open_machine(
             paths = {**record.paths, **paths}
     topologies = tuple({topology.name, *(record.topology for record in known)})
     names = frozenset(topology.namespaces) | {n for record in known for n in record.namespaces}
-    try:
-        with Machine(host, Wanted(paths=paths, topologies=topologies, names=names)) as machine:
-            yield machine
-    except PermissionError as error:
-        message = f"not permitted to look into the namespaces: {error.strerror}"
-        raise PrivilegeError(Diagnostic(message, hint="run it as root: sudo vlanlink …")) from None
+    with opened(host, Wanted(paths=paths, topologies=topologies, names=names)) as machine:
+        yield machine
 
 
 def look_at(machine: Machine, topology: Topology, store: Store) -> Look:
@@ -146,7 +161,7 @@ def carry_out(
     """Write the record, apply the plan, and translate what goes wrong; ``gone``: for ``down``."""
     name = look.topology.name
     if not gone:
-        _write(store, look.resolution)
+        _write(store, look)
     if look.todo.operations:
         try:
             apply(look.todo, look.observed, look.resolution.desired, machine, on_progress)
@@ -154,6 +169,8 @@ def carry_out(
             _restore(store, name, look.records.own, look.leases)
             raise _translated(failure, look.topology) from None
     if gone:
+        own = look.records.own
+        machine.clear_dead_names(own.namespaces if own else ())
         _close_record(store, look)
 
 
@@ -172,11 +189,13 @@ def _close_record(store: Store, look: Look) -> None:
         store.remove(look.topology.name)
 
 
-def _write(store: Store, resolution: Resolution) -> None:
+def _write(store: Store, look: Look) -> None:
+    record, name = look.resolution.record, look.topology.name
     try:
-        store.write(resolution.record)
-        store.write_leases(resolution.record.topology, resolution.leases)
+        store.write_leases(name, look.resolution.leases)
+        store.write(replace(record, file=absolute(record.file)))
     except OSError as error:
+        _restore(store, name, look.records.own, look.leases)
         message = f"can't write {error.filename or 'the record'}: {error.strerror}"
         raise ConflictError(Diagnostic(message, hint="nothing was changed")) from None
 
@@ -194,11 +213,12 @@ def tell_what_is_lost(topology: str | Topology, observed: State) -> None:
 
 
 def _restore(store: Store, name: str, before: Record | None, leases: Leases) -> None:
-    if before is None:
-        store.remove(name)
-    else:
-        store.write(before)
-    store.write_leases(name, leases)
+    with suppress(OSError):  # files are hints; the kernel's marks tell what is ours
+        if before is None:
+            store.remove(name)
+        else:
+            store.write(before)
+        store.write_leases(name, leases)
 
 
 def _translated(
@@ -208,7 +228,7 @@ def _translated(
         return topology.diagnose(Problem(path, message, hint))
 
     if failure.reason is None:
-        message = "interrupted; put back as it was"
+        message = "interrupted" if failure.not_undone else "interrupted; put back as it was"
         return Interrupted(Diagnostic(message), not_undone=failure.not_undone)
     if isinstance(failure.reason, str):
         diagnostic = locate(failure.origin, failure.reason, None)
@@ -239,8 +259,13 @@ def need_privilege() -> None:
 @contextmanager
 def locked(store: Store) -> Iterator[None]:
     """Be the only one who changes this host. Raises ConflictError if another does not end."""
-    try:
-        with store.locked():
-            yield
-    except LockedError as error:
-        raise ConflictError(Diagnostic(str(error), hint="try again when it is done")) from None
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(store.locked())
+        except LockedError as error:
+            hint = "try again when it is done"
+            raise ConflictError(Diagnostic(str(error), hint=hint)) from None
+        except OSError as error:
+            message = f"can't use {error.filename or 'the run directory'}: {error.strerror}"
+            raise ConflictError(Diagnostic(message, hint="nothing was changed")) from None
+        yield

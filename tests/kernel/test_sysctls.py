@@ -176,7 +176,7 @@ def test_a_value_that_somebody_changed_in_between_is_left_alone(lan: Lan) -> Non
 
 def test_an_unknown_sysctl_is_refused_before_anything_is_changed(lan: Lan) -> None:
     before = dump(lan.world)
-    with pytest.raises(vlanlink.ConflictError, match=r"no sysctl net\.ipv4\.ip_foward"):
+    with pytest.raises(vlanlink.ConflictError, match=r"sysctl net\.ipv4\.ip_foward can't be read"):
         vlanlink.up(_load('[host]\nsysctls = { "net.ipv4.ip_foward" = 1 }\n'))
     same(lan.world, before)
 

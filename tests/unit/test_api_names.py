@@ -20,6 +20,7 @@ from vlanlink.planning import Plan
 NAMES = [
     "ApplyError",
     "ConflictError",
+    "Diagnostic",
     "Host",
     "Interrupted",
     "Plan",
@@ -172,6 +173,7 @@ def test_a_plan_in_json() -> None:
         "topology": "office",
         "state": "down",
         "changes": [],
+        "problems": [],
     }
 
 

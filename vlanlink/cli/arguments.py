@@ -2,8 +2,10 @@
 
 import argparse
 import sys
+import tomllib
+from pathlib import Path
 
-from vlanlink import Topology, load
+from vlanlink import Diagnostic, Topology, TopologyError, UsageError, load
 
 
 def add_file(parser: argparse.ArgumentParser) -> None:
@@ -32,10 +34,26 @@ def add_dry_run(parser: argparse.ArgumentParser) -> None:
 
 
 def read(file: str) -> Topology:
-    """The topology of a FILE argument."""
+    """The topology of a FILE argument. Raises UsageError for a word that is none."""
+    if not is_file(file):
+        message = f"{file} is the name of a topology, and a file is wanted"
+        raise UsageError(Diagnostic(message, hint=f"write ./{file} if it is a file"))
     if file == "-":
         return load("-", text=sys.stdin.read())
     return load(file)
+
+
+def read_or_only_name(word: str) -> Topology | str:
+    """As ``read_or_name``; of a file that is wrong the name will do, if it can be told."""
+    try:
+        return read_or_name(word)
+    except TopologyError:
+        try:
+            heading = tomllib.loads(Path(word).read_text()).get("topology", {})
+            return Topology(name=heading.get("name", Path(word).stem))
+        except (OSError, ValueError, AttributeError):
+            pass
+        raise
 
 
 def read_or_name(word: str) -> Topology | str:

@@ -15,11 +15,19 @@ NOT_FOUND, NOT_EXECUTABLE = 127, 126
 def arguments(parser: argparse.ArgumentParser) -> None:
     """NAMESPACE -- CMD [ARG...]."""
     parser.add_argument("namespace", metavar="NAMESPACE")
-    parser.add_argument("command", metavar="CMD", nargs="+", help="a command and its arguments")
+    parser.add_argument(
+        "command", metavar="CMD", nargs=argparse.REMAINDER, help="a command and its arguments"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Does not return when the command starts: this process becomes it."""
+    if options.command[:1] == ["--"]:
+        del options.command[0]
+    if not options.command:
+        raise vlanlink.UsageError(
+            vlanlink.Diagnostic("a command is wanted: exec NAMESPACE -- CMD [ARG...]")
+        )
     try:
         vlanlink.enter(options.namespace, options.command)
     except FileNotFoundError:

@@ -1,12 +1,14 @@
 """The ``vlanlink`` command: which verb, and what becomes of its errors."""
 
 import argparse
+import io
 import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
+from typing import NoReturn
 
-from vlanlink import VlanlinkError, __version__
+from vlanlink import Diagnostic, Interrupted, UsageError, VlanlinkError, __version__
 from vlanlink.cli import down, enter, inspect, ls, output, plan, status, up, validate
 
 VERBS = (up, down, plan, status, ls, inspect, validate, enter)
@@ -14,9 +16,17 @@ TO_COME = ("verify", "doctor", "watch", "confirm", "enable", "disable")
 """Verbs that a later version brings; refused by name until then."""
 
 
-def parser() -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaints are errors like any other."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError, with how the verb is used for a hint."""
+        raise UsageError(Diagnostic(message, hint=" ".join(self.format_usage().split())))
+
+
+def parser() -> Parser:
     """The whole command line."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="vlanlink",
         description="VLAN, macvlan and ipvlan networks from a TOML topology: planned, applied, "
         "verified, undone.",
@@ -35,28 +45,34 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; its exit code. Errors go to stderr, or as JSON to stdout."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words and words[0] in TO_COME:
-        return _refuse_to_come(words)
-    options = parser().parse_args(words)
-    as_json = bool(getattr(options, "json", False))
-    signal.signal(signal.SIGTERM, _terminate)
+    as_json = "--json" in words
+    _prepare()
     try:
+        if words and words[0] in TO_COME:
+            raise UsageError(Diagnostic(f"vlanlink {words[0]} comes with a later version"))
+        options = parser().parse_args(words)
         code: int = options.run(options)
     except VlanlinkError as error:
         output.print_error(error, as_json=as_json)
         return error.exit_code
     except KeyboardInterrupt:
-        return 130
+        output.print_error(Interrupted(Diagnostic("interrupted")), as_json=as_json)
+        return Interrupted.exit_code
     except BrokenPipeError:
         sys.stderr.close()
         return 141
     return code
 
 
+def _prepare() -> None:
+    """Take an end from outside for an interrupt, and print whatever the terminal can't show."""
+    signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup(1) sets it
+        signal.signal(signal.SIGHUP, _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _terminate(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-def _refuse_to_come(words: Sequence[str]) -> int:
-    print(f"error: vlanlink {words[0]} comes with a later version", file=sys.stderr)
-    return 2

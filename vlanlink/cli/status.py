@@ -25,6 +25,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         output.print_json(found.to_dict())
     else:
+        output.print_notes(found.problems)
         print(f"{found.topology}: {found.state}")
         if found.state == "drifted":
             output.print_plan(found.plan)

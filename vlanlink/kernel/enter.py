@@ -1,6 +1,7 @@
 """Become a command inside a namespace, as `ip netns exec` does."""
 
 import os
+import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -34,4 +35,6 @@ def become(path: str, name: str, command: Sequence[str]) -> NoReturn:
         target = Path("/etc") / file.name
         if target.exists():
             system.mount(os.fspath(file), os.fspath(target), "none", system.MS_BIND)
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # Python's own doing, not the user's
+        signal.signal(ignored, signal.SIG_DFL)
     os.execvp(command[0], list(command))

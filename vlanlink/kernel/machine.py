@@ -23,6 +23,7 @@ from vlanlink.kernel.features import has_address_protocols, load_module
 from vlanlink.kernel.lan import Announcement, Question, announce, probe
 from vlanlink.kernel.namespaces import (
     Namespaces,
+    clear_dead_names,
     dead_names,
     mounts_are_seen,
     named,
@@ -188,6 +189,10 @@ class Machine:
     def reach(self, asks: Sequence[Ask], *, seconds: float = 2.0) -> dict[Ask, Answer]:
         """Whether addresses answer, asked from inside namespaces (``reach.reach``)."""
         return self._do(lambda: reach(self._namespaces, asks, seconds=seconds, stop=self._stop))
+
+    def clear_dead_names(self, names: Collection[str]) -> None:
+        """Remove names of ours that a kill left without a namespace."""
+        self._do(lambda: clear_dead_names(self.host.netns_directory, names))
 
     # -- writing -------------------------------------------------------------------------------
 

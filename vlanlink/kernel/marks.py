@@ -13,6 +13,9 @@ from zlib import crc32
 PROTOCOL = 118
 """Our IFA_PROTO and RTA_PROTOCOL: a number that rtnetlink.h and iproute2 leave free."""
 
+NAMELESS = "?"
+"""What the name of an owner begins with whose topology nothing here knows."""
+
 _PREFIX = "vlanlink:"
 _MAGIC = 0x76 << 24
 
@@ -41,4 +44,4 @@ def owner_of(group: int, alias: str, known: Iterable[str]) -> tuple[str | None, 
     for name in known:
         if group_of(name) == group:
             return name, False
-    return f"?{group & 0xFFFFFF:06x}", False
+    return f"{NAMELESS}{group & 0xFFFFFF:06x}", False

@@ -8,7 +8,7 @@ import errno
 import os
 import resource
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -208,6 +208,14 @@ def dead_names(directory: Path) -> Iterator[str]:
         for entry in sorted(os.listdir(directory)):
             if not is_namespace(directory / entry):
                 yield entry
+
+
+def clear_dead_names(directory: Path, names: Collection[str]) -> None:
+    """Remove those of ``names`` in ``directory`` that no namespace is mounted on."""
+    for name in list(dead_names(directory)):
+        if name in names:
+            with suppress(OSError):
+                (directory / name).unlink()
 
 
 def prepare_directory(directory: Path) -> None:

@@ -6,13 +6,13 @@ _ROOT = Path("/proc/sys")
 
 
 def read(key: str) -> str | None:
-    """The value of a slashed key, fields parted by single spaces; None if there is no such key."""
+    """The value of a slashed key, fields parted by single spaces; None if it can't be read."""
     try:
         return " ".join((_ROOT / key).read_text().split())
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:  # no such key, a directory, one that is only written, one that was never set
         return None
 
 
 def write(key: str, value: str) -> None:
-    """Write a value. Raises OSError."""
-    (_ROOT / key).write_text(value)
+    """Write a value, which may be empty. Raises OSError."""
+    (_ROOT / key).write_text(f"{value}\n")

@@ -118,8 +118,6 @@ class Socket:
             cut = length < 16 or offset + length > len(data)
             if cut or (kind == _NLMSG_ERROR and length < 20):
                 raise OSError(errno.EBADMSG, "the kernel's answer is cut short")
-            if offset + length > len(data) or length < (20 if kind == _NLMSG_ERROR else 16):
-                raise OSError(errno.EBADMSG, "the kernel's answer is cut short")
             start = offset if keep_header else offset + 16
             yield kind, flags, sequence, data[start : offset + length]
             offset += (length + 3) & ~3
