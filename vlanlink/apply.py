@@ -12,7 +12,7 @@ from typing import Protocol
 
 from vlanlink.errors import Diagnostic, Path
 from vlanlink.model import State
-from vlanlink.operations import Operation
+from vlanlink.operations import Operation, WriteSysctl, dotted
 from vlanlink.planning import Plan, plan, undo_target
 
 ROUNDS = 3
@@ -101,8 +101,15 @@ def _carry_out(todo: Plan, desired: State, kernel: Kernel, progress: Progress | 
         rest = _settled(desired, todo.topology, kernel)
         if not rest.operations:
             return
-    first = rest.operations[0]
-    raise Unfinished(f"after all is done, still to do: {first.describe()}", first.origin)
+    raise _still_to_do(rest.operations[0])
+
+
+def _still_to_do(first: Operation) -> Unfinished:
+    """What was read back differs from what was asked for: the first difference."""
+    if isinstance(first, WriteSysctl) and first.old is not None:
+        said = f"{dotted(first.key)} reads {first.old!r} after {first.new!r} was written"
+        return Unfinished(f"{said}; write it as the kernel reads it", first.origin)
+    return Unfinished(f"after all is done, still to do: {first.describe()}", first.origin)
 
 
 def _run(todo: Plan, kernel: Kernel, progress: Progress | None) -> None:

@@ -136,9 +136,12 @@ class SetLink(Operation):
 
     def describe(self) -> str:
         """What is being tried."""
-        what = ", ".join(f"{key} {show(value)}" for key, value in self.new.items()) or "mark"
         where = f"{self.namespace}/{self.name}" if self.namespace else self.name
-        return f"set {what} of {where}"
+        others = [f"{key} {show(value)}" for key, value in self.new.items() if key != "up"]
+        if "up" not in self.new:
+            return f"set {', '.join(others) or 'mark'} of {where}"
+        state = "up" if self.new["up"] else "down"
+        return f"set {where} {state}" + (f", {', '.join(others)}" if others else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

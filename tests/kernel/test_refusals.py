@@ -1,0 +1,59 @@
+"""What the kernel refuses: what was tried, where in the file, what it said, and what to do."""
+
+import pytest
+
+import vlanlink
+from tests.kernel.judge import dump, same
+from tests.kernel.lan import Lan
+
+pytestmark = pytest.mark.needs("macvlan")
+
+TOPOLOGY = """
+[topology]
+name = "{name}"
+[networks.pub]
+kind = "macvlan"
+parent = "eth0"
+subnets = [{{ subnet = "172.16.86.0/24" }}]
+[namespaces.{name}.interfaces.eth0]
+network = "pub"
+addresses = ["172.16.86.{host}"]
+mac = "02:42:ac:10:56:0a"
+"""
+
+
+def load(name: str, host: int, more: str = "") -> vlanlink.Topology:
+    text = TOPOLOGY.format(name=name, host=host) + more
+    return vlanlink.load(f"/run/{name}.toml", text=text)
+
+
+def test_a_mac_in_use_names_who_has_it(lan: Lan) -> None:
+    vlanlink.up(load("one", 10))
+    before = dump(lan.world, "one")
+    with pytest.raises(vlanlink.ApplyError) as caught:
+        vlanlink.up(load("two", 11))
+    said = str(caught.value)
+    assert said.startswith("/run/two.toml:8:28: error: can't set two/eth0 up: ")
+    assert "EADDRINUSE" in said
+    assert "hint: MAC 02:42:ac:10:56:0a is that of one/eth0" in said
+    assert caught.value.not_undone == ()
+    same(lan.world, before, "one")
+
+
+def test_a_route_that_the_kernel_refuses_has_its_line_and_the_kernels_words(lan: Lan) -> None:
+    before = dump(lan.world)
+    route = '[host]\nroutes = [{ to = "10.9.0.0/16", dev = "eth0", via = "198.51.100.1" }]\n'
+    with pytest.raises(vlanlink.ApplyError) as caught:
+        vlanlink.up(load("one", 10, route))
+    said = str(caught.value)
+    assert "/run/one.toml:13:11: error: can't add route 10.9.0.0/16 via 198.51.100.1" in said
+    assert "Nexthop has invalid gateway (ENETUNREACH" in said
+    same(lan.world, before)
+
+
+def test_a_sysctl_that_the_kernel_writes_otherwise_is_told(lan: Lan) -> None:
+    before = dump(lan.world)
+    text = '[host]\nsysctls = { "net.ipv4.ip_local_reserved_ports" = "1,2,3" }\n'
+    with pytest.raises(vlanlink.ApplyError, match="reads '1-3' after '1,2,3' was written"):
+        vlanlink.up(load("one", 10, text))
+    same(lan.world, before)
