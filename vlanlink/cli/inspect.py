@@ -23,10 +23,13 @@ def run(options: argparse.Namespace) -> int:
         output.print_json(found.to_dict())
         return 0
     summary = found.summary
-    print(f"{summary.topology}/{summary.name}: {summary.kind} {summary.mode} on {summary.parent}")
+    where = f" on {summary.parent}" if summary.parent else ""
+    branches: dict[str, list[str]] = {}
     for subnet in found.subnets:
-        gateway = f", gateway {subnet['gateway']}" if subnet["gateway"] else ""
-        print(f"  {subnet['subnet']}{gateway}")
+        facts = [f"{key} {subnet[key]}" for key in ("gateway", "ip_range") if subnet[key]]
+        branches[f"subnet {subnet['subnet']}"] = facts
+    title = f"{summary.topology}/{summary.name}: {summary.kind} {summary.mode}{where}"
+    output.print_tree(title, branches)
     columns = ("namespace", "interface", "mac", "addresses")
     rows = [
         (e.namespace, e.interface, e.mac or "-", " ".join(e.addresses)) for e in found.endpoints

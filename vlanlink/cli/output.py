@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -86,6 +86,27 @@ def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]
     for line in lines:
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         print("  ".join(cells).rstrip())
+
+
+def print_tree(title: str, branches: Mapping[str, Iterable[str]]) -> None:
+    """A title with branches and their leaves: drawn on a terminal, indented elsewhere."""
+    if is_rich(sys.stdout):
+        from rich.console import Console
+        from rich.text import Text
+        from rich.tree import Tree
+
+        tree = Tree(Text(title, style="bold"))
+        for branch, leaves in branches.items():
+            grown = tree.add(Text(branch))
+            for leaf in leaves:
+                grown.add(Text(leaf))
+        Console().print(tree)
+        return
+    print(title)
+    for branch, leaves in branches.items():
+        print(f"  {branch}")
+        for leaf in leaves:
+            print(f"    {leaf}")
 
 
 @contextmanager
