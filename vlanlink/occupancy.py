@@ -1,15 +1,43 @@
-"""Who may share a parent: what is on it already, against what shall come. Pure.
+"""What is there already against what shall come: names taken, parents held. Pure.
 
 The file alone was checked for this when it was read; here it is the living machine. The kernel
 answers most of these with a bare EBUSY or EINVAL, or lets a new link change its siblings.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from vlanlink.errors import Problem
 from vlanlink.kinds import KINDS, Kind
-from vlanlink.model import HOST, Link, LinkName, State
+from vlanlink.model import HOST, LOOPBACK, Link, LinkName, State
 from vlanlink.operations import show
+
+
+def name_conflicts(wanted: Iterable[Link], observed: State, topology: str) -> Iterator[Problem]:
+    """Names and altnames that something holds which the topology did not make."""
+    for link in wanted:
+        space = observed.namespaces.get(link.namespace)
+        if space is None or link.owner is None or link.name == LOOPBACK:
+            continue
+        for seen in space.links.values():
+            for name in _names(link) & _names(seen) if seen.owner != topology else ():
+                yield _name_taken(link, name, seen)
+
+
+def _names(link: Link) -> set[object]:
+    altnames = link.settings.get("altnames")
+    return {link.name, *(altnames if isinstance(altnames, tuple) else ())}
+
+
+def _name_taken(link: Link, name: object, seen: Link) -> Problem:
+    foreign = f"a {seen.kind} that vlanlink did not make"
+    whose = f"made by topology {seen.owner}" if seen.owner else foreign
+    where = f" in namespace {link.namespace}" if link.namespace else ""
+    return Problem(
+        link.origin,
+        f"the name {name}{where} is taken: {seen.name} is {whose}",
+        "choose another name, or take that link away",
+        at_key=True,
+    )
 
 
 def parent_conflicts(

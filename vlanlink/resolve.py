@@ -25,7 +25,7 @@ from vlanlink.model import (
     Setting,
     State,
 )
-from vlanlink.occupancy import parent_conflicts
+from vlanlink.occupancy import name_conflicts, parent_conflicts
 from vlanlink.parents import dummy_name, implied_vlan, vlan_problem
 from vlanlink.priors import desired_sysctls
 from vlanlink.record import PriorLink, Record, Records
@@ -73,7 +73,7 @@ class _Resolver(Draft):
             for name, interface in namespace.interfaces.items():
                 path = ("namespaces", space, "interfaces", name)
                 self._add_link(space, name, interface, path)
-        self._check_names()
+        self.conflicts += name_conflicts(self.links.values(), self.observed, self.name)
         self.conflicts += parent_conflicts(
             self.links, self.observed, self.name, frozenset(self.takers)
         )
@@ -307,33 +307,6 @@ class _Resolver(Draft):
                 )
             )
 
-    def _check_names(self) -> None:
-        """No wanted name may be held by what this topology did not make."""
-        for link in self.links.values():
-            if link.owner is None or link.name == LOOPBACK:
-                continue
-            space = self.observed.namespaces.get(link.namespace)
-            for name in (link.name, *_altnames(link)):
-                for seen in space.links.values() if space else ():
-                    if seen.owner != self.name and name in (seen.name, *_altnames(seen)):
-                        self._name_taken(link, name, seen)
-
-    def _name_taken(self, link: Link, name: str, seen: Link) -> None:
-        whose = (
-            f"made by topology {seen.owner}"
-            if seen.owner
-            else f"a {seen.kind} that vlanlink did not make"
-        )
-        where = f" in namespace {link.namespace}" if link.namespace else ""
-        self.conflicts.append(
-            Problem(
-                link.origin,
-                f"the name {name}{where} is taken: {seen.name} is {whose}",
-                "choose another name, or take that link away",
-                at_key=True,
-            )
-        )
-
     # -- routes --------------------------------------------------------------------------------
 
     def _add_routes(self) -> None:
@@ -422,13 +395,6 @@ class _Resolver(Draft):
 def namespace_path(pid: int | None, path: str | None) -> str:
     """Where a namespace is found that a topology names by pid or path."""
     return path if path is not None else f"/proc/{pid}/ns/net"
-
-
-def _altnames(link: Link) -> tuple[str, ...]:
-    value = link.settings.get("altnames")
-    return (
-        tuple(name for name in value if isinstance(name, str)) if isinstance(value, tuple) else ()
-    )
 
 
 def _inherited(parent: Link) -> dict[str, Setting]:
