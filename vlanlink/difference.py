@@ -26,13 +26,19 @@ from vlanlink.operations import (
 )
 from vlanlink.sysctls import link_of, possible_effects, side_effects, write_order
 
-_FALLBACK_DEVICES = frozenset(
-    {
-        *("tunl0", "sit0", "gre0", "gretap0", "erspan0"),
-        *("ip6tnl0", "ip6gre0", "ip6gretap0", "ip_vti0", "ip6_vti0"),
-    }
-)
-"""What tunnel modules put into every new namespace (net.core.fb_tunnels_only_for_init_net)."""
+_FALLBACK_DEVICES = {
+    "tunl0": "ipip",
+    "sit0": "sit",
+    "gre0": "gre",
+    "gretap0": "gretap",
+    "erspan0": "erspan",
+    "ip6tnl0": "ip6tnl",
+    "ip6gre0": "ip6gre",
+    "ip_vti0": "vti",
+    "ip6_vti0": "vti6",
+}
+"""Name and kind of what tunnel modules put into every new namespace (ip-sysctl.rst,
+net.core.fb_tunnels_only_for_init_net): nobody made it, and it goes with the namespace."""
 
 FIRST_INDEX = 10_000
 """Where the numbers of our links begin: above what a kernel's own counter reaches as a rule."""
@@ -173,7 +179,7 @@ class Difference:
         foreign = [
             link.name
             for link in namespace.links.values()
-            if link.owner is None and link.name not in _FALLBACK_DEVICES
+            if link.owner is None and _FALLBACK_DEVICES.get(link.name) != link.kind
         ]
         if foreign:
             return f"it holds {', '.join(foreign)}, which vlanlink did not make"

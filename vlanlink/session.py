@@ -183,10 +183,14 @@ def _close_record(store: Store, look: Look) -> None:
         and RemoveNamespace(namespace=name) not in look.todo.operations
         and look.resolution.desired.namespaces.get(name) is None
     ]
-    if left:
-        store.write(Record(look.topology.name, namespaces=tuple(left)))
-    else:
-        store.remove(look.topology.name)
+    try:
+        if left:
+            store.write(Record(look.topology.name, namespaces=tuple(left)))
+        else:
+            store.remove(look.topology.name)
+    except OSError as error:
+        message = f"{look.topology.name} is down, but its record can't be put away: {error}"
+        raise ApplyError(Diagnostic(message, hint="remove that file by hand")) from None
 
 
 def _write(store: Store, look: Look) -> None:

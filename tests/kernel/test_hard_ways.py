@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.kernel.lan import Lan
 from vlanlink.cli.main import main
 from vlanlink.kernel import Machine
 from vlanlink.model import State
+from vlanlink.operations import MakeNamespace
 
 pytestmark = pytest.mark.needs("macvlan")
 
@@ -158,3 +160,26 @@ def test_exec_hands_words_and_signals_on(lan: Lan) -> None:
     assert words == "a -- b"
     assert int(ignored.split()[1], 16) & (1 << 12) == 0, "SIGPIPE is not ignored"
     del lan
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
+def test_an_end_from_outside_is_undone(
+    lan: Lan, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """The terminal is lost, or somebody ends the run, just before it makes its first change."""
+    Path(FILE).write_text(TOPOLOGY)
+    before = dump(lan.world)
+    real = Machine._make_namespace
+
+    def make(machine: Machine, operation: MakeNamespace) -> None:
+        os.kill(os.getpid(), number)
+        real(machine, operation)
+
+    monkeypatch.setattr(Machine, "_make_namespace", make)
+    handlers = {n: signal.getsignal(n) for n in (signal.SIGHUP, signal.SIGTERM)}
+    try:
+        assert main(["up", FILE]) == 130
+    finally:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
+    same(lan.world, before)

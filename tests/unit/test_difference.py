@@ -1,0 +1,19 @@
+"""What the golden plans can't say: the kernel's own devices in a namespace of ours."""
+
+import pytest
+
+from tests.unit.golden import read_state
+from vlanlink.model import HOST, Namespace, State
+from vlanlink.operations import RemoveNamespace
+from vlanlink.planning import plan
+
+
+@pytest.mark.parametrize(("kind", "goes"), [("sit", True), ("tun", False)])
+def test_a_namespace_goes_with_the_devices_that_the_kernel_puts_into_each(
+    kind: str, *, goes: bool
+) -> None:
+    links = {"sit0": {"kind": kind}}
+    observed = read_state({"host": {"links": {}}, "web": {"owner": "office", "links": links}})
+    todo = plan(observed, State({HOST: Namespace(HOST)}), "office")
+    assert (todo.operations == (RemoveNamespace(namespace="web"),)) is goes
+    assert (todo.warnings == ()) is goes
