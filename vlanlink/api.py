@@ -31,6 +31,7 @@ from vlanlink.session import (
 )
 from vlanlink.store import Store
 from vlanlink.topology import Topology, parse
+from vlanlink.waiting import OnWait, await_parents
 
 StateWord = Literal["up", "drifted", "down"]
 
@@ -51,12 +52,21 @@ class Status:
         return {**self.plan.to_dict(), "state": self.state, "problems": problems}
 
 
-def plan(topology: Topology, host: Host | None = None) -> Plan:
+def plan(
+    topology: Topology,
+    host: Host | None = None,
+    *,
+    wait: float = 0.0,
+    on_wait: OnWait | None = None,
+) -> Plan:
     """What ``up`` would do, changing nothing and sending nothing on the LAN.
 
-    Raises ConflictError if the machine stands in the way, PrivilegeError without root.
+    ``wait`` as in ``up``. Raises ConflictError if the machine stands in the way, PrivilegeError
+    without root.
     """
     host = host or Host()
+    if wait:
+        await_parents(topology, host, wait, on_wait)
     with open_machine(host, topology) as machine:
         look = look_at(machine, topology, Store(host))
         _refuse_other_file(topology, look.records.own, replace_file=False)
@@ -69,14 +79,19 @@ def up(
     on_progress: Progress | None = None,
     *,
     replace_file: bool = False,
+    wait: float = 0.0,
+    on_wait: OnWait | None = None,
 ) -> Plan:
     """Make the machine what ``topology`` says, all of it or nothing; returns what was done.
 
-    Raises ConflictError before anything is changed, PrivilegeError likewise; ApplyError and
-    Interrupted after undoing.
+    Parents that are not there yet are waited for, ``wait`` seconds at the most; ``on_wait`` is
+    told their names. Raises ConflictError before anything is changed, PrivilegeError likewise;
+    ApplyError and Interrupted after undoing.
     """
     host = host or Host()
     need_privilege()
+    if wait:
+        await_parents(topology, host, wait, on_wait)
     store = Store(host)
     with locked(store), open_machine(host, topology) as machine:
         look = look_at(machine, topology, store)

@@ -1,9 +1,11 @@
 """Parents that the file names without describing: ``eth0.50`` is VLAN 50 of eth0. Pure."""
 
 import re
+from collections.abc import Collection, Iterator
 from zlib import crc32
 
 from vlanlink.model import HOST, Link, LinkName
+from vlanlink.topology import Topology
 
 _VLAN_NAME = re.compile(r"(.+)\.([1-9][0-9]{0,3})")
 
@@ -28,3 +30,41 @@ def vlan_problem(seen: Link, implied: tuple[str, int]) -> str | None:
         is_one = f"VLAN {seen.settings.get('id')} of {seen.parent}"
         return f"{seen.name} is {is_one}, not {vlan_id} of {below}"
     return None
+
+
+def missing_parents(topology: Topology, there: Collection[str]) -> tuple[str, ...]:
+    """The links of the host that must come from elsewhere before the topology can be had.
+
+    ``there`` are the names of the host's links. A VLAN that its name spells is made, and so is
+    what the file describes: missing is then what they stand on.
+    """
+    found = (_missing(name, topology, there) for name in _named_parents(topology))
+    return tuple(dict.fromkeys(name for name in found if name is not None))
+
+
+def _named_parents(topology: Topology) -> Iterator[str]:
+    used = {
+        interface.network
+        for namespace in topology.namespaces.values()
+        for interface in namespace.interfaces.values()
+    }
+    for name, network in topology.networks.items():
+        if network.parent and (name in used or network.shim):
+            yield network.parent
+    for namespace in topology.namespaces.values():
+        for interface in namespace.interfaces.values():
+            if interface.parent:
+                yield interface.parent
+    for link in topology.links.values():
+        if link.parent:
+            yield link.parent
+
+
+def _missing(name: str, topology: Topology, there: Collection[str]) -> str | None:
+    if name in topology.links:
+        below = topology.links[name].parent
+        return _missing(below, topology, there) if below else None
+    if name in there:
+        return None
+    implied = implied_vlan(name)
+    return _missing(implied[0], topology, there) if implied else name

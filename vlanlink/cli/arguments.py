@@ -7,6 +7,8 @@ from pathlib import Path
 
 from vlanlink import Diagnostic, Topology, TopologyError, UsageError, load
 
+LONGEST_WAIT = 86400
+
 
 def add_file(parser: argparse.ArgumentParser) -> None:
     """FILE: a topology."""
@@ -31,6 +33,28 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 def add_dry_run(parser: argparse.ArgumentParser) -> None:
     """--dry-run."""
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, do nothing")
+
+
+def add_wait(parser: argparse.ArgumentParser) -> None:
+    """--wait SECONDS."""
+    parser.add_argument(
+        "--wait",
+        metavar="SECONDS",
+        type=_seconds,
+        default=0.0,
+        help="wait that long at the most for parents that are not there yet",
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= LONGEST_WAIT:
+        message = f"{text} is no number of seconds from 0 to {LONGEST_WAIT} (a day)"
+        raise argparse.ArgumentTypeError(message)
+    return seconds
 
 
 def read(file: str) -> Topology:

@@ -66,6 +66,11 @@ def done(plan: Plan) -> str:
     return ", ".join(f"{n} {words[action]}" for action, n in plan.counts.items() if n)
 
 
+def print_waiting(links: Iterable[str], seconds: float) -> None:
+    """What is waited for, on stderr."""
+    print(f"waiting for {', '.join(links)}, {seconds:g} s at the most", file=sys.stderr)
+
+
 def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     """A table: drawn on a terminal, elsewhere plain columns that other programs can cut."""
     found = [tuple(row) for row in rows]

@@ -11,8 +11,9 @@ HELP = "make this machine what FILE says, all of it or nothing"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """FILE [--dry-run] [--json]."""
+    """FILE [--wait SECONDS] [--dry-run] [--json]."""
     shared.add_file(parser)
+    shared.add_wait(parser)
     shared.add_dry_run(parser)
     shared.add_json(parser)
 
@@ -20,11 +21,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Exit 0 when all is done, or was so before."""
     topology = shared.read(options.file)
+
+    def on_wait(parents: tuple[str, ...]) -> None:
+        output.print_waiting(parents, options.wait)
+
     if options.dry_run:
-        result = vlanlink.plan(topology)
+        result = vlanlink.plan(topology, wait=options.wait, on_wait=on_wait)
     else:
         with output.progress("up") as report:
-            result = vlanlink.up(topology, on_progress=report)
+            result = vlanlink.up(topology, on_progress=report, wait=options.wait, on_wait=on_wait)
     output.print_notes((*topology.warnings, *result.notes))
     if options.json:
         output.print_json(result.to_dict())

@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -18,6 +18,7 @@ from typing import TypeVar
 from vlanlink.apply import Refused
 from vlanlink.host import Host
 from vlanlink.kernel import codec, sysctl_files
+from vlanlink.kernel.arrivals import Arrivals
 from vlanlink.kernel.explain import explain
 from vlanlink.kernel.features import has_address_protocols, load_module
 from vlanlink.kernel.lan import Announcement, Question, announce, probe
@@ -158,6 +159,15 @@ class Machine:
         """The name of the namespace that plays the host, if it has one."""
         names = self._do(lambda: dict(self._find_namespaces())[HOST])
         return names[0] if names else None
+
+    @contextmanager
+    def arrivals(self) -> Iterator[Arrivals]:
+        """The host's links as they come and go. Waiting for them is up to the caller's thread."""
+        heard = self._do(Arrivals)
+        try:
+            yield heard
+        finally:
+            heard.close()
 
     # -- on the wire ---------------------------------------------------------------------------
 

@@ -4,12 +4,12 @@ Few and small messages of rtnetlink(7), so they are put together here by hand.
 """
 
 import struct
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 from vlanlink.kernel.packets import mac_text
-from vlanlink.kernel.transport import Socket
+from vlanlink.kernel.transport import Socket, attributes
 from vlanlink.model import family_of
 
 _HEADER = struct.Struct("=IHHII")
@@ -64,8 +64,8 @@ def neighbours(socket: Socket, family: int) -> dict[tuple[int, str], Neighbour]:
         if len(message) < 16 + _NDMSG.size:
             continue
         _, _, _, index, state, _, _ = _NDMSG.unpack_from(message, 16)
-        attributes = dict(_attributes(message, 16 + _NDMSG.size))
-        address, mac = attributes.get(_NDA_DST), attributes.get(_NDA_LLADDR)
+        values = dict(attributes(message, 16 + _NDMSG.size))
+        address, mac = values.get(_NDA_DST), values.get(_NDA_LLADDR)
         if address:
             text = mac_text(mac) if mac and len(mac) == 6 else None
             found[index, inet_ntop(_number(family), address)] = Neighbour(state, text)
@@ -78,8 +78,8 @@ def forget(socket: Socket, entries: Collection[tuple[int, str]]) -> None:
     for index, address in entries:
         family = _number(family_of(address))
         body = _NDMSG.pack(family, 0, 0, index, 0, 0, 0)
-        attributes = {_NDA_DST: inet_pton(family, address)}
-        messages.append(_message(_DELNEIGH, _REQUEST | _ACK, body, attributes))
+        values = {_NDA_DST: inet_pton(family, address)}
+        messages.append(_message(_DELNEIGH, _REQUEST | _ACK, body, values))
     if messages:
         socket.request(messages)
 
@@ -91,22 +91,22 @@ def next_hop(
     family = _number(family_of(address))
     target = inet_pton(family, address)
     body = _RTMSG.pack(family, len(target) * 8, 0, 0, 0, 0, 0, 0, 0)
-    attributes = {_RTA_DST: target}
+    values = {_RTA_DST: target}
     if source:
-        attributes[_RTA_SRC] = inet_pton(family, source)
+        values[_RTA_SRC] = inet_pton(family, source)
         body = _RTMSG.pack(family, len(target) * 8, len(target) * 8, 0, 0, 0, 0, 0, 0)
     if index:
-        attributes[_RTA_OIF] = struct.pack("=I", index)
-    answer = socket.dump(_message(_GETROUTE, _REQUEST | _ACK, body, attributes))[0]
+        values[_RTA_OIF] = struct.pack("=I", index)
+    answer = socket.dump(_message(_GETROUTE, _REQUEST | _ACK, body, values))[0]
     return _decode_hop(answer, address)
 
 
 def _decode_hop(message: bytes, address: str) -> Hop:
-    attributes = dict(_attributes(message, 16 + _RTMSG.size))
+    values = dict(attributes(message, 16 + _RTMSG.size))
     local = message[16 + 7] == _RTN_LOCAL
-    (index,) = struct.unpack("=I", attributes.get(_RTA_OIF, bytes(4)))
-    gateway = attributes.get(_RTA_GATEWAY) or attributes.get(_RTA_VIA, b"")[2:]
-    source = attributes.get(_RTA_PREFSRC)
+    (index,) = struct.unpack("=I", values.get(_RTA_OIF, bytes(4)))
+    gateway = values.get(_RTA_GATEWAY) or values.get(_RTA_VIA, b"")[2:]
+    source = values.get(_RTA_PREFSRC)
     return Hop(
         _text(gateway) if gateway else address, index, _text(source) if source else None, local
     )
@@ -121,15 +121,8 @@ def _number(family: int) -> int:
 
 
 def _message(
-    kind: int, flags: int, body: bytes, attributes: Mapping[int, bytes] | None = None
+    kind: int, flags: int, body: bytes, values: Mapping[int, bytes] | None = None
 ) -> bytearray:
-    for number, value in (attributes or {}).items():
+    for number, value in (values or {}).items():
         body += _ATTRIBUTE.pack(4 + len(value), number) + value + b"\0" * (-len(value) % 4)
     return bytearray(_HEADER.pack(16 + len(body), kind, flags, 0, 0) + body)
-
-
-def _attributes(message: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
-    while offset + 4 <= len(message):
-        length, kind = _ATTRIBUTE.unpack_from(message, offset)
-        yield kind & 0x3FFF, message[offset + 4 : offset + length]
-        offset += (max(length, 4) + 3) & ~3

@@ -37,6 +37,14 @@ class Refusal:
     text: str = ""
 
 
+def attributes(message: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
+    """The numbers and values of the attributes that begin at ``offset`` (struct nlattr)."""
+    while offset + 4 <= len(message):
+        length, kind = _ATTRIBUTE.unpack_from(message, offset)
+        yield kind & 0x3FFF, message[offset + 4 : offset + length]
+        offset += (max(length, 4) + 3) & ~3
+
+
 class Socket:
     """An rtnetlink socket in the network namespace that the calling thread is in."""
 
@@ -139,9 +147,5 @@ def _refusal_text(payload: bytes) -> str:
 
 
 def _text_attribute(payload: bytes, offset: int) -> str:
-    while offset + 4 <= len(payload):
-        length, kind = _ATTRIBUTE.unpack_from(payload, offset)
-        if kind & 0x3FFF == _ATTR_MESSAGE:
-            return payload[offset + 4 : offset + length].rstrip(b"\0").decode(errors="replace")
-        offset += (max(length, 4) + 3) & ~3
-    return ""
+    text = dict(attributes(payload, offset)).get(_ATTR_MESSAGE, b"")
+    return text.rstrip(b"\0").decode(errors="replace")

@@ -1,0 +1,40 @@
+"""Which parents must come from elsewhere."""
+
+import pytest
+
+from vlanlink.parents import missing_parents
+from vlanlink.topology import parse
+
+TOPOLOGY = """
+[networks.pub]
+kind = "macvlan"
+parent = "eth0.50"
+[networks.idle]
+kind = "macvlan"
+parent = "eth3"
+[networks.alone]
+kind = "ipvlan"
+[links.trunk]
+kind = "vlan"
+parent = "eth1"
+id = 7
+[namespaces.web.interfaces]
+eth0 = { network = "pub" }
+eth1 = { network = "alone" }
+up0 = { kind = "ipvlan", parent = "trunk" }
+up1 = { kind = "macvlan", parent = "eth2.5.6" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("there", "missing"),
+    [
+        ((), ("eth0", "eth1", "eth2")),
+        (("eth0", "eth1", "eth2"), ()),
+        (("eth0.50", "eth1", "eth2.5"), ()),  # what a VLAN that is there stands on is not asked
+        (("eth0", "eth2"), ("eth1",)),
+        (("eth0", "eth2", "trunk"), ("eth1",)),  # described by the file: it is made here
+    ],
+)
+def test_what_the_topology_stands_on(there: tuple[str, ...], missing: tuple[str, ...]) -> None:
+    assert missing_parents(parse(TOPOLOGY), there) == missing
