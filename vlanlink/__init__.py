@@ -18,6 +18,7 @@ from vlanlink._version import __version__
 
 if TYPE_CHECKING:
     from vlanlink.api import Status, down, enter, inspect, networks, plan, snapshot, status, up
+    from vlanlink.boot import disable, enable
     from vlanlink.errors import (
         ApplyError,
         ConflictError,
@@ -45,6 +46,7 @@ _HOMES = {
         "status",
         "up",
     ),
+    "vlanlink.boot": ("disable", "enable"),
     "vlanlink.errors": (
         "ApplyError",
         "ConflictError",
@@ -76,7 +78,9 @@ __all__ = [
     "UsageError",
     "VlanlinkError",
     "__version__",
+    "disable",
     "down",
+    "enable",
     "enter",
     "inspect",
     "load",

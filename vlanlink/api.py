@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NoReturn, overload
 
+from vlanlink import boot
 from vlanlink.apply import Progress
 from vlanlink.errors import ConflictError, Diagnostic, UsageError, nearest
 from vlanlink.host import Host
@@ -30,7 +31,7 @@ from vlanlink.session import (
     tell_what_is_lost,
 )
 from vlanlink.store import Store
-from vlanlink.topology import Topology, parse
+from vlanlink.topology import Topology, empty, load, parse
 from vlanlink.waiting import OnWait, await_parents
 
 StateWord = Literal["up", "drifted", "down"]
@@ -58,6 +59,7 @@ def plan(
     *,
     wait: float = 0.0,
     on_wait: OnWait | None = None,
+    replace_file: bool = False,
 ) -> Plan:
     """What ``up`` would do, changing nothing and sending nothing on the LAN.
 
@@ -69,7 +71,7 @@ def plan(
         await_parents(topology, host, wait, on_wait)
     with open_machine(host, topology) as machine:
         look = look_at(machine, topology, Store(host))
-        _refuse_other_file(topology, look.records.own, replace_file=False)
+        _refuse_other_file(topology, look.records.own, replace_file)
         return checked(look)
 
 
@@ -122,12 +124,12 @@ def down(
     name = topology if isinstance(topology, str) else topology.name
     if name.startswith(NAMELESS):
         raise UsageError(_unknown(name, known_topologies(host)))
-    empty = Topology(name=name)
+    nothing = empty(name)
     store = Store(host)
-    with locked(store), open_machine(host, empty, store.records()) as machine:
-        look = look_at(machine, empty, store)
+    with locked(store), open_machine(host, nothing, store.records()) as machine:
+        look = look_at(machine, nothing, store)
         if named:
-            _need_known(look, store)
+            _need_known(look, store, host)
         todo = checked(look)
         if not dry_run:
             carry_out(machine, look, store, on_progress, gone=True)
@@ -219,8 +221,8 @@ def snapshot(host: Host | None = None) -> State:
 def _judge(look: Look) -> Status:
     name, problems = look.topology.name, look.problems()
     traces = name in marked_topologies(look.observed) or look.records.own is not None
-    empty = look.topology == Topology(name=name)  # something of it is left, but not what it was
-    if not look.todo.operations and not problems and not (empty and traces):
+    lost = look.topology == Topology(name=name)  # something of it is left, but not what it was
+    if not look.todo.operations and not problems and not (lost and traces):
         return Status(name, "up", look.todo)
     return Status(name, "drifted" if traces else "down", look.todo, problems)
 
@@ -236,10 +238,11 @@ def _no_namespace(name: str, host: Host) -> Diagnostic:
     return Diagnostic(f"there is no namespace {name}", hint=hint)
 
 
-def _need_known(look: Look, store: Store) -> None:
+def _need_known(look: Look, store: Store, host: Host) -> None:
     name = look.topology.name
     known = marked_topologies(look.observed) | set(store.leased())
-    if look.records.own is None and name not in known:
+    enabled = boot.copy_path(name, host).exists()
+    if look.records.own is None and name not in known and not enabled:
         known |= {record.topology for record in look.records.others}
         raise UsageError(_unknown(name, sorted(known)))
 
@@ -256,6 +259,9 @@ def _stored(name: str, records: Sequence[Record], host: Host) -> Topology:
     for record in records:
         if record.topology == name and record.text:
             return parse(record.text, file=record.file or name)
+    enabled = boot.copy_path(name, host)
+    if enabled.exists():
+        return load(enabled)
     known = sorted({*known_topologies(host), *Store(host).leased()})
     if name in known:
         return Topology(name=name)
@@ -268,5 +274,5 @@ def _refuse_other_file(topology: Topology, own: Record | None, replace_file: boo
         return
     if absolute(own.file) != absolute(new):
         message = f"topology {topology.name} is up already, from {own.file}"
-        hint = f"take it down first (vlanlink down {topology.name}), or give this one another name"
+        hint = "give this one another name, or go on with vlanlink up --replace"
         raise ConflictError(Diagnostic(message, hint=hint))

@@ -13,7 +13,9 @@ class Host:
     """A machine as vlanlink sees it. Left as it is: the one that the process runs on.
 
     ``network_namespace`` is the path of the namespace that plays the host, None for the caller's.
-    ``machine_id`` enters the derived MACs; None means what /etc/machine-id says.
+    ``machine_id`` enters the derived MACs; None means what /etc/machine-id says. The
+    configuration directory holds the topologies that come up at boot, the unit directory is where
+    the administrator's systemd units are.
     """
 
     network_namespace: str | None = None
@@ -21,6 +23,8 @@ class Host:
     run_directory: Path = Path("/run/vlanlink")
     state_directory: Path = Path("/var/lib/vlanlink")
     machine_id: str | None = None
+    configuration_directory: Path = Path("/etc/vlanlink")
+    unit_directory: Path = Path("/etc/systemd/system")
 
     def identity(self) -> str:
         """The machine's identity, machine-id(5); empty where a machine has none."""

@@ -92,6 +92,31 @@ def test_the_same_file_is_known_from_anywhere_and_another_is_not(
     assert vlanlink.up(vlanlink.load("../a/odd.toml")).operations == ()
 
 
+def test_replace_goes_on_from_another_file(lan: Lan) -> None:
+    del lan
+    for file in ("/run/a.toml", "/run/b.toml"):
+        Path(file).write_text(TOPOLOGY)
+    assert main(["up", "/run/a.toml"]) == 0
+    assert main(["up", "/run/b.toml"]) == 1
+    assert main(["up", "--replace", "--dry-run", "/run/b.toml"]) == 0
+    assert main(["up", "--replace", "/run/b.toml"]) == 0
+    assert main(["up", "/run/a.toml"]) == 1
+
+
+def test_an_enabled_topology_is_known_before_it_is_up(lan: Lan) -> None:
+    del lan
+    host = vlanlink.Host(configuration_directory=Path("/run/etc"))
+    with pytest.raises(vlanlink.UsageError):
+        vlanlink.status("odd", host)
+    with pytest.raises(vlanlink.UsageError):
+        vlanlink.down("odd", host)
+    Path("/run/etc").mkdir()
+    Path("/run/etc/odd.toml").write_text(TOPOLOGY)
+    found = vlanlink.status("odd", host)
+    assert (found.state, len(found.plan.changes)) == ("down", 3)
+    assert vlanlink.down("odd", host).changes == ()
+
+
 def test_status_in_odd_states(lan: Lan) -> None:
     vlanlink.up(load())
     process = lan.world.start("sleep 1000", "one")

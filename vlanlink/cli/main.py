@@ -9,10 +9,22 @@ from types import FrameType
 from typing import NoReturn
 
 from vlanlink import Diagnostic, Interrupted, UsageError, VlanlinkError, __version__
-from vlanlink.cli import down, enter, inspect, ls, output, plan, status, up, validate
+from vlanlink.cli import (
+    disable,
+    down,
+    enable,
+    enter,
+    inspect,
+    ls,
+    output,
+    plan,
+    status,
+    up,
+    validate,
+)
 
-VERBS = (up, down, plan, status, ls, inspect, validate, enter)
-TO_COME = ("verify", "doctor", "watch", "confirm", "enable", "disable")
+VERBS = (up, down, plan, status, ls, inspect, validate, enter, enable, disable)
+TO_COME = ("verify", "doctor", "watch", "confirm")
 """Verbs that a later version brings; refused by name until then."""
 
 

@@ -54,8 +54,13 @@ def print_plan(plan: Plan) -> None:
 
 def print_changes(plan: Plan) -> None:
     """The lines of a plan; in colour on a terminal."""
+    print_lines(plan.lines)
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Lines that begin with ``+`` create, ``~`` change, ``-`` delete; in colour on a terminal."""
     colours = {"  + ": "32", "  ~ ": "33", "  - ": "31"} if is_rich(sys.stdout) else {}
-    for line in plan.lines:
+    for line in lines:
         colour = colours.get(line[:4])
         print(f"\x1b[{colour}m{line}\x1b[0m" if colour else line)
 

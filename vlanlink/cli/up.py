@@ -11,10 +11,13 @@ HELP = "make this machine what FILE says, all of it or nothing"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """FILE [--wait SECONDS] [--dry-run] [--json]."""
+    """FILE [--wait SECONDS] [--dry-run] [--replace] [--json]."""
     shared.add_file(parser)
     shared.add_wait(parser)
     shared.add_dry_run(parser)
+    parser.add_argument(
+        "--replace", action="store_true", help="go on if the topology is up from another file"
+    )
     shared.add_json(parser)
 
 
@@ -26,10 +29,18 @@ def run(options: argparse.Namespace) -> int:
         output.print_waiting(parents, options.wait)
 
     if options.dry_run:
-        result = vlanlink.plan(topology, wait=options.wait, on_wait=on_wait)
+        result = vlanlink.plan(
+            topology, wait=options.wait, on_wait=on_wait, replace_file=options.replace
+        )
     else:
         with output.progress("up") as report:
-            result = vlanlink.up(topology, on_progress=report, wait=options.wait, on_wait=on_wait)
+            result = vlanlink.up(
+                topology,
+                on_progress=report,
+                wait=options.wait,
+                on_wait=on_wait,
+                replace_file=options.replace,
+            )
     output.print_notes((*topology.warnings, *result.notes))
     if options.json:
         output.print_json(result.to_dict())

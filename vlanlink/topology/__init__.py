@@ -4,7 +4,7 @@
 each at its line and column. Nothing here asks the machine.
 """
 
-from vlanlink.topology.load import load, parse
+from vlanlink.topology.load import empty, load, parse
 from vlanlink.topology.model import (
     DefaultRoute,
     Endpoint,
@@ -40,6 +40,7 @@ __all__ = [
     "Source",
     "Subnet",
     "Topology",
+    "empty",
     "load",
     "parse",
     "slashed",

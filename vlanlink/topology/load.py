@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Any, Final
 
-from vlanlink.errors import Diagnostic, Problem, TopologyError
+from vlanlink.errors import Diagnostic, Problem, TopologyError, UsageError
 from vlanlink.topology import values
 from vlanlink.topology.checked import Draft
 from vlanlink.topology.model import Topology
@@ -39,6 +39,14 @@ def build(mapping: Mapping[str, Any] | Topology) -> Topology:
     if isinstance(mapping, Topology):
         mapping = mapping.as_written()
     return _settled(*_checked(Draft(mapping, set())), None)
+
+
+def empty(name: str) -> Topology:
+    """The topology of a name with nothing in it. Raises UsageError for what can't be a name."""
+    try:
+        return Topology(name=values.topology_name(name))
+    except Wrong as wrong:
+        raise UsageError(Diagnostic(wrong.message, hint=wrong.hint)) from None
 
 
 def examine(source: Source) -> tuple[Topology | None, list[Finding]]:

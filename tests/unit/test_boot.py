@@ -1,0 +1,228 @@
+"""enable and disable: what they put in place, what they leave alone, and how they go back."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import vlanlink
+from vlanlink.boot import unit
+from vlanlink.boot.systemctl import need
+
+TEXT = '[topology]\nname = "office"\n[networks.pub]\nkind = "macvlan"\nparent = "eth0"\n'
+UNIT = "vlanlink@office.service"
+ASKED = ("is-enabled", "is-active", "is-system-running")
+
+
+class Box:
+    """A machine in a directory, with a systemctl that plays systemd's."""
+
+    def __init__(self, directory: Path, patch: pytest.MonkeyPatch) -> None:
+        self.directory = directory
+        self.units = directory / "units"
+        self.units.mkdir()
+        self.host = vlanlink.Host(
+            run_directory=directory / "run",
+            state_directory=directory / "lib",
+            configuration_directory=directory / "etc",
+            unit_directory=self.units,
+        )
+        self.copy = directory / "etc/office.toml"
+        self.template = self.units / "vlanlink@.service"
+        self.say("state", "running")
+        self.topology = self.load(TEXT)
+        shutil.copy(Path(__file__).with_name("fake_systemctl"), directory / "systemctl")
+        patch.setenv("PATH", str(directory), prepend=":")
+
+    def load(self, text: str) -> vlanlink.Topology:
+        file = self.directory / "mine.toml"
+        file.write_text(text)
+        return vlanlink.load(file)
+
+    def say(self, file: str, text: str) -> None:
+        (self.directory / file).write_text(text)
+
+    def told(self) -> list[str]:
+        """What systemctl was told since the last time, questions left out."""
+        file = self.directory / "told"
+        lines = file.read_text().splitlines() if file.exists() else []
+        file.unlink(missing_ok=True)
+        return [line for line in lines if not line.startswith(ASKED)]
+
+    def enable(self, *, now: bool = False) -> list[str]:
+        return vlanlink.enable(self.topology, self.host, now=now).lines
+
+    def disable(self, *, now: bool = False) -> list[str]:
+        return vlanlink.disable("office", self.host, now=now).lines
+
+    def files(self) -> set[str]:
+        found = [self.directory / "etc", *self.units.rglob("*"), *self.copy.parent.rglob("*")]
+        return {p.name for p in found if p.exists() and not p.name.endswith(".wants")}
+
+
+@pytest.fixture
+def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
+    return Box(tmp_path, monkeypatch)
+
+
+def test_enable_puts_copy_and_unit_in_place_and_disable_takes_them_away(box: Box) -> None:
+    assert box.enable() == [
+        f"  + file {box.copy} from {box.directory}/mine.toml",
+        f"  + file {box.template}",
+        f"  + unit {UNIT} at every boot",
+    ]
+    assert box.told() == ["daemon-reload", f"enable {UNIT}"]
+    assert vlanlink.load(box.copy) == box.topology
+    for path in (box.copy, box.template):
+        assert path.stat().st_mode & 0o777 == 0o644
+    assert box.enable() == []
+    assert box.disable() == [
+        f"  - unit {UNIT} at every boot",
+        f"  - file {box.copy}",
+        f"  - file {box.template}",
+    ]
+    assert box.told() == [f"disable {UNIT}", "daemon-reload"]
+    assert box.files() == set()
+    assert box.disable() == []
+
+
+def test_now_brings_it_up_and_takes_it_down(box: Box) -> None:
+    assert box.enable(now=True)[-1] == f"  + unit {UNIT} up"
+    assert box.told()[-1] == f"start {UNIT}"
+    assert box.enable(now=True) == [f"  ~ unit {UNIT} up as its file says now"]
+    assert box.told() == [f"reload {UNIT}"]
+    assert box.disable(now=True)[0] == f"  - unit {UNIT} up"
+    assert box.told()[:2] == [f"stop {UNIT}", f"disable {UNIT}"]
+
+
+def test_an_edited_topology_takes_the_place_of_its_copy(box: Box) -> None:
+    box.enable()
+    box.topology = box.load(TEXT.replace("eth0", "eth1"))
+    assert box.enable() == [f"  ~ file {box.copy} from {box.directory}/mine.toml"]
+    assert 'parent = "eth1"' in box.copy.read_text()
+
+
+def test_what_is_not_ours_is_neither_overwritten_nor_removed(box: Box) -> None:
+    box.copy.parent.mkdir()
+    other = TEXT.replace("eth0", "eth7")
+    box.copy.write_text(other)
+    with pytest.raises(vlanlink.ConflictError, match="was not put there by vlanlink enable"):
+        box.enable()
+    assert box.told() == []
+    assert box.files() == {"etc", "office.toml"}
+    box.topology = vlanlink.load(box.copy)  # enabled as it stands there
+    box.enable()
+    assert box.copy.read_text() == other
+    found = vlanlink.disable("office", box.host)
+    assert "stays" in found.notes[0].message
+    assert box.files() == {"etc", "office.toml"}
+
+
+def test_a_copy_edited_by_hand_is_not_ours_any_more(box: Box) -> None:
+    box.enable()
+    box.copy.write_text(box.copy.read_text().replace("eth0", "eth7"))
+    with pytest.raises(vlanlink.ConflictError, match="changed since"):
+        box.enable()
+    assert box.files() == {"etc", "office.toml", "vlanlink@.service", UNIT}
+    box.disable()
+    assert box.files() == {"etc", "office.toml"}
+
+
+def test_a_unit_of_somebody_else_is_used_as_it_is(box: Box) -> None:
+    box.template.write_text("[Service]\nExecStart=true\n")
+    found = vlanlink.enable(box.topology, box.host)
+    assert "used as it is" in found.notes[0].message
+    box.disable()
+    assert box.files() == {"vlanlink@.service"}
+
+
+def test_the_unit_stays_while_another_topology_needs_it(box: Box) -> None:
+    box.enable()
+    lab = box.load(TEXT.replace("office", "lab"))
+    vlanlink.enable(lab, box.host)
+    assert not any("vlanlink@.service" in line for line in box.disable())
+    assert vlanlink.disable(lab, box.host).lines[-1] == f"  - file {box.template}"
+
+
+@pytest.mark.parametrize("verb", ["daemon-reload", "enable", "start"])
+def test_what_systemd_refuses_is_told_and_undone(box: Box, verb: str) -> None:
+    box.say("refuses", verb)
+    with pytest.raises(vlanlink.ConflictError, match=f"systemctl {verb}.*Failed to {verb} unit"):
+        box.enable(now=True)
+    assert box.files() == set()
+    assert box.told()[-1] == "daemon-reload"  # so that systemd forgets the unit
+
+
+def test_an_update_that_is_refused_leaves_what_was_there(box: Box) -> None:
+    box.enable()
+    before = box.copy.read_text()
+    box.topology = box.load(TEXT.replace("eth0", "eth1"))
+    box.say("refuses", "start")
+    with pytest.raises(vlanlink.ConflictError):
+        box.enable(now=True)
+    assert box.copy.read_text() == before
+    assert box.files() == {"etc", "office.toml", "vlanlink@.service", UNIT}
+
+
+def test_where_systemd_is_not_the_init_nothing_is_reloaded(box: Box) -> None:
+    box.say("state", "offline")
+    box.enable()
+    assert box.told() == [f"enable {UNIT}"]
+
+
+def test_without_systemctl(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    for verb in (box.enable, box.disable, need):
+        with pytest.raises(vlanlink.ConflictError, match="no systemctl"):
+            verb()
+    assert box.files() == set()
+
+
+def test_what_can_not_be_written_to_is_for_root(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda _, mode: mode != os.W_OK)
+    for verb in (box.enable, box.disable):
+        with pytest.raises(vlanlink.PrivilegeError, match="is for root to say"):
+            verb()
+
+
+def test_what_has_no_file_or_can_be_no_name(box: Box) -> None:
+    with pytest.raises(vlanlink.UsageError, match="built in code"):
+        vlanlink.enable(vlanlink.Topology(name="office"), box.host)
+    with pytest.raises(vlanlink.UsageError, match="can't be a topology's name"):
+        vlanlink.disable("../office", box.host)
+
+
+def test_the_json_form(box: Box) -> None:
+    found = json.loads(json.dumps(vlanlink.enable(box.topology, box.host).to_dict()))
+    assert (found["topology"], found["enabled"]) == ("office", True)
+    assert found["changes"][2] == {
+        "action": "create",
+        "object": "unit",
+        "name": UNIT,
+        "summary": "at every boot",
+    }
+    assert vlanlink.disable("office", box.host).to_dict()["enabled"] is False
+
+
+def test_the_unit_runs_this_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = [line for line in unit.text().splitlines() if line.startswith("Exec")]
+    assert commands == [
+        f"ExecStart={sys.executable} -P -m vlanlink up --replace --wait 60 /etc/vlanlink/%i.toml",
+        f"ExecReload={sys.executable} -P -m vlanlink up --replace /etc/vlanlink/%i.toml",
+        f"ExecStop={sys.executable} -P -m vlanlink down %i",
+    ]
+    monkeypatch.setattr(sys, "executable", "/opt/my 100%/python")
+    assert 'ExecStop="/opt/my 100%%/python" -P' in unit.text()
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd-analyze")
+def test_systemd_has_nothing_against_the_unit(tmp_path: Path) -> None:
+    file = tmp_path / UNIT
+    file.write_text(unit.text())
+    verify = ["systemd-analyze", "verify", "--man=no", str(file)]
+    done = subprocess.run(verify, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

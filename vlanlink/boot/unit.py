@@ -1,0 +1,40 @@
+"""The unit ``vlanlink@.service``: what it is called, where it goes, what stands in it."""
+
+import re
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from vlanlink.host import Host
+
+TEMPLATE: Final = "vlanlink@.service"
+
+
+def name(topology: str) -> str:
+    """The instance for a topology."""
+    return f"vlanlink@{topology}.service"
+
+
+def path(host: Host) -> Path:
+    """Where the unit goes."""
+    return host.unit_directory / TEMPLATE
+
+
+def text() -> str:
+    """The unit as it runs this very program; the packaged one has the bare word vlanlink."""
+    packaged = files("vlanlink.boot").joinpath(TEMPLATE).read_text()
+    program = f"{_quoted(sys.executable)} -P -m vlanlink"
+    return re.sub(r"(?m)^(Exec\w+=)vlanlink\b", lambda found: found[1] + program, packaged)
+
+
+def others_enabled(topology: str, host: Host) -> bool:
+    """Whether other topologies come up at boot by the unit."""
+    links = host.unit_directory.glob("*.wants/vlanlink@?*.service")
+    return any(link.name != name(topology) for link in links)
+
+
+def _quoted(word: str) -> str:
+    """A word of a command line as systemd.service(5) reads it."""
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{escaped}"' if " " in word or escaped != word else word
