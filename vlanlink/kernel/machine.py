@@ -218,7 +218,7 @@ class Machine:
         Raises Refused at the first that the kernel refuses.
         """
         done = 0
-        for batch in _batches(operations, min(BATCH, self._namespaces.window)):
+        for batch in batches(operations, min(BATCH, self._namespaces.window)):
             if stoppable and self.interrupted():
                 return
             progress(done)
@@ -316,7 +316,7 @@ def _socket_of(operation: Operation) -> str | None:
     return operation.namespace
 
 
-def _batches(operations: Sequence[Operation], size: int) -> Iterator[list[Operation]]:
+def batches(operations: Sequence[Operation], size: int) -> Iterator[list[Operation]]:
     """Runs of operations that go through one socket.
 
     A link is made in a batch of its own kind: what follows names it by its number, and must not

@@ -1,0 +1,52 @@
+"""A plan as the orders that floor.c carries out: the same messages, encoded beforehand."""
+
+from __future__ import annotations
+
+import struct
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from _bench.scene import NETNS
+from vlanlink.kernel import codec
+from vlanlink.kernel.machine import batches
+from vlanlink.model import HOST
+from vlanlink.operations import MakeNamespace, WriteSysctl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vlanlink import Plan
+
+_NAMESPACE, _SYSCTL, _SEND = 1, 2, 3
+_BASE = 100
+_ORDER = struct.Struct("=IIII")
+_BATCH = 64
+
+
+def orders(plan: Plan) -> bytes:
+    """All that the plan does, in its order."""
+    return b"".join(_orders(plan))
+
+
+def _orders(plan: Plan) -> Iterator[bytes]:
+    numbers: dict[str, int] = defaultdict(lambda: len(numbers))
+    assert numbers[HOST] == 0
+    for batch in batches(plan.operations, _BATCH):
+        first = batch[0]
+        match first:
+            case MakeNamespace():
+                where = numbers[first.namespace]
+                yield _order(_NAMESPACE, where, f"{NETNS / first.namespace}\0".encode())
+                yield _order(_SEND, where, bytes(codec.mark_loopback(first.owner)))
+            case WriteSysctl():
+                text = f"/proc/sys/{first.key}\0{first.new}\0"
+                yield _order(_SYSCTL, numbers[first.namespace], text.encode())
+            case _:
+                files = {name: _BASE + 2 * number for name, number in numbers.items()}
+                sent = [r for operation in batch for r in codec.encode(operation, HOST, files)]
+                where = numbers[sent[0].namespace]
+                yield _order(_SEND, where, b"".join(r.message for r in sent), len(sent))
+
+
+def _order(what: int, where: int, data: bytes, count: int = 1) -> bytes:
+    return _ORDER.pack(what, where, count, len(data)) + data + bytes(-len(data) % 4)

@@ -1,0 +1,38 @@
+"""What it takes to start: the shortest commands, against the interpreter that does nothing."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from _bench.process import timed
+from _bench.scene import Scene
+
+if TYPE_CHECKING:
+    from _bench.report import Samples
+
+_ROUNDS = 4
+"""Starts for each run that was asked for: they are short, and vary much."""
+
+
+def samples(runs: int) -> Samples:
+    """`python3 -c pass`, `--help` and `validate`, in turn."""
+    found: Samples = defaultdict(list)
+    ours = str(Path(sys.executable).with_name("vlanlink"))
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place) / "small.toml"
+        file.write_text(Scene(3, (4, 6)).topology())
+        commands = {
+            "python": [sys.executable, "-c", "pass"],
+            "--help": [ours, "--help"],
+            "validate": [ours, "validate", str(file)],
+        }
+        for number in range(runs * _ROUNDS + 1):
+            for name, words in commands.items():
+                sample = timed(words)
+                if number:
+                    found["start", name].append(sample)
+    return found
