@@ -15,6 +15,11 @@ from vlanlink.model import HOST, LinkName, State
 from vlanlink.topology import Interface, Network, Subnet, Topology
 
 _AUTO = "auto"
+_SPARES = 32
+
+Heard = Mapping[tuple[str, str], str | None]
+"""What the LAN said of bare addresses, by (network, address): the MAC that has one, None if
+nobody answered. A link without network stands there by its own name."""
 
 
 @dataclass(slots=True)
@@ -23,8 +28,10 @@ class Addressing:
 
     addresses: dict[LinkName, tuple[str, ...]] = field(default_factory=dict)
     """With prefix, in the order of the file."""
-    chosen: set[LinkName] = field(default_factory=set)
-    """The interfaces for which an address was chosen."""
+    chosen: dict[LinkName, frozenset[str]] = field(default_factory=dict)
+    """Those of them that were worked out and are not written in the file."""
+    spares: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By network, the bare addresses that would be chosen next, where the LAN has taken some."""
     subnets: dict[str, tuple[Subnet, ...]] = field(default_factory=dict)
     """By network."""
     leased: dict[tuple[str, str, str], tuple[str, ...]] = field(default_factory=dict)
@@ -38,17 +45,15 @@ class Addressing:
 
 
 def work_out_addresses(
-    topology: Topology, observed: State, leases: Leases, taken: Mapping[str, str]
+    topology: Topology, observed: State, leases: Leases, heard: Heard
 ) -> Addressing:
-    """The addresses of every endpoint.
-
-    ``taken`` are bare addresses that stations on the LAN answered for, with their MACs.
-    """
+    """The addresses of every endpoint; none that ``heard`` says is taken is chosen."""
     result = Addressing()
     for name, network in topology.networks.items():
         result.subnets[name] = _subnets(name, network, topology, observed, leases, result)
     for name, network in topology.networks.items():
-        _fill(name, network, topology, observed, leases, taken, result)
+        stations = {ip: mac for (of, ip), mac in heard.items() if of == name and mac}
+        _fill(name, network, topology, observed, leases, stations, result)
     return result
 
 
@@ -97,13 +102,13 @@ def _fill(
     topology: Topology,
     observed: State,
     leases: Leases,
-    taken: Mapping[str, str],
+    stations: Mapping[str, str],
     result: Addressing,
 ) -> None:
     subnets = result.subnets[name]
     endpoints = list(_endpoints(name, topology))
     wishes = {key: list(_wishes(key, entry, subnets)) for key, entry in endpoints}
-    used = _used(name, network, topology, observed, taken)
+    used = _used(name, network, topology, observed, stations)
     held = {
         (key.namespace, key.name): [a.bare for a in link.addresses if a.ours]
         for key, _ in endpoints
@@ -115,7 +120,9 @@ def _fill(
         if of == name
     }
     every = [wish for found in wishes.values() for wish in found]
-    allocation = ipam.allocate(subnets, every, used, held, leased)
+    spares = _SPARES if stations else 0
+    allocation = ipam.allocate(subnets, every, used, held, leased, spares=spares)
+    result.spares[name] = allocation.spares
     for key, entry in endpoints:
         _settle(name, key, entry, wishes[key], allocation, subnets, result)
 
@@ -153,11 +160,11 @@ def _families_left(
 
 
 def _used(
-    name: str, network: Network, topology: Topology, observed: State, taken: Mapping[str, str]
+    name: str, network: Network, topology: Topology, observed: State, stations: Mapping[str, str]
 ) -> dict[ipam.Ip, str]:
     """Who has which address of the network already."""
     used: dict[ipam.Ip, str] = {}
-    for text, mac in taken.items():
+    for text, mac in stations.items():
         used[ipaddress.ip_address(text)] = f"stations on the LAN ({mac})"
     if network.parent is not None:
         parent = LinkName(HOST, network.parent)
@@ -197,14 +204,13 @@ def _settle(
     words = [_AUTO] if entry.addresses is None else entry.addresses
     origin: Path = ("namespaces", key.namespace, "interfaces", key.name)
     found: list[str] = []
-    leased: list[str] = []
+    chosen: list[str] = []
     for i, word in enumerate(words):
         asked = [wish for wish in wishes if wish.entry == i]
         for wish in asked:
             if wish in allocation.chosen:
                 found.append(allocation.chosen[wish])
-                leased.append(allocation.chosen[wish].partition("/")[0])
-                result.chosen.add(key)
+                chosen.append(allocation.chosen[wish])
             else:
                 why = allocation.unmet[wish]
                 path = origin if entry.addresses is None else (*origin, "addresses", i)
@@ -212,8 +218,10 @@ def _settle(
         if not asked and word != _AUTO:
             found.append(with_prefix(word, subnets))
     result.addresses[key] = tuple(found)
-    if leased:
-        result.leased[network, key.namespace, key.name] = tuple(leased)
+    if chosen:
+        result.chosen[key] = frozenset(chosen)
+        leased = tuple(text.partition("/")[0] for text in chosen)
+        result.leased[network, key.namespace, key.name] = leased
 
 
 def with_prefix(word: str, subnets: Sequence[Subnet]) -> str:

@@ -6,6 +6,7 @@ from typing import Literal, NoReturn, overload
 
 from vlanlink import boot
 from vlanlink.apply import Progress
+from vlanlink.bring_up import bring_up
 from vlanlink.errors import ConflictError, Diagnostic, UsageError, nearest
 from vlanlink.host import Host
 from vlanlink.inventory import NetworkDetail, NetworkSummary, describe_network, list_networks
@@ -19,7 +20,6 @@ from vlanlink.record import Record
 from vlanlink.session import (
     Look,
     absolute,
-    carry_out,
     checked,
     locked,
     look_at,
@@ -28,6 +28,7 @@ from vlanlink.session import (
     need_visible_names,
     open_machine,
     opened,
+    take_down,
     tell_what_is_lost,
 )
 from vlanlink.store import Store
@@ -98,10 +99,11 @@ def up(
     with locked(store), open_machine(host, topology) as machine:
         look = look_at(machine, topology, store)
         _refuse_other_file(topology, look.records.own, replace_file)
-        todo = checked(look)
+        checked(look)
         need_visible_names(machine, look)
-        carry_out(machine, look, store, on_progress)
-        return todo
+        if look.resolution.inquiries:
+            need_privilege("asking the LAN whether an address is taken", "CAP_NET_RAW")
+        return bring_up(machine, look, store, on_progress)
 
 
 def down(
@@ -132,7 +134,7 @@ def down(
             _need_known(look, store, host)
         todo = checked(look)
         if not dry_run:
-            carry_out(machine, look, store, on_progress, gone=True)
+            take_down(machine, look, store, on_progress)
             if forget:
                 store.forget(name)
             if look.records.own is None and todo.operations:

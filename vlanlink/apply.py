@@ -5,12 +5,13 @@ is the same way with other ends: a fresh snapshot, and the plan from there to th
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from vlanlink.errors import Diagnostic, Path
+from vlanlink.errors import Diagnostic, Path, Problem
 from vlanlink.model import State
 from vlanlink.operations import Operation, WriteSysctl, dotted
 from vlanlink.planning import Plan, plan, undo_target
@@ -72,35 +73,60 @@ class Kernel(Protocol):
 class Unfinished(Exception):  # noqa: N818 - translated by the verbs
     """A plan did not lead where it should: why, and what undo could not put back."""
 
-    reason: Refused | str | None
+    reason: Refused | str | tuple[Problem, ...] | None
     """What went wrong; None for an interrupt."""
     origin: Path = ()
     not_undone: tuple[str, ...] = ()
 
 
-def apply(
-    todo: Plan, before: State, desired: State, kernel: Kernel, progress: Progress | None = None
-) -> None:
-    """Carry out ``todo``, which leads from ``before`` to ``desired``; all of it or nothing.
+class Change:
+    """A change of the machine, in one step or several: all of it or nothing."""
 
-    Raises Unfinished after undoing what was done.
-    """
-    try:
-        _carry_out(todo, desired, kernel, progress)
-    except Unfinished as failure:
-        left = _undisturbed(todo, before, kernel)
-        raise Unfinished(failure.reason, failure.origin, left) from None
-    except KeyboardInterrupt:
-        raise Unfinished(None, (), _undisturbed(todo, before, kernel)) from None
+    def __init__(self, topology: str, before: State, kernel: Kernel) -> None:
+        """Begin at ``before``, which a failure at any step leads back to."""
+        self._done = Plan(topology)
+        self._before = before
+        self._kernel = kernel
+
+    def step(self, todo: Plan, desired: State, progress: Progress | None = None) -> State:
+        """Carry out ``todo``, which leads from what is there to ``desired``; what is there then.
+
+        Raises Unfinished after undoing this step and all before it.
+        """
+        self._done = replace(self._done, operations=self._done.operations + todo.operations)
+        with self.undone_if_it_fails():
+            return _carry_out(todo, desired, self._kernel, progress)
+
+    @contextmanager
+    def undone_if_it_fails(self) -> Iterator[None]:
+        """Undo the steps when what is done meanwhile is Unfinished or interrupted."""
+        try:
+            yield
+        except Unfinished as failure:
+            raise Unfinished(failure.reason, failure.origin, self._undo()) from None
+        except KeyboardInterrupt:
+            raise Unfinished(None, (), self._undo()) from None
+
+    def _undo(self) -> tuple[str, ...]:
+        """Undo, however often Ctrl-C is pressed: Python raises that in the main thread alone."""
+        thread = ThreadPoolExecutor(1, "vlanlink-undo")
+        future = thread.submit(undo, self._done, self._before, self._kernel)
+        while True:
+            try:
+                left = future.result()
+                thread.shutdown(wait=False)
+            except KeyboardInterrupt:
+                continue
+            return left
 
 
-def _carry_out(todo: Plan, desired: State, kernel: Kernel, progress: Progress | None) -> None:
+def _carry_out(todo: Plan, desired: State, kernel: Kernel, progress: Progress | None) -> State:
     rest = todo
     for _ in range(ROUNDS):
         _run(rest, kernel, progress)
-        rest = _settled(desired, todo.topology, kernel)
+        rest, seen = _settled(desired, todo.topology, kernel)
         if not rest.operations:
-            return
+            return seen
     raise _still_to_do(rest.operations[0])
 
 
@@ -130,8 +156,8 @@ def _run(todo: Plan, kernel: Kernel, progress: Progress | None) -> None:
         raise Unfinished(None)
 
 
-def _settled(desired: State, topology: str, kernel: Kernel) -> Plan:
-    """The plan from what is there to ``desired``, once no address of ours is tentative."""
+def _settled(desired: State, topology: str, kernel: Kernel) -> tuple[Plan, State]:
+    """What is still to do, once no address of ours is tentative; and what is there then."""
     deadline = time.monotonic() + SETTLE_SECONDS
     while True:
         try:
@@ -141,7 +167,7 @@ def _settled(desired: State, topology: str, kernel: Kernel) -> Plan:
         rest = plan(seen, desired, topology)
         waiting = rest.operations == () and _tentative(seen, topology)
         if not waiting or kernel.interrupted():
-            return rest
+            return rest, seen
         if time.monotonic() > deadline:
             raise Unfinished(f"address {waiting} stays tentative (duplicate address detection)")
         time.sleep(_POLL_SECONDS)
@@ -154,19 +180,6 @@ def _tentative(state: State, topology: str) -> str | None:
                 if address.tentative:
                     return f"{address.text} of {link.key}"
     return None
-
-
-def _undisturbed(done: Plan, before: State, kernel: Kernel) -> tuple[str, ...]:
-    """Undo, however often Ctrl-C is pressed: Python raises that in the main thread alone."""
-    thread = ThreadPoolExecutor(1, "vlanlink-undo")
-    future = thread.submit(undo, done, before, kernel)
-    while True:
-        try:
-            left = future.result()
-            thread.shutdown(wait=False)
-        except KeyboardInterrupt:
-            continue
-        return left
 
 
 def undo(done: Plan, before: State, kernel: Kernel) -> tuple[str, ...]:

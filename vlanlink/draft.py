@@ -6,7 +6,7 @@ from vlanlink.addressing import Addressing
 from vlanlink.errors import Problem
 from vlanlink.model import Link, LinkName, Namespace, Route, State
 from vlanlink.record import PriorLink, Records
-from vlanlink.topology import Topology
+from vlanlink.topology import Endpoint, Topology
 
 
 @dataclass(slots=True)
@@ -32,3 +32,16 @@ class Draft:
     def name(self) -> str:
         """The topology's name."""
         return self.topology.name
+
+    def entry(self, link: Link) -> Endpoint | None:
+        """The entry of the file that a link comes from; None for one that the file only names."""
+        match link.origin:
+            case ("links", str(name)):
+                return self.topology.links[name]
+            case ("links", str(name), "peer"):
+                return self.topology.links[name].peer
+            case ("namespaces", str(space), "interfaces", str(name)):
+                return self.topology.namespaces[space].interfaces[name]
+            case ("namespaces", str(space), "interfaces", str(name), "peer"):
+                return self.topology.namespaces[space].interfaces[name].peer
+        return None

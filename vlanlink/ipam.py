@@ -8,8 +8,9 @@ addresses of a range is ever made, so a /8 is as good as a /28.
 
 import ipaddress
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from vlanlink.topology import Subnet
 
@@ -41,6 +42,8 @@ class Allocation:
     """The address with its subnet's prefix."""
     unmet: dict[Wish, str] = field(default_factory=dict)
     """What used the ranges up."""
+    spares: tuple[str, ...] = ()
+    """The bare addresses that would be chosen next."""
 
 
 def allocate(
@@ -48,11 +51,13 @@ def allocate(
     wishes: Sequence[Wish],
     used: Mapping[Ip, str],
     *promises: Mapping[Interface, Sequence[str]],
+    spares: int = 0,
 ) -> Allocation:
     """Choose an address for each wish.
 
     ``used`` are addresses that nobody may get, each with who has it. ``promises`` are the bare
-    addresses that interfaces have or had, the stronger claims first.
+    addresses that interfaces have or had, the stronger claims first. ``spares`` is how many more
+    to name of each subnet.
     """
     pools = [_Pool(subnet, used) for subnet in subnets]
     result = Allocation()
@@ -63,6 +68,7 @@ def allocate(
     for wish in wishes:
         if wish not in result.chosen:
             _choose(wish, pools, result)
+    result.spares = tuple(str(ip) for pool in pools for ip in islice(pool.free(), spares))
     return result
 
 
@@ -111,13 +117,16 @@ class _Pool:
 
     def lowest_free(self) -> Ip | None:
         """The lowest free address of the range."""
+        return next(self.free(), None)
+
+    def free(self) -> Iterator[Ip]:
+        """The free addresses of the range, from the lowest on."""
         make = ipaddress.IPv4Address if self.range.version == 4 else ipaddress.IPv6Address
         while self._next <= self._last:
             ip = make(self._next)
             if ip not in self.used:
-                return ip
+                yield ip
             self._next += 1
-        return None
 
     def with_prefix(self, ip: Ip) -> str:
         """The address with the subnet's prefix length."""

@@ -46,6 +46,10 @@ class Address:
     """Neither learnt from a router advertisement nor with a lifetime."""
     nodad: bool = field(default=False, compare=False)
     """Put there without the kernel's own duplicate detection (IFA_F_NODAD)."""
+    unproven: bool = field(default=False, compare=False)
+    """Desired: the LAN was not asked yet whether it is free."""
+    chosen: bool = field(default=False, compare=False)
+    """Desired: worked out, not written in the file."""
 
     @property
     def family(self) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from vlanlink.errors import Problem
 from vlanlink.kinds import KINDS, Kind
-from vlanlink.model import HOST, LOOPBACK, Link, LinkName, State
+from vlanlink.model import HOST, LOOPBACK, Address, Link, LinkName, State
 from vlanlink.operations import show
 
 
@@ -57,6 +57,37 @@ def parent_conflicts(
             yield from _beside_others(link, kind, parent, observed, topology)
         if kind.alone(link.settings) and link.key not in takers:
             yield from _host_is_there(link, parent, observed)
+
+
+def address_conflicts(
+    wanted: Mapping[LinkName, Link], observed: State, topology: str
+) -> Iterator[Problem]:
+    """Addresses that the host has on a link's parent, or somebody else's link beside it."""
+    for link in wanted.values():
+        kind = KINDS.get(link.kind)
+        parent = observed.link(link.parent)
+        if kind is None or not kind.takes_over_parent or parent is None or link.owner != topology:
+            continue
+        if kind.alone(link.settings):
+            continue  # the host has no network there
+        have = {address.bare: parent for address in parent.addresses}
+        for other in observed.children(parent.key):
+            if other.owner != topology:
+                have |= {address.bare: other for address in other.addresses}
+        for address in link.addresses:
+            if address.bare in have and not address.link_local:
+                yield _address_taken(link, address, have[address.bare])
+
+
+def _address_taken(link: Link, address: Address, holder: Link) -> Problem:
+    where = "the host" if holder.namespace == HOST else f"namespace {holder.namespace}"
+    whose = f" (topology {holder.owner})" if holder.owner else ""
+    return Problem(
+        link.origin,
+        f"{link.key} can't have {address.bare}: {where} has it on {holder.name}{whose}",
+        "write another address",
+        at_key=True,
+    )
 
 
 def _port_of_another(link: Link, parent: Link) -> Iterator[Problem]:

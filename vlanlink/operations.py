@@ -173,9 +173,6 @@ class _OnAddress(Operation):
     index: int
     address: Address
 
-    def _change(self, action: Action) -> Change:
-        return Change(action, "address", self.namespace, self.address.text, f"on {self.dev}")
-
     def _where(self) -> str:
         return f"{self.namespace}/{self.dev}" if self.namespace else self.dev
 
@@ -189,7 +186,10 @@ class AddAddress(_OnAddress):
 
     def changes(self) -> Iterator[Change]:
         """One line."""
-        yield self._change("create")
+        if_free = ", if free on the LAN" if self.address.unproven and self.address.chosen else ""
+        yield Change(
+            "create", "address", self.namespace, self.address.text, f"on {self.dev}{if_free}"
+        )
 
     def describe(self) -> str:
         """What is being tried."""
@@ -203,7 +203,7 @@ class RemoveAddress(_OnAddress):
     def changes(self) -> Iterator[Change]:
         """One line."""
         if not self.quiet:
-            yield self._change("delete")
+            yield Change("delete", "address", self.namespace, self.address.text, f"on {self.dev}")
 
     def describe(self) -> str:
         """What is being tried."""

@@ -10,11 +10,12 @@ and at last, namespace by namespace, what is in them.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from vlanlink.difference import Difference
 from vlanlink.errors import Diagnostic, Problem
-from vlanlink.model import LinkName, Namespace, State
+from vlanlink.model import Link, LinkName, Namespace, State
 from vlanlink.operations import Action, Change, Operation, SetLink, WriteSysctl
 from vlanlink.sysctls import possible_effects, side_effects
 
@@ -86,6 +87,16 @@ def plan(observed: State, desired: State, topology: str) -> Plan:
     between = Difference(observed, desired, topology)
     operations = between.operations()
     return Plan(topology, operations, tuple(between.warnings), tuple(between.conflicts))
+
+
+def with_links(state: State, topology: str, others: Iterable[Link]) -> State:
+    """What ``topology`` has in ``state``, and ``others`` besides: a stage on the way."""
+    own = undo_target(state, Plan(topology))
+    namespaces = dict(own.namespaces)
+    for link in others:
+        space = namespaces[link.namespace]
+        namespaces[link.namespace] = replace(space, links={**space.links, link.name: link})
+    return State(namespaces)
 
 
 def undo_target(before: State, done: Plan) -> State:

@@ -8,7 +8,7 @@ is the same with an empty topology.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from vlanlink.addressing import work_out_addresses
+from vlanlink.addressing import Heard, work_out_addresses
 from vlanlink.draft import Draft
 from vlanlink.endpoints import DEFAULT_MTU, IPV6_MINIMUM_MTU, desired_link, peer_link
 from vlanlink.errors import Path, Problem
@@ -25,12 +25,13 @@ from vlanlink.model import (
     Setting,
     State,
 )
-from vlanlink.occupancy import name_conflicts, parent_conflicts
+from vlanlink.occupancy import address_conflicts, name_conflicts, parent_conflicts
 from vlanlink.parents import dummy_name, implied_vlan, vlan_problem
 from vlanlink.priors import desired_sysctls
+from vlanlink.probing import Inquiry, ask_about_addresses
 from vlanlink.record import PriorLink, Record, Records
 from vlanlink.routes import default_routes, desired_route
-from vlanlink.topology import Endpoint, Interface, Network, Topology
+from vlanlink.topology import Interface, Network, Topology
 from vlanlink.topology import Link as TopologyLink
 
 
@@ -44,6 +45,8 @@ class Resolution:
     conflicts: tuple[Problem, ...] = ()
     """Why it can't be had here. Nothing may be changed if there are any."""
     warnings: tuple[Problem, ...] = ()
+    inquiries: tuple[Inquiry, ...] = ()
+    """What the LAN is to be asked before anything of it is used."""
 
 
 def resolve(
@@ -52,19 +55,20 @@ def resolve(
     records: Records,
     identity: str = "",
     leases: Leases | None = None,
-    taken: Mapping[str, str] | None = None,
+    heard: Heard | None = None,
 ) -> Resolution:
     """What ``topology`` wants of the machine that ``observed`` shows.
 
     ``records`` tell how things were, ``identity`` is the machine's (machine-id(5)), ``leases``
-    are addresses handed out before, ``taken`` those that a station on the LAN holds, with its MAC.
+    are addresses handed out before, ``heard`` is what the LAN said of addresses so far.
     """
-    addressing = work_out_addresses(topology, observed, leases or Leases(), taken or {})
-    return _Resolver(topology, observed, records, identity, addressing).resolve()
+    heard = heard or {}
+    addressing = work_out_addresses(topology, observed, leases or Leases(), heard)
+    return _Resolver(topology, observed, records, identity, addressing).resolve(heard)
 
 
 class _Resolver(Draft):
-    def resolve(self) -> Resolution:
+    def resolve(self, heard: Heard) -> Resolution:
         self._add_namespaces()
         self._miss_old_paths()
         for name, link in self.topology.links.items():
@@ -77,6 +81,8 @@ class _Resolver(Draft):
         self.conflicts += parent_conflicts(
             self.links, self.observed, self.name, frozenset(self.takers)
         )
+        self.conflicts += address_conflicts(self.links, self.observed, self.name)
+        inquiries = ask_about_addresses(self, heard)
         self._add_routes()
         keep_what_others_use(self)
         put_parents_back(self)
@@ -90,6 +96,7 @@ class _Resolver(Draft):
             self.addressing.leases,
             (*self.addressing.conflicts, *self.conflicts),
             tuple(self.warnings),
+            inquiries,
         )
 
     # -- namespaces ----------------------------------------------------------------------------
@@ -311,7 +318,7 @@ class _Resolver(Draft):
 
     def _add_routes(self) -> None:
         for link in list(self.links.values()):
-            entry = self._entry(link)
+            entry = self.entry(link)
             for i, route in enumerate(entry.routes if entry else ()):
                 origin = (*link.origin, "routes", i)
                 self._add_route(link.namespace, desired_route(route, link.name, origin))
@@ -335,20 +342,6 @@ class _Resolver(Draft):
 
     def _add_route(self, space: str, route: Route) -> None:
         self.routes.setdefault(space, set()).add(route)
-
-    def _entry(self, link: Link) -> Endpoint | None:
-        if link.origin[-1:] == ("peer",):
-            entry = self._at(link.origin[:-1])
-            return entry.peer if entry else None
-        return self._at(link.origin)
-
-    def _at(self, origin: Path) -> TopologyLink | None:
-        match origin:
-            case ("links", str(name)):
-                return self.topology.links[name]
-            case ("namespaces", str(space), "interfaces", str(name)):
-                return self.topology.namespaces[space].interfaces[name]
-        return None
 
     # -- the result ----------------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 
-from vlanlink.apply import Progress, Refused, Unfinished, apply
+from vlanlink.addressing import Heard
+from vlanlink.apply import Change, Progress, Refused, Unfinished
 from vlanlink.errors import (
     ApplyError,
     ConflictError,
@@ -90,6 +91,13 @@ def open_machine(
         yield machine
 
 
+def reconsidered(look: Look, identity: str, heard: Heard) -> Look:
+    """The same look at the machine, now that the LAN has said something."""
+    resolution = resolve(look.topology, look.observed, look.records, identity, look.leases, heard)
+    todo = difference(look.observed, resolution.desired, look.topology.name)
+    return replace(look, resolution=resolution, todo=todo)
+
+
 def look_at(machine: Machine, topology: Topology, store: Store) -> Look:
     """What is there, what the topology comes to here, and the plan from the one to the other."""
     records = Records.of(topology.name, store.records())
@@ -150,28 +158,25 @@ def need_visible_names(machine: Machine, look: Look) -> None:
     raise PrivilegeError(where)
 
 
-def carry_out(
-    machine: Machine,
-    look: Look,
-    store: Store,
-    on_progress: Progress | None,
-    *,
-    gone: bool = False,
-) -> None:
-    """Write the record, apply the plan, and translate what goes wrong; ``gone``: for ``down``."""
-    name = look.topology.name
-    if not gone:
-        _write(store, look)
+def take_down(machine: Machine, look: Look, store: Store, on_progress: Progress | None) -> None:
+    """Apply the plan of ``down``, and put the record away."""
     if look.todo.operations:
-        try:
-            apply(look.todo, look.observed, look.resolution.desired, machine, on_progress)
-        except Unfinished as failure:
-            _restore(store, name, look.records.own, look.leases)
-            raise _translated(failure, look.topology) from None
-    if gone:
-        own = look.records.own
-        machine.clear_dead_names(own.namespaces if own else ())
-        _close_record(store, look)
+        change = Change(look.topology.name, look.observed, machine)
+        with translated(look, store):
+            change.step(look.todo, look.resolution.desired, on_progress)
+    own = look.records.own
+    machine.clear_dead_names(own.namespaces if own else ())
+    _close_record(store, look)
+
+
+@contextmanager
+def translated(look: Look, store: Store) -> Iterator[None]:
+    """What went wrong with a change, put as users meet it; the files are as they were before."""
+    try:
+        yield
+    except Unfinished as failure:
+        _restore(store, look.topology.name, look.records.own, look.leases)
+        raise _translated(failure, look.topology) from None
 
 
 def _close_record(store: Store, look: Look) -> None:
@@ -193,7 +198,8 @@ def _close_record(store: Store, look: Look) -> None:
         raise ApplyError(Diagnostic(message, hint="remove that file by hand")) from None
 
 
-def _write(store: Store, look: Look) -> None:
+def write_down(store: Store, look: Look) -> None:
+    """Write the record and the leases, before anything is changed. Raises ConflictError."""
     record, name = look.resolution.record, look.topology.name
     try:
         store.write_leases(name, look.resolution.leases)
@@ -227,13 +233,18 @@ def _restore(store: Store, name: str, before: Record | None, leases: Leases) -> 
 
 def _translated(
     failure: Unfinished, topology: Topology
-) -> ApplyError | Interrupted | PrivilegeError:
+) -> ApplyError | ConflictError | Interrupted | PrivilegeError:
     def locate(path: tuple[str | int, ...], message: str, hint: str | None) -> Diagnostic:
         return topology.diagnose(Problem(path, message, hint))
 
     if failure.reason is None:
         message = "interrupted" if failure.not_undone else "interrupted; put back as it was"
         return Interrupted(Diagnostic(message), not_undone=failure.not_undone)
+    if isinstance(failure.reason, tuple):
+        found = tuple(topology.diagnose(problem) for problem in failure.reason)
+        if failure.not_undone:
+            return ApplyError(*found, not_undone=failure.not_undone)
+        return ConflictError(*found)
     if isinstance(failure.reason, str):
         diagnostic = locate(failure.origin, failure.reason, None)
         return ApplyError(diagnostic, not_undone=failure.not_undone)
@@ -252,11 +263,11 @@ def marked_topologies(state: State) -> set[str]:
     return {link.owner for link in state.links() if link.owner is not None}
 
 
-def need_privilege() -> None:
-    """Raise PrivilegeError if the process may not change the network."""
-    missing = missing_capabilities()
+def need_privilege(what: str = "changing the network", *also: str) -> None:
+    """Raise PrivilegeError if the process may not change the network, or ``also`` lacks."""
+    missing = missing_capabilities(*also)
     if missing:
-        message = f"changing the network takes {' and '.join(missing)}"
+        message = f"{what} takes {' and '.join(missing)}"
         raise PrivilegeError(Diagnostic(message, hint="run it as root: sudo vlanlink …"))
 
 

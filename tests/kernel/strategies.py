@@ -182,7 +182,7 @@ def _network(draw: st.DrawFn, slots: Slots) -> Table:
         four["gateway"] = "172.16.3.1"
         six["gateway"] = draw(st.sampled_from(["2001:db8:3::1", "fe80::1"]))
     found: Table = {"kind": kind, "parent": _parent(draw, slots, "eth0"), "subnets": [four, six]}
-    found |= _options(draw, slots, kind)
+    found |= {"probe": False} | _options(draw, slots, kind)
     mtu = draw(st.sampled_from(MTUS))
     return found | ({"mtu": mtu} if mtu else {})
 
@@ -237,6 +237,8 @@ def _own(draw: st.DrawFn, slots: Slots, number: int) -> Table:
         found["id"] = number * 10 + draw(st.integers(0, 1))
     if KINDS[kind].has_parent:
         found["parent"] = "eth1"
+    if kind in TAKING:
+        found["probe"] = False
     if KINDS[kind].mac({}) != "fixed":
         found |= _mac(draw, number)
     return found

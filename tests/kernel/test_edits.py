@@ -183,10 +183,12 @@ THREE = """
 name = "three"
 [networks.front]
 kind = "macvlan"
+probe = false
 parent = "eth0"
 subnets = [{ subnet = "10.1.0.0/24", gateway = "10.1.0.1" }]
 [networks.back]
 kind = "macvlan"
+probe = false
 parent = "eth0"
 subnets = [{ subnet = "10.2.0.0/24" }]
 [namespaces.a.interfaces.eth0]

@@ -51,6 +51,7 @@ sysctls = { "net.ipv4.ip_forward" = 1 }
 [networks.pub]
 kind = "macvlan"
 parent = "eth0"
+probe = false
 subnets = [{ subnet = "10.9.0.0/24", gateway = "10.9.0.1" }, { subnet = "2001:db8:9::/64" }]
 [namespaces.one]
 sysctls = { "net.ipv4.ip_forward" = 1 }
@@ -63,6 +64,7 @@ routes = [{ to = "10.8.0.0/16", via = "10.9.0.2" }]
 [links.m0]
 kind = "macvlan"
 parent = "eth1"
+probe = false
 mode = "source"
 source_macs = ["02:00:00:00:00:31"]
 """,
@@ -70,6 +72,7 @@ source_macs = ["02:00:00:00:00:31"]
 [networks.pub]
 kind = "macvlan"
 parent = "eth0"
+probe = false
 mode = "private"
 subnets = [{ subnet = "10.9.0.0/24", gateway = "10.9.0.2" }, { subnet = "2001:db8:9::/64" }]
 [namespaces.one.interfaces.eth0]
@@ -82,6 +85,7 @@ addresses = ["10.9.0.12"]
 [links.m0]
 kind = "macvlan"
 parent = "eth1"
+probe = false
 mode = "bridge"
 """,
     ),
@@ -111,12 +115,14 @@ addresses = ["10.9.0.11/24"]
 [links.i0]
 kind = "ipvlan"
 parent = "eth0"
+probe = false
 addresses = ["10.9.0.10/24"]
 """,
         """
 [links.i0]
 kind = "ipvlan"
 parent = "eth0"
+probe = false
 mode = "l3s"
 flag = "private"
 mtu = 1400

@@ -23,6 +23,7 @@ TOPOLOGY = """
 name = "odd"
 [networks.pub]
 kind = "macvlan"
+probe = false
 parent = "eth0"
 subnets = [{ subnet = "172.16.86.0/24" }]
 [namespaces.one.interfaces.eth0]

@@ -18,6 +18,7 @@ VLANLINK = str(Path(sys.executable).parent / "vlanlink")
 NETWORK = """
 [networks.pub]
 kind = "macvlan"
+probe = false
 parent = "eth0"
 subnets = [{ subnet = "10.1.0.0/16", gateway = "10.1.0.1" }]
 """

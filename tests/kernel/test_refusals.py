@@ -13,6 +13,7 @@ TOPOLOGY = """
 name = "{name}"
 [networks.pub]
 kind = "macvlan"
+probe = false
 parent = "eth0"
 subnets = [{{ subnet = "172.16.86.0/24" }}]
 [namespaces.{name}.interfaces.eth0]
@@ -33,7 +34,7 @@ def test_a_mac_in_use_names_who_has_it(lan: Lan) -> None:
     with pytest.raises(vlanlink.ApplyError) as caught:
         vlanlink.up(load("two", 11))
     said = str(caught.value)
-    assert said.startswith("/run/two.toml:8:28: error: can't set two/eth0 up: ")
+    assert said.startswith("/run/two.toml:9:28: error: can't set two/eth0 up: ")
     assert "EADDRINUSE" in said
     assert "hint: MAC 02:42:ac:10:56:0a is that of one/eth0" in said
     assert caught.value.not_undone == ()
@@ -46,7 +47,7 @@ def test_a_route_that_the_kernel_refuses_has_its_line_and_the_kernels_words(lan:
     with pytest.raises(vlanlink.ApplyError) as caught:
         vlanlink.up(load("one", 10, route))
     said = str(caught.value)
-    assert "/run/one.toml:13:11: error: can't add route 10.9.0.0/16 via 198.51.100.1" in said
+    assert "/run/one.toml:14:11: error: can't add route 10.9.0.0/16 via 198.51.100.1" in said
     assert "Nexthop has invalid gateway (ENETUNREACH" in said
     same(lan.world, before)
 

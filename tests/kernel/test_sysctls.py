@@ -258,6 +258,7 @@ INSIDE = """
 "net/ipv4/conf/m.0/log_martians" = 1
 [namespaces.one.interfaces."m.0"]
 kind = "macvlan"
+probe = false
 parent = "eth0"
 addresses = ["10.1.0.1/24"]
 """

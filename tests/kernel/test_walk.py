@@ -14,6 +14,7 @@ TOPOLOGY = """
 name = "walk"
 [networks.pub]
 kind = "macvlan"
+probe = false
 parent = "eth0"
 subnets = [{ subnet = "172.16.86.0/24", gateway = "172.16.86.1" }]
 [namespaces.one.interfaces.eth0]

@@ -6,7 +6,9 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21
+CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_NET_RAW": 13, "CAP_SYS_ADMIN": 21}
+"""Those that matter here (linux/capability.h)."""
+_TO_CHANGE = ("CAP_NET_ADMIN", "CAP_SYS_ADMIN")
 
 
 @cache
@@ -21,13 +23,16 @@ def has_address_protocols() -> bool:
     return release() >= (5, 18)
 
 
-def missing_capabilities() -> tuple[str, ...]:
-    """Which of the capabilities that changing the network takes the process lacks."""
+def missing_capabilities(*also: str) -> tuple[str, ...]:
+    """Which of the capabilities that changing the network takes the process lacks.
+
+    ``also`` are more of CAPABILITIES that are needed.
+    """
     status = Path("/proc/thread-self/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith("CapEff:"))
     effective = int(line.split()[1], 16)
-    needed = {"CAP_NET_ADMIN": CAP_NET_ADMIN, "CAP_SYS_ADMIN": CAP_SYS_ADMIN}
-    return tuple(name for name, bit in needed.items() if not effective >> bit & 1)
+    needed = (*_TO_CHANGE, *also)
+    return tuple(name for name in needed if not effective >> CAPABILITIES[name] & 1)
 
 
 def load_module(name: str) -> None:

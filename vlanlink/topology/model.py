@@ -134,7 +134,8 @@ class Probe(Entry):
     """How to ask the LAN whether an address is taken."""
 
     count: Annotated[int, AfterValidator(values.between(1, 100))] = 2
-    seconds: Annotated[float, AfterValidator(values.between(0.01, 60))] = 0.5
+    seconds: Annotated[float, AfterValidator(values.between(0.01, 60))] = 1.0
+    """In all, for all addresses together."""
 
 
 class Route(Entry):
@@ -228,7 +229,7 @@ class Network(Kinded):
     subnets: Annotated[tuple[Subnet, ...], BeforeValidator(values.listed)] | None = None
     """None: left out."""
     shim: Annotated[bool | Shim, PlainValidator(flag_or(Shim))] = False
-    probe: Annotated[bool | Probe, PlainValidator(flag_or(Probe))] = False
+    probe: Annotated[bool | Probe, PlainValidator(flag_or(Probe))] = True
     mtu: Mtu | None = None
     hairpin: bool = False
     """What the switch does with frames between two stations on this port."""
@@ -260,6 +261,7 @@ class Link(Kinded, Endpoint):
     kind: Annotated[str, AfterValidator(options.link_kind)] | None = None
     parent: str | None = None
     peer: Peer | None = None
+    probe: Annotated[bool | Probe, PlainValidator(flag_or(Probe))] = True
     take_parent: bool = False
 
 

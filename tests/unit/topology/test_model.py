@@ -106,7 +106,7 @@ def test_what_is_left_out() -> None:
     link, network = topology.links["d0"], topology.networks["p"]
     assert (link.addresses, link.mac, link.mtu, link.parent, link.peer) == (None,) * 5
     assert (link.altnames, link.routes, link.up, dict(link.options)) == ((), (), True, {})
-    assert (network.subnets, network.mtu, network.shim, network.probe) == (None, None, False, False)
+    assert (network.subnets, network.mtu, network.shim, network.probe) == (None, None, False, True)
     assert network.options == {"mode": "l2", "flag": "bridge"}
     assert topology.namespaces["n"].interfaces == {}
     assert (topology.namespaces["n"].pid, topology.namespaces["n"].path) == (None, None)

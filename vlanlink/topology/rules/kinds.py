@@ -58,7 +58,12 @@ def network_and_kind(facts: Facts) -> Iterator[Problem]:
 def of_the_network(facts: Facts) -> Iterator[Problem]:
     """So is its parent; and it has no peer."""
     for place, link in _links(facts):
-        written = (("parent", link.parent), ("peer", link.peer), ("take_parent", link.take_parent))
+        written = (
+            ("parent", link.parent),
+            ("peer", link.peer),
+            ("probe", "probe" in link.model_fields_set),
+            ("take_parent", link.take_parent),
+        )
         for key, value in written:
             if place.network is not None and value:
                 message = f"{place.label} is in a network, and can have no {key} of its own"

@@ -180,6 +180,13 @@ def probe_nobody(facts: Facts) -> Iterator[Problem]:
     """There is nobody to ask where there is no LAN."""
     for path, network in _networks(facts):
         apart = network.internal or (network.parent is None and not facts.touched(*path, "parent"))
-        if network.probe is not False and apart:
+        kind = KINDS[network.kind]
+        if "probe" not in network.model_fields_set or network.probe is False:
+            continue
+        if apart:
             message = "probe has no effect: there is no LAN to ask on an internal network"
+            yield Problem((*path, "probe"), message, "leave probe out", at_key=True)
+        elif kind.routed(network.options):
+            mode = f"{network.kind} {network.options.get('mode')}"
+            message = f"probe has no effect: {mode} has no neighbours to ask"
             yield Problem((*path, "probe"), message, "leave probe out", at_key=True)

@@ -1,0 +1,184 @@
+"""Bring a topology up: parents first, then the LAN is asked, then all the rest; or nothing of it.
+
+Most topologies need one step. Where addresses are new on a LAN, the parents that are missing are
+made in a step of their own, for it is from them that the LAN is asked.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from vlanlink.addressing import Heard
+from vlanlink.apply import Change, Progress, Unfinished
+from vlanlink.errors import Diagnostic, Problem
+from vlanlink.kernel import Machine
+from vlanlink.kernel.lan import Announcement, Question
+from vlanlink.kinds import KINDS
+from vlanlink.model import Link, State
+from vlanlink.planning import Plan, with_links
+from vlanlink.planning import plan as difference
+from vlanlink.probing import Inquiry, parents_asked_from
+from vlanlink.session import Look, checked, reconsidered, translated, write_down
+from vlanlink.store import Store
+
+ROUNDS = 8
+"""How often the LAN is asked about other addresses, when those chosen turn out to be taken."""
+CARRIER_SECONDS = 5.0
+"""How long a parent that was just set up may take to find its carrier."""
+_POLL_SECONDS = 0.05
+_ANNOUNCEMENTS = 3
+"""Where the LAN was asked; a LAN that is not to be asked is told once."""
+
+
+def bring_up(machine: Machine, look: Look, store: Store, on_progress: Progress | None) -> Plan:
+    """Make the machine what was resolved; what was done, with its warnings.
+
+    Raises ConflictError where an address is taken, ApplyError, PrivilegeError and Interrupted,
+    all of them after undoing.
+    """
+    write_down(store, look)
+    with translated(look, store):
+        change = Change(look.topology.name, look.observed, machine)
+        now = _parents_first(machine, look, change)
+        with change.undone_if_it_fails():
+            final, heard, unheard = _asked(machine, look, now, on_progress)
+            if final.resolution.record != look.resolution.record or (
+                final.resolution.leases != look.resolution.leases
+            ):
+                write_down(store, final)
+        todo = difference(now, final.resolution.desired, look.topology.name)
+        if todo.operations:
+            now = change.step(todo, final.resolution.desired, on_progress)
+    deaf = _announce(machine, look, now, frozenset(address for _, address in heard))
+    done = checked(final)
+    return replace(done, notes=(*done.notes, *unheard, *deaf))
+
+
+def _parents_first(machine: Machine, look: Look, change: Change) -> State:
+    """Make and set up what the LAN is to be asked from; what is there then."""
+    desired, name = look.resolution.desired, look.topology.name
+    parents = parents_asked_from(look.resolution.inquiries, desired)
+    if not parents:
+        return look.observed
+    stage = with_links(
+        look.observed, name, (link for link in desired.links() if link.key in parents)
+    )
+    todo = difference(look.observed, stage, name)
+    if not todo.operations:
+        return look.observed
+    now = change.step(todo, stage)
+    deadline = time.monotonic() + CARRIER_SECONDS
+    while (
+        any(not link.carrier for link in _links(now, look.resolution.inquiries))
+        and time.monotonic() < deadline
+        and not machine.interrupted()
+    ):
+        time.sleep(_POLL_SECONDS)
+        now = machine.snapshot()
+    return now
+
+
+def _links(now: State, inquiries: Sequence[Inquiry]) -> Iterator[Link]:
+    for parent in {inquiry.parent for inquiry in inquiries}:
+        link = now.link(parent)
+        if link is not None:
+            yield link
+
+
+def _asked(
+    machine: Machine, look: Look, now: State, on_progress: Progress | None
+) -> tuple[Look, Heard, tuple[Diagnostic, ...]]:
+    """What is resolved once the LAN has said which addresses are free; what it could not say."""
+    heard: dict[tuple[str, str], str | None] = {}
+    dead: set[str] = set()
+    for _ in range(ROUNDS):
+        inquiries = look.resolution.inquiries
+        if not inquiries:
+            break
+        if on_progress:
+            on_progress(
+                0, len(look.todo.operations), f"ask the LAN about {len(inquiries)} addresses"
+            )
+        answers, silent = _ask(machine, look, now, inquiries)
+        heard |= answers
+        dead |= silent
+        look = reconsidered(look, machine.host.identity(), heard)
+        problems = (*look.resolution.conflicts, *look.todo.conflicts)
+        if problems:
+            raise Unfinished(problems)
+    else:
+        raise Unfinished("stations on the LAN have every address that was tried")
+    notes = (
+        f"{name} has no carrier: nobody could be asked whether its addresses are free"
+        for name in sorted(dead)
+    )
+    return look, heard, tuple(Diagnostic(note, severity="warning") for note in notes)
+
+
+def _ask(
+    machine: Machine, look: Look, now: State, inquiries: Sequence[Inquiry]
+) -> tuple[Heard, set[str]]:
+    """The answers, and the parents on which nobody can answer."""
+    parents = {link.key: link for link in _links(now, inquiries)}
+    questions = {
+        inquiry: Question(link.index, str(link.settings.get("mac")), inquiry.address)
+        for inquiry in inquiries
+        if (link := parents.get(inquiry.parent)) and link.carrier
+    }
+    own = {
+        str(link.settings.get("mac")) for link in now.links() if link.owner == look.topology.name
+    }
+    try:
+        taken = machine.probe_lan(
+            tuple(questions.values()),
+            own=own,
+            count=max(inquiry.probe.count for inquiry in inquiries),
+            seconds=max(inquiry.probe.seconds for inquiry in inquiries),
+        )
+    except OSError as error:
+        where = f" from {error.filename}" if error.filename else ""
+        raise Unfinished(f"the LAN could not be asked{where}: {error.strerror}") from None
+    if machine.interrupted():
+        raise Unfinished(None)
+    answers = {
+        inquiry.key: taken.get(questions[inquiry]) if inquiry in questions else None
+        for inquiry in inquiries
+    }
+    return answers, {key.name for key, link in parents.items() if not link.carrier}
+
+
+def _announce(
+    machine: Machine, look: Look, now: State, asked: frozenset[str]
+) -> tuple[Diagnostic, ...]:
+    """Tell neighbours who has the new addresses now; warnings for those who can't be told."""
+    new = list(_new_addresses(look, now))
+    often = [each for each in new if each.address in asked]
+    failed = machine.announce([each for each in new if each.address not in asked])
+    if often:
+        failed |= machine.announce(often, times=_ANNOUNCEMENTS)
+    return tuple(
+        look.topology.diagnose(
+            Problem((), f"neighbours of {each.address} could not be told of it: {why}"),
+            severity="warning",
+        )
+        for each, why in failed.items()
+    )
+
+
+def _new_addresses(look: Look, now: State) -> Iterator[Announcement]:
+    for link in now.links():
+        kind = KINDS.get(link.kind)
+        if link.owner != look.topology.name or not link.up or kind is None:
+            continue
+        if kind.routed(link.settings) or not (kind.has_parent or kind.has_peer):
+            continue
+        before = look.observed.link(link.key)
+        had = before.addresses if before and _same_station(before, link) else ()
+        for address in link.addresses:
+            if not address.link_local and address not in had:
+                mac = str(link.settings.get("mac"))
+                yield Announcement(link.namespace, link.index, mac, address.bare)
+
+
+def _same_station(before: Link, link: Link) -> bool:
+    return before.index == link.index and before.settings.get("mac") == link.settings.get("mac")

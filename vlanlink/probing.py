@@ -1,0 +1,137 @@
+"""Which addresses the LAN has to be asked about before they are used. Pure.
+
+A link that receives beside its parent is on the parent's segment: another station there may have
+its address already. What such a link holds is not asked about again, and neither is what has no
+neighbours (ipvlan l3) or nobody beside it (a dummy parent). What the LAN answers is an input of
+``resolve`` the next time.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from vlanlink.addressing import Heard
+from vlanlink.draft import Draft
+from vlanlink.errors import Path, Problem
+from vlanlink.kinds import KINDS
+from vlanlink.model import HOST, Address, Link, LinkName, State
+from vlanlink.topology import Interface, Probe
+from vlanlink.topology import Link as TopologyLink
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """An address to be asked about, from the parent that its link is on."""
+
+    segment: str
+    """The network, or the link that is in none."""
+    parent: LinkName
+    address: str
+    """Without prefix."""
+    probe: Probe
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Where the answer stands in ``Heard``."""
+        return self.segment, self.address
+
+
+def ask_about_addresses(draft: Draft, heard: Heard) -> tuple[Inquiry, ...]:
+    """Mark the addresses of ``draft`` that nobody was asked about yet; what to ask.
+
+    One that is written and that a station has already is a conflict of the draft. After a first
+    answer the next free ones are asked about as well, so that a crowded range does not take a
+    wait for each of its stations.
+    """
+    found: list[Inquiry] = []
+    for link in list(draft.links.values()):
+        asked = list(_inquiries(draft, link))
+        draft.conflicts += _taken(draft, link, asked, heard)
+        unproven = [inquiry for inquiry in asked if inquiry.key not in heard]
+        if unproven:
+            found += unproven
+            draft.links[link.key] = _marked(draft, link, {one.address for one in unproven})
+    for first in {one.segment: one for one in found}.values():
+        for address in draft.addressing.spares.get(first.segment, ()):
+            found.append(replace(first, address=address))
+    return tuple(found)
+
+
+def parents_asked_from(inquiries: Iterable[Inquiry], desired: State) -> frozenset[LinkName]:
+    """The parents that the topology makes or sets up, which must be there before it can ask."""
+    needed: set[LinkName] = set()
+    for parent in {inquiry.parent for inquiry in inquiries}:
+        link = desired.link(parent)
+        while link is not None:
+            needed.add(link.key)
+            link = desired.link(link.parent)
+    return frozenset(needed)
+
+
+def _inquiries(draft: Draft, link: Link) -> Iterator[Inquiry]:
+    """What a link brings to its parent's segment, and does not have there already."""
+    entry = draft.entry(link)
+    if not isinstance(entry, TopologyLink) or link.parent is None:
+        return
+    network_name = entry.network if isinstance(entry, Interface) else None
+    network = draft.topology.networks.get(network_name or "")
+    probe = network.probe if network else entry.probe
+    if probe is False or not _on_a_segment(draft, link):
+        return
+    how = probe if isinstance(probe, Probe) else Probe()
+    for address in link.addresses:
+        if not address.link_local and not _held(draft, link, address):
+            yield Inquiry(network_name or str(link.key), link.parent, address.bare, how)
+
+
+def _on_a_segment(draft: Draft, link: Link) -> bool:
+    kind = KINDS.get(link.kind)
+    if kind is None or not kind.takes_over_parent or kind.routed(link.settings):
+        return False
+    if link.owner != draft.name or not link.up or link.parent is None:
+        return False
+    below: LinkName | None = link.parent
+    while below is not None:
+        parent = draft.links.get(below) or draft.observed.link(below)
+        if parent is None or parent.namespace != HOST or parent.kind == "dummy":
+            return False
+        below = parent.parent
+    return True
+
+
+def _held(draft: Draft, link: Link, address: Address) -> bool:
+    seen = draft.observed.link(link.key)
+    same = seen and seen.owner == link.owner and seen.up and seen.parent == link.parent
+    return bool(same and seen and address in seen.addresses)
+
+
+def _taken(draft: Draft, link: Link, asked: Sequence[Inquiry], heard: Heard) -> Iterator[Problem]:
+    for inquiry in asked:
+        mac = heard.get(inquiry.key)
+        if mac is not None:
+            yield Problem(
+                _place(draft, link, inquiry.address),
+                f"{inquiry.address} is taken on the LAN of {inquiry.parent.name}: "
+                f"{mac} answers for it",
+                "write another address, or find that station; probe = false puts it there unasked",
+            )
+
+
+def _place(draft: Draft, link: Link, address: str) -> Path:
+    entry = draft.entry(link)
+    for at, text in enumerate((entry.addresses if entry else None) or ()):
+        if text.partition("/")[0] == address:
+            return (*link.origin, "addresses", at)
+    return link.origin
+
+
+def _marked(draft: Draft, link: Link, unproven: Collection[str]) -> Link:
+    chosen = draft.addressing.chosen.get(link.key, frozenset())
+    return replace(
+        link,
+        addresses=tuple(
+            replace(address, unproven=True, chosen=address.text in chosen)
+            if address.bare in unproven
+            else address
+            for address in link.addresses
+        ),
+    )
