@@ -50,7 +50,10 @@ def parent_conflicts(
     for link in wanted.values():
         kind = KINDS.get(link.kind)
         parent = observed.link(link.parent)
-        if kind is None or parent is None or link.owner != topology:
+        if kind is None or link.owner != topology:
+            continue
+        yield from _over_wifi(link, kind, wanted, observed)
+        if parent is None:
             continue
         if kind.takes_over_parent:
             yield from _port_of_another(link, parent)
@@ -88,6 +91,33 @@ def _address_taken(link: Link, address: Address, holder: Link) -> Problem:
         "write another address",
         at_key=True,
     )
+
+
+def _over_wifi(
+    link: Link, kind: Kind, wanted: Mapping[LinkName, Link], observed: State
+) -> Iterator[Problem]:
+    """An access point drops what a station sends under a MAC that did not join."""
+    if not kind.has_parent or kind.mac(link.settings) != "derived":
+        return
+    station = next((b for b in _below(link, wanted, observed) if b.station), None)
+    if station:
+        other = next(k for k in KINDS.values() if k.takes_over_parent and k.mac({}) == "fixed")
+        yield Problem(
+            link.origin,
+            f"{station.name} is a Wi-Fi station, and its access point drops the frames of "
+            f"{link.kind} {link.key}: they have a MAC of their own",
+            f'write kind = "{other.name}", mode = "{other.get({}, "mode")}": '
+            "such links have the MAC of their parent",
+            at_key=True,
+        )
+
+
+def _below(link: Link, wanted: Mapping[LinkName, Link], observed: State) -> Iterator[Link]:
+    """All that a link stands on, whether it is there or to come."""
+    key = link.parent
+    while key and (below := observed.link(key) or wanted.get(key)):
+        yield below
+        key = below.parent
 
 
 def _port_of_another(link: Link, parent: Link) -> Iterator[Problem]:

@@ -49,7 +49,18 @@ IDENTITY = "golden"
 CASES = Path(__file__).parent.parent / "cases" / "plans"
 UPDATE = bool(os.environ.get("VLANLINK_GOLDEN_UPDATE"))
 
-_FIELDS = ("kind", "parent", "peer", "owner", "labelled", "index", "master", "carrier", "addresses")
+_FIELDS = (
+    "kind",
+    "parent",
+    "peer",
+    "owner",
+    "labelled",
+    "index",
+    "master",
+    "carrier",
+    "station",
+    "addresses",
+)
 _ROUTE_WORDS = ("via", "dev", "src", "metric", "table")
 
 
@@ -181,6 +192,7 @@ def _link(space: str, name: str, row: Mapping[str, Any], number: int) -> Link:
         index=row.get("index", number),
         master=row.get("master"),
         carrier=row.get("carrier", True),
+        station=row.get("station", False),
     )
 
 

@@ -1,6 +1,7 @@
 """What is there now: dumps of each namespace, put together into one observed State."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from vlanlink.kernel import codec, sysctl_files
 from vlanlink.kernel.marks import owner_of
 from vlanlink.kernel.namespaces import Namespaces
 from vlanlink.kernel.transport import Socket
+from vlanlink.kernel.wifi import NETLINK_GENERIC, stations
 from vlanlink.model import (
     HOST,
     LOOPBACK,
@@ -46,6 +48,8 @@ class Reading:
     addresses: dict[int, list[Address]]
     routes: frozenset[Route]
     sysctls: dict[str, str]
+    stations: frozenset[int] = frozenset()
+    """The links that are Wi-Fi stations, by number."""
 
 
 def read_namespace(
@@ -64,7 +68,14 @@ def read_namespace(
         sysctls = {key: value for key in keys if (value := sysctl_files.read(key)) is not None}
     path = None if name == HOST else namespaces.path(name)
     inode = Path(f"/proc/self/fd/{namespaces.descriptor(name)}").stat().st_ino
-    return Reading(name, path, inode, links, addresses, _routes(socket, links), sysctls)
+    wifi = _stations(namespaces) if name == HOST else frozenset()  # parents are on the host
+    return Reading(name, path, inode, links, addresses, _routes(socket, links), sysctls, wifi)
+
+
+def _stations(namespaces: Namespaces) -> frozenset[int]:
+    namespaces.enter(HOST)
+    with closing(Socket(NETLINK_GENERIC)) as generic:
+        return stations(generic)
 
 
 def _routes(socket: Socket, links: Mapping[int, codec.SeenLink]) -> frozenset[Route]:
@@ -158,6 +169,7 @@ def _link(
         parent_index=seen.parent_index,
         master=master.name if master else None,
         carrier=seen.carrier,
+        station=seen.index in reading.stations,
     )
 
 

@@ -46,12 +46,15 @@ def attributes(message: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
 
 
 class Socket:
-    """An rtnetlink socket in the network namespace that the calling thread is in."""
+    """A netlink socket in the network namespace that the calling thread is in.
 
-    def __init__(self) -> None:
+    It speaks rtnetlink(7), or another ``protocol`` of netlink(7).
+    """
+
+    def __init__(self, protocol: int = socket.NETLINK_ROUTE) -> None:
         """Open it: extended acks and strict checking of requests on."""
         self._socket = socket.socket(
-            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE
+            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol
         )
         for option in (_CAP_ACK, _EXT_ACK, _GET_STRICT_CHK):
             self._socket.setsockopt(_SOL_NETLINK, option, 1)

@@ -1,0 +1,60 @@
+"""Which links are Wi-Fi stations, asked by nl80211 (linux/nl80211.h).
+
+sysfs would tell as well, but of the namespace that it was mounted in, not of the one asked about.
+"""
+
+import struct
+import sys
+from collections.abc import Iterator
+
+from vlanlink.kernel.transport import Socket, attributes
+
+NETLINK_GENERIC = 16
+"""The protocol number (linux/netlink.h), which Python's socket module lacks."""
+
+_HEADER = struct.Struct("=IHHII")
+_GENERIC = struct.Struct("=BBxx")
+_BODY = _HEADER.size + _GENERIC.size
+
+_GENL_ID_CTRL = 16
+_CTRL_CMD_GETFAMILY, _CTRL_ATTR_FAMILY_ID, _CTRL_ATTR_FAMILY_NAME = 3, 1, 2
+_NL80211_CMD_GET_INTERFACE = 5
+_ATTR_IFINDEX, _ATTR_IFTYPE, _ATTR_4ADDR = 3, 5, 83
+_STATION, _P2P_CLIENT = 2, 8
+_REQUEST_DUMP = 0x301
+
+
+def stations(generic: Socket) -> frozenset[int]:
+    """The numbers of the links that can send under their own MAC alone.
+
+    That is a station that talks to an access point (IEEE 802.11), unless it uses frames of four
+    addresses (WDS). ``generic`` is a socket of generic netlink in the namespace asked about.
+    Raises OSError.
+    """
+    family = _family(generic, b"nl80211")
+    if family is None:
+        return frozenset()
+    found = set()
+    for values in _dump(generic, family, _NL80211_CMD_GET_INTERFACE):
+        index, kind = (_number(values.get(key, b"")) for key in (_ATTR_IFINDEX, _ATTR_IFTYPE))
+        if kind in (_STATION, _P2P_CLIENT) and not any(values.get(_ATTR_4ADDR, b"")):
+            found.add(index)
+    return frozenset(found)
+
+
+def _family(generic: Socket, name: bytes) -> int | None:
+    """The number of a family that is there. Asking for one by name would load its module."""
+    for values in _dump(generic, _GENL_ID_CTRL, _CTRL_CMD_GETFAMILY):
+        if values.get(_CTRL_ATTR_FAMILY_NAME, b"").rstrip(b"\0") == name:
+            return _number(values[_CTRL_ATTR_FAMILY_ID])
+    return None
+
+
+def _dump(generic: Socket, family: int, command: int) -> Iterator[dict[int, bytes]]:
+    request = _HEADER.pack(_BODY, family, _REQUEST_DUMP, 0, 0) + _GENERIC.pack(command, 1)
+    for message in generic.dump(bytearray(request)):
+        yield dict(attributes(message, _BODY))
+
+
+def _number(value: bytes) -> int:
+    return int.from_bytes(value, sys.byteorder)
