@@ -420,6 +420,19 @@ def test_routes_of_no_concern_are_not_seen() -> None:
     assert seen({12: "eth0"}, rta_table=255) is None
 
 
+# -- dumps ---------------------------------------------------------------------------------------
+
+
+def test_dumps_are_asked_for_as_pyroute2_would() -> None:
+    ask = codec.encode_message
+    mask: list[tuple[str, Any]] = [("IFLA_EXT_MASK", 8)]  # RTEXT_FILTER_SKIP_STATS
+    assert codec.dump_links() == ask(ifinfmsg, 18, 0x301, {}, mask)
+    assert codec.dump_addresses() == ask(ifaddrmsg, 22, 0x301, {}, [])
+    for family, number in ((4, 2), (6, 10)):
+        body = {"family": number, "type": 1}  # RTN_UNICAST
+        assert codec.dump_routes(family) == ask(rtmsg, 26, 0x301, body, [])
+
+
 # -- refused, not dropped ------------------------------------------------------------------------
 
 UNKNOWN: dict[str, list[tuple[str, Any]]] = {

@@ -1,16 +1,15 @@
-"""Operations into rtnetlink messages, messages into values: the only user of pyroute2's classes."""
+"""Operations into rtnetlink messages, messages into values: the only user of pyroute2."""
 
 from vlanlink.kernel.codec.decode import SeenLink, decode_address, decode_link, decode_route
+from vlanlink.kernel.codec.dumps import dump_addresses, dump_links, dump_routes
 from vlanlink.kernel.codec.encode import (
     Request,
-    dump_addresses,
-    dump_links,
-    dump_routes,
     encode,
     mark_loopback,
 )
 from vlanlink.kernel.codec.message import UnknownAttributeError, encode_message
-from vlanlink.kernel.codec.options import decode_options, encode_options
+from vlanlink.kernel.codec.read_options import decode_options
+from vlanlink.kernel.codec.write_options import encode_options
 
 __all__ = [
     "Request",

@@ -1,14 +1,10 @@
 """What the kernel says: rtnetlink messages into values."""
 
-import ipaddress
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, overload
 
-from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
-from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
-from pyroute2.netlink.rtnl.rtmsg import rtmsg
-
+from vlanlink.kernel.codec.attributes import attributes, ip, text, u32
 from vlanlink.kernel.codec.constants import (
     ARPHRD_LOOPBACK,
     IFA_F_DADFAILED,
@@ -24,11 +20,30 @@ from vlanlink.kernel.codec.constants import (
     RTNH_F_ONLINK,
     RTPROT_RA,
 )
-from vlanlink.kernel.codec.options import decode_options
+from vlanlink.kernel.codec.read_options import decode_options
 from vlanlink.kernel.marks import PROTOCOL
 from vlanlink.kinds import KINDS
 from vlanlink.model import Address, Route, Setting
-from vlanlink.operations import IPV6_POLICY
+
+_HEADER = 16
+_LINK = struct.Struct("=xxHiI4x")
+"""struct ifinfomsg: type, index, flags; family and change are of no concern."""
+_ADDRESS = struct.Struct("=BBBBI")
+"""struct ifaddrmsg: family, prefix length, flags, scope, index."""
+_ROUTE = struct.Struct("=BBxxBBxBI")
+"""struct rtmsg: family, prefix length, table, protocol, type, flags."""
+
+_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER = 1, 3, 4, 5, 10
+_IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_AF_SPEC, _IFLA_GROUP = 18, 20, 26, 27
+_IFLA_LINK_NETNSID, _IFLA_PROP_LIST, _IFLA_ALT_IFNAME = 37, 52, 53
+_IFLA_INFO_KIND, _IFLA_INFO_DATA = 1, 2
+_AF_INET6, _IFLA_INET6_CONF = 10, 2
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS, _IFA_PROTO = 1, 2, 8, 11
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_TABLE = 1, 4, 5, 6, 7, 15
+
+_DEVCONF = {"accept_ra": 3, "disable_ipv6": 26, "accept_dad": 27}
+"""Where a setting stands in IFLA_INET6_CONF, an array of numbers (linux/ipv6.h DEVCONF_*)."""
+_ANYWHERE = {2: "0.0.0.0", 10: "::"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,64 +65,60 @@ class SeenLink:
 
 def decode_link(data: bytes) -> SeenLink:
     """A link from an RTM_NEWLINK message."""
-    message = ifinfmsg(data)
-    message.decode()
-    get = message.get_attr
-    info = get("IFLA_LINKINFO")
-    kind_name = info.get_attr("IFLA_INFO_KIND") if info is not None else None
-    flags = message["flags"]
+    hardware, index, flags = _LINK.unpack_from(data, _HEADER)
+    found = dict(attributes(data, _HEADER + _LINK.size))
+    get = found.get
+    info = dict(attributes(get(_IFLA_LINKINFO, b"")))
+    kind_name = text(info.get(_IFLA_INFO_KIND))
+    address, mtu = get(_IFLA_ADDRESS), get(_IFLA_MTU)
     settings: dict[str, Setting] = {
         "up": bool(flags & IFF_UP),
-        "mtu": get("IFLA_MTU"),
-        "mac": get("IFLA_ADDRESS"),
-        "altnames": _altnames(get("IFLA_PROP_LIST")),
-        **_ipv6_policy(get("IFLA_AF_SPEC")),
+        "mtu": u32(mtu) if mtu else None,
+        "mac": address.hex(":") if address else None,
+        "altnames": _altnames(get(_IFLA_PROP_LIST, b"")),
+        **_ipv6_policy(get(_IFLA_AF_SPEC, b"")),
     }
-    kind = KINDS.get(kind_name or "")
-    if kind and info is not None:
-        settings |= decode_options(kind, info.get_attr("IFLA_INFO_DATA") if kind.options else None)
-    loopback = message["ifi_type"] == ARPHRD_LOOPBACK
+    kind = KINDS.get(kind_name)
+    if kind:
+        settings |= decode_options(kind, info.get(_IFLA_INFO_DATA, b""))
     return SeenLink(
-        index=message["index"],
-        name=get("IFLA_IFNAME"),
-        kind=kind_name or ("loopback" if loopback else "device"),
-        group=get("IFLA_GROUP") or 0,
-        alias=get("IFLA_IFALIAS") or "",
+        index=index,
+        name=text(get(_IFLA_IFNAME)),
+        kind=kind_name or ("loopback" if hardware == ARPHRD_LOOPBACK else "device"),
+        group=u32(get(_IFLA_GROUP)),
+        alias=text(get(_IFLA_IFALIAS)),
         settings=settings,
-        parent_index=get("IFLA_LINK") or 0,
-        elsewhere=get("IFLA_LINK_NETNSID") is not None,
-        master_index=get("IFLA_MASTER") or 0,
+        parent_index=u32(get(_IFLA_LINK)),
+        elsewhere=_IFLA_LINK_NETNSID in found,
+        master_index=u32(get(_IFLA_MASTER)),
         carrier=bool(flags & IFF_LOWER_UP),
     )
 
 
-def _altnames(properties: Any) -> tuple[str, ...]:
-    return tuple(sorted(properties.get_attrs("IFLA_ALT_IFNAME"))) if properties else ()
+def _altnames(properties: bytes) -> tuple[str, ...]:
+    rows = attributes(properties)
+    return tuple(sorted(text(value) for number, value in rows if number == _IFLA_ALT_IFNAME))
 
 
-def _ipv6_policy(spec: Any) -> dict[str, Setting]:
-    inet6 = spec.get_attr("AF_INET6") if spec is not None else None
-    values = inet6.get_attr("IFLA_INET6_CONF") if inet6 is not None else None
+def _ipv6_policy(families: bytes) -> dict[str, Setting]:
+    inet6 = dict(attributes(families)).get(_AF_INET6)
+    values = dict(attributes(inet6)).get(_IFLA_INET6_CONF) if inet6 else None
     if values is None:
         return {}
-    # The kernel's numbers are signed, the codec's are not.
-    return {key: (values[key] ^ 0x80000000) - 0x80000000 for key in IPV6_POLICY}
+    return {key: struct.unpack_from("=i", values, 4 * at)[0] for key, at in _DEVCONF.items()}
 
 
 def decode_address(data: bytes, *, protocols: bool) -> tuple[int, Address]:
     """An address and the number of its link; ``protocols``: the kernel has IFA_PROTO (5.18)."""
-    message = ifaddrmsg(data)
-    message.decode()
-    get = message.get_attr
-    flags = get("IFA_FLAGS") or message["flags"]
-    ip = _canonical(get("IFA_LOCAL") or get("IFA_ADDRESS"))
+    _, prefix, short_flags, scope, index = _ADDRESS.unpack_from(data, _HEADER)
+    get = dict(attributes(data, _HEADER + _ADDRESS.size)).get
+    flags = u32(get(_IFA_FLAGS)) or short_flags
     permanent = bool(flags & IFA_F_PERMANENT)
-    text = f"{ip}/{message['prefixlen']}"
-    ours = get("IFA_PROTO") == PROTOCOL
+    ours = get(_IFA_PROTO) == bytes([PROTOCOL])
     if not protocols:
-        ours = permanent and message["scope"] != RT_SCOPE_LINK
-    return message["index"], Address(
-        text,
+        ours = permanent and scope != RT_SCOPE_LINK
+    return index, Address(
+        f"{ip(get(_IFA_LOCAL) or get(_IFA_ADDRESS))}/{prefix}",
         ours=ours,
         permanent=permanent,
         nodad=bool(flags & IFA_F_NODAD),
@@ -115,39 +126,24 @@ def decode_address(data: bytes, *, protocols: bool) -> tuple[int, Address]:
     )
 
 
-@overload
-def _canonical(text: str) -> str: ...
-
-
-@overload
-def _canonical(text: None) -> None: ...
-
-
-def _canonical(text: str | None) -> str | None:
-    """Text as `ipaddress` writes it: inet_ntop(3) has dots in some IPv6 addresses."""
-    return str(ipaddress.ip_address(text)) if text and "." in text and ":" in text else text
-
-
 def decode_route(data: bytes, names: Mapping[int, str]) -> Route | None:
     """A unicast route of a table that people write to, or None for any other."""
-    message = rtmsg(data)
-    message.decode()
-    get = message.get_attr
-    table = get("RTA_TABLE") or message["table"]
-    dev = names.get(get("RTA_OIF") or 0)
-    if message["type"] != RTN_UNICAST or message["flags"] & RTM_F_CLONED:
+    family, prefix, short_table, protocol, kind, flags = _ROUTE.unpack_from(data, _HEADER)
+    if kind != RTN_UNICAST or flags & RTM_F_CLONED:
         return None
+    get = dict(attributes(data, _HEADER + _ROUTE.size)).get
+    table = u32(get(_RTA_TABLE)) or short_table
+    dev = names.get(u32(get(_RTA_OIF)))
     if table == RT_TABLE_LOCAL or dev is None:
         return None
-    anywhere = "0.0.0.0" if message["family"] == 2 else "::"
     return Route(
-        to=f"{_canonical(get('RTA_DST') or anywhere)}/{message['dst_len']}",
+        to=f"{ip(get(_RTA_DST)) or _ANYWHERE[family]}/{prefix}",
         dev=dev,
-        via=_canonical(get("RTA_GATEWAY")),
-        metric=get("RTA_PRIORITY") or 0,
-        src=_canonical(get("RTA_PREFSRC")),
+        via=ip(get(_RTA_GATEWAY)),
+        metric=u32(get(_RTA_PRIORITY)),
+        src=ip(get(_RTA_PREFSRC)),
         table=table,
-        onlink=bool(message["flags"] & RTNH_F_ONLINK),
-        ours=message["proto"] == PROTOCOL,
-        by_advertisement=message["proto"] == RTPROT_RA,
+        onlink=bool(flags & RTNH_F_ONLINK),
+        ours=protocol == PROTOCOL,
+        by_advertisement=protocol == RTPROT_RA,
     )

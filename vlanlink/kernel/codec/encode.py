@@ -1,4 +1,4 @@
-"""Operations, and the requests for dumps, into rtnetlink messages."""
+"""Operations into rtnetlink messages."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -16,12 +16,7 @@ from vlanlink.kernel.codec.constants import (
     DELLINK,
     DELLINKPROP,
     DELROUTE,
-    DUMP,
     EXCL,
-    EXT_MASK_SKIP_STATS,
-    GETADDR,
-    GETLINK,
-    GETROUTE,
     IFA_F_NODAD,
     IFF_UP,
     NEWADDR,
@@ -36,7 +31,7 @@ from vlanlink.kernel.codec.constants import (
     SETLINK,
 )
 from vlanlink.kernel.codec.message import Attributes, encode_message
-from vlanlink.kernel.codec.options import encode_options
+from vlanlink.kernel.codec.write_options import encode_options
 from vlanlink.kernel.marks import PROTOCOL, alias_of, group_of
 from vlanlink.kinds import KINDS
 from vlanlink.model import Link, Setting
@@ -216,20 +211,3 @@ def mark_loopback(owner: str) -> bytearray:
     attributes: Attributes = [("IFLA_GROUP", group_of(owner)), ("IFLA_IFALIAS", alias_of(owner))]
     body = {"index": 1, "flags": IFF_UP, "change": IFF_UP}
     return encode_message(ifinfmsg, SETLINK, REQUEST | ACK, body, attributes)
-
-
-def dump_links() -> bytearray:
-    """A request for all links, without their counters."""
-    attributes: Attributes = [("IFLA_EXT_MASK", EXT_MASK_SKIP_STATS)]
-    return encode_message(ifinfmsg, GETLINK, REQUEST | DUMP, {}, attributes)
-
-
-def dump_addresses() -> bytearray:
-    """A request for all addresses."""
-    return encode_message(ifaddrmsg, GETADDR, REQUEST | DUMP, {}, [])
-
-
-def dump_routes(family: int) -> bytearray:
-    """A request for the routes of a family (4 or 6)."""
-    body = {"family": 2 if family == 4 else 10}
-    return encode_message(rtmsg, GETROUTE, REQUEST | DUMP, body, [])

@@ -1,4 +1,4 @@
-"""The options of link kinds as attributes of IFLA_INFO_DATA, both ways, by the kinds' own tables.
+"""The options of link kinds as attributes of IFLA_INFO_DATA, by the kinds' own tables.
 
 From each table a message class is built and registered with pyroute2, whose own tables lack some
 attributes.
@@ -26,7 +26,7 @@ def _kind_class(kind: Kind) -> type[Any]:
     rows: dict[int, tuple[int, str, str]] = {}
     body: dict[str, Any] = {"prefix": ""}
     for option in kind.options:
-        name = _attribute_name(option)
+        name = attribute_name(option)
         match option:
             case Number() | Choice():
                 rows[option.attribute] = (option.attribute, name, option.wire)
@@ -47,7 +47,8 @@ def _kind_class(kind: Kind) -> type[Any]:
     return type(kind.name, (nla,), body)
 
 
-def _attribute_name(option: Option) -> str:
+def attribute_name(option: Option) -> str:
+    """What the message class calls an option."""
     return f"OPTION_{option.attribute}"
 
 
@@ -71,7 +72,7 @@ def encode_options(
         value = options.get(option.key)
         if value is None:
             continue
-        name = _attribute_name(option)
+        name = attribute_name(option)
         match option:
             case Flag():
                 flags |= option.bit if value else 0
@@ -111,26 +112,3 @@ def _pairs(value: Setting) -> list[tuple[int, int]]:
 def _removed_pairs(old: Setting, new: Setting) -> list[tuple[int, int]]:
     kept = {a for a, _ in _pairs(new)}
     return [(a, 0) for a, _ in _pairs(old) if a not in kept]
-
-
-def decode_options(kind: Kind, data: Any) -> dict[str, Setting]:
-    """The options of a link from its decoded IFLA_INFO_DATA; absent lists are empty."""
-    found: dict[str, Setting] = {}
-    for option in kind.options:
-        raw = data.get_attr(_attribute_name(option)) if data is not None else None
-        match option:
-            case QosMap():
-                rows = raw.get_attrs("PAIR") if raw is not None else []
-                found[option.key] = tuple(sorted((row["from"], row["to"]) for row in rows))
-            case MacList():
-                found[option.key] = tuple(sorted(raw.get_attrs("ENTRY"))) if raw else ()
-            case Flag():  # flags that are all off are not sent at all
-                found[option.key] = bool(raw and raw["flags"] & option.bit)
-            case _ if raw is None:
-                continue
-            case Choice():
-                words = {number: word for word, number in option.choices.items()}
-                found[option.key] = words.get(raw, str(raw))
-            case _:
-                found[option.key] = raw
-    return found

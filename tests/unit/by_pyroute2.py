@@ -1,0 +1,159 @@
+"""What pyroute2 reads in rtnetlink messages: the judge of our own decoder."""
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any, overload
+
+from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+from pyroute2.netlink.rtnl.rtmsg import rtmsg
+
+from vlanlink.kernel.codec.constants import (
+    ARPHRD_LOOPBACK,
+    IFA_F_DADFAILED,
+    IFA_F_NODAD,
+    IFA_F_PERMANENT,
+    IFA_F_TENTATIVE,
+    IFF_LOWER_UP,
+    IFF_UP,
+    RT_SCOPE_LINK,
+    RT_TABLE_LOCAL,
+    RTM_F_CLONED,
+    RTN_UNICAST,
+    RTNH_F_ONLINK,
+    RTPROT_RA,
+)
+from vlanlink.kernel.codec.decode import SeenLink
+from vlanlink.kernel.codec.write_options import attribute_name
+from vlanlink.kernel.marks import PROTOCOL
+from vlanlink.kinds import KINDS, Choice, Flag, Kind, MacList, QosMap
+from vlanlink.model import Address, Route, Setting
+from vlanlink.operations import IPV6_POLICY
+
+
+def link(data: bytes) -> SeenLink:
+    """A link from an RTM_NEWLINK message."""
+    message = ifinfmsg(data)
+    message.decode()
+    get = message.get_attr
+    info = get("IFLA_LINKINFO")
+    kind_name = info.get_attr("IFLA_INFO_KIND") if info is not None else None
+    flags = message["flags"]
+    settings: dict[str, Setting] = {
+        "up": bool(flags & IFF_UP),
+        "mtu": get("IFLA_MTU"),
+        "mac": get("IFLA_ADDRESS"),
+        "altnames": _altnames(get("IFLA_PROP_LIST")),
+        **_ipv6_policy(get("IFLA_AF_SPEC")),
+    }
+    kind = KINDS.get(kind_name or "")
+    if kind and info is not None:
+        settings |= _options(kind, info.get_attr("IFLA_INFO_DATA") if kind.options else None)
+    loopback = message["ifi_type"] == ARPHRD_LOOPBACK
+    return SeenLink(
+        index=message["index"],
+        name=get("IFLA_IFNAME"),
+        kind=kind_name or ("loopback" if loopback else "device"),
+        group=get("IFLA_GROUP") or 0,
+        alias=get("IFLA_IFALIAS") or "",
+        settings=settings,
+        parent_index=get("IFLA_LINK") or 0,
+        elsewhere=get("IFLA_LINK_NETNSID") is not None,
+        master_index=get("IFLA_MASTER") or 0,
+        carrier=bool(flags & IFF_LOWER_UP),
+    )
+
+
+def _altnames(properties: Any) -> tuple[str, ...]:
+    return tuple(sorted(properties.get_attrs("IFLA_ALT_IFNAME"))) if properties else ()
+
+
+def _ipv6_policy(spec: Any) -> dict[str, Setting]:
+    inet6 = spec.get_attr("AF_INET6") if spec is not None else None
+    values = inet6.get_attr("IFLA_INET6_CONF") if inet6 is not None else None
+    if values is None:
+        return {}
+    # The kernel's numbers are signed, the codec's are not.
+    return {key: (values[key] ^ 0x80000000) - 0x80000000 for key in IPV6_POLICY}
+
+
+def address(data: bytes, *, protocols: bool) -> tuple[int, Address]:
+    """An address and the number of its link; ``protocols``: the kernel has IFA_PROTO (5.18)."""
+    message = ifaddrmsg(data)
+    message.decode()
+    get = message.get_attr
+    flags = get("IFA_FLAGS") or message["flags"]
+    ip = _canonical(get("IFA_LOCAL") or get("IFA_ADDRESS"))
+    permanent = bool(flags & IFA_F_PERMANENT)
+    text = f"{ip}/{message['prefixlen']}"
+    ours = get("IFA_PROTO") == PROTOCOL
+    if not protocols:
+        ours = permanent and message["scope"] != RT_SCOPE_LINK
+    return message["index"], Address(
+        text,
+        ours=ours,
+        permanent=permanent,
+        nodad=bool(flags & IFA_F_NODAD),
+        tentative=bool(flags & IFA_F_TENTATIVE) and not flags & IFA_F_DADFAILED,
+    )
+
+
+@overload
+def _canonical(text: str) -> str: ...
+
+
+@overload
+def _canonical(text: None) -> None: ...
+
+
+def _canonical(text: str | None) -> str | None:
+    """Text as `ipaddress` writes it: inet_ntop(3) has dots in some IPv6 addresses."""
+    return str(ipaddress.ip_address(text)) if text and "." in text and ":" in text else text
+
+
+def route(data: bytes, names: Mapping[int, str]) -> Route | None:
+    """A unicast route of a table that people write to, or None for any other."""
+    message = rtmsg(data)
+    message.decode()
+    get = message.get_attr
+    table = get("RTA_TABLE") or message["table"]
+    dev = names.get(get("RTA_OIF") or 0)
+    if message["type"] != RTN_UNICAST or message["flags"] & RTM_F_CLONED:
+        return None
+    if table == RT_TABLE_LOCAL or dev is None:
+        return None
+    anywhere = "0.0.0.0" if message["family"] == 2 else "::"
+    return Route(
+        to=f"{_canonical(get('RTA_DST') or anywhere)}/{message['dst_len']}",
+        dev=dev,
+        via=_canonical(get("RTA_GATEWAY")),
+        metric=get("RTA_PRIORITY") or 0,
+        src=_canonical(get("RTA_PREFSRC")),
+        table=table,
+        onlink=bool(message["flags"] & RTNH_F_ONLINK),
+        ours=message["proto"] == PROTOCOL,
+        by_advertisement=message["proto"] == RTPROT_RA,
+    )
+
+
+def _options(kind: Kind, data: Any) -> dict[str, Setting]:
+    """The options of a link from its decoded IFLA_INFO_DATA; absent lists are empty."""
+    found: dict[str, Setting] = {}
+    for option in kind.options:
+        raw = data.get_attr(attribute_name(option)) if data is not None else None
+        match option:
+            case QosMap():
+                rows = raw.get_attrs("PAIR") if raw is not None else []
+                found[option.key] = tuple(sorted((row["from"], row["to"]) for row in rows))
+            case MacList():
+                found[option.key] = tuple(sorted(raw.get_attrs("ENTRY"))) if raw else ()
+            case Flag():  # flags that are all off are not sent at all
+                found[option.key] = bool(raw and raw["flags"] & option.bit)
+            case _ if raw is None:
+                continue
+            case Choice():
+                words = {number: word for word, number in option.choices.items()}
+                found[option.key] = words.get(raw, str(raw))
+            case _:
+                found[option.key] = raw
+    return found

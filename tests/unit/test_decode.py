@@ -1,0 +1,69 @@
+"""Messages that kernels sent: what our decoder makes of them is what pyroute2's does."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit import by_pyroute2
+from vlanlink.kernel import codec
+from vlanlink.kernel.codec.attributes import attributes
+
+CAPTURES = sorted((Path(__file__).parents[1] / "cases" / "messages").glob("*.txt"))
+"""A line a message: what it is about, and its bytes in hex."""
+NAMES = {number: f"link{number}" for number in range(100)}
+
+captures = pytest.mark.parametrize("capture", CAPTURES, ids=[path.stem for path in CAPTURES])
+
+
+def messages(capture: Path, kind: str) -> Iterator[bytes]:
+    for line in capture.read_text().splitlines():
+        what, _, digits = line.partition(" ")
+        if what == kind:
+            yield bytes.fromhex(digits)
+
+
+def fields(value: Any) -> Any:
+    """Every field, also those that do not count for equality."""
+    return asdict(value) if value is not None else None
+
+
+@captures
+def test_links(capture: Path) -> None:
+    seen = [codec.decode_link(message) for message in messages(capture, "link")]
+    assert list(map(fields, seen)) == [
+        fields(by_pyroute2.link(message)) for message in messages(capture, "link")
+    ]
+    assert {"macvlan", "veth", "loopback"} <= {link.kind for link in seen}
+
+
+@captures
+@pytest.mark.parametrize("protocols", [True, False])
+def test_addresses(capture: Path, protocols: bool) -> None:
+    for message in messages(capture, "address"):
+        index, seen = codec.decode_address(message, protocols=protocols)
+        there, judged = by_pyroute2.address(message, protocols=protocols)
+        assert (index, fields(seen)) == (there, fields(judged))
+
+
+@captures
+def test_routes(capture: Path) -> None:
+    seen = [codec.decode_route(message, NAMES) for message in messages(capture, "route")]
+    judged = [by_pyroute2.route(message, NAMES) for message in messages(capture, "route")]
+    assert list(map(fields, seen)) == list(map(fields, judged))
+    assert sum(route is not None for route in seen) > 5
+    assert None in seen
+
+
+@given(value=st.binary(min_size=1, max_size=16), cut=st.integers(0, 7))
+def test_an_attribute_that_is_cut_short_is_an_error(value: bytes, cut: int) -> None:
+    whole = (4 + len(value)).to_bytes(2, "little") + b"\x05\x80" + value
+    assert attributes(whole) == [(5, value)]
+    short = whole[: max(4, len(whole) - cut)]
+    if len(short) < len(whole):
+        with pytest.raises(OSError, match="cut short"):
+            attributes(short)

@@ -1,0 +1,56 @@
+"""What netlink messages are made of, read: headers' bodies, attributes, and what these hold.
+
+pyroute2 reads any message of any family, and takes 0.2 ms for that of a link. A machine with
+thousands of namespaces is read more than once in a run, so the three kinds of message that dumps
+consist of are read by struct and by the tables of the kinds; tests hold it against pyroute2.
+"""
+
+import errno
+import struct
+from socket import AF_INET, AF_INET6, inet_ntop
+
+_HEADER = struct.Struct("=HH")
+_U32 = struct.Struct("=I")
+_NUMBER_BITS = 0x3FFF
+"""Of an attribute's type; the two bits above are NLA_F_NESTED and NLA_F_NET_BYTEORDER."""
+
+
+def attributes(data: bytes, offset: int = 0) -> list[tuple[int, bytes]]:
+    """Number and value of each attribute (struct nlattr) from ``offset`` on.
+
+    Raises OSError (EBADMSG) where one is cut short.
+    """
+    found = []
+    end = len(data)
+    header = _HEADER.unpack_from
+    while offset + 4 <= end:
+        length, number = header(data, offset)
+        if length < 4 or offset + length > end:
+            raise OSError(errno.EBADMSG, "the kernel's answer is cut short")
+        found.append((number & _NUMBER_BITS, data[offset + 4 : offset + length]))
+        offset += (length + 3) & ~3
+    return found
+
+
+def u32(value: bytes | None) -> int:
+    """An unsigned number of four bytes; 0 where there is none."""
+    return _U32.unpack_from(value)[0] if value else 0
+
+
+def text(value: bytes | None) -> str:
+    """A string with a null at its end; empty where there is none."""
+    return value.partition(b"\0")[0].decode(errors="replace") if value else ""
+
+
+def ip(value: bytes | None) -> str | None:
+    """An address as `ipaddress` writes it."""
+    if value is None:
+        return None
+    if len(value) == 4:
+        return inet_ntop(AF_INET, value)
+    written = inet_ntop(AF_INET6, value)
+    if "." not in written:
+        return written
+    import ipaddress  # inet_ntop(3) has dots in some IPv6 addresses
+
+    return str(ipaddress.IPv6Address(value))
