@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         UsageError,
         VlanlinkError,
     )
+    from vlanlink.examination import doctor
     from vlanlink.host import Host
     from vlanlink.model import State
     from vlanlink.planning import Plan
@@ -57,6 +58,7 @@ _HOMES = {
         "UsageError",
         "VlanlinkError",
     ),
+    "vlanlink.examination": ("doctor",),
     "vlanlink.host": ("Host",),
     "vlanlink.model": ("State",),
     "vlanlink.planning": ("Plan",),
@@ -79,6 +81,7 @@ __all__ = [
     "VlanlinkError",
     "__version__",
     "disable",
+    "doctor",
     "down",
     "enable",
     "enter",

@@ -99,7 +99,7 @@ def _over_wifi(
     """An access point drops what a station sends under a MAC that did not join."""
     if not kind.has_parent or kind.mac(link.settings) != "derived":
         return
-    station = next((b for b in _below(link, wanted, observed) if b.station), None)
+    station = next((b for b in stands_on(link, wanted, observed) if b.station), None)
     if station:
         other = next(k for k in KINDS.values() if k.takes_over_parent and k.mac({}) == "fixed")
         yield Problem(
@@ -112,7 +112,7 @@ def _over_wifi(
         )
 
 
-def _below(link: Link, wanted: Mapping[LinkName, Link], observed: State) -> Iterator[Link]:
+def stands_on(link: Link, wanted: Mapping[LinkName, Link], observed: State) -> Iterator[Link]:
     """All that a link stands on, whether it is there or to come."""
     key = link.parent
     while key and (below := observed.link(key) or wanted.get(key)):

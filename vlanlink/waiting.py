@@ -30,9 +30,9 @@ def await_parents(
             while missing := missing_parents(topology, links.names()):
                 if machine.interrupted():
                     raise KeyboardInterrupt
-                if on_wait and missing != told:
+                news, told = missing != told, missing
+                if on_wait and news:
                     on_wait(missing)
-                told = missing
                 left = deadline - time.monotonic()
                 if left <= 0 or not links.wait(left):
                     return

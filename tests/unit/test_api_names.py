@@ -12,6 +12,7 @@ import pytest
 
 import vlanlink
 from vlanlink.api import Status
+from vlanlink.checkup import Finding, Report
 from vlanlink.errors import Diagnostic
 from vlanlink.inventory import Endpoint, NetworkDetail, NetworkSummary
 from vlanlink.operations import Change
@@ -33,6 +34,7 @@ NAMES = [
     "VlanlinkError",
     "__version__",
     "disable",
+    "doctor",
     "down",
     "enable",
     "enter",
@@ -56,7 +58,7 @@ network = "pub"
 
 def test_the_public_names() -> None:
     assert vlanlink.__all__ == NAMES
-    assert len(NAMES) <= 25
+    assert len(NAMES) <= 30
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -143,6 +145,8 @@ RESULTS = [
     NetworkDetail(SUMMARY, (), ()),
     Endpoint("web", "eth0", None, ()),
     Diagnostic("message"),
+    Finding("parent-down", "note", "what", "why"),
+    Report("office"),
 ]
 
 

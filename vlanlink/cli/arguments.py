@@ -10,9 +10,14 @@ from vlanlink import Diagnostic, Topology, TopologyError, UsageError, load
 LONGEST_WAIT = 86400
 
 
-def add_file(parser: argparse.ArgumentParser) -> None:
+def add_file(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
     """FILE: a topology."""
-    parser.add_argument("file", metavar="FILE", help="a topology (TOML), or - for standard input")
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        nargs="?" if optional else None,
+        help="a topology (TOML), or - for standard input",
+    )
 
 
 def add_file_or_name(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:

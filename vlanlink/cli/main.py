@@ -11,6 +11,7 @@ from typing import NoReturn
 from vlanlink import Diagnostic, Interrupted, UsageError, VlanlinkError, __version__
 from vlanlink.cli import (
     disable,
+    doctor,
     down,
     enable,
     enter,
@@ -23,8 +24,8 @@ from vlanlink.cli import (
     validate,
 )
 
-VERBS = (up, down, plan, status, ls, inspect, validate, enter, enable, disable)
-TO_COME = ("verify", "doctor", "watch", "confirm")
+VERBS = (up, down, plan, status, ls, inspect, validate, enter, enable, disable, doctor)
+TO_COME = ("verify", "watch", "confirm")
 """Verbs that a later version brings; refused by name until then."""
 
 

@@ -16,8 +16,9 @@ from threading import Event
 from typing import TypeVar
 
 from vlanlink.apply import Refused
+from vlanlink.checkup import Facts
 from vlanlink.host import Host
-from vlanlink.kernel import codec, sysctl_files
+from vlanlink.kernel import codec, inspection, sysctl_files
 from vlanlink.kernel.arrivals import Arrivals
 from vlanlink.kernel.explain import explain
 from vlanlink.kernel.features import has_address_protocols, load_module
@@ -107,10 +108,20 @@ class Machine:
         """What is there now: the host, every named namespace, and those that were asked for."""
         return self._do(self._snapshot)
 
-    def _snapshot(self) -> State:
+    def host_snapshot(self) -> State:
+        """What is in the host's namespace alone: it takes no privilege where that is the own."""
+        return self._do(lambda: self._snapshot(only_host=True))
+
+    def facts(self, state: State) -> Facts:
+        """What `doctor` judges; ``state`` is a snapshot with the sysctls that it asks about."""
+        host = self.host
+        own = host.network_namespace is None
+        return self._do(lambda: inspection.facts(self._namespaces, state, host.identity(), own=own))
+
+    def _snapshot(self, *, only_host: bool = False) -> State:
         protocols = has_address_protocols()
         readings = []
-        aliases = dict(self._find_namespaces())
+        aliases = {HOST: ()} if only_host else dict(self._find_namespaces())
         for name in aliases:
             keys = self.wanted.sysctls.get(name, frozenset())
             try:

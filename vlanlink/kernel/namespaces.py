@@ -8,10 +8,11 @@ import errno
 import os
 import resource
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from vlanlink.kernel import sysctl_files, system
 from vlanlink.kernel.transport import Socket
@@ -19,6 +20,8 @@ from vlanlink.model import HOST
 
 _SELF = "/proc/thread-self/ns/net"
 _NSFS_MAGIC = 0x6E736673
+
+_T = TypeVar("_T")
 
 
 @dataclass(slots=True)
@@ -46,7 +49,7 @@ class Namespaces:
         self._open: OrderedDict[str, _Open] = OrderedDict()
         self._paths = dict(paths or {})
         self._host = _Open(os.open(host_path or _SELF, os.O_RDONLY | os.O_CLOEXEC))
-        self._inside: str | None = None
+        self._inside: str | None = None if host_path else HOST  # entering takes privilege
         self.enter(HOST)
 
     def close(self) -> None:
@@ -151,14 +154,20 @@ class Namespaces:
         self._open[name] = held
         self._inside = name
 
-    def fresh_sysctls(self, keys: frozenset[str]) -> dict[str, str]:
-        """What sysctls are in a new namespace: one is made for the look, and forgotten."""
-        self._inside = None
+    def in_a_new_one(self, work: Callable[[], _T]) -> _T:
+        """Do ``work`` in a new namespace, made for it and forgotten. Raises OSError."""
         system.unshare(system.CLONE_NEWNET)
+        self._inside = None
         try:
-            return {k: v for k in keys if (v := sysctl_files.read(k)) is not None}
+            return work()
         finally:
             self.enter(HOST)
+
+    def fresh_sysctls(self, keys: frozenset[str]) -> dict[str, str]:
+        """What sysctls are in a new namespace."""
+        return self.in_a_new_one(
+            lambda: {k: v for k in keys if (v := sysctl_files.read(k)) is not None}
+        )
 
     def remove(self, name: str) -> None:
         """Take a namespace's name away; the kernel deletes it when nobody holds it."""

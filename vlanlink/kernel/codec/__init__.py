@@ -4,6 +4,7 @@ from vlanlink.kernel.codec.decode import SeenLink, decode_address, decode_link, 
 from vlanlink.kernel.codec.dumps import dump_addresses, dump_links, dump_routes
 from vlanlink.kernel.codec.encode import (
     Request,
+    bare_link,
     encode,
     mark_loopback,
 )
@@ -15,6 +16,7 @@ __all__ = [
     "Request",
     "SeenLink",
     "UnknownAttributeError",
+    "bare_link",
     "decode_address",
     "decode_link",
     "decode_options",

@@ -211,3 +211,10 @@ def mark_loopback(owner: str) -> bytearray:
     attributes: Attributes = [("IFLA_GROUP", group_of(owner)), ("IFLA_IFALIAS", alias_of(owner))]
     body = {"index": 1, "flags": IFF_UP, "change": IFF_UP}
     return encode_message(ifinfmsg, SETLINK, REQUEST | ACK, body, attributes)
+
+
+def bare_link(kind: str) -> bytearray:
+    """A request for a link that has a kind and nothing else."""
+    info = {"attrs": [("IFLA_INFO_KIND", kind)]}
+    flags = REQUEST | ACK | CREATE | EXCL
+    return encode_message(ifinfmsg, NEWLINK, flags, {}, [("IFLA_LINKINFO", info)])

@@ -1,0 +1,100 @@
+"""What one topology needs of the machine, and does not find."""
+
+from collections.abc import Iterator
+
+from vlanlink.checkup.facts import FORWARDING, Asked, Facts
+from vlanlink.checkup.report import Finding
+from vlanlink.errors import Diagnostic, Path, Problem
+from vlanlink.kinds import KINDS
+from vlanlink.model import HOST, LOOPBACK, family_of
+
+SINCE = {("macvlan", "bc_queue_len"): (5, 11)}
+"""Options that came to Linux later than their kind (drivers/net)."""
+
+
+def refusals(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
+    """What `up` would refuse before it changes anything."""
+    del facts
+    for conflict in asked.conflicts if asked else ():
+        why = "up refuses the topology on this machine"
+        yield Finding("refused", "failure", conflict.message, why, conflict.hint, conflict)
+
+
+def options(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
+    """Options that the kernel is too old for: it ignores them."""
+    for link in asked.wanted.values() if asked else ():
+        for (kind, key), since in SINCE.items():
+            option = KINDS[kind].option(key)
+            default = option.default if option else None
+            value = link.settings.get(key, default) if link.kind == kind else default
+            if asked and facts.kernel < since and value != default:
+                yield Finding(
+                    "option-too-new",
+                    "failure",
+                    f"{link.key} asks for {key}, which comes with Linux {since[0]}.{since[1]}",
+                    f"Linux {facts.kernel[0]}.{facts.kernel[1]} ignores it: up fails when it "
+                    "reads the link back",
+                    f"leave {key} out",
+                    _place(asked, link.origin),
+                )
+
+
+def no_ipv6(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
+    """IPv6 addresses on a machine without IPv6."""
+    loopback = facts.state.host.links.get(LOOPBACK)
+    if not asked or loopback is None or "disable_ipv6" in loopback.settings:
+        return
+    for link in asked.wanted.values():
+        if any(address.family == 6 for address in link.addresses):
+            yield Finding(
+                "no-ipv6",
+                "failure",
+                f"{link.key} has IPv6 addresses, and this kernel runs without IPv6",
+                "up can't give it those",
+                "boot without ipv6.disable=1",
+                _place(asked, link.origin),
+            )
+
+
+def routers(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
+    """Who holds a network's gateway is its router, and must forward."""
+    for space, gateway in _gateways(facts, asked) if asked else ():
+        key = FORWARDING[family_of(gateway)]
+        value = asked.sysctls.get(space, {}).get(key) if asked else None
+        value = value if value is not None else facts.sysctl(space, key)
+        if asked and value == "0":
+            who = f"namespace {space}" if space != HOST else "the host"
+            table = f"namespaces.{space}" if space != HOST else "host"
+            yield Finding(
+                "no-forwarding",
+                "failure",
+                f"{who} has the gateway {gateway}, and does not forward "
+                f"({key.replace('/', '.')} is 0)",
+                "it is the router of that network: beyond it, nobody is reached",
+                f'[{table}] sysctls = {{ "{key.replace("/", ".")}" = 1 }}',
+                _place(asked, ("namespaces", space)) if space != HOST else None,
+            )
+
+
+def _gateways(facts: Facts, asked: Asked) -> Iterator[tuple[str, str]]:
+    """The gateways that the topology's own links, or the host's, hold; one a holder and family."""
+    gateways = {
+        str(subnet.gateway)
+        for network in asked.topology.networks.values()
+        for subnet in network.subnets or ()
+        if subnet.gateway is not None
+    }
+    found: dict[tuple[str, int], str] = {}
+    for link in (*asked.wanted.values(), *facts.state.host.links.values()):
+        for address in link.addresses:
+            if address.bare in gateways:
+                found.setdefault((link.namespace, address.family), address.bare)
+    for (space, _), gateway in found.items():
+        yield space, gateway
+
+
+def _place(asked: Asked, origin: Path) -> Diagnostic:
+    return asked.topology.diagnose(Problem(origin, "", at_key=True))
+
+
+RULES = (refusals, routers, options, no_ipv6)

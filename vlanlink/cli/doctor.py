@@ -1,0 +1,66 @@
+"""``vlanlink doctor [FILE]``."""
+
+import argparse
+import shutil
+import sys
+import textwrap
+
+import vlanlink
+from vlanlink.cli import arguments as shared
+from vlanlink.cli import output
+
+NAME = "doctor"
+HELP = "tell what stands in the way on this machine, of FILE or in general"
+WILL_FAIL = 3
+
+_COLOURS = {"failure": "1;31", "warning": "1;33", "note": "1;36"}
+_INDENT = 9
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """[FILE] [--json]."""
+    shared.add_file(parser, optional=True)
+    shared.add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Exit 0 if nothing is known that will fail, else 3."""
+    topology = shared.read(options.file) if options.file else None
+    report = vlanlink.doctor(topology)
+    if options.json:
+        output.print_json(report.to_dict())
+    else:
+        output.print_notes(topology.warnings if topology else ())
+        for finding in report.findings:
+            _print(finding.severity, finding.what, finding.why, finding.command, finding.place)
+        print(_summary(report.topology, [finding.severity for finding in report.findings]))
+    return 0 if report.ok else WILL_FAIL
+
+
+def _print(
+    severity: str, what: str, why: str, command: str | None, place: "vlanlink.Diagnostic | None"
+) -> None:
+    """What is so in bold, why it matters below; a command stands on a line that can be copied."""
+    where = f" ({place.file}:{place.line})" if place and place.line else ""
+    head, *rest = _wrapped(what + where)
+    rich = output.is_rich(sys.stdout)
+    colour, bold, off = (f"\x1b[{_COLOURS[severity]}m", "\x1b[1m", "\x1b[0m") if rich else ("",) * 3
+    print(f"{colour}{severity:<{_INDENT}}{off}{bold}{head}{off}")
+    for line in rest:
+        print(f"{'':{_INDENT}}{bold}{line}{off}")
+    for line in _wrapped(why):
+        print(f"{'':{_INDENT}}{line}")
+    if command:
+        print(f"{'':{_INDENT}}→ {command}")
+
+
+def _wrapped(text: str) -> list[str]:
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 100
+    return textwrap.wrap(text, max(40, width - _INDENT), break_on_hyphens=False) or [""]
+
+
+def _summary(topology: str | None, severities: list[str]) -> str:
+    about = f"{topology} here" if topology else "this machine"
+    counts = {name: severities.count(name) for name in _COLOURS}
+    found = ", ".join(f"{n} {name}{'s' if n > 1 else ''}" for name, n in counts.items() if n)
+    return f"{about}: {found or 'nothing found'}."

@@ -1,0 +1,88 @@
+"""``doctor``: the machine looked at, for a topology or in general. Nothing is changed."""
+
+from vlanlink.checkup import Asked, Report, examine
+from vlanlink.checkup.facts import ROUTER_SYSCTLS
+from vlanlink.errors import Diagnostic, PrivilegeError
+from vlanlink.host import Host
+from vlanlink.kernel import Machine
+from vlanlink.kernel.features import missing_capabilities
+from vlanlink.model import HOST, Namespace, State
+from vlanlink.priors import asked_sysctls, keys_to_read
+from vlanlink.record import Records
+from vlanlink.resolve import Resolution, namespace_path, resolve
+from vlanlink.session import look_at, need_visible_names, open_machine
+from vlanlink.store import Store
+from vlanlink.topology import Topology
+
+_NO_TOPOLOGY = Topology(name="none")
+_PER_LINK = ("rp_filter", "arp_ignore", "arp_filter")
+
+
+def doctor(topology: Topology | None = None, host: Host | None = None) -> Report:
+    """What stands in the way here, or will: of a topology, or of whatever shall come.
+
+    Without privilege it looks at the host's own namespace alone. Raises ConflictError where the
+    kernel can't be asked, PrivilegeError where the host is another namespace than the caller's
+    and may not be entered.
+    """
+    host = host or Host()
+    store = Store(host)
+    with open_machine(host, topology or _NO_TOPOLOGY) as machine:
+        if topology is None:
+            state = machine.host_snapshot() if missing_capabilities() else machine.snapshot()
+            return examine(machine.facts(_with_sysctls(machine, state, topology)))
+        if missing_capabilities():
+            resolution, conflicts, state = _seen_by_a_user(machine, topology, store)
+        else:
+            resolution, conflicts, state = _seen_whole(machine, topology, store)
+        wanted = {
+            link.key: link for link in resolution.desired.links() if link.owner == topology.name
+        }
+        asked = Asked(topology, wanted, conflicts, asked_sysctls(topology, state))
+        return examine(machine.facts(_with_sysctls(machine, state, topology)), asked)
+
+
+def _seen_whole(
+    machine: Machine, topology: Topology, store: Store
+) -> tuple[Resolution, tuple[Diagnostic, ...], State]:
+    look = look_at(machine, topology, store)
+    conflicts = look.problems()
+    try:
+        need_visible_names(machine, look)
+    except PrivilegeError as error:
+        conflicts += error.diagnostics
+    return look.resolution, conflicts, look.observed
+
+
+def _seen_by_a_user(
+    machine: Machine, topology: Topology, store: Store
+) -> tuple[Resolution, tuple[Diagnostic, ...], State]:
+    """The same by what a user may see; namespaces that are out of sight are taken for empty."""
+    elsewhere = {
+        name: Namespace(name, path=namespace_path(entry.pid, entry.path))
+        for name, entry in topology.namespaces.items()
+        if entry.pid is not None or entry.path is not None
+    }
+    records = Records.of(topology.name, store.records())
+    state = machine.host_snapshot()
+    keys = keys_to_read(topology, state, records).get(HOST, frozenset())
+    machine.want_sysctls({HOST: keys})
+    state = State({**machine.host_snapshot().namespaces, **elsewhere})
+    leases = store.leases(topology.name)
+    resolution = resolve(topology, state, records, machine.host.identity(), leases)
+    unseen = {("namespaces", name) for name in elsewhere}
+    seen = (problem for problem in resolution.conflicts if problem.path[:2] not in unseen)
+    return resolution, tuple(topology.diagnose(problem) for problem in seen), state
+
+
+def _with_sysctls(machine: Machine, state: State, topology: Topology | None) -> State:
+    """The state, with the sysctls in it that the rules ask about."""
+    links = ("all", *state.host.links)
+    keys = {f"net/ipv4/conf/{link}/{key}" for link in links for key in _PER_LINK}
+    wanted: dict[str, frozenset[str]] = {HOST: frozenset(keys) | ROUTER_SYSCTLS}
+    if missing_capabilities():
+        machine.want_sysctls(wanted)
+        return State({**state.namespaces, HOST: machine.host_snapshot().host})
+    wanted |= dict.fromkeys(topology.namespaces if topology else (), ROUTER_SYSCTLS)
+    machine.want_sysctls(wanted)
+    return machine.with_new_namespaces(machine.snapshot(), wanted)

@@ -1,0 +1,238 @@
+"""What `doctor` wants to know beyond a snapshot: drivers, modules, firmware, other managers.
+
+Only read. What can't be read is left out, so that a user without privilege sees what there is.
+Of /sys only what has no namespaces is looked at.
+"""
+
+import array
+import configparser
+import errno
+import fcntl
+import http.client
+import json
+import os
+import re
+import socket
+import struct
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from vlanlink.checkup import DockerNetwork, Facts, Nic
+from vlanlink.checkup.facts import Manager, Presence
+from vlanlink.kernel import codec
+from vlanlink.kernel.features import missing_capabilities, release
+from vlanlink.kernel.namespaces import Namespaces
+from vlanlink.kernel.transport import Socket
+from vlanlink.kinds import KINDS
+from vlanlink.model import HOST, Link, State
+
+DOCKER_SECONDS = 2.0
+"""How long Docker's daemon may take for an answer."""
+
+_SIOCGIFFLAGS, _SIOCETHTOOL = 0x8913, 0x8946
+_ETHTOOL_GDRVINFO = 3
+_DRVINFO = struct.Struct("=I32s32s32s32s32s12sIIIII")
+_IFF_PROMISC = 0x100
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where other programs keep what they know; tests have places of their own."""
+
+    network_manager: Path = Path("/run/NetworkManager/devices")
+    networkd: Path = Path("/run/systemd/netif/links")
+    docker: Path = Path("/run/docker.sock")
+    firmware: Path = Path("/sys/class/dmi/id")
+    modules: Path = Path("/lib/modules")
+    loaded: Path = Path("/sys/module")
+    pci: Path = Path("/sys/bus/pci/devices")
+
+
+def facts(namespaces: Namespaces, state: State, identity: str, *, own: bool) -> Facts:
+    """All that is known of the machine; ``own``: its namespace is the one that programs run in.
+
+    ``identity`` is its machine-id. Raises OSError.
+    """
+    places = Places()
+    found = kinds(places, namespaces.in_a_new_one)
+    namespaces.enter(HOST)
+    return Facts(
+        state=state,
+        kernel=release(),
+        root=os.geteuid() == 0,
+        missing_capabilities=missing_capabilities(),
+        kinds=found,
+        nics=nics(state.host.links.values(), places, managed=own),
+        vendor=vendor(places),
+        docker=docker_networks(places) if own else (),
+        identity=identity,
+    )
+
+
+# -- links -----------------------------------------------------------------------------------------
+
+
+def nics(links: Iterable[Link], places: Places, *, managed: bool) -> dict[str, Nic]:
+    """What netlink does not tell of the links of the namespace that the thread is in.
+
+    ``managed``: it is the namespace that the machine's network managers work in.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as asked:
+        return {link.name: _nic(asked, link, places, managed=managed) for link in links}
+
+
+def _nic(asked: socket.socket, link: Link, places: Places, *, managed: bool) -> Nic:
+    driver, bus = _driver(asked, link.name)
+    return Nic(
+        driver=driver,
+        virtual_function=bool(bus) and (places.pci / bus / "physfn").exists(),
+        promiscuous=bool(_flags(asked, link.name) & _IFF_PROMISC),
+        managers=_managers(link.index, places) if managed else (),
+    )
+
+
+def _driver(asked: socket.socket, name: str) -> tuple[str, str]:
+    """The driver and the bus address of a link, as `ethtool -i` has them."""
+    answer = array.array("B", _DRVINFO.pack(_ETHTOOL_GDRVINFO, *[b""] * 6, *[0] * 5))
+    address, _ = answer.buffer_info()
+    try:
+        fcntl.ioctl(asked, _SIOCETHTOOL, struct.pack("16sP8x", name.encode(), address))
+    except OSError:
+        return "", ""
+    _, driver, _, _, bus, *_ = _DRVINFO.unpack(answer)
+    return _text(driver), _text(bus)
+
+
+def _text(value: bytes) -> str:
+    return value.partition(b"\0")[0].decode(errors="replace")
+
+
+def _flags(asked: socket.socket, name: str) -> int:
+    try:
+        answer = fcntl.ioctl(asked, _SIOCGIFFLAGS, struct.pack("16sH22x", name.encode(), 0))
+    except OSError:
+        return 0
+    flags: int = struct.unpack_from("H", answer, 16)[0]
+    return flags
+
+
+def _managers(index: int, places: Places) -> tuple[Manager, ...]:
+    """Who manages a link, by the state that the managers keep for themselves."""
+    found: list[Manager] = []
+    if _keys(places.network_manager / str(index)).get("managed") == "true":
+        found.append("NetworkManager")
+    if _keys(places.networkd / str(index)).get("network_file"):
+        found.append("systemd-networkd")
+    return tuple(found)
+
+
+def _keys(path: Path) -> Mapping[str, str]:
+    """The keys of a file of KEY=VALUE lines, with sections or without; none if it can't be read."""
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read_string("[top]\n" + path.read_text())
+    except (OSError, UnicodeDecodeError, configparser.Error):
+        return {}
+    return {key: value for section in parser.sections() for key, value in parser[section].items()}
+
+
+# -- the machine -----------------------------------------------------------------------------------
+
+
+def vendor(places: Places) -> str:
+    """Who made the machine, and what it is called (SMBIOS); empty where there is no firmware."""
+    words = []
+    for name in ("sys_vendor", "product_name"):
+        try:
+            words.append((places.firmware / name).read_text().strip())
+        except OSError:
+            continue
+    return " ".join(words)
+
+
+def kinds(
+    places: Places, in_a_new_namespace: Callable[[Callable[[], None]], None]
+) -> dict[str, Presence]:
+    """Whether each link kind is there. No module is loaded for the answer.
+
+    Where neither /sys/module nor the module files tell, there is no module to load, and the
+    kernel itself is asked, which takes privilege.
+    """
+    files = places.modules / os.uname().release
+    found: dict[str, Presence] = {}
+    for kind in KINDS.values():
+        if (places.loaded / kind.module).exists() or _listed(
+            files / "modules.builtin", kind.module
+        ):
+            found[kind.name] = "there"
+        elif _listed(files / "modules.dep", kind.module):
+            found[kind.name] = "loadable"
+    rest = KINDS.keys() - found.keys()
+    if rest:
+        with suppress(PermissionError):
+            in_a_new_namespace(lambda: found.update({name: _asked_for(name) for name in rest}))
+    return found
+
+
+def _listed(path: Path, module: str) -> bool:
+    try:
+        text = path.read_text()
+    except OSError:
+        return False
+    name = module.replace("_", "[-_]")
+    return re.search(rf"(?m)^[^:\s]*/{name}\.ko[.\w]*(:|$)", text) is not None
+
+
+def _asked_for(kind: str) -> Presence:
+    """Ask for a link of the kind and nothing else: only one that is unknown is unsupported."""
+    with closing(Socket()) as asked:
+        refusal = asked.request([codec.bare_link(kind)])[0]
+    if refusal is None or refusal.errno not in (errno.EOPNOTSUPP, errno.EPERM):
+        return "there"
+    return "missing" if refusal.errno == errno.EOPNOTSUPP else "unknown"
+
+
+# -- Docker ----------------------------------------------------------------------------------------
+
+
+class _Daemon(http.client.HTTPConnection):
+    """HTTP over the daemon's socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("docker", timeout=DOCKER_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect to the socket."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(os.fspath(self._path))
+
+
+def docker_networks(places: Places) -> tuple[DockerNetwork, ...]:
+    """Docker's networks that have a parent; none where its daemon does not answer."""
+    with closing(_Daemon(places.docker)) as daemon:
+        try:
+            daemon.request("GET", "/networks")
+            rows = json.load(daemon.getresponse())
+            return tuple(_network(row) for row in rows if (row.get("Options") or {}).get("parent"))
+        except (
+            OSError,
+            http.client.HTTPException,
+            ValueError,
+            AttributeError,
+            KeyError,
+            TypeError,
+        ):
+            return ()
+
+
+def _network(row: Mapping[str, object]) -> DockerNetwork:
+    options = row["Options"]
+    assert isinstance(options, dict)
+    kind = str(row["Driver"])
+    own = {key.removeprefix(f"{kind}_"): value for key, value in options.items()}
+    chosen = {key: own[key] for key in ("mode", "flag") if key in own}
+    return DockerNetwork(str(row["Name"]), kind, str(options["parent"]), chosen)
