@@ -5,12 +5,13 @@ made in a step of their own, for it is from them that the LAN is asked.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from vlanlink.addressing import Heard
 from vlanlink.apply import Change, Progress, Unfinished
-from vlanlink.errors import Diagnostic, Problem
+from vlanlink.errors import Diagnostic
 from vlanlink.kernel import Machine
 from vlanlink.kernel.lan import Announcement, Question
 from vlanlink.kinds import KINDS
@@ -26,6 +27,9 @@ ROUNDS = 8
 CARRIER_SECONDS = 5.0
 """How long a parent that was just set up may take to find its carrier."""
 _POLL_SECONDS = 0.05
+_CROWD = 256
+"""Siblings from which on neighbours are told by way of the parent: each of them would get a copy of
+each announcement, and the kernel's queues drop what is meant for the wire."""
 _ANNOUNCEMENTS = 3
 """Where the LAN was asked; a LAN that is not to be asked is told once."""
 
@@ -157,15 +161,21 @@ def _announce(
     if often:
         failed |= machine.announce(often, times=_ANNOUNCEMENTS)
     return tuple(
-        look.topology.diagnose(
-            Problem((), f"neighbours of {each.address} could not be told of it: {why}"),
-            severity="warning",
+        Diagnostic(
+            f"neighbours could not be told of {_some(failed, why)}: {why}", severity="warning"
         )
-        for each, why in failed.items()
+        for why in sorted(set(failed.values()))
     )
 
 
+def _some(failed: Mapping[Announcement, str], why: str) -> str:
+    addresses = [each.address for each, reason in failed.items() if reason == why]
+    more = f" and {len(addresses) - 3} more addresses" if len(addresses) > 3 else ""
+    return ", ".join(addresses[:3]) + more
+
+
 def _new_addresses(look: Look, now: State) -> Iterator[Announcement]:
+    siblings = Counter(link.parent for link in now.links())
     for link in now.links():
         kind = KINDS.get(link.kind)
         if link.owner != look.topology.name or not link.up or kind is None:
@@ -174,10 +184,12 @@ def _new_addresses(look: Look, now: State) -> Iterator[Announcement]:
             continue
         before = look.observed.link(link.key)
         had = before.addresses if before and _same_station(before, link) else ()
+        mac = str(link.settings.get("mac"))
+        parent = now.link(link.parent)
+        by_parent = parent.index if parent and siblings[link.parent] > _CROWD else 0
         for address in link.addresses:
             if not address.link_local and address not in had:
-                mac = str(link.settings.get("mac"))
-                yield Announcement(link.namespace, link.index, mac, address.bare)
+                yield Announcement(link.namespace, link.index, mac, address.bare, by_parent)
 
 
 def _same_station(before: Link, link: Link) -> bool:

@@ -5,6 +5,7 @@ to the file that ``VLANLINK_LEFT_FILE`` names; ``all`` (the default) runs every 
 needs are not met is skipped by name, or fails where CI is set.
 """
 
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +36,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(autouse=True)
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
+def turn(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """One that keeps the kernel busy with thousands of links runs while no other does."""
+    alone = request.node.get_closest_marker("alone") is not None
+    shared = tmp_path_factory.getbasetemp().parent  # by all workers of a run
+    with (shared / "turn").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def world(request: pytest.FixtureRequest, turn: None) -> Iterator[World]:  # noqa: ARG001
     """The test's own machine: nothing but lo, an empty /run, and nothing left behind after it."""
     lacks = missing(_needs(request.node))
     if lacks:

@@ -8,7 +8,9 @@ import vlanlink
 from vlanlink.parents import implied_vlan
 
 DIRECTORY = Path(__file__).parents[2] / "examples"
-FILES = sorted(DIRECTORY.glob("*.toml"))
+_APART = ("19-mistakes", "21-many")
+"""One that no machine takes, and one that takes long: they have tests of their own."""
+FILES = sorted(path for path in DIRECTORY.glob("*.toml") if path.stem not in _APART)
 
 
 def example(name: str, *changes: tuple[str, str]) -> vlanlink.Topology:

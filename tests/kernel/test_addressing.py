@@ -8,6 +8,7 @@ import vlanlink
 from tests.kernel.examples import example
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
+from tests.kernel.wire import ready
 from tests.kernel.world import until
 
 macvlan = pytest.mark.needs("macvlan")
@@ -34,6 +35,27 @@ def test_the_hosts_own_address_and_another_topologys_are_not_handed_out(lan: Lan
     ]
     vlanlink.up(example("03-ip-range", ('"ip-range"', '"ip-range-2"'), *names))
     assert lan.world.addresses("eth0", "other-one") == ["192.168.32.133/24"]
+
+
+@macvlan
+def test_s7_fixed_and_left_out_beside_the_host_and_a_station(lan: Lan) -> None:
+    world = lan.world
+    world.ip("addr add 172.16.87.2/24 dev eth0")
+    lan.router("172.16.87.1/24", "2001:db8:87::1/64")
+    lan.station("printer", "172.16.87.3/24", "2001:db8:87::3/64")
+    ready(lan)
+    vlanlink.up(example("07-fixed-and-left-out"))
+    found = [world.addresses("eth0", name) for name in ("fixed", "one", "two")]
+    assert found == [
+        ["172.16.87.4/24", "2001:db8:87::2/64"],
+        ["172.16.87.5/24", "2001:db8:87::4/64"],
+        ["172.16.87.6/24", "2001:db8:87::5/64"],
+    ]
+    for name in ("fixed", "one", "two"):
+        world.reaches(name, "172.16.87.1")
+        world.reaches(name, "2001:db8:87::1")
+    world.reaches("one", "172.16.87.3")
+    world.reaches("printer", "2001:db8:87::5")
 
 
 @macvlan

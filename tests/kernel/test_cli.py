@@ -138,6 +138,23 @@ def test_the_whole_way_in_words(lan: Lan, cli: Cli) -> None:
     assert cli.run(f"down {FILE}") == "macvlan is not up: nothing to do.\n"
 
 
+def test_s20_ls_and_inspect_tell_what_docker_tells(lan: Lan, cli: Cli) -> None:
+    world = lan.world
+    cli.run(f"up {DIRECTORY / '20-ls-and-inspect.toml'}")
+    rows = [line.split() for line in cli.run("ls").splitlines()]
+    assert [row[:5] for row in rows[1:]] == [
+        ["told", "back", "macvlan", "private", "eth0"],
+        ["told", "front", "macvlan", "bridge", "eth0"],
+    ] or [row[1] for row in rows[1:]] == ["front", "back"]
+    found = cli.json("inspect front")
+    assert [endpoint["namespace"] for endpoint in found["endpoints"]] == ["web"]
+    told = cli.run("inspect back")
+    for space, dev in (("web", "eth1"), ("db", "eth0")):
+        words = (space, dev, world.link(dev, space)["address"], *world.addresses(dev, space))
+        assert all(word in told for word in words), told
+    assert "172.16.20.10/24" not in told
+
+
 def test_exec_exits_as_the_command_does(lan: Lan, cli: Cli) -> None:
     world = lan.world
     cli.run(f"up {FILE}")

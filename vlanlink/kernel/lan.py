@@ -28,6 +28,7 @@ BUFFER = 8 << 20
 _GAP_SECONDS = 0.0005
 """Between two frames, so that neither our buffers nor a switch's storm control drop them."""
 _RETRY_SECONDS = 0.002
+_RETRIES = 100
 _CLOSERS = 32
 
 _ETH_P_ALL = 3
@@ -56,6 +57,8 @@ class Announcement:
     index: int
     mac: str
     address: str
+    by_parent: int = 0
+    """The link of the host that sends it in the link's place: to the wire, not to siblings."""
 
 
 # -- asking ----------------------------------------------------------------------------------------
@@ -274,35 +277,59 @@ def _announce_in(
     failed: dict[Announcement, str],
 ) -> None:
     sockets: list[socket.socket] = []
+    for_parents: dict[Announcement, bytes] = {}
     try:
         for name, announcements in by_namespace.items():
             try:
                 namespaces.enter(name)
-                kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
-                sockets.append(socket.socket(socket.AF_PACKET, kind, 0))
+                frames = {each: _frame(each) for each in announcements}
+                for_parents |= {each: frame for each, frame in frames.items() if each.by_parent}
+                if not all(each.by_parent for each in announcements):
+                    sockets.append(_sender())
             except OSError as error:
                 failed.update(dict.fromkeys(announcements, error.strerror or str(error)))
                 continue
-            for each in announcements:
-                _send_announcement(sockets[-1], each, failed)
+            for each, frame in frames.items():
+                if not each.by_parent:
+                    _send_announcement(sockets[-1], each.index, each, frame, failed)
+        if for_parents:
+            namespaces.enter(HOST)
+            sockets.append(_sender())
+            for each, frame in for_parents.items():
+                _send_announcement(sockets[-1], each.by_parent, each, frame, failed)
     finally:
         _close(sockets)
 
 
+def _sender() -> socket.socket:
+    return socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+
+
 def _send_announcement(
-    sender: socket.socket, each: Announcement, failed: dict[Announcement, str]
+    sender: socket.socket,
+    index: int,
+    each: Announcement,
+    frame: bytes,
+    failed: dict[Announcement, str],
 ) -> None:
-    try:
-        name = socket.if_indextoname(each.index)
-        sender.sendto(_frame(each, name), (name, _protocol(each.address)))
-        failed.pop(each, None)
-    except OSError as error:
-        failed[each] = error.strerror or str(error)
+    for _ in range(_RETRIES):
+        try:
+            sender.sendto(frame, (socket.if_indextoname(index), _protocol(each.address)))
+        except OSError as error:
+            failed[each] = error.strerror or str(error)
+            if error.errno != errno.ENOBUFS:
+                return
+            time.sleep(_RETRY_SECONDS)  # the link's queue is full: it empties
+        else:
+            failed.pop(each, None)
+            return
 
 
-def _frame(each: Announcement, name: str) -> bytes:
+def _frame(each: Announcement) -> bytes:
+    """To be made in the link's namespace: a router says in IPv6 that it is one."""
     if family_of(each.address) == 4:
         return packets.arp_announcement(each.mac, each.address)
+    name = socket.if_indextoname(each.index)
     router = sysctl_files.read(f"net/ipv6/conf/{name}/forwarding") not in (None, "0")
     return packets.neighbour_advertisement(each.mac, each.address, router=router)
 
