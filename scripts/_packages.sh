@@ -3,8 +3,8 @@
 #
 #   scripts/_packages.sh [--check|--install] SET...
 #
-# SET is python (the virtual environment), tools (what the demo and the tests call) or vm (the
-# guest). Missing packages are listed with the exact command. Then, without an option: on a terminal
+# SET is python (the virtual environment), tools (what the demo and the tests call), vm (the guest)
+# or lab (its virtual machines). Missing packages are listed with the exact command. Then, without an option: on a terminal
 # the user is asked; without one root goes ahead; anyone else gets the command to run, and exit 4.
 # --install answers yes, --check only looks.
 set -euo pipefail
@@ -38,6 +38,23 @@ look_for_vm() {
     if [ "$mode" != --check ] && ! have_virtiofsd && virtiofsd_is_a_package; then
         missing+=(virtiofsd)
     fi
+}
+
+look_for_lab() {
+    want mmdebstrap mmdebstrap
+    want qemu-img qemu-utils
+    want vagrant vagrant
+    [ -d /usr/share/rubygems-integration/all/gems ] && compgen -G \
+        '/usr/share/rubygems-integration/all/gems/vagrant-libvirt-*' >/dev/null ||
+        missing+=(vagrant-libvirt)
+    want libvirtd libvirt-daemon
+    want virsh libvirt-clients
+    [ -e /usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so ] ||
+        missing+=(libvirt-daemon-driver-qemu)
+    want iptables iptables # libvirt's networks
+    want dnsmasq dnsmasq-base
+    want ssh openssh-client
+    want nsenter util-linux
 }
 
 # Up to Debian 12 it is in qemu-system-common, which comes with QEMU.

@@ -55,7 +55,7 @@ class Archive:
                 "try: apt-get install debian-archive-keyring"
             )
         refusals = []
-        for archive in _archives():
+        for archive in archives():
             self._write_sources(archive)
             done = self._apt("apt-get", "update", "-o", "APT::Update::Error-Mode=any")
             if done.returncode == 0:
@@ -103,7 +103,7 @@ def unpack(package: Path, into: Path) -> None:
     tools.run([tools.program("dpkg", "dpkg"), "-x", package, into])
 
 
-def _archives() -> list[str]:
+def archives() -> list[str]:
     """Where this machine gets Debian from, then Debian's own address."""
     listed = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI) $(LABEL)", "Created-By: Packages"],

@@ -57,22 +57,26 @@ def _constant_files(kernel: Kernel) -> dict[str, bytes]:
         "run-job": (_GUEST_SCRIPTS / "run-job").read_bytes(),
         "bin/busybox": kernel.busybox.read_bytes(),
     }
-    modules = _in_loading_order(kernel)
-    files.update({f"modules/{path.name}": path.read_bytes() for path in modules})
-    files["modules/order"] = "".join(f"{path.name}\n" for path in modules).encode()
+    files.update(modules(kernel, _BOOT_MODULES))
     files.update({f"{name}/.keep": b"" for name in _EMPTY_DIRECTORIES})
     return files
 
 
-def _in_loading_order(kernel: Kernel) -> list[Path]:
-    """The modules that the guest needs before it has a root file system; dependencies first."""
+def modules(kernel: Kernel, names: Sequence[str]) -> dict[str, bytes]:
+    """Modules and what they depend on, and a file `order` with the order to load them in."""
+    found = _in_loading_order(kernel, names)
+    files = {f"modules/{path.name}": path.read_bytes() for path in found}
+    return {**files, "modules/order": "".join(f"{path.name}\n" for path in found).encode()}
+
+
+def _in_loading_order(kernel: Kernel, names: Sequence[str]) -> list[Path]:
     needs: dict[str, list[str]] = {}
     for line in (kernel.modules / "modules.dep").read_text().splitlines():
         path, _, dependencies = line.partition(":")
         needs[path] = dependencies.split()
     by_name = {Path(path).stem.replace("-", "_"): path for path in needs}
     order: list[str] = []
-    for name in _BOOT_MODULES:
+    for name in names:
         if name in by_name:  # otherwise it is built in
             order += [*reversed(needs[by_name[name]]), by_name[name]]
     return [kernel.modules / path for path in dict.fromkeys(order)]

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-def note(message: str) -> None:
+def note(message: str, *, who: str = "vm") -> None:
     """Say what is going on, on stderr."""
-    print(f"vm: {message}", file=sys.stderr, flush=True)
+    print(f"{who}: {message}", file=sys.stderr, flush=True)
 
 
 def find_program(name: str) -> str | None:
@@ -90,11 +90,11 @@ def write_whole(path: Path, content: bytes) -> None:
     Path(temporary).replace(path)
 
 
-def make_ext4(directory: Path, image: Path) -> None:
+def make_ext4(directory: Path, image: Path, *, spare: int = 32) -> None:
     """Make a disk image of a directory; no mount, so no privilege, is needed."""
     mke2fs = program("mke2fs", "e2fsprogs")
     used = sum(_rounded_size(path) for path in directory.rglob("*"))
-    mebibytes = used * 11 // 10 // 2**20 + 32
+    mebibytes = used * 11 // 10 // 2**20 + spare
     # Only features that each kernel from 5.10 on knows, whatever this machine's mke2fs prefers.
     features = "none,filetype,extent,sparse_super,large_file,dir_index"
     options = ["-q", "-F", "-t", "ext4", "-O", features, "-m", "0", "-E", "root_owner=0:0"]

@@ -1,0 +1,1 @@
+"""The integration lab behind `scripts/lab`: three virtual machines on a trunk."""

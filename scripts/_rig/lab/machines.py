@@ -1,0 +1,165 @@
+"""The machines of the lab, by way of Vagrant: up, reached by ssh, their trunk cables, gone."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+from _rig import tools
+from _rig.lab import box
+from _rig.lab.world import World
+from _rig.problems import GuestTimeoutError, MissingError, RigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+NAMES = ("host1", "host2", "router")
+_STATE = tools.CHECKOUT / ".vagrant"
+_WHEELS = _STATE / "wheel"
+SSH_CONFIG = _STATE / "ssh_config"
+_SHOWN_LINES = 40
+_UP_SECONDS = 480
+_SHORT_SECONDS = 60
+
+
+def note(message: str) -> None:
+    """Say what is going on, on stderr."""
+    tools.note(message, who="lab")
+
+
+class Machines:
+    """Root has the machines in a world of their own; a user has them as Vagrant does it."""
+
+    def __init__(self, accelerator: str) -> None:
+        """`accelerator` is tcg or kvm, for root's."""
+        self._world = World(_STATE / "lab") if os.geteuid() == 0 else None
+        self._accelerator = accelerator
+
+    def up(self) -> None:
+        """Build what is missing and start all three; after a failure nothing of it is left."""
+        if self._world and self._world.is_there():
+            raise RigError("the lab is up already; scripts/lab down ends it")
+        self.down()
+        try:
+            self._start()
+        except BaseException:
+            self.down()
+            raise
+
+    def _start(self) -> None:
+        _build_wheel()
+        if self._world:
+            built = box.get()
+            note("starting libvirt's daemon in namespaces of its own")
+            self._world.start()
+            self._vagrant("box", "add", "--name", "vlanlink-lab", str(built))
+        note(f"starting {', '.join(NAMES)} (at most {_UP_SECONDS} s)")
+        self._vagrant("up", seconds=_UP_SECONDS)
+        SSH_CONFIG.write_text(self._vagrant("ssh-config"))
+
+    def down(self) -> None:
+        """End what is there; what is not there is ended already."""
+        if self._world:
+            self._world.end()
+        elif (_STATE / "machines").exists():
+            self._vagrant("destroy", "--force")
+        shutil.rmtree(_STATE, ignore_errors=True)
+
+    def ssh(self, name: str, words: Sequence[str]) -> int:
+        """Log in to a machine, or run a command there; the exit status is ssh's."""
+        command = ["ssh", "-F", str(self._config()), name, *words]
+        return subprocess.run(self.reaching(command), check=False).returncode
+
+    def reaching(self, command: Sequence[str]) -> list[str]:
+        """A command that can reach the machines by ssh."""
+        self._config()
+        return self._world.on_its_network(command) if self._world else list(command)
+
+    def set_cable(self, name: str, *, plugged: bool) -> None:
+        """Plug a machine's trunk cable in, or pull it."""
+        machine = _STATE / ("lab/vagrant" if self._world else "") / "machines" / name
+        for provider in ("libvirt", "virtualbox"):
+            identity = machine / provider / "id"
+            if identity.exists():
+                for command in _cable_commands(provider, identity.read_text(), plugged=plugged):
+                    self._run(command)
+                return
+        raise RigError(f"{name} is no machine of libvirt or VirtualBox")
+
+    def _config(self) -> Path:
+        if not SSH_CONFIG.exists():
+            raise RigError("the lab is not up; scripts/lab up starts it")
+        return SSH_CONFIG
+
+    def _vagrant(self, *words: str, seconds: float = _SHORT_SECONDS) -> str:
+        vagrant = tools.find_program("vagrant")
+        if vagrant is None:
+            raise MissingError("there is no Vagrant here, see https://www.vagrantup.com")
+        return self._run([vagrant, *words], seconds=seconds)
+
+    def _run(self, command: Sequence[str], *, seconds: float = _SHORT_SECONDS) -> str:
+        """Run a command where the machines are; returns what it printed."""
+        inside = self._world.inside(command) if self._world else list(command)
+        try:
+            done = subprocess.run(
+                inside,
+                env=self._environment(),
+                cwd=tools.CHECKOUT,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=seconds,
+            )
+        except subprocess.TimeoutExpired as end:
+            said = (end.stdout or b"") + (end.stderr or b"")
+            shown = _last_lines(said.decode(errors="replace"))
+            what = " ".join(command)
+            raise GuestTimeoutError(f"{what} did not end within {seconds:g} s\n{shown}") from None
+        if done.returncode != 0:
+            raise RigError(f"failed: {' '.join(command)}\n{_last_lines(done.stdout + done.stderr)}")
+        return done.stdout
+
+    def _environment(self) -> Mapping[str, str]:
+        if self._world is None:
+            return os.environ
+        directory = self._world.directory
+        own = {
+            "VAGRANT_HOME": str(directory / "home"),
+            "VAGRANT_DOTFILE_PATH": str(directory / "vagrant"),
+            "VAGRANT_DEFAULT_PROVIDER": "libvirt",
+            "VAGRANT_CHECKPOINT_DISABLE": "1",
+            "VAGRANT_NO_COLOR": "1",
+            "VLANLINK_LAB_BOX": "vlanlink-lab",
+            "VLANLINK_LAB_CONSOLES": str(directory / "log"),
+            "VLANLINK_LAB_DRIVER": {"tcg": "qemu", "kvm": "kvm"}[self._accelerator],
+            "VLANLINK_LAB_MANAGEMENT": "none",
+        }
+        return {**tools.plain_environment(), **own}
+
+
+def _build_wheel() -> None:
+    note("building a wheel of vlanlink")
+    shutil.rmtree(_WHEELS, ignore_errors=True)
+    python = str(tools.CHECKOUT / ".venv/bin/python")
+    pip = [python, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+    tools.run([*pip, f"--wheel-dir={_WHEELS}", str(tools.CHECKOUT)])
+
+
+def _cable_commands(provider: str, identity: str, *, plugged: bool) -> list[list[str]]:
+    if provider == "virtualbox":
+        state = "on" if plugged else "off"
+        return [["VBoxManage", "controlvm", identity, "setlinkstate2", state]]
+    state = "up" if plugged else "down"
+    virsh = "virsh --connect qemu:///system"
+    trunk = f"$({virsh} domiflist {identity} | awk '$3 == \"vlanlink-trunk\" {{ print $5 }}')"
+    return [["sh", "-c", f"{virsh} domif-setlink {identity} {trunk} {state}"]]
+
+
+def _last_lines(text: str) -> str:
+    """The end of what Vagrant said; of a progress bar only its last state."""
+    lines = [re.split(r"[\r\x1b]", line)[-1] for line in text.splitlines()]
+    return "\n".join(lines[-_SHOWN_LINES:])

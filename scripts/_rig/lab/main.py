@@ -1,0 +1,166 @@
+"""The command line of `scripts/lab`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, NoReturn
+
+from _rig import tools
+from _rig.lab import box
+from _rig.lab.machines import NAMES, SSH_CONFIG, Machines, note
+from _rig.problems import MissingError, RigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_DESCRIPTION = """\
+The integration lab: two hosts and a router as virtual machines, with a trunk between them.
+
+  box           build the machines' system from Debian packages (kept; as up does it)
+  up            start the machines, with vlanlink installed from a wheel of this checkout
+  test [...]    run the tests of the lab; what follows is handed to pytest
+  ssh NAME ...  log in to host1, host2 or router, or run a command there
+  unplug NAME   pull a machine's trunk cable; plug NAME puts it back
+  down          end all of it
+  ci            up, test and down within 15 minutes, as CI does
+
+Started by root it needs no libvirt that runs: it starts one in namespaces of its own, so that this
+machine's network, firewall and forwarding stay as they are. Started by a user it is `vagrant up`
+with that user's provider and a public box.
+"""
+_EPILOG = """\
+exit status: 0 done, 1 a test failed, 4 something is missing here, 124 a time limit was reached,
+125 the lab could not be built or started.
+"""
+_CI_SECONDS = 15 * 60
+_TRIES = 2
+# A test that has begun is bounded by its own limits; this is for one that has none.
+_LAST_TEST_SECONDS = 180
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what the command line says; its exit status."""
+    options = _parse(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        if options.verb == "ci":
+            return _ci(options)
+        return _run(options)
+    except RigError as problem:
+        note(str(problem))
+        return problem.exit_status
+    except KeyboardInterrupt:
+        note("interrupted")
+        return 130
+
+
+def _interrupt(_signal: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="scripts/lab",
+        usage="scripts/lab [OPTION...] box|up|test|ssh|unplug|plug|down|ci [ARG...]",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    verbs = ("box", "up", "test", "ssh", "unplug", "plug", "down", "ci")
+    add("verb", choices=verbs, help=argparse.SUPPRESS)
+    add("--install", action="store_true", help="install missing Debian packages without asking")
+    add("--accel", choices=("tcg", "kvm"), default="tcg", help="default: %(default)s, always works")
+    known, rest = parser.parse_known_args(arguments)
+    known.rest = rest
+    if known.verb in ("ssh", "plug", "unplug") and (not rest or rest[0] not in NAMES):
+        parser.error(f"{known.verb} which machine: {', '.join(NAMES)}?")
+    if rest and known.verb not in ("ssh", "plug", "unplug", "test"):
+        parser.error(f"unknown: {' '.join(rest)}")
+    return known
+
+
+def _run(options: argparse.Namespace) -> int:
+    machines = Machines(options.accel)
+    match options.verb:
+        case "box":
+            _need_packages(install=options.install)
+            print(box.get())
+        case "up":
+            _need_packages(install=options.install)
+            start = time.monotonic()
+            machines.up()
+            note(f"up after {time.monotonic() - start:.0f} s")
+        case "test":
+            return _test(machines, options.rest)
+        case "ssh":
+            return machines.ssh(options.rest[0], options.rest[1:])
+        case "plug" | "unplug":
+            machines.set_cable(options.rest[0], plugged=options.verb == "plug")
+        case "down":
+            machines.down()
+    return 0
+
+
+def _need_packages(*, install: bool) -> None:
+    if os.geteuid() == 0:
+        mode = ["--install"] if install else []
+        script = tools.CHECKOUT / "scripts/_packages.sh"
+        done = subprocess.run([script, *mode, "vm", "lab"], stdout=sys.stderr, check=False)
+        if done.returncode != 0:
+            raise MissingError("packages are missing, see above")
+
+
+def _test(machines: Machines, words: Sequence[str], *, deadline: float | None = None) -> int:
+    pytest = [str(tools.CHECKOUT / ".venv/bin/pytest"), "tests/lab", *words]
+    environment = {**os.environ, "VLANLINK_LAB_SSH": str(SSH_CONFIG)}
+    seconds = None
+    if deadline is not None:
+        environment["VLANLINK_LAB_DEADLINE"] = str(deadline)
+        seconds = deadline - time.time() + _LAST_TEST_SECONDS
+    command = machines.reaching(pytest)
+    done = subprocess.run(
+        command, env=environment, cwd=tools.CHECKOUT, check=False, timeout=seconds
+    )
+    return done.returncode
+
+
+def _ci(options: argparse.Namespace) -> int:
+    """The whole way. Only a test can fail it; a lab that can't be had is told in plain words."""
+    deadline = time.time() + _CI_SECONDS - _LAST_TEST_SECONDS
+    machines = Machines(options.accel)
+    try:
+        reason = _try_to_start(machines, options, deadline)
+        if reason:
+            print(f"LAB DID NOT RUN: {reason}")
+            return 0
+        return _test(machines, ["--durations=0"], deadline=deadline)
+    except subprocess.TimeoutExpired:
+        print("lab: the tests did not end in time")
+        return 1
+    finally:
+        machines.down()
+
+
+def _try_to_start(machines: Machines, options: argparse.Namespace, deadline: float) -> str:
+    """Start the machines; why that can't be, or nothing."""
+    if os.geteuid() != 0:
+        return "it needs root"
+    reason = ""
+    for _ in range(_TRIES):
+        if time.time() > deadline:
+            return f"{reason} (and no time is left to try again)"
+        try:
+            _need_packages(install=options.install)
+            machines.up()
+        except RigError as problem:
+            reason = str(problem)
+            note(reason)
+        else:
+            return ""
+    return reason
