@@ -50,7 +50,9 @@ def bring_up(machine: Machine, look: Look, store: Store, on_progress: Progress |
                 final.resolution.leases != look.resolution.leases
             ):
                 write_down(store, final)
-        todo = difference(now, final.resolution.desired, look.topology.name)
+        todo = final.todo
+        if now is not look.observed:
+            todo = difference(now, final.resolution.desired, look.topology.name)
         if todo.operations:
             now = change.step(todo, final.resolution.desired, on_progress)
     deaf = _announce(machine, look, now, frozenset(address for _, address in heard))
