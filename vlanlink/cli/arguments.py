@@ -2,10 +2,10 @@
 
 import argparse
 import sys
-import tomllib
 from pathlib import Path
 
-from vlanlink import Diagnostic, Topology, TopologyError, UsageError, load
+import vlanlink
+from vlanlink import Diagnostic, TopologyError, UsageError
 
 LONGEST_WAIT = 86400
 
@@ -62,30 +62,32 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def read(file: str) -> Topology:
+def read(file: str) -> "vlanlink.Topology":
     """The topology of a FILE argument. Raises UsageError for a word that is none."""
     if not is_file(file):
         message = f"{file} is the name of a topology, and a file is wanted"
         raise UsageError(Diagnostic(message, hint=f"write ./{file} if it is a file"))
     if file == "-":
-        return load("-", text=sys.stdin.read())
-    return load(file)
+        return vlanlink.load("-", text=sys.stdin.read())
+    return vlanlink.load(file)
 
 
-def read_or_only_name(word: str) -> Topology | str:
+def read_or_only_name(word: str) -> "vlanlink.Topology | str":
     """As ``read_or_name``; of a file that is wrong the name will do, if it can be told."""
     try:
         return read_or_name(word)
     except TopologyError:
         try:
+            import tomllib
+
             heading = tomllib.loads(Path(word).read_text()).get("topology", {})
-            return Topology(name=heading.get("name", Path(word).stem))
+            return vlanlink.Topology(name=heading.get("name", Path(word).stem))
         except (OSError, ValueError, AttributeError):
             pass
         raise
 
 
-def read_or_name(word: str) -> Topology | str:
+def read_or_name(word: str) -> "vlanlink.Topology | str":
     """The topology of a FILE|NAME argument that is a file; a name as it is."""
     return read(word) if is_file(word) else word
 

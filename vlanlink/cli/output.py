@@ -5,9 +5,12 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from vlanlink import Plan, VlanlinkError
+from vlanlink import VlanlinkError
+
+if TYPE_CHECKING:
+    from vlanlink import Plan
 
 Progress = Callable[[int, int, str], None]
 
@@ -46,13 +49,13 @@ def is_rich(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def print_plan(plan: Plan) -> None:
+def print_plan(plan: "Plan") -> None:
     """A plan as text, with its summary."""
     print_changes(plan)
     print(plan.summary)
 
 
-def print_changes(plan: Plan) -> None:
+def print_changes(plan: "Plan") -> None:
     """The lines of a plan; in colour on a terminal."""
     print_lines(plan.lines)
 
@@ -65,7 +68,7 @@ def print_lines(lines: Iterable[str]) -> None:
         print(f"\x1b[{colour}m{line}\x1b[0m" if colour else line)
 
 
-def done(plan: Plan) -> str:
+def done(plan: "Plan") -> str:
     """``18 created``: what was carried out, in a few words."""
     words = {"create": "created", "change": "changed", "delete": "deleted"}
     return ", ".join(f"{n} {words[action]}" for action, n in plan.counts.items() if n)

@@ -61,7 +61,7 @@ def flag_or(model: type[BaseModel]) -> Callable[[object], object]:
 class Entry(BaseModel):
     """A table of the file. It finds all its wrong keys at once, and names the nearest known one."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
     unwritten: ClassVar[frozenset[str]] = frozenset()
     """Fields that no key of a file fills."""
