@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from _bench.scene import NETNS
-from vlanlink.kernel import codec
+from vlanlink.kernel.codec.encode import encode, mark_loopback
 from vlanlink.kernel.machine import batches
 from vlanlink.model import HOST
 from vlanlink.operations import MakeNamespace, WriteSysctl
@@ -37,13 +37,13 @@ def _orders(plan: Plan) -> Iterator[bytes]:
             case MakeNamespace():
                 where = numbers[first.namespace]
                 yield _order(_NAMESPACE, where, f"{NETNS / first.namespace}\0".encode())
-                yield _order(_SEND, where, bytes(codec.mark_loopback(first.owner)))
+                yield _order(_SEND, where, bytes(mark_loopback(first.owner)))
             case WriteSysctl():
                 text = f"/proc/sys/{first.key}\0{first.new}\0"
                 yield _order(_SYSCTL, numbers[first.namespace], text.encode())
             case _:
                 files = {name: _BASE + 2 * number for name, number in numbers.items()}
-                sent = [r for operation in batch for r in codec.encode(operation, HOST, files)]
+                sent = [r for operation in batch for r in encode(operation, HOST, files)]
                 where = numbers[sent[0].namespace]
                 yield _order(_SEND, where, b"".join(r.message for r in sent), len(sent))
 

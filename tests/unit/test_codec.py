@@ -15,10 +15,14 @@ from pyroute2.netlink.rtnl.ifinfmsg.plugins.ipvlan import ipvlan as plain_ipvlan
 from pyroute2.netlink.rtnl.ifinfmsg.plugins.vlan import vlan as plain_vlan
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
+import vlanlink.kernel.codec.encode
 from tests.unit.golden import Case, case_names
 from tests.unit.options import macs, options, values
 from vlanlink.kernel import codec
-from vlanlink.kernel.codec import UnknownAttributeError, decode_link, encode
+from vlanlink.kernel.codec import decode_link
+from vlanlink.kernel.codec.encode import encode, mark_loopback
+from vlanlink.kernel.codec.message import UnknownAttributeError, encode_message, encode_whole
+from vlanlink.kernel.codec.write_options import encode_options
 from vlanlink.kernel.marks import PROTOCOL, alias_of, group_of, owner_of
 from vlanlink.kinds import KINDS, Kind, Number
 from vlanlink.model import HOST, Address, Link, LinkName, Route, Setting
@@ -30,17 +34,20 @@ from vlanlink.operations import (
     Operation,
     RemoveAddress,
     RemoveLink,
+    RemoveNamespace,
     RemoveRoute,
     SetLink,
+    WriteSysctl,
 )
 
 FILES = {"web": 7, "lab": 8}
+NO_MESSAGES = (MakeNamespace, RemoveNamespace, WriteSysctl)
 
 kinds = pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
 
 
-def messages(operation: Operation) -> list[bytes]:
-    return [bytes(request.message) for request in encode(operation, HOST, FILES)]
+def messages(operation: Operation, files: dict[str, int] = FILES) -> list[bytes]:
+    return [bytes(request.message) for request in encode(operation, HOST, files)]
 
 
 def only(operation: Operation) -> bytes:
@@ -424,13 +431,59 @@ def test_routes_of_no_concern_are_not_seen() -> None:
 
 
 def test_dumps_are_asked_for_as_pyroute2_would() -> None:
-    ask = codec.encode_message
+    ask = encode_message
     mask: list[tuple[str, Any]] = [("IFLA_EXT_MASK", 8)]  # RTEXT_FILTER_SKIP_STATS
     assert codec.dump_links() == ask(ifinfmsg, 18, 0x301, {}, mask)
     assert codec.dump_addresses() == ask(ifaddrmsg, 22, 0x301, {}, [])
     for family, number in ((4, 2), (6, 10)):
         body = {"family": number, "type": 1}  # RTN_UNICAST
         assert codec.dump_routes(family) == ask(rtmsg, 26, 0x301, body, [])
+
+
+# -- copies of one message of their shape ----------------------------------------------------------
+
+
+def by_pyroute2(operation: Operation, files: dict[str, int] = FILES) -> list[bytes]:
+    """The same messages, each encoded from its first byte to its last."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vlanlink.kernel.codec.encode, "encode_message", encode_whole)
+        return messages(operation, files)
+
+
+@pytest.mark.parametrize("name", case_names())
+def test_golden_operations_are_encoded_as_pyroute2_does(name: str) -> None:
+    operations = Case(name).todo.operations
+    netlink = [op for op in operations if not isinstance(op, NO_MESSAGES)]
+    spaces = {op.namespace for op in netlink} | {HOST}
+    files = {space: 100 + number for number, space in enumerate(sorted(spaces))}
+    for operation in netlink:
+        sent = messages(operation, files)
+        assert sent == by_pyroute2(operation, files)
+
+
+@given(
+    name=st.text("abc.-09", min_size=1, max_size=15),
+    mac=macs,
+    index=st.integers(1, 0x7FFFFFFF),
+    interface=interfaces,
+    route=st.composite(_route)(),
+)
+def test_copies_are_what_pyroute2_encodes(
+    name: str, mac: str, index: int, interface: str, route: Route
+) -> None:
+    settings: dict[str, Setting] = {"mode": "bridge", "mac": mac}
+    made = make(KINDS["macvlan"], settings, namespace="web", name=name, index=index)
+    on: dict[str, Any] = {"namespace": "web", "index": index}
+    for operation in (
+        made,
+        replace(set_link("macvlan", {"up": True}, owner="office"), index=index),
+        AddAddress(dev="eth0", address=Address(interface), **on),
+        RemoveAddress(dev="eth0", address=Address(interface), **on),
+        AddRoute(route=route, **on),
+        RemoveRoute(route=route, **on),
+        RemoveLink(name=name, kind="macvlan", **on),
+    ):
+        assert messages(operation) == by_pyroute2(operation), operation
 
 
 # -- refused, not dropped ------------------------------------------------------------------------
@@ -469,14 +522,14 @@ UNKNOWN: dict[str, list[tuple[str, Any]]] = {
 @pytest.mark.parametrize("unknown", UNKNOWN.values(), ids=list(UNKNOWN))
 def test_an_unknown_attribute_is_refused(unknown: list[tuple[str, Any]]) -> None:
     with pytest.raises(UnknownAttributeError):
-        codec.encode_message(ifinfmsg, 16, 5, {"index": 1}, unknown)
+        encode_message(ifinfmsg, 16, 5, {"index": 1}, unknown)
 
 
 def test_an_option_that_its_kind_has_no_row_for_is_refused() -> None:
-    attrs = codec.encode_options(KINDS["vlan"], {"id": 5})
+    attrs = encode_options(KINDS["vlan"], {"id": 5})
     info = [("IFLA_INFO_KIND", "ipvlan"), ("IFLA_INFO_DATA", {"attrs": [*attrs, ("OPTION_5", 1)]})]
     with pytest.raises(UnknownAttributeError):
-        codec.encode_message(ifinfmsg, 16, 5, {}, [("IFLA_LINKINFO", {"attrs": info})])
+        encode_message(ifinfmsg, 16, 5, {}, [("IFLA_LINKINFO", {"attrs": info})])
 
 
 def test_what_is_no_netlink_message_is_refused() -> None:
@@ -509,6 +562,6 @@ def test_groups_of_others_are_no_marks(group: int) -> None:
 
 
 def test_the_mark_of_a_namespace_stands_on_its_loopback() -> None:
-    seen = decode_link(bytes(codec.mark_loopback("office")))
+    seen = decode_link(bytes(mark_loopback("office")))
     assert (seen.index, seen.group, seen.alias) == (1, group_of("office"), alias_of("office"))
     assert seen.settings["up"] is True

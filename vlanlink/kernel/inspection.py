@@ -21,7 +21,6 @@ from pathlib import Path
 
 from vlanlink.checkup import DockerNetwork, Facts, Nic
 from vlanlink.checkup.facts import Manager, Presence
-from vlanlink.kernel import codec
 from vlanlink.kernel.features import missing_capabilities, release
 from vlanlink.kernel.namespaces import Namespaces
 from vlanlink.kernel.transport import Socket
@@ -187,8 +186,10 @@ def _listed(path: Path, module: str) -> bool:
 
 def _asked_for(kind: str) -> Presence:
     """Ask for a link of the kind and nothing else: only one that is unknown is unsupported."""
+    from vlanlink.kernel.codec.encode import bare_link  # loads pyroute2
+
     with closing(Socket()) as asked:
-        refusal = asked.request([codec.bare_link(kind)])[0]
+        refusal = asked.request([bare_link(kind)])[0]
     if refusal is None or refusal.errno not in (errno.EOPNOTSUPP, errno.EPERM):
         return "there"
     return "missing" if refusal.errno == errno.EOPNOTSUPP else "unknown"

@@ -18,7 +18,7 @@ from typing import TypeVar
 from vlanlink.apply import Refused
 from vlanlink.checkup import Facts
 from vlanlink.host import Host
-from vlanlink.kernel import codec, inspection, sysctl_files
+from vlanlink.kernel import inspection, sysctl_files
 from vlanlink.kernel.arrivals import Arrivals
 from vlanlink.kernel.explain import explain
 from vlanlink.kernel.features import has_address_protocols, load_module
@@ -254,19 +254,23 @@ class Machine:
             raise self._refused(first, error.errno or 0, _own_text(error)) from None
 
     def _make_namespace(self, operation: MakeNamespace) -> None:
+        from vlanlink.kernel.codec.encode import mark_loopback  # loads pyroute2
+
         directory = self.host.netns_directory
         prepare_directory(directory)
         path = os.fspath(directory / operation.namespace)
-        first = codec.mark_loopback(operation.owner)
+        first = mark_loopback(operation.owner)
         self._namespaces.make(operation.namespace, path, first)
 
     def _send(self, batch: Sequence[Operation]) -> None:
+        from vlanlink.kernel.codec.encode import encode  # loads pyroute2
+
         owners: list[Operation] = []
         messages: list[bytearray] = []
         target = ""
         descriptors = _Descriptors(self._namespaces)
         for operation in batch:
-            for request in codec.encode(operation, HOST, descriptors):
+            for request in encode(operation, HOST, descriptors):
                 owners.append(operation)
                 messages.append(request.message)
                 target = request.namespace

@@ -32,6 +32,15 @@ def attributes(data: bytes, offset: int = 0) -> list[tuple[int, bytes]]:
     return found
 
 
+def places(data: bytes, offset: int) -> dict[int, tuple[int, int]]:
+    """Where the value of each attribute from ``offset`` on begins, and how long it is."""
+    found = {}
+    for number, value in attributes(data, offset):
+        found[number] = (offset + 4, len(value))
+        offset += (4 + len(value) + 3) & ~3
+    return found
+
+
 def u32(value: bytes | None) -> int:
     """An unsigned number of four bytes; 0 where there is none."""
     return _U32.unpack_from(value)[0] if value else 0

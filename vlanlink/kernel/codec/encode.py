@@ -1,12 +1,8 @@
 """Operations into rtnetlink messages."""
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
-from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
-from pyroute2.netlink.rtnl.rtmsg import rtmsg
+from socket import AF_INET, AF_INET6
 
 from vlanlink.kernel.codec.constants import (
     ACK,
@@ -30,6 +26,7 @@ from vlanlink.kernel.codec.constants import (
     RTNH_F_ONLINK,
     SETLINK,
 )
+from vlanlink.kernel.codec.families import ifaddrmsg, ifinfmsg, rtmsg
 from vlanlink.kernel.codec.message import Attributes, encode_message
 from vlanlink.kernel.codec.write_options import encode_options
 from vlanlink.kernel.marks import PROTOCOL, alias_of, group_of
@@ -45,6 +42,8 @@ from vlanlink.operations import (
     RemoveRoute,
     SetLink,
 )
+
+_FAMILIES = {4: AF_INET, 6: AF_INET6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +169,12 @@ def _names(value: Setting) -> list[str]:
 
 
 def _address(operation: AddAddress | RemoveAddress, kind: int, flags: int) -> bytearray:
-    interface = ipaddress.ip_interface(operation.address.text)
-    family = 2 if interface.version == 4 else 10
-    body = {"family": family, "prefixlen": interface.network.prefixlen, "index": operation.index}
-    attributes: Attributes = [("IFA_LOCAL", str(interface.ip)), ("IFA_ADDRESS", str(interface.ip))]
+    ip, _, prefix = operation.address.text.partition("/")
+    family = _FAMILIES[operation.address.family]
+    body = {"family": family, "prefixlen": int(prefix), "index": operation.index}
+    attributes: Attributes = [("IFA_LOCAL", ip), ("IFA_ADDRESS", ip)]
     if isinstance(operation, AddAddress):
-        nodad = operation.address.nodad if operation.restored else interface.version == 6
+        nodad = operation.address.nodad if operation.restored else family == AF_INET6
         attributes += [] if operation.restored else [("IFA_PROTO", PROTOCOL)]
         attributes.append(("IFA_FLAGS", IFA_F_NODAD if nodad else 0))
     return encode_message(ifaddrmsg, kind, REQUEST | ACK | flags, body, attributes)
@@ -183,20 +182,20 @@ def _address(operation: AddAddress | RemoveAddress, kind: int, flags: int) -> by
 
 def _route(operation: AddRoute | RemoveRoute, kind: int, flags: int) -> bytearray:
     route = operation.route
-    network = ipaddress.ip_network(route.to)
+    ip, _, prefix = route.to.partition("/")
     removing = kind == DELROUTE
     body = {
-        "family": 2 if network.version == 4 else 10,
-        "dst_len": network.prefixlen,
+        "family": _FAMILIES[route.family],
+        "dst_len": int(prefix),
         "table": route.table if route.table < 256 else 0,
         "proto": PROTOCOL,
         "type": RTN_UNICAST,
-        "scope": RT_SCOPE_LINK if route.via is None and network.version == 4 else RT_SCOPE_UNIVERSE,
+        "scope": RT_SCOPE_LINK if route.via is None and route.family == 4 else RT_SCOPE_UNIVERSE,
         "flags": RTNH_F_ONLINK if route.onlink and not removing else 0,
     }
     attributes: Attributes = [("RTA_OIF", operation.index), ("RTA_TABLE", route.table)]
-    if network.prefixlen:
-        attributes.append(("RTA_DST", str(network.network_address)))
+    if body["dst_len"]:
+        attributes.append(("RTA_DST", ip))
     if route.via:
         attributes.append(("RTA_GATEWAY", route.via))
     if route.metric:

@@ -7,9 +7,7 @@ attributes.
 from collections.abc import Mapping
 from typing import Any
 
-from pyroute2.netlink import nla
-from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
-
+from vlanlink.kernel.codec.families import ifinfmsg, nla
 from vlanlink.kernel.codec.message import Attributes
 from vlanlink.kinds import KINDS, Choice, Flag, Kind, MacList, Number, Option, QosMap
 from vlanlink.model import Setting
