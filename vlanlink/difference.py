@@ -10,7 +10,7 @@ from vlanlink.errors import Problem
 from vlanlink.links import changed_settings, kept_addresses, kind_options, why_new
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Namespace, Route, Setting, State
 from vlanlink.operations import (
-    IPV6_POLICY,
+    LINK_SYSCTLS,
     AddAddress,
     AddRoute,
     MakeLink,
@@ -302,7 +302,7 @@ class Difference:
         ]
         for seen, want in sorted(pairs, key=lambda pair: self._depth(self.observed, pair[0])):
             new = changed_settings(seen, want)
-            policy = {key: new.pop(key) for key in IPV6_POLICY if key in new}
+            policy = {key: new.pop(key) for key in LINK_SYSCTLS if key in new}
             writes = [_policy_write(want, k, seen.settings.get(k), v) for k, v in policy.items()]
             # The kernel makes the link-local address when IPv6 goes on, from the MAC of then; and
             # a link whose MTU is too small has no IPv6 to be set before it is raised.
@@ -336,7 +336,7 @@ class Difference:
             yield from self._add_routes(name, namespace)
 
     def _start(self, link: Link) -> Iterator[Operation]:
-        for key in IPV6_POLICY:
+        for key in LINK_SYSCTLS:
             if key in link.settings:
                 yield _policy_write(link, key, None, link.settings[key], quiet=True)
         new: dict[str, Setting] = {}
@@ -423,7 +423,7 @@ def _policy_write(
 ) -> WriteSysctl:
     return WriteSysctl(
         namespace=link.namespace,
-        key=f"net/ipv6/conf/{link.name}/{key}",
+        key=f"net/{LINK_SYSCTLS[key]}/conf/{link.name}/{key}",
         old=None if old is None else str(old),
         new=str(new),
         origin=link.origin,

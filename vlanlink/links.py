@@ -5,7 +5,7 @@ import ipaddress
 from vlanlink.kinds import KINDS
 from vlanlink.kinds._kind import OptionValue
 from vlanlink.model import Address, Link, Setting
-from vlanlink.operations import IPV6_POLICY, show
+from vlanlink.operations import LINK_SYSCTLS, show
 
 
 def kind_options(link: Link) -> dict[str, Setting]:
@@ -31,7 +31,7 @@ def changed_settings(seen: Link, want: Link) -> dict[str, Setting]:
         value = _wanted_option(want, option.key, option.default)
         if value is not None and option.key in seen.settings and seen.settings[option.key] != value:
             new[option.key] = value
-    for key in ("mtu", "mac", "altnames", *IPV6_POLICY, "up"):
+    for key in ("mtu", "mac", "altnames", *LINK_SYSCTLS, "up"):
         value = want.settings.get(key, want.defaults.get(key))
         if value is not None and seen.settings.get(key) != value:
             new[key] = value

@@ -50,6 +50,8 @@ class Address:
     """Desired: the LAN was not asked yet whether it is free."""
     chosen: bool = field(default=False, compare=False)
     """Desired: worked out, not written in the file."""
+    temporary: bool = field(default=False, compare=False)
+    """One of those that change by the day (IFA_F_TEMPORARY, RFC 8981)."""
 
     @property
     def family(self) -> int:
@@ -109,8 +111,9 @@ class Route:
 class Link:
     """A network interface.
 
-    ``settings`` holds ``up``, ``mtu``, ``mac``, ``altnames``, the options of the kind, and the
-    IPv6 policy (``disable_ipv6``, ``accept_ra``, ``accept_dad``: the sysctls of these names).
+    ``settings`` holds ``up``, ``mtu``, ``mac``, ``altnames``, the options of the kind, the IPv6
+    policy (``disable_ipv6``, ``accept_ra``, ``accept_dad``: the sysctls of these names) and the
+    ARP policy of a shim (``arp_filter``, ``arp_announce``, likewise).
     Observed, all that is known stands there; desired, only what is asked for.
 
     ``owner`` is the topology whose mark it bears, None for what vlanlink did not make. A desired

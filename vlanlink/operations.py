@@ -6,7 +6,7 @@ its ifindex chosen beforehand), it can say what it does to a user, and it knows 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from vlanlink.errors import Path
 from vlanlink.kinds import KINDS
@@ -15,8 +15,14 @@ from vlanlink.model import HOST, Address, Link, LinkName, Route, Setting
 Action = Literal["create", "change", "delete"]
 Thing = Literal["namespace", "link", "address", "route", "sysctl"]
 
-IPV6_POLICY = ("accept_ra", "accept_dad", "disable_ipv6")
-"""Settings of a link that are sysctls under net/ipv6/conf/IFACE, read back by netlink.
+LINK_SYSCTLS: Final[Mapping[str, str]] = {
+    "arp_filter": "ipv4",
+    "arp_announce": "ipv4",
+    "accept_ra": "ipv6",
+    "accept_dad": "ipv6",
+    "disable_ipv6": "ipv6",
+}
+"""Settings of a link that are sysctls under net/FAMILY/conf/IFACE, read back by netlink.
 
 They are written in this order: once IPv6 is on, advertisements come in."""
 

@@ -28,7 +28,7 @@ from vlanlink.kernel.codec.write_options import attribute_name
 from vlanlink.kernel.marks import PROTOCOL
 from vlanlink.kinds import KINDS, Choice, Flag, Kind, MacList, QosMap
 from vlanlink.model import Address, Route, Setting
-from vlanlink.operations import IPV6_POLICY
+from vlanlink.operations import LINK_SYSCTLS
 
 
 def link(data: bytes) -> SeenLink:
@@ -44,7 +44,7 @@ def link(data: bytes) -> SeenLink:
         "mtu": get("IFLA_MTU"),
         "mac": get("IFLA_ADDRESS"),
         "altnames": _altnames(get("IFLA_PROP_LIST")),
-        **_ipv6_policy(get("IFLA_AF_SPEC")),
+        **_link_sysctls(get("IFLA_AF_SPEC")),
     }
     kind = KINDS.get(kind_name or "")
     if kind and info is not None:
@@ -68,13 +68,19 @@ def _altnames(properties: Any) -> tuple[str, ...]:
     return tuple(sorted(properties.get_attrs("IFLA_ALT_IFNAME"))) if properties else ()
 
 
-def _ipv6_policy(spec: Any) -> dict[str, Setting]:
+def _link_sysctls(spec: Any) -> dict[str, Setting]:
+    inet = spec.get_attr("AF_INET") if spec is not None else None
     inet6 = spec.get_attr("AF_INET6") if spec is not None else None
-    values = inet6.get_attr("IFLA_INET6_CONF") if inet6 is not None else None
-    if values is None:
-        return {}
+    values = {
+        "ipv4": inet and {**inet, "arp_filter": inet["arpfilter"]},
+        "ipv6": inet6.get_attr("IFLA_INET6_CONF") if inet6 is not None else None,
+    }
     # The kernel's numbers are signed, the codec's are not.
-    return {key: (values[key] ^ 0x80000000) - 0x80000000 for key in IPV6_POLICY}
+    return {
+        key: (found[key] ^ 0x80000000) - 0x80000000
+        for key, family in LINK_SYSCTLS.items()
+        if (found := values[family]) is not None
+    }
 
 
 def address(data: bytes, *, protocols: bool) -> tuple[int, Address]:
@@ -88,7 +94,7 @@ def address(data: bytes, *, protocols: bool) -> tuple[int, Address]:
     text = f"{ip}/{message['prefixlen']}"
     ours = get("IFA_PROTO") == PROTOCOL
     if not protocols:
-        ours = permanent and message["scope"] != RT_SCOPE_LINK
+        ours = permanent and not (message["scope"] == RT_SCOPE_LINK and ":" in text)
     return message["index"], Address(
         text,
         ours=ours,

@@ -12,7 +12,7 @@ from vlanlink.endpoints import IPV6_MINIMUM_MTU
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Namespace, Setting, State
 from vlanlink.operations import (
-    IPV6_POLICY,
+    LINK_SYSCTLS,
     AddAddress,
     AddRoute,
     MakeLink,
@@ -26,6 +26,8 @@ from vlanlink.operations import (
     WriteSysctl,
 )
 from vlanlink.sysctls import side_effects
+
+IPV6_POLICY = tuple(key for key, family in LINK_SYSCTLS.items() if family == "ipv6")
 
 
 def carried_out(state: State, operations: Iterable[Operation]) -> State:
@@ -194,9 +196,11 @@ def _down(state: State, key: LinkName) -> State:
 def _written(state: State, operation: WriteSysctl) -> State:
     space = state.namespaces[operation.namespace]
     parts = operation.key.split("/")
-    if parts[:3] == ["net", "ipv6", "conf"] and parts[4] in IPV6_POLICY and parts[3] in space.links:
+    family = LINK_SYSCTLS.get(parts[-1])
+    if parts[:3] == ["net", family, "conf"] and parts[3] in space.links:
         link = space.links[parts[3]]
-        assert int(str(link.settings["mtu"])) >= IPV6_MINIMUM_MTU, f"{link.key} has no IPv6"
+        small = int(str(link.settings["mtu"])) < IPV6_MINIMUM_MTU
+        assert family == "ipv4" or not small, f"{link.key} has no IPv6"
         value = int(operation.new)
         left = link.addresses
         if parts[4] == "disable_ipv6" and value:

@@ -10,6 +10,7 @@ from vlanlink.kernel.codec.constants import (
     IFA_F_DADFAILED,
     IFA_F_NODAD,
     IFA_F_PERMANENT,
+    IFA_F_TEMPORARY,
     IFA_F_TENTATIVE,
     IFF_LOWER_UP,
     IFF_UP,
@@ -37,12 +38,16 @@ _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER = 1, 3, 4, 5, 1
 _IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_AF_SPEC, _IFLA_GROUP = 18, 20, 26, 27
 _IFLA_LINK_NETNSID, _IFLA_PROP_LIST, _IFLA_ALT_IFNAME = 37, 52, 53
 _IFLA_INFO_KIND, _IFLA_INFO_DATA = 1, 2
-_AF_INET6, _IFLA_INET6_CONF = 10, 2
+_AF_INET, _AF_INET6, _IFLA_INET_CONF, _IFLA_INET6_CONF = 2, 10, 1, 2
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS, _IFA_PROTO = 1, 2, 8, 11
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_TABLE = 1, 4, 5, 6, 7, 15
 
-_DEVCONF = {"accept_ra": 3, "disable_ipv6": 26, "accept_dad": 27}
-"""Where a setting stands in IFLA_INET6_CONF, an array of numbers (linux/ipv6.h DEVCONF_*)."""
+_DEVCONF = (
+    (_AF_INET, _IFLA_INET_CONF, {"arp_filter": 12, "arp_announce": 17}),
+    (_AF_INET6, _IFLA_INET6_CONF, {"accept_ra": 3, "disable_ipv6": 26, "accept_dad": 27}),
+)
+"""Where a setting stands in an array of numbers: one less than linux/ip.h IPV4_DEVCONF_*, and
+linux/ipv6.h DEVCONF_*."""
 _ANYWHERE = {2: "0.0.0.0", 10: "::"}
 
 
@@ -76,7 +81,7 @@ def decode_link(data: bytes) -> SeenLink:
         "mtu": u32(mtu) if mtu else None,
         "mac": address.hex(":") if address else None,
         "altnames": _altnames(get(_IFLA_PROP_LIST, b"")),
-        **_ipv6_policy(get(_IFLA_AF_SPEC, b"")),
+        **_link_sysctls(get(_IFLA_AF_SPEC, b"")),
     }
     kind = KINDS.get(kind_name)
     if kind:
@@ -100,28 +105,34 @@ def _altnames(properties: bytes) -> tuple[str, ...]:
     return tuple(sorted(text(value) for number, value in rows if number == _IFLA_ALT_IFNAME))
 
 
-def _ipv6_policy(families: bytes) -> dict[str, Setting]:
-    inet6 = dict(attributes(families)).get(_AF_INET6)
-    values = dict(attributes(inet6)).get(_IFLA_INET6_CONF) if inet6 else None
-    if values is None:
-        return {}
-    return {key: struct.unpack_from("=i", values, 4 * at)[0] for key, at in _DEVCONF.items()}
+def _link_sysctls(spec: bytes) -> dict[str, Setting]:
+    families = dict(attributes(spec))
+    found: dict[str, Setting] = {}
+    for family, array, settings in _DEVCONF:
+        values = dict(attributes(families.get(family, b""))).get(array)
+        if values is not None:
+            for key, at in settings.items():
+                found[key] = struct.unpack_from("=i", values, 4 * at)[0]
+    return found
 
 
 def decode_address(data: bytes, *, protocols: bool) -> tuple[int, Address]:
     """An address and the number of its link; ``protocols``: the kernel has IFA_PROTO (5.18)."""
-    _, prefix, short_flags, scope, index = _ADDRESS.unpack_from(data, _HEADER)
+    family, prefix, short_flags, scope, index = _ADDRESS.unpack_from(data, _HEADER)
     get = dict(attributes(data, _HEADER + _ADDRESS.size)).get
     flags = u32(get(_IFA_FLAGS)) or short_flags
     permanent = bool(flags & IFA_F_PERMANENT)
     ours = get(_IFA_PROTO) == bytes([PROTOCOL])
     if not protocols:
-        ours = permanent and scope != RT_SCOPE_LINK
+        by_kernel = family == _AF_INET6 and scope == RT_SCOPE_LINK
+        ours = permanent and not by_kernel
     return index, Address(
         f"{ip(get(_IFA_LOCAL) or get(_IFA_ADDRESS))}/{prefix}",
         ours=ours,
         permanent=permanent,
         nodad=bool(flags & IFA_F_NODAD),
+        # The same bit means secondary in IPv4 (linux/if_addr.h).
+        temporary=bool(flags & IFA_F_TEMPORARY) and family == _AF_INET6,
         tentative=bool(flags & IFA_F_TENTATIVE) and not flags & IFA_F_DADFAILED,
     )
 

@@ -171,7 +171,14 @@ def _names(value: Setting) -> list[str]:
 def _address(operation: AddAddress | RemoveAddress, kind: int, flags: int) -> bytearray:
     ip, _, prefix = operation.address.text.partition("/")
     family = _FAMILIES[operation.address.family]
-    body = {"family": family, "prefixlen": int(prefix), "index": operation.index}
+    # RFC 3927: not to be spoken with elsewhere. Of IPv6 addresses the kernel knows it by itself.
+    scope = RT_SCOPE_LINK if ip.startswith("169.254.") else RT_SCOPE_UNIVERSE
+    body = {
+        "family": family,
+        "prefixlen": int(prefix),
+        "scope": scope,
+        "index": operation.index,
+    }
     attributes: Attributes = [("IFA_LOCAL", ip), ("IFA_ADDRESS", ip)]
     if isinstance(operation, AddAddress):
         nodad = operation.address.nodad if operation.restored else family == AF_INET6
