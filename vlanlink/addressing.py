@@ -12,7 +12,9 @@ from vlanlink import ipam
 from vlanlink.errors import Path, Problem
 from vlanlink.leases import Leases
 from vlanlink.model import HOST, LinkName, State
+from vlanlink.shim_sources import Shim, shim_of
 from vlanlink.topology import Interface, Network, Subnet, Topology
+from vlanlink.topology import Shim as ShimTable
 
 _AUTO = "auto"
 _SPARES = 32
@@ -20,6 +22,20 @@ _SPARES = 32
 Heard = Mapping[tuple[str, str], str | None]
 """What the LAN said of bare addresses, by (network, address): the MAC that has one, None if
 nobody answered. A link without network stands there by its own name."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asker:
+    """Who has addresses of a network: an endpoint, or the host's shim."""
+
+    key: LinkName
+    words: tuple[str, ...]
+    auto: frozenset[int]
+    """The families that "auto" stands for."""
+    origin: Path
+    listed: bool
+    """The words are written in the file, at ``origin``."""
+    shim: bool = False
 
 
 @dataclass(slots=True)
@@ -34,6 +50,9 @@ class Addressing:
     """By network, the bare addresses that would be chosen next, where the LAN has taken some."""
     subnets: dict[str, tuple[Subnet, ...]] = field(default_factory=dict)
     """By network."""
+    shims: dict[str, Shim] = field(default_factory=dict)
+    shim_addresses: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By network, what its shim has of its own: a prefix of one address each."""
     leased: dict[tuple[str, str, str], tuple[str, ...]] = field(default_factory=dict)
     leased_subnets: dict[str, tuple[str, ...]] = field(default_factory=dict)
     conflicts: list[Problem] = field(default_factory=list)
@@ -106,13 +125,17 @@ def _fill(
     result: Addressing,
 ) -> None:
     subnets = result.subnets[name]
-    endpoints = list(_endpoints(name, topology))
-    wishes = {key: list(_wishes(key, entry, subnets)) for key, entry in endpoints}
-    used = _used(name, network, topology, observed, stations)
+    askers = list(_endpoints(name, topology))
+    shim = shim_of(name, topology, observed, subnets)
+    if shim:
+        result.shims[name] = shim
+        askers.append(_of_shim(shim, network))
+    wishes = {asker: list(_wishes(asker, subnets)) for asker in askers}
+    used = _used(network, askers, topology, observed, stations)
     held = {
-        (key.namespace, key.name): [a.bare for a in link.addresses if a.ours]
-        for key, _ in endpoints
-        if (link := observed.link(key)) and link.owner == topology.name
+        (asker.key.namespace, asker.key.name): [a.bare for a in link.addresses if a.ours]
+        for asker in askers
+        if (link := observed.link(asker.key)) and link.owner == topology.name
     }
     leased = {
         (space, interface): list(found)
@@ -123,23 +146,40 @@ def _fill(
     spares = _SPARES if stations else 0
     allocation = ipam.allocate(subnets, every, used, held, leased, spares=spares)
     result.spares[name] = allocation.spares
-    for key, entry in endpoints:
-        _settle(name, key, entry, wishes[key], allocation, subnets, result)
+    for asker in askers:
+        _settle(name, asker, wishes[asker], allocation, subnets, result)
 
 
-def _endpoints(network: str, topology: Topology) -> Iterator[tuple[LinkName, Interface]]:
+def _endpoints(network: str, topology: Topology) -> Iterator[_Asker]:
     for space, namespace in topology.namespaces.items():
         for name, interface in namespace.interfaces.items():
             if interface.network == network:
-                yield LinkName(space, name), interface
+                yield _of_interface(LinkName(space, name), interface)
 
 
-def _wishes(key: LinkName, entry: Interface, subnets: Sequence[Subnet]) -> Iterator[ipam.Wish]:
-    words = [_AUTO] if entry.addresses is None else entry.addresses
-    for i, word in enumerate(words):
-        place = (key.namespace, key.name)
+def _of_interface(key: LinkName, entry: Interface) -> _Asker:
+    origin: Path = ("namespaces", key.namespace, "interfaces", key.name)
+    listed = entry.addresses is not None
+    return _Asker(
+        key=key,
+        words=(_AUTO,) if entry.addresses is None else entry.addresses,
+        auto=frozenset({4} if entry.ipv6 == "off" else {4, 6}),
+        origin=(*origin, "addresses") if listed else origin,
+        listed=listed,
+    )
+
+
+def _of_shim(shim: Shim, network: Network) -> _Asker:
+    listed = isinstance(network.shim, ShimTable) and network.shim.addresses is not None
+    origin = (*shim.origin, "addresses") if listed else shim.origin
+    return _Asker(shim.key, shim.words, shim.auto, origin, listed, shim=True)
+
+
+def _wishes(asker: _Asker, subnets: Sequence[Subnet]) -> Iterator[ipam.Wish]:
+    for i, word in enumerate(asker.words):
+        place = (asker.key.namespace, asker.key.name)
         if word == _AUTO:
-            for family in _families_left(entry, words, subnets):
+            for family in _families_left(asker, subnets):
                 numbers = [n for n, s in enumerate(subnets) if s.subnet.version == family]
                 yield ipam.Wish(place, tuple(numbers), i)
         else:
@@ -148,19 +188,21 @@ def _wishes(key: LinkName, entry: Interface, subnets: Sequence[Subnet]) -> Itera
                 yield ipam.Wish(place, tuple(exact), i)
 
 
-def _families_left(
-    entry: Interface, words: Sequence[str], subnets: Sequence[Subnet]
-) -> Iterator[int]:
+def _families_left(asker: _Asker, subnets: Sequence[Subnet]) -> Iterator[int]:
     """The families of the subnets that no other entry of the list is of."""
-    named = {6 if ":" in word else 4 for word in words if word != _AUTO}
+    named = {6 if ":" in word else 4 for word in asker.words if word != _AUTO}
     for family in (4, 6):
         there = any(subnet.subnet.version == family for subnet in subnets)
-        if there and family not in named and not (family == 6 and entry.ipv6 == "off"):
+        if there and family in asker.auto - named:
             yield family
 
 
 def _used(
-    name: str, network: Network, topology: Topology, observed: State, stations: Mapping[str, str]
+    network: Network,
+    askers: Sequence[_Asker],
+    topology: Topology,
+    observed: State,
+    stations: Mapping[str, str],
 ) -> dict[ipam.Ip, str]:
     """Who has which address of the network already."""
     used: dict[ipam.Ip, str] = {}
@@ -176,8 +218,8 @@ def _used(
                 who = f"topology {child.owner}" if child.owner else f"{child.key}"
                 for address in child.addresses:
                     used[ipaddress.ip_address(address.bare)] = who
-    for _, entry in _endpoints(name, topology):
-        for word in entry.addresses or ():
+    for asker in askers:
+        for word in asker.words:
             if word != _AUTO and _is_address(word):
                 used[ipaddress.ip_interface(word).ip] = "addresses that the file writes"
     return used
@@ -194,34 +236,42 @@ def _is_address(word: str) -> bool:
 
 def _settle(
     network: str,
-    key: LinkName,
-    entry: Interface,
+    asker: _Asker,
     wishes: Sequence[ipam.Wish],
     allocation: ipam.Allocation,
     subnets: Sequence[Subnet],
     result: Addressing,
 ) -> None:
-    words = [_AUTO] if entry.addresses is None else entry.addresses
-    origin: Path = ("namespaces", key.namespace, "interfaces", key.name)
+    key = asker.key
     found: list[str] = []
     chosen: list[str] = []
-    for i, word in enumerate(words):
+    for i, word in enumerate(asker.words):
         asked = [wish for wish in wishes if wish.entry == i]
         for wish in asked:
             if wish in allocation.chosen:
-                found.append(allocation.chosen[wish])
-                chosen.append(allocation.chosen[wish])
+                text = allocation.chosen[wish]
+                chosen.append(_by_itself(text) if asker.shim else text)
+                found.append(chosen[-1])
             else:
                 why = allocation.unmet[wish]
-                path = origin if entry.addresses is None else (*origin, "addresses", i)
+                path = (*asker.origin, i) if asker.listed else asker.origin
                 result.conflicts.append(Problem(path, f"no address is left for {key}: {why}"))
         if not asked and word != _AUTO:
-            found.append(with_prefix(word, subnets))
-    result.addresses[key] = tuple(found)
+            found.append(_by_itself(word) if asker.shim else with_prefix(word, subnets))
+    if asker.shim:
+        result.shim_addresses[network] = tuple(found)
+    else:
+        result.addresses[key] = tuple(found)
     if chosen:
-        result.chosen[key] = frozenset(chosen)
+        result.chosen[key] = result.chosen.get(key, frozenset()) | frozenset(chosen)
         leased = tuple(text.partition("/")[0] for text in chosen)
         result.leased[network, key.namespace, key.name] = leased
+
+
+def _by_itself(text: str) -> str:
+    """An address with a prefix that brings no route to its subnet."""
+    ip = ipaddress.ip_interface(text).ip
+    return f"{ip}/{ip.max_prefixlen}"
 
 
 def with_prefix(word: str, subnets: Sequence[Subnet]) -> str:

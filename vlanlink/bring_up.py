@@ -4,6 +4,7 @@ Most topologies need one step. Where addresses are new on a LAN, the parents tha
 made in a step of their own, for it is from them that the LAN is asked.
 """
 
+import ipaddress
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -190,7 +191,8 @@ def _new_addresses(look: Look, now: State) -> Iterator[Announcement]:
         parent = now.link(link.parent)
         by_parent = parent.index if parent and siblings[link.parent] > _CROWD else 0
         for address in link.addresses:
-            if not address.link_local and address not in had:
+            link_local = ipaddress.ip_address(address.bare).is_link_local
+            if not link_local and address not in had:
                 yield Announcement(link.namespace, link.index, mac, address.bare, by_parent)
 
 

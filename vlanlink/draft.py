@@ -33,6 +33,10 @@ class Draft:
         """The topology's name."""
         return self.topology.name
 
+    def add_route(self, space: str, route: Route) -> None:
+        """Want a route in a namespace."""
+        self.routes.setdefault(space, set()).add(route)
+
     def entry(self, link: Link) -> Endpoint | None:
         """The entry of the file that a link comes from; None for one that the file only names."""
         match link.origin:

@@ -47,7 +47,7 @@ def desired_link(
     mode = entry.ipv6 if isinstance(entry, Interface) else "static"
     defaults = _defaults(kind, settings, parent)
     real_mtu = mtu or defaults.get("mtu")
-    settings |= _ipv6_policy(topology, space, name, addresses, real_mtu, has_ipv6, mode)
+    settings |= ipv6_policy(topology, space, name, addresses, real_mtu, has_ipv6, mode)
     return Link(
         name,
         kind.name,
@@ -70,7 +70,7 @@ def peer_link(topology: Topology, link: Link, peer: Peer, identity: str, has_ipv
     kind = KINDS[link.kind]
     settings |= _mac(kind, peer.mac, topology.name, space, peer.name, settings, identity)
     addresses = tuple(Address(with_prefix(text, ())) for text in peer.addresses or ())
-    settings |= _ipv6_policy(topology, space, peer.name, addresses, peer.mtu, has_ipv6)
+    settings |= ipv6_policy(topology, space, peer.name, addresses, peer.mtu, has_ipv6)
     return Link(
         peer.name,
         link.kind,
@@ -122,7 +122,7 @@ def _defaults(kind: Kind, settings: dict[str, Setting], parent: Link | None) -> 
     return {key: value for key, value in values.items() if value is not None}
 
 
-def _ipv6_policy(
+def ipv6_policy(
     topology: Topology,
     space: str,
     name: str,

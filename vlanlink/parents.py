@@ -1,4 +1,4 @@
-"""Parents that the file names without describing: ``eth0.50`` is VLAN 50 of eth0. Pure."""
+"""Names that stand for links: ``eth0.50`` is VLAN 50 of eth0; those that no file gives. Pure."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -13,6 +13,11 @@ _VLAN_NAME = re.compile(r"(.+)\.([1-9][0-9]{0,3})")
 def dummy_name(topology: str, network: str) -> str:
     """The name of the dummy link under a network that has no parent, as Docker's dm-… ones."""
     return f"dm-{crc32(f'{topology}/{network}'.encode()):08x}"
+
+
+def shim_name(topology: str, parent: str, *what: str) -> str:
+    """The name of the host's link beside a topology's endpoints of one kind and mode."""
+    return f"sh-{crc32('/'.join((topology, parent, *what)).encode()):08x}"
 
 
 def implied_vlan(name: str) -> tuple[str, int] | None:

@@ -6,6 +6,7 @@ neighbours (ipvlan l3) or nobody beside it (a dummy parent). What the LAN answer
 ``resolve`` the next time.
 """
 
+import ipaddress
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -69,18 +70,28 @@ def parents_asked_from(inquiries: Iterable[Inquiry], desired: State) -> frozense
 
 def _inquiries(draft: Draft, link: Link) -> Iterator[Inquiry]:
     """What a link brings to its parent's segment, and does not have there already."""
-    entry = draft.entry(link)
-    if not isinstance(entry, TopologyLink) or link.parent is None:
+    if link.parent is None or not _on_a_segment(draft, link):
         return
-    network_name = entry.network if isinstance(entry, Interface) else None
-    network = draft.topology.networks.get(network_name or "")
-    probe = network.probe if network else entry.probe
-    if probe is False or not _on_a_segment(draft, link):
-        return
-    how = probe if isinstance(probe, Probe) else Probe()
     for address in link.addresses:
-        if not address.link_local and not _held(draft, link, address):
-            yield Inquiry(network_name or str(link.key), link.parent, address.bare, how)
+        segment, probe = _segment(draft, link, address)
+        if probe is False or ipaddress.ip_address(address.bare).is_link_local:
+            continue
+        how = probe if isinstance(probe, Probe) else Probe()
+        if not _held(draft, link, address):
+            yield Inquiry(segment, link.parent, address.bare, how)
+
+
+def _segment(draft: Draft, link: Link, address: Address) -> tuple[str, bool | Probe]:
+    """The network that an address is in, else its link; and how to ask about it."""
+    entry = draft.entry(link)
+    network_name = entry.network if isinstance(entry, Interface) else None
+    for name, shim in draft.addressing.shims.items():
+        if shim.key == link.key and address.text in draft.addressing.shim_addresses[name]:
+            network_name = name
+    network = draft.topology.networks.get(network_name or "")
+    if network_name and network:
+        return network_name, network.probe
+    return str(link.key), entry.probe if isinstance(entry, TopologyLink) else False
 
 
 def _on_a_segment(draft: Draft, link: Link) -> bool:

@@ -21,7 +21,6 @@ from vlanlink.model import (
     Link,
     LinkName,
     Namespace,
-    Route,
     Setting,
     State,
 )
@@ -31,6 +30,7 @@ from vlanlink.priors import desired_sysctls
 from vlanlink.probing import Inquiry, ask_about_addresses
 from vlanlink.record import PriorLink, Record, Records
 from vlanlink.routes import default_routes, desired_route
+from vlanlink.shim import add_shim_routes, add_shims, warn_of_return_routes
 from vlanlink.topology import Interface, Network, Topology
 from vlanlink.topology import Link as TopologyLink
 
@@ -77,6 +77,7 @@ class _Resolver(Draft):
             for name, interface in namespace.interfaces.items():
                 path = ("namespaces", space, "interfaces", name)
                 self._add_link(space, name, interface, path)
+        add_shims(self, self._has_ipv6())
         self.conflicts += name_conflicts(self.links.values(), self.observed, self.name)
         self.conflicts += parent_conflicts(
             self.links, self.observed, self.name, frozenset(self.takers)
@@ -84,6 +85,8 @@ class _Resolver(Draft):
         self.conflicts += address_conflicts(self.links, self.observed, self.name)
         inquiries = ask_about_addresses(self, heard)
         self._add_routes()
+        add_shim_routes(self)
+        warn_of_return_routes(self)
         keep_what_others_use(self)
         put_parents_back(self)
         sysctls = desired_sysctls(
@@ -321,10 +324,10 @@ class _Resolver(Draft):
             entry = self.entry(link)
             for i, route in enumerate(entry.routes if entry else ()):
                 origin = (*link.origin, "routes", i)
-                self._add_route(link.namespace, desired_route(route, link.name, origin))
+                self.add_route(link.namespace, desired_route(route, link.name, origin))
         for space in self.topology.namespaces:
             for default in default_routes(self.topology, space, self.links):
-                self._add_route(space, default)
+                self.add_route(space, default)
         for i, asked in enumerate(self.topology.host.routes):
             origin = ("host", "routes", i)
             key = LinkName(HOST, asked.dev)
@@ -338,10 +341,7 @@ class _Resolver(Draft):
                     Problem(origin, f"route {wanted} is there already; vlanlink leaves it alone")
                 )
                 continue
-            self._add_route(HOST, wanted)
-
-    def _add_route(self, space: str, route: Route) -> None:
-        self.routes.setdefault(space, set()).add(route)
+            self.add_route(HOST, wanted)
 
     # -- the result ----------------------------------------------------------------------------
 

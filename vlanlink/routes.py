@@ -9,8 +9,8 @@ from vlanlink.model import Link, LinkName, Route
 from vlanlink.topology import Interface, Topology
 from vlanlink.topology import Route as TopologyRoute
 
-_ANYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
-_KERNEL_METRIC = {4: 0, 6: 1024}
+ANYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
+KERNEL_METRIC = {4: 0, 6: 1024}
 """What a route has whose metric is left out (linux/ipv6_route.h IP6_RT_PRIO_USER)."""
 
 
@@ -22,7 +22,7 @@ def desired_route(entry: TopologyRoute, dev: str, origin: Path) -> Route:
         to=to,
         dev=dev,
         via=str(entry.via) if entry.via is not None else None,
-        metric=entry.metric if entry.metric is not None else _KERNEL_METRIC[family],
+        metric=entry.metric if entry.metric is not None else KERNEL_METRIC[family],
         src=str(entry.src) if entry.src is not None else None,
         table=entry.table if entry.table is not None else 254,
         onlink=entry.onlink,
@@ -77,9 +77,9 @@ def _default(
     if not addresses:
         return None
     route = Route(
-        to=_ANYWHERE[family],
+        to=ANYWHERE[family],
         dev=link.name,
-        metric=metric if metric is not None else _KERNEL_METRIC[family],
+        metric=metric if metric is not None else KERNEL_METRIC[family],
         origin=link.origin,
     )
     if KINDS[link.kind].routed(link.settings):

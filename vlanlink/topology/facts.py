@@ -13,7 +13,7 @@ from vlanlink.kinds import KINDS, Kind
 from vlanlink.kinds._kind import Options, OptionValue
 from vlanlink.topology import values
 from vlanlink.topology.checked import Draft
-from vlanlink.topology.model import Endpoint, Interface, Link, Network, Topology
+from vlanlink.topology.model import Endpoint, Interface, Link, Network, Shim, Topology
 from vlanlink.topology.values import Ip, Prefix
 
 HOST: Final = ""
@@ -182,9 +182,23 @@ class Facts:
                 yield Claim(place.path, place.label, place.kind, place.options, parent)
 
     @cached_property
+    def shims(self) -> tuple[Place, ...]:
+        """The host's own links in networks, as far as the file describes them."""
+        return tuple(self._shims())
+
+    def _shims(self) -> Iterator[Place]:
+        for name, network in self.topology.networks.items():
+            if isinstance(network.shim, Shim):
+                entry = Endpoint(addresses=network.shim.addresses)
+                path = ("networks", name, "shim")
+                kind, options = KINDS[network.kind], network.options
+                label = network.shim.name or f"the shim of {name}"
+                yield Place(path, HOST, label, entry, kind, options, network.parent, name)
+
+    @cached_property
     def given(self) -> tuple[Given, ...]:
         """Every address that is written for a link."""
-        return tuple(one for place in self.places for one in self.given_to(place))
+        return tuple(one for place in (*self.places, *self.shims) for one in self.given_to(place))
 
     def given_to(self, place: Place) -> Iterator[Given]:
         """The addresses that are written for one link, without words and subnets."""

@@ -13,13 +13,6 @@ def _later(path: Path, what: str, until_then: str, *, at_key: bool = True) -> Pr
     return Problem(path, message, f"until then, {until_then}", at_key=at_key)
 
 
-def shim(facts: Facts) -> Iterator[Problem]:
-    """The host's own endpoint in a network."""
-    for name, network in facts.topology.networks.items():
-        if network.shim is not False:
-            yield _later(("networks", name, "shim"), "shim", "leave it out")
-
-
 def address_dhcp(facts: Facts) -> Iterator[Problem]:
     """The word that asks a DHCP server."""
     for path, _, word in _entries(facts):
@@ -28,12 +21,11 @@ def address_dhcp(facts: Facts) -> Iterator[Problem]:
 
 
 def _entries(facts: Facts) -> Iterator[tuple[Path, Place, str]]:
-    for place in facts.places:
+    for place in (*facts.places, *facts.shims):
         for at, word in enumerate(place.entry.addresses or ()):
             yield (*place.path, "addresses", at), place, word
 
 
 NOT_YET: Final[Mapping[str, Rule]] = {
-    "not_yet_shim": shim,
     "not_yet_dhcp": address_dhcp,
 }

@@ -49,6 +49,8 @@ RULES: Final[Mapping[str, Rule]] = {
     "aux_outside": networks.aux_outside,
     "hairpin": networks.hairpin,
     "shim_refused": networks.shim_refused,
+    "shim_prefix": networks.shim_prefix,
+    "shim_shared": names.shim_shared,
     "internal_parent": networks.internal_parent,
     "address_outside": addresses.address_outside,
     "prefix_missing": addresses.prefix_missing,

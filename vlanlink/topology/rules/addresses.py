@@ -30,7 +30,7 @@ def address_outside(facts: Facts) -> Iterator[Problem]:
 def prefix_missing(facts: Facts) -> Iterator[Problem]:
     """A bare address takes its subnet's prefix; without one there is none to take."""
     for one in facts.given:
-        if one.prefix is not None:
+        if one.prefix is not None or one.place in facts.shims:
             continue
         network = facts.network_of(one.place)
         if one.place.network is None or (network and _no_subnet(facts, one, network)):
@@ -139,7 +139,7 @@ def choice_without_subnet(facts: Facts) -> Iterator[Problem]:
 
 
 def _chosen(facts: Facts) -> Iterator[tuple[Path, Place]]:
-    for place in facts.places:
+    for place in (*facts.places, *facts.shims):
         for at, word in enumerate(place.entry.addresses or ()):
             if word == values.AUTO:
                 yield (*place.path, "addresses", at), place

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 from vlanlink.errors import Path, Problem, nearest
+from vlanlink.kinds import KINDS
 from vlanlink.topology.facts import HOST, Facts, Place
-from vlanlink.topology.model import Shim
+from vlanlink.topology.model import Network, Shim
 from vlanlink.topology.wrong import quote, some
 
 _LONGEST_LINK = 15
@@ -131,9 +132,49 @@ def name_twice(facts: Facts) -> Iterator[Problem]:
 def _all_names(facts: Facts) -> Iterator[tuple[str, str, Path, Path]]:
     for place in facts.places:
         yield place.namespace, place.name, _name_path(place), place.path
+    for name, (path, _) in reversed(_shim_names(facts).items()):
+        yield HOST, name, path, path
     for place in facts.places:
         for at, name in enumerate(place.entry.altnames):
             yield place.namespace, name, (*place.path, "altnames", at), place.path
+
+
+def _shim_names(facts: Facts) -> dict[str, tuple[Path, Network]]:
+    """The names written for shims, each with the first network that has one of the name."""
+    found: dict[str, tuple[Path, Network]] = {}
+    for name, network in facts.topology.networks.items():
+        if isinstance(network.shim, Shim) and network.shim.name is not None:
+            found.setdefault(network.shim.name, (("networks", name, "shim", "name"), network))
+    return found
+
+
+def shim_shared(facts: Facts) -> Iterator[Problem]:
+    """Networks may share a shim, if their endpoints are siblings."""
+    first = _shim_names(facts)
+    for name, network in facts.topology.networks.items():
+        table = network.shim
+        if not isinstance(table, Shim) or table.name is None:
+            continue
+        path, other = first[table.name]
+        differing = next((key for key, a, b in _siblings(network, other) if a != b), None)
+        if differing and not facts.touched("networks", name, differing):
+            yield Problem(
+                ("networks", name, "shim", "name"),
+                f"the shim {quote(table.name)} can't be that of network {path[1]} as well, "
+                f"which has another {differing}",
+                "give one of them another name",
+                related=path,
+            )
+
+
+def _siblings(one: Network, other: Network) -> Iterator[tuple[str, object, object]]:
+    yield "kind", one.kind, other.kind
+    yield "parent", one.parent, other.parent
+    kind = KINDS[one.kind]
+    for option in kind.options if one.kind == other.kind else ():
+        if option.always:
+            mine, theirs = kind.get(one.options, option.key), kind.get(other.options, option.key)
+            yield option.key, mine, theirs
 
 
 def namespace_name(facts: Facts) -> Iterator[Problem]:

@@ -143,6 +143,15 @@ def shim_hairpin(facts: Facts) -> Iterator[Problem]:
             yield Problem((*path, "shim"), message, hint, at_key=True)
 
 
+def shim_prefix(facts: Facts) -> Iterator[Problem]:
+    """The host's routes to the subnet stay as they are."""
+    for place in facts.shims:
+        for one in facts.given_to(place):
+            if one.prefix is not None and one.prefix.prefixlen < one.prefix.max_prefixlen:
+                message = f"a shim brings no route to {one.prefix}: its address stands alone"
+                yield Problem(one.path, message, f'write "{one.ip}"')
+
+
 def internal_parent(facts: Facts) -> Iterator[Problem]:
     """An internal network has a parent of its own making."""
     for path, network in _networks(facts):

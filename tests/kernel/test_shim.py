@@ -1,0 +1,292 @@
+"""The shim: the host and its endpoints reach each other, and the LAN sees nothing of it."""
+
+import ipaddress
+import re
+from pathlib import Path
+
+import pytest
+
+import vlanlink
+from tests.kernel.examples import example
+from tests.kernel.judge import dump, same
+from tests.kernel.lan import HOST_MAC, Lan
+from tests.kernel.wire import ready
+from tests.kernel.world import World, until
+
+macvlan = pytest.mark.needs("macvlan")
+ipvlan = pytest.mark.needs("ipvlan")
+
+ON_LAN = ("172.16.87.5", "2001:db8:87::5")
+STATION = ("172.16.87.9", "2001:db8:87::9")
+ONE, ONE6 = "172.16.87.130", "2001:db8:87::130"
+
+FILE = """
+[topology]
+name = "shim"
+[networks.pub]
+parent = "eth0"
+probe = false
+subnets = [{ subnet = "172.16.SUBNET.0/24" }, { subnet = "2001:db8:SUBNET::/64" }]
+NETWORK
+[namespaces.one]
+[namespaces.one.interfaces.eth0]
+network = "pub"
+addresses = ["172.16.SUBNET.130", "2001:db8:SUBNET::130"]
+"""
+
+
+def load(network: str, *, subnet: int = 87) -> vlanlink.Topology:
+    text = FILE.replace("SUBNET", str(subnet)).replace("NETWORK", network)
+    return vlanlink.load("/run/shim.toml", text=text)
+
+
+def give_host_its_addresses(world: World, dev: str = "eth0") -> None:
+    world.batch(f"addr add {ON_LAN[0]}/24 dev {dev}\naddr add {ON_LAN[1]}/64 dev {dev} nodad\n")
+
+
+def shim_name(world: World, *others: str) -> str:
+    (name,) = world.names() - {"lo", "eth0", *others}
+    return name
+
+
+def own(world: World, name: str, family: int) -> list[str]:
+    """A shim's addresses of a family, without link-local ones."""
+    found = [ipaddress.ip_interface(text) for text in world.addresses(name)]
+    return [str(i.ip) for i in found if i.version == family]
+
+
+BRIDGE = 'kind = "macvlan"\nshim = true'
+WRITTEN = 'kind = "macvlan"\nshim = { name = "shim0", addresses = ["172.16.87.250"] }'
+VEPA = 'kind = "macvlan"\nmode = "vepa"\nhairpin = true\nshim = true'
+L2 = 'kind = "ipvlan"\nshim = true'
+L3 = 'kind = "ipvlan"\nmode = "l3"\nshim = true'
+L3S = L3.replace("l3", "l3s")
+
+
+@pytest.mark.parametrize(
+    ("network", "parent_has", "subnet", "has_own"),
+    [
+        # kind and mode, whether the parent has addresses, subnet, families of its own addresses
+        pytest.param(BRIDGE, True, 87, (), marks=macvlan, id="macvlan"),
+        pytest.param(BRIDGE, True, 88, (), marks=macvlan, id="macvlan-in-another-subnet"),
+        pytest.param(BRIDGE, False, 87, (4, 6), marks=macvlan, id="macvlan-own"),
+        pytest.param(WRITTEN, True, 87, (4,), marks=macvlan, id="macvlan-written"),
+        pytest.param(VEPA, True, 87, (), marks=macvlan, id="macvlan-vepa"),
+        pytest.param(L2, True, 87, (4, 6), marks=ipvlan, id="ipvlan-l2"),
+        pytest.param(L2, False, 87, (4, 6), marks=ipvlan, id="ipvlan-l2-own"),
+        pytest.param(L3, True, 88, (), marks=ipvlan, id="ipvlan-l3"),
+        pytest.param(L3, False, 88, (4, 6), marks=ipvlan, id="ipvlan-l3-own"),
+        pytest.param(L3S, True, 88, (), marks=ipvlan, id="ipvlan-l3s"),
+    ],
+)
+def test_each_recipe_works_both_ways(
+    lan: Lan, network: str, parent_has: bool, subnet: int, has_own: tuple[int, ...]
+) -> None:
+    world = lan.world
+    if "vepa" in network:
+        lan.hairpin(on=True)
+    if parent_has:
+        give_host_its_addresses(world)
+    routes = _routes(world)
+    topology = load(network, subnet=subnet)
+    vlanlink.up(topology)
+    name = shim_name(world)
+    found = {family: own(world, name, family) for family in (4, 6)}
+    assert {family: len(addresses) for family, addresses in found.items()} == {
+        family: int(family in has_own) for family in (4, 6)
+    }
+    assert {route for route in _routes(world) if f"'{name}'" not in route} == routes
+    # With vepa the switch sends the endpoint's question to the parent as well, which answers too:
+    # with a strict filter it depends on who is first.
+    for rp_filter in (0,) if network is VEPA else (0, 1):
+        _filter_reverse_paths(world, rp_filter)
+        world.reaches("", f"172.16.{subnet}.130")
+        world.reaches("", f"2001:db8:{subnet}::130")
+        for family, of_parent in zip((4, 6), ON_LAN, strict=True):
+            world.reaches("one", (found[family] or [of_parent])[0])
+            # In ipvlan l2 the parent's own address is the parent's alone, which IPv6 does not
+            # find, and from which a strict filter takes nothing that belongs on the shim.
+            if parent_has and (network is not L2 or (family == 4 and not rp_filter)):
+                world.reaches("one", of_parent)
+    assert vlanlink.up(topology).operations == ()
+
+
+def _filter_reverse_paths(world: World, value: int) -> None:
+    for namespace in ("", "one"):
+        world.run(f"sysctl -qw net.ipv4.conf.all.rp_filter={value}", namespace)
+
+
+def _routes(world: World) -> set[str]:
+    """The host's routes, but for those that the kernel gives a link that is up."""
+    rows = [*world.json("route show"), *world.json("-6 route show")]
+    return {repr(row) for row in rows if row["dst"] != "fe80::/64"}
+
+
+@macvlan
+def test_s10_without_the_shim_the_kernel_means_it(lan: Lan) -> None:
+    world = lan.world
+    give_host_its_addresses(world)
+    lan.station("station", f"{STATION[0]}/24", f"{STATION[1]}/64")
+    vlanlink.up(example("10-shim", ("shim = true", "shim = false")))
+    world.reaches("station", ONE)
+    world.reaches("", STATION[0])
+    world.does_not_reach("", ONE)
+    world.does_not_reach("one", ON_LAN[0])
+
+
+@macvlan
+def test_s10_the_lan_sees_nothing_of_it(lan: Lan) -> None:
+    """A station's neighbour entries hold the parent's MAC all the time; it is always answered."""
+    world = lan.world
+    give_host_its_addresses(world)
+    lan.station("station", f"{STATION[0]}/24", f"{STATION[1]}/64")
+    ready(lan)
+    _host_is_at_the_parent(world)
+    before = dump(world)
+    pings = [_ping_all_the_time(world, address) for address in ON_LAN]
+
+    vlanlink.up(example("10-shim"))
+    _host_is_at_the_parent(world)
+    for address in (ONE, ONE6, "172.16.87.10", "2001:db8:87::10"):
+        world.reaches("", address)  # the host asks for its endpoints, and the LAN hears it ask
+    for namespace in ("one", "two"):
+        for address in ON_LAN:
+            world.reaches(namespace, address)
+    _host_is_at_the_parent(world)
+
+    # Asked anew, one answers.
+    heard = lan.capture("station", "eth0", "arp or icmp6")
+    world.ip("neigh flush dev eth0", "station")
+    world.ip("-6 neigh flush dev eth0", "station")
+    world.reaches("station", ON_LAN[0])
+    world.reaches("station", ON_LAN[1])
+    world.reaches("station", "2001:db8:87::10")  # later on the same wire
+    heard.saw("is 2001:db8:87::10")
+    answers = re.findall(r"(\S+) > .* Reply 172.16.87.5 is-at (\S+),", heard.text())
+    assert answers == [(HOST_MAC, HOST_MAC)]
+    assert re.findall(r"(\S+) > .*advertisement, tgt is 2001:db8:87::5,", heard.text()) == [
+        HOST_MAC
+    ]
+    assert world.addresses(shim_name(world)) == []
+
+    vlanlink.down("shim")
+    _host_is_at_the_parent(world)
+    for running in pings:
+        assert _unanswered(running) == []
+    same(world, before)
+
+
+def _host_is_at_the_parent(world: World) -> None:
+    for address in ON_LAN:
+        world.reaches("station", address)
+        (neighbour,) = world.json(f"neigh show {address}", "station")
+        assert neighbour["lladdr"] == HOST_MAC
+
+
+def _ping_all_the_time(world: World, address: str) -> Path:
+    file = Path(f"/run/pings-{address}")
+    shell = f"exec ping -n -i 0.05 {address} >{file} 2>&1"
+    world.start(["sh", "-c", shell], "station")
+    until(lambda: file.exists() and "icmp_seq=1 " in file.read_text(), "the first answer")
+    return file
+
+
+def _unanswered(file: Path) -> list[int]:
+    """The pings without answer, once one more than now is answered."""
+    numbers = set(map(int, re.findall(r"bytes from.*icmp_seq=(\d+) ", file.read_text())))
+    last = max(numbers)
+    until(lambda: f"icmp_seq={last + 1} " in file.read_text(), "one more answer")
+    return [number for number in range(1, last) if number not in numbers]
+
+
+@macvlan
+def test_the_parents_address_changes(lan: Lan) -> None:
+    world = lan.world
+    give_host_its_addresses(world)
+    topology = load(BRIDGE)
+    vlanlink.up(topology)
+    world.reaches("", ONE)
+    world.batch(
+        "addr del 172.16.87.5/24 dev eth0\naddr add 172.16.87.6/24 dev eth0\n"
+        "addr del 2001:db8:87::5/64 dev eth0\naddr add 2001:db8:87::6/64 dev eth0 nodad\n"
+    )
+    assert vlanlink.status(topology).state == "drifted"
+    vlanlink.up(topology)
+    for address in (ONE, ONE6):
+        world.reaches("", address)
+    for address in ("172.16.87.6", "2001:db8:87::6"):
+        world.reaches("one", address)
+    assert vlanlink.up(topology).operations == ()
+
+    # Without any, the shim takes its own, and it has them no longer than that.
+    world.batch("addr del 172.16.87.6/24 dev eth0\naddr del 2001:db8:87::6/64 dev eth0\n")
+    vlanlink.up(topology)
+    name = shim_name(world)
+    assert world.addresses(name) == ["172.16.87.1/32", "2001:db8:87::1/128"]
+    for address in (ONE, ONE6):
+        world.reaches("", address)
+    give_host_its_addresses(world)
+    vlanlink.up(topology)
+    assert world.addresses(name) == []
+    for address in (ONE, ONE6):
+        world.reaches("", address)
+
+
+@macvlan
+def test_two_topologies_and_their_shims(lan: Lan) -> None:
+    """On one parent and out of one range; each goes by itself."""
+    world = lan.world
+    give_host_its_addresses(world)
+    before = dump(world)
+    vlanlink.up(example("10-shim"))
+    other = [(f"namespaces.{name}.", f"namespaces.other-{name}.") for name in ("one", "two")]
+    moved = [("87.130", "87.140"), ("87::130", "87::140"), ("87.10", "87.20"), ("87::10", "87::20")]
+    vlanlink.up(example("10-shim", ('name = "shim"', 'name = "shim2"'), *other, *moved))
+    both = (ONE, "172.16.87.140", "172.16.87.20", ONE6, "2001:db8:87::140", "2001:db8:87::20")
+    for address in both:
+        world.reaches("", address)
+    for namespace in ("one", "other-one"):
+        for address in ON_LAN:
+            world.reaches(namespace, address)
+    assert vlanlink.status("shim").state == vlanlink.status("shim2").state == "up"
+    vlanlink.down("shim")
+    for address in (*both[1:3], *both[4:]):
+        world.reaches("", address)
+    vlanlink.down("shim2")
+    same(world, before)
+
+
+@pytest.mark.needs("macvlan", "dummy")
+def test_the_sole_way_into_a_network_that_leaves_the_host_nowhere(lan: Lan) -> None:
+    world = lan.world
+    vlanlink.up(
+        vlanlink.load(
+            "/run/quiet.toml",
+            text="""
+[networks.quiet]
+kind = "macvlan"
+internal = true
+shim = true
+[namespaces.one.interfaces.eth0]
+network = "quiet"
+""",
+        )
+    )
+    (inside,) = world.addresses("eth0", "one")
+    (name,) = {name for name in world.names() if name.startswith("sh-")}
+    (outside,) = world.addresses(name)
+    world.reaches("", inside.partition("/")[0])
+    world.reaches("one", outside.partition("/")[0])
+    (route,) = world.json(f"route show dev {name}")
+    assert route["dst"] == str(ipaddress.ip_interface(inside).network)
+
+
+@macvlan
+def test_a_route_of_the_hosts_is_not_taken(lan: Lan) -> None:
+    world = lan.world
+    give_host_its_addresses(world)
+    world.ip(f"route add {ONE}/32 dev eth0")
+    before = dump(world)
+    with pytest.raises(vlanlink.ConflictError, match=f"has a route to {ONE} already"):
+        vlanlink.up(load(BRIDGE))
+    same(world, before)
