@@ -1,6 +1,7 @@
 """The verbs: the only place that joins text, kernel and files. Nothing here prints."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Literal, NoReturn, overload
 
@@ -14,6 +15,7 @@ from vlanlink.kernel.enter import become, find_namespace
 from vlanlink.kernel.marks import NAMELESS
 from vlanlink.kernel.namespaces import named as named_namespaces
 from vlanlink.kernel.snapshot import Wanted
+from vlanlink.lock import LOCK_SECONDS
 from vlanlink.model import State
 from vlanlink.planning import Plan
 from vlanlink.record import Record
@@ -21,6 +23,7 @@ from vlanlink.session import (
     Look,
     absolute,
     checked,
+    files,
     locked,
     look_at,
     marked_topologies,
@@ -71,7 +74,7 @@ def plan(
     if wait:
         await_parents(topology, host, wait, on_wait)
     with open_machine(host, topology) as machine:
-        look = look_at(machine, topology, Store(host))
+        look = look_at(machine, topology, files(host))
         _refuse_other_file(topology, look.records.own, replace_file)
         return checked(look)
 
@@ -84,19 +87,21 @@ def up(
     replace_file: bool = False,
     wait: float = 0.0,
     on_wait: OnWait | None = None,
+    lock_timeout: float = LOCK_SECONDS,
 ) -> Plan:
     """Make the machine what ``topology`` says, all of it or nothing; returns what was done.
 
     Parents that are not there yet are waited for, ``wait`` seconds at the most; ``on_wait`` is
-    told their names. Raises ConflictError before anything is changed, PrivilegeError likewise;
-    ApplyError and Interrupted after undoing.
+    told their names. Another one who changes this host is waited for, ``lock_timeout`` seconds at
+    the most. Raises ConflictError before anything is changed, PrivilegeError likewise; ApplyError
+    and Interrupted after undoing.
     """
     host = host or Host()
     need_privilege()
     if wait:
         await_parents(topology, host, wait, on_wait)
-    store = Store(host)
-    with locked(store), open_machine(host, topology) as machine:
+    store = files(host)
+    with locked(store, lock_timeout, on_progress), open_machine(host, topology) as machine:
         look = look_at(machine, topology, store)
         _refuse_other_file(topology, look.records.own, replace_file)
         checked(look)
@@ -113,12 +118,14 @@ def down(
     *,
     dry_run: bool = False,
     forget: bool = False,
+    lock_timeout: float = LOCK_SECONDS,
 ) -> Plan:
     """Take away what was made for a topology, and put back what was changed for it.
 
     The addresses that its endpoints were given stay theirs, unless it shall ``forget`` them.
-    Raises UsageError for a name of which nothing is known, ConflictError if something of
-    another's would go too, ApplyError and Interrupted after undoing.
+    ``lock_timeout`` as in ``up``; a dry run needs no lock. Raises UsageError for a name of which
+    nothing is known, ConflictError if something of another's would go too, ApplyError and
+    Interrupted after undoing.
     """
     host = host or Host()
     need_privilege()
@@ -127,8 +134,9 @@ def down(
     if name.startswith(NAMELESS):
         raise UsageError(_unknown(name, known_topologies(host)))
     nothing = empty(name)
-    store = Store(host)
-    with locked(store), open_machine(host, nothing, store.records()) as machine:
+    store = files(host)
+    alone = nullcontext() if dry_run else locked(store, lock_timeout, on_progress)
+    with alone, open_machine(host, nothing, store.records()) as machine:
         look = look_at(machine, nothing, store)
         if named:
             _need_known(look, store, host)
@@ -161,16 +169,16 @@ def status(
     host = host or Host()
     if topology is None:
         return tuple(status(name, host) for name in known_topologies(host))
-    records = Store(host).records()
+    records = files(host).records()
     wanted = _stored(topology, records, host) if isinstance(topology, str) else topology
     with open_machine(host, wanted) as machine:
-        return _judge(look_at(machine, wanted, Store(host)))
+        return _judge(look_at(machine, wanted, files(host)))
 
 
 def known_topologies(host: Host | None = None) -> tuple[str, ...]:
     """The topologies of which something is known here: a record, or a mark in the kernel."""
     host = host or Host()
-    records = Store(host).records()
+    records = files(host).records()
     names = {record.topology for record in records}
     with opened(host, Wanted(topologies=tuple(names))) as machine:
         names |= marked_topologies(machine.snapshot())
@@ -201,7 +209,7 @@ def enter(namespace: str, command: Sequence[str], host: Host | None = None) -> N
     """
     host = host or Host()
     need_privilege()
-    records = Store(host).records()
+    records = files(host).records()
     paths = {name: path for record in records for name, path in record.paths.items()}
     path = find_namespace(namespace, host.netns_directory, paths)
     if path is None:
@@ -212,7 +220,7 @@ def enter(namespace: str, command: Sequence[str], host: Host | None = None) -> N
 def snapshot(host: Host | None = None) -> State:
     """What is on the machine: the host's own namespace and every named one."""
     host = host or Host()
-    names = tuple(record.topology for record in Store(host).records())
+    names = tuple(record.topology for record in files(host).records())
     with opened(host, Wanted(topologies=names)) as machine:
         return machine.snapshot()
 
@@ -230,7 +238,7 @@ def _judge(look: Look) -> Status:
 
 
 def _known_topology_files(host: Host) -> list[Topology]:
-    records = Store(host).records()
+    records = files(host).records()
     return [parse(r.text, file=r.file or r.topology) for r in records if r.text]
 
 
@@ -264,7 +272,7 @@ def _stored(name: str, records: Sequence[Record], host: Host) -> Topology:
     enabled = boot.copy_path(name, host)
     if enabled.exists():
         return load(enabled)
-    known = sorted({*known_topologies(host), *Store(host).leased()})
+    known = sorted({*known_topologies(host), *files(host).leased()})
     if name in known:
         return Topology(name=name)
     raise UsageError(_unknown(name, known))

@@ -10,7 +10,7 @@ from vlanlink.model import HOST, Namespace, State
 from vlanlink.priors import asked_sysctls, keys_to_read
 from vlanlink.record import Records
 from vlanlink.resolve import Resolution, namespace_path, resolve
-from vlanlink.session import look_at, need_visible_names, open_machine
+from vlanlink.session import files, look_at, need_visible_names, open_machine
 from vlanlink.store import Store
 from vlanlink.topology import Topology
 
@@ -26,7 +26,7 @@ def doctor(topology: Topology | None = None, host: Host | None = None) -> Report
     and may not be entered.
     """
     host = host or Host()
-    store = Store(host)
+    store = files(host)
     with open_machine(host, topology or _NO_TOPOLOGY) as machine:
         if topology is None:
             state = machine.host_snapshot() if missing_capabilities() else machine.snapshot()

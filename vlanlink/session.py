@@ -21,9 +21,11 @@ from vlanlink.errors import (
 from vlanlink.host import Host
 from vlanlink.kernel import Machine
 from vlanlink.kernel.features import missing_capabilities
+from vlanlink.kernel.identity import identify
 from vlanlink.kernel.refusals import is_lack_of_feature, is_lack_of_privilege
 from vlanlink.kernel.snapshot import Wanted
 from vlanlink.leases import Leases
+from vlanlink.lock import Holder, LockedError
 from vlanlink.model import State
 from vlanlink.operations import MakeNamespace, RemoveNamespace
 from vlanlink.planning import Plan
@@ -31,7 +33,7 @@ from vlanlink.planning import plan as difference
 from vlanlink.priors import keys_to_read, lost_priors
 from vlanlink.record import Record, Records
 from vlanlink.resolve import Resolution, namespace_path, resolve
-from vlanlink.store import LockedError, Store
+from vlanlink.store import Store
 from vlanlink.topology import Topology
 
 
@@ -58,12 +60,23 @@ def absolute(file: str | None) -> str | None:
     return os.path.realpath(file) if file and file != "-" else file
 
 
+def files(host: Host) -> Store:
+    """The files of a host. Raises as ``opened`` does."""
+    with _translated_refusals():
+        return Store(host, identify(host.network_namespace))
+
+
 @contextmanager
 def opened(host: Host, wanted: Wanted) -> Iterator[Machine]:
     """The door to a machine. Raises PrivilegeError if it stays shut, ConflictError if it jams."""
+    with _translated_refusals(), Machine(host, wanted) as machine:
+        yield machine
+
+
+@contextmanager
+def _translated_refusals() -> Iterator[None]:
     try:
-        with Machine(host, wanted) as machine:
-            yield machine
+        yield
     except PermissionError as error:
         message = f"not permitted to look into the namespaces: {error.strerror}"
         raise PrivilegeError(Diagnostic(message, hint="run it as root: sudo vlanlink …")) from None
@@ -76,7 +89,7 @@ def open_machine(
     host: Host, topology: Topology, records: Sequence[Record] | None = None
 ) -> Iterator[Machine]:
     """The door to the machine, with the namespaces in sight that the topology names by path."""
-    known = records if records is not None else Store(host).records()
+    known = records if records is not None else files(host).records()
     paths = {
         name: namespace_path(entry.pid, entry.path)
         for name, entry in topology.namespaces.items()
@@ -272,13 +285,18 @@ def need_privilege(what: str = "changing the network", *also: str) -> None:
 
 
 @contextmanager
-def locked(store: Store) -> Iterator[None]:
+def locked(store: Store, seconds: float, on_progress: Progress | None) -> Iterator[None]:
     """Be the only one who changes this host. Raises ConflictError if another does not end."""
+
+    def on_held(holder: Holder | None) -> None:
+        if on_progress:
+            on_progress(0, 0, f"wait for {holder or 'another vlanlink'}")
+
     with ExitStack() as stack:
         try:
-            stack.enter_context(store.locked())
+            stack.enter_context(store.locked(seconds, on_held))
         except LockedError as error:
-            hint = "try again when it is done"
+            hint = "try again when it is done, or wait longer: --lock-timeout SECONDS"
             raise ConflictError(Diagnostic(str(error), hint=hint)) from None
         except OSError as error:
             message = f"can't use {error.filename or 'the run directory'}: {error.strerror}"

@@ -4,13 +4,14 @@ Records and the lock are under /run/vlanlink, leases under /var/lib/vlanlink.
 
 All are 0600 and written atomically. All may be lost: what is ours is read from the kernel's marks,
 and a record that can't be read is as good as none.
+
+Network namespaces share /run, and each of them can be a host: ``office@1.json`` is the record of
+the topology office in namespace 1. Leases outlive namespaces, and are by topology alone.
 """
 
-import fcntl
 import json
 import os
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,31 +19,29 @@ from typing import Any
 
 from vlanlink.host import Host
 from vlanlink.leases import Leases
+from vlanlink.lock import LOCK_SECONDS, OnHeld, locked
 from vlanlink.record import Record
 
 _SUFFIX = ".json"
-_LOCK = "lock"
-LOCK_SECONDS = 30.0
-_POLL_SECONDS = 0.05
-
-
-class LockedError(Exception):
-    """Another vlanlink is at work, and did not end within the bound on waiting."""
 
 
 class Store:
     """The files of one host."""
 
-    def __init__(self, host: Host) -> None:
-        """Keep the directories; nothing is made before something is written."""
+    def __init__(self, host: Host, namespace: int) -> None:
+        """Keep the directories; nothing is made before something is written.
+
+        ``namespace`` is what tells the host's network namespace from others.
+        """
         self._directory = host.run_directory
         self._leases = host.state_directory
+        self._namespace = namespace
 
     def records(self) -> list[Record]:
         """Every record that can be read."""
         found = []
         with suppress(FileNotFoundError, NotADirectoryError):
-            for path in sorted(self._directory.glob(f"*{_SUFFIX}")):
+            for path in sorted(self._directory.glob(self._file("*"))):
                 record = _read(path)
                 if record is not None:
                     found.append(record)
@@ -50,7 +49,7 @@ class Store:
 
     def write(self, record: Record) -> None:
         """Write a record in place of the one before. Raises OSError."""
-        _write(self._directory, record.topology, record.to_dict())
+        _write(self._directory / self._file(record.topology), record.to_dict())
 
     def leases(self, topology: str) -> Leases:
         """What the topology's endpoints were given; none where that can't be read."""
@@ -70,7 +69,7 @@ class Store:
         if leases == Leases():
             self.forget(topology)
         elif leases != self.leases(topology):
-            _write(self._leases, topology, leases.to_dict())
+            _write(self._leases / f"{topology}{_SUFFIX}", leases.to_dict())
 
     def forget(self, topology: str) -> None:
         """Drop the leases."""
@@ -78,51 +77,36 @@ class Store:
 
     def remove(self, topology: str) -> None:
         """Remove a record; one that is not there is removed already."""
-        (self._directory / f"{topology}{_SUFFIX}").unlink(missing_ok=True)
+        (self._directory / self._file(topology)).unlink(missing_ok=True)
+
+    def _file(self, topology: str) -> str:
+        return f"{topology}@{self._namespace}{_SUFFIX}"
 
     @contextmanager
-    def locked(self, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+    def locked(
+        self, seconds: float = LOCK_SECONDS, on_held: OnHeld | None = None
+    ) -> Iterator[None]:
         """Be the only one who changes this host, for as long as the context lasts.
 
         Raises LockedError when another one stays at work for ``seconds``, OSError where the
-        directory can't be made. A holder that dies frees the lock.
+        directory can't be made. ``on_held`` as in ``lock.locked``.
         """
         _make_directory(self._directory)
-        descriptor = os.open(self._directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            _wait_for(descriptor, seconds)
-            os.truncate(descriptor, 0)
-            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        with locked(self._directory / f"lock@{self._namespace}", seconds, on_held):
             yield
-        finally:
-            os.close(descriptor)
-
-
-def _wait_for(descriptor: int, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                holder = os.pread(descriptor, 32, 0).decode(errors="replace") or "?"
-                raise LockedError(f"another vlanlink is at work (process {holder})") from None
-            time.sleep(_POLL_SECONDS)
-        else:
-            return
 
 
 def _make_directory(directory: Path) -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-def _write(directory: Path, topology: str, data: object) -> None:
-    _make_directory(directory)
-    descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=".new-")
+def _write(path: Path, data: object) -> None:
+    _make_directory(path.parent)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
     try:
         with os.fdopen(descriptor, "w") as file:  # mkstemp makes it 0600
             json.dump(data, file)
-        Path(temporary).replace(directory / f"{topology}{_SUFFIX}")
+        Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise

@@ -7,10 +7,10 @@ import pytest
 import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
+from vlanlink.kernel.identity import identify
 
 pytestmark = pytest.mark.needs("macvlan")
 
-RECORD = Path("/run/vlanlink/lost.json")
 TOPOLOGY = """
 [topology]
 name = "lost"
@@ -26,6 +26,10 @@ addresses = ["172.16.86.10"]
 SYSCTLS = TOPOLOGY + '[host]\nsysctls = { "net.ipv4.ip_forward" = 1 }\n'
 
 
+def record() -> Path:
+    return Path(f"/run/vlanlink/lost@{identify(None)}.json")
+
+
 def load(text: str) -> vlanlink.Topology:
     return vlanlink.load("/run/lost.toml", text=text)
 
@@ -34,25 +38,25 @@ def load(text: str) -> vlanlink.Topology:
 def test_what_bears_the_mark_goes(lan: Lan, damage: str) -> None:
     before = dump(lan.world)
     vlanlink.up(load(TOPOLOGY))
-    text = RECORD.read_text()
+    text = record().read_text()
     damaged = {
         "torn": text[:40],
         "empty": "",
         "newer": text.replace('"version": 1', '"version": 9'),
     }
-    RECORD.unlink()
+    record().unlink()
     if damage in damaged:
-        RECORD.write_text(damaged[damage])
+        record().write_text(damaged[damage])
     assert vlanlink.status(load(TOPOLOGY)).state == "up"
     assert vlanlink.up(load(TOPOLOGY)).operations == ()
-    RECORD.unlink()
+    record().unlink()
     vlanlink.down(load(TOPOLOGY))
     same(lan.world, before)
 
 
 def test_what_the_file_set_on_the_host_is_told_with_the_command(lan: Lan) -> None:
     vlanlink.up(load(SYSCTLS))
-    RECORD.unlink()
+    record().unlink()
     with pytest.raises(vlanlink.ApplyError) as caught:
         vlanlink.down(load(SYSCTLS))
     assert caught.value.exit_code == 1
@@ -63,7 +67,7 @@ def test_what_the_file_set_on_the_host_is_told_with_the_command(lan: Lan) -> Non
 
 def test_without_file_and_copy_it_is_said_to_be_unknown(lan: Lan) -> None:
     vlanlink.up(load(SYSCTLS))
-    RECORD.unlink()
+    record().unlink()
     with pytest.raises(vlanlink.ApplyError, match="is unknown"):
         vlanlink.down("lost")
     assert lan.world.namespaces() == set()

@@ -1,10 +1,8 @@
 """The files under the run directory: 0600, whole or not there, one writer at a time."""
 
 import json
-import multiprocessing
 import os
 import stat
-import threading
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,7 @@ import pytest
 from vlanlink.host import Host
 from vlanlink.leases import Leases
 from vlanlink.record import PriorLink, PriorSysctl, Record
-from vlanlink.store import LockedError, Store
+from vlanlink.store import Store
 
 OFFICE = Record(
     "office",
@@ -30,8 +28,9 @@ def store(tmp_path: Path) -> Store:
     return _store(tmp_path / "run" / "vlanlink")
 
 
-def _store(directory: Path) -> Store:
-    return Store(Host(run_directory=directory, state_directory=directory.parent / "lib"))
+def _store(directory: Path, namespace: int = 1) -> Store:
+    host = Host(run_directory=directory, state_directory=directory.parent / "lib")
+    return Store(host, namespace)
 
 
 def files(tmp_path: Path) -> list[str]:
@@ -53,7 +52,20 @@ def test_a_record_takes_the_place_of_the_one_before(tmp_path: Path, store: Store
     store.write(OFFICE)
     store.write(Record("office"))
     assert store.records() == [Record("office")]
-    assert files(tmp_path) == ["office.json"]
+    assert files(tmp_path) == ["office@1.json"]
+
+
+def test_network_namespaces_that_share_the_directory_do_not_see_each_other(
+    tmp_path: Path, store: Store
+) -> None:
+    other = _store(tmp_path / "run" / "vlanlink", namespace=11)
+    store.write(OFFICE)
+    assert other.records() == []
+    other.write(Record("office", text="another"))
+    assert store.records() == [OFFICE]
+    with store.locked(0), other.locked(0):
+        other.remove("office")
+    assert store.records() == [OFFICE]
 
 
 def test_files_are_for_root_alone(tmp_path: Path, store: Store) -> None:
@@ -83,7 +95,7 @@ def test_a_write_that_fails_leaves_the_old_record(
         store.write(Record("office", text="new"))
     monkeypatch.undo()
     assert store.records() == [OFFICE]
-    assert files(tmp_path) == ["office.json"]
+    assert files(tmp_path) == ["office@1.json"]
 
 
 def test_removing_what_is_not_there(tmp_path: Path, store: Store) -> None:
@@ -115,21 +127,21 @@ def test_a_record_that_cannot_be_read_is_as_good_as_none(
     tmp_path: Path, store: Store, text: str
 ) -> None:
     store.write(LAB)
-    (tmp_path / "run" / "vlanlink" / "office.json").write_text(text)
+    (tmp_path / "run" / "vlanlink" / "office@1.json").write_text(text)
     assert store.records() == [LAB]
 
 
 def test_bytes_that_are_no_text(tmp_path: Path, store: Store) -> None:
     store.write(LAB)
-    (tmp_path / "run" / "vlanlink" / "office.json").write_bytes(b"\xff\xfe\x00")
-    (tmp_path / "run" / "vlanlink" / "directory.json").mkdir()
+    (tmp_path / "run" / "vlanlink" / "office@1.json").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "run" / "vlanlink" / "directory@1.json").mkdir()
     assert store.records() == [LAB]
 
 
 @pytest.mark.parametrize("cut", [0.1, 0.5, 0.9])
 def test_a_record_cut_short_is_as_good_as_none(tmp_path: Path, store: Store, cut: float) -> None:
     store.write(OFFICE)
-    path = tmp_path / "run" / "vlanlink" / "office.json"
+    path = tmp_path / "run" / "vlanlink" / "office@1.json"
     text = path.read_text()
     path.write_text(text[: int(len(text) * cut)])
     assert store.records() == []
@@ -141,51 +153,6 @@ def test_a_file_in_place_of_the_directory(tmp_path: Path) -> None:
     assert store.records() == []
     with pytest.raises(OSError):  # noqa: PT011 - ENOTDIR or EEXIST, as the system has it
         store.write(LAB)
-
-
-# -- the lock ------------------------------------------------------------------------------------
-
-
-def test_one_at_a_time(store: Store) -> None:
-    refused = pytest.raises(LockedError, match=f"process {os.getpid()}")
-    with store.locked(), refused, store.locked(0.1):
-        pytest.fail("two hold the lock")
-    with store.locked(0.1):
-        pass
-
-
-def test_the_next_one_waits(store: Store) -> None:
-    order: list[str] = []
-    held = threading.Event()
-
-    def first() -> None:
-        with store.locked():
-            held.set()
-            order.append("first")
-            threading.Event().wait(0.1)
-            order.append("ends")
-
-    thread = threading.Thread(target=first)
-    thread.start()
-    held.wait()
-    with store.locked():
-        order.append("second")
-    thread.join()
-    assert order == ["first", "ends", "second"]
-
-
-def _hold_and_die(directory: Path) -> None:
-    with _store(directory).locked():
-        os._exit(0)
-
-
-def test_a_holder_that_dies_frees_the_lock(tmp_path: Path) -> None:
-    directory = tmp_path / "run"
-    process = multiprocessing.get_context("spawn").Process(target=_hold_and_die, args=(directory,))
-    process.start()
-    process.join()
-    with _store(directory).locked(0.1):
-        pass
 
 
 # -- leases ----------------------------------------------------------------------------------------

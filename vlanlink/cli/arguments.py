@@ -6,6 +6,7 @@ from pathlib import Path
 
 import vlanlink
 from vlanlink import Diagnostic, TopologyError, UsageError
+from vlanlink.lock import LOCK_SECONDS
 
 LONGEST_WAIT = 86400
 
@@ -48,6 +49,17 @@ def add_wait(parser: argparse.ArgumentParser) -> None:
         type=_seconds,
         default=0.0,
         help="wait that long at the most for parents that are not there yet",
+    )
+
+
+def add_lock_timeout(parser: argparse.ArgumentParser) -> None:
+    """--lock-timeout SECONDS."""
+    parser.add_argument(
+        "--lock-timeout",
+        metavar="SECONDS",
+        type=_seconds,
+        default=LOCK_SECONDS,
+        help="how long to wait while another vlanlink is at work (default: %(default)g)",
     )
 
 

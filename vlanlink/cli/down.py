@@ -11,12 +11,13 @@ HELP = "take a topology away, and put back what was changed for it"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """FILE|NAME [--dry-run] [--forget] [--json]."""
+    """FILE|NAME [--dry-run] [--forget] [--lock-timeout SECONDS] [--json]."""
     shared.add_file_or_name(parser)
     shared.add_dry_run(parser)
     parser.add_argument(
         "--forget", action="store_true", help="drop the addresses that its endpoints were given"
     )
+    shared.add_lock_timeout(parser)
     shared.add_json(parser)
 
 
@@ -26,7 +27,11 @@ def run(options: argparse.Namespace) -> int:
     name = wanted if isinstance(wanted, str) else wanted.name
     with output.progress("down") as report:
         result = vlanlink.down(
-            wanted, on_progress=report, dry_run=options.dry_run, forget=options.forget
+            wanted,
+            on_progress=report,
+            dry_run=options.dry_run,
+            forget=options.forget,
+            lock_timeout=options.lock_timeout,
         )
     output.print_notes(result.notes)
     if options.json:

@@ -11,13 +11,14 @@ HELP = "make this machine what FILE says, all of it or nothing"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """FILE [--wait SECONDS] [--dry-run] [--replace] [--json]."""
+    """FILE [--wait SECONDS] [--dry-run] [--replace] [--lock-timeout SECONDS] [--json]."""
     shared.add_file(parser)
     shared.add_wait(parser)
     shared.add_dry_run(parser)
     parser.add_argument(
         "--replace", action="store_true", help="go on if the topology is up from another file"
     )
+    shared.add_lock_timeout(parser)
     shared.add_json(parser)
 
 
@@ -40,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
                 wait=options.wait,
                 on_wait=on_wait,
                 replace_file=options.replace,
+                lock_timeout=options.lock_timeout,
             )
     output.print_notes((*topology.warnings, *result.notes))
     if options.json:

@@ -5,6 +5,7 @@ acts for the calling thread; ``Machine`` gives it a thread of its own.
 """
 
 import errno
+import fcntl
 import os
 import resource
 from collections import OrderedDict
@@ -230,10 +231,19 @@ def clear_dead_names(directory: Path, names: Collection[str]) -> None:
 def prepare_directory(directory: Path) -> None:
     """Make ``directory`` a shared mount, as `ip netns add` does, so that others see new names.
 
-    Raises OSError.
+    Locked meanwhile, as there: of two mounts on it the second would hide names. Raises OSError.
     """
     directory.mkdir(parents=True, exist_ok=True)
     path = os.fspath(directory)
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _share(path)
+    finally:
+        os.close(descriptor)
+
+
+def _share(path: str) -> None:
     try:
         system.mount("", path, "none", system.MS_SHARED | system.MS_REC)
     except OSError as error:

@@ -1,0 +1,153 @@
+"""One at a time: two that change one host take turns, two hosts on one machine know nothing."""
+
+import os
+import random
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import pytest
+
+import vlanlink
+from tests.kernel.judge import dump, same
+from tests.kernel.lan import Lan
+from tests.kernel.world import World
+from vlanlink.cli.main import main
+from vlanlink.kernel.identity import identify
+from vlanlink.lock import locked
+
+pytestmark = pytest.mark.needs("macvlan")
+
+PROCESSES = 8
+SECONDS, LONG_SECONDS = 10, 60
+
+
+def _text(name: str, address: int, parent: str = "eth0") -> str:
+    return f"""
+[topology]
+name = "{name}"
+[networks.pub]
+kind = "macvlan"
+parent = "{parent}"
+probe = false
+subnets = [{{ subnet = "172.16.86.0/24" }}]
+[namespaces.{name}.interfaces.eth0]
+network = "pub"
+addresses = ["172.16.86.{address}"]
+"""
+
+
+def _shared(name: str, address: int) -> str:
+    """A topology that shares its parent, a namespace and a sysctl with its like."""
+    return f"""{_text(name, address)}
+[namespaces.all.interfaces.{name}]
+network = "pub"
+addresses = ["172.16.86.{address + 100}"]
+[host]
+sysctls = {{ "net.ipv4.ip_forward" = 1 }}
+"""
+
+
+def _lock() -> Path:
+    return Path(f"/run/vlanlink/lock@{identify(None)}")
+
+
+@pytest.fixture
+def file(lan: Lan) -> str:
+    del lan  # its /run is there
+    path = Path("/run/office.toml")
+    path.write_text(_text("office", 10))
+    return str(path)
+
+
+def test_the_one_at_work_is_named(
+    lan: Lan, file: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _lock().parent.mkdir()
+    before = dump(lan.world)
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/vlanlink", "up", "other.toml"])
+    with locked(_lock(), 0):
+        for verb in ("up", "down"):
+            assert main([verb, file, "--lock-timeout", "0"]) == 1
+            err = capsys.readouterr().err
+            who = f"process {os.getpid()} (vlanlink up other.toml), since "
+            assert f"error: another vlanlink is at work: {who}" in err
+            assert "--lock-timeout SECONDS" in err
+    same(lan.world, before)
+
+
+def test_what_only_reads_waits_for_nobody(file: str) -> None:
+    vlanlink.up(vlanlink.load(file))
+    with locked(_lock(), 0):
+        for words in ("ls", "status", f"plan {file}", "inspect pub", "down office --dry-run"):
+            assert main(words.split()) == 0, words
+
+
+def test_two_hosts_that_share_run(world: World) -> None:
+    world.make_place("second")
+    for namespace in ("", "second"):
+        world.ip("link add eth0 type veth peer name other", namespace)
+    first, second = vlanlink.Host(), vlanlink.Host(network_namespace=world.path("second"))
+    before = dump(world, "second")
+    here, there = (
+        vlanlink.load(f"/run/{name}.toml", text=_text(name, 10)) for name in ("here", "there")
+    )
+    with locked(_lock_made(), 0):
+        vlanlink.up(there, second, lock_timeout=0)
+    assert [s.topology for s in vlanlink.status(host=second)] == ["there"]
+    vlanlink.up(here, first)
+    assert vlanlink.up(here, first).operations == ()
+    assert vlanlink.status(there, second).state == "up"
+    vlanlink.down("here", first)
+    assert vlanlink.status("there", second).state == "up"
+    vlanlink.down("there", second)
+    same(world, before, "second")
+
+
+def _lock_made() -> Path:
+    _lock().parent.mkdir(exist_ok=True)
+    return _lock()
+
+
+def _hammer(files: list[str], seconds: float, seed: int) -> None:
+    """Up and down at random; every one of them must end well."""
+    chosen, end = random.Random(seed), time.monotonic() + seconds
+    while time.monotonic() < end:
+        words = [chosen.choice(("up", "down")), chosen.choice(files), "--lock-timeout", "120"]
+        assert main(words) == 0, words
+
+
+def _forked(files: list[str], seconds: float, seed: int, report: Path) -> int:
+    pid = os.fork()
+    if pid == 0:
+        with report.open("w") as sys.stdout:
+            sys.stderr = sys.stdout
+            try:
+                _hammer(files, seconds, seed)
+                print("done")
+            except BaseException:  # noqa: BLE001 - nothing may leave the child but its report
+                traceback.print_exc()
+        os._exit(0)
+    return pid
+
+
+def test_many_at_random(lan: Lan, tmp_path: Path, long_run: bool) -> None:
+    world = lan.world
+    world.ip("link set eth0 down")  # the parent that all of them set up
+    before = dump(world)
+    files = {name: f"/run/{name}.toml" for name in "abcd"}
+    for number, (name, file) in enumerate(files.items()):
+        Path(file).write_text(_shared(name, 10 + number))
+    seconds = LONG_SECONDS if long_run else SECONDS
+    reports = [tmp_path / str(seed) for seed in range(PROCESSES)]
+    every = list(files.values())
+    for pid in [_forked(every, seconds, seed, report) for seed, report in enumerate(reports)]:
+        os.waitpid(pid, 0)
+    texts = [report.read_text() for report in reports]
+    assert all(text.endswith("done\n") for text in texts), "\n".join(t[-2000:] for t in texts)
+    assert sum(text.count(" is up: ") for text in texts) >= PROCESSES
+    for file in every:
+        assert main(["down", file]) == 0
+    assert not list(Path("/run/vlanlink").glob("*.json"))
+    same(world, before)

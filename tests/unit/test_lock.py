@@ -1,0 +1,123 @@
+"""One at a time: who holds the lock is told, and nobody who is gone holds it."""
+
+import multiprocessing
+import os
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from vlanlink.lock import Holder, LockedError, locked
+
+LONG = 30.0
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> Path:
+    return tmp_path / "lock"
+
+
+def test_one_at_a_time(lock: Path) -> None:
+    refused = pytest.raises(LockedError)
+    with locked(lock, 0), refused, locked(lock, 0.1):
+        pytest.fail("two hold the lock")
+    with locked(lock, 0):
+        pass
+
+
+def test_the_holder_is_named(lock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/vlanlink", "up", "my \x1b[31moffice.toml"])
+    with pytest.raises(LockedError) as caught, locked(lock, 0), locked(lock, 0):
+        pytest.fail("two hold the lock")
+    holder = caught.value.holder
+    assert holder is not None
+    assert (holder.pid, holder.command) == (os.getpid(), "vlanlink up 'my ?[31moffice.toml'")
+    assert str(caught.value) == f"another vlanlink is at work: {holder}"
+    assert str(Holder(5, "vlanlink down x", "12:00")) == "process 5 (vlanlink down x), since 12:00"
+
+
+@pytest.mark.parametrize("text", ["", "5", "{", '{"pid": 5}', "\x00"])
+def test_a_holder_who_does_not_say_who_it_is(lock: Path, text: str) -> None:
+    with locked(lock, 0):
+        lock.write_text(text)
+        with pytest.raises(LockedError, match=r"^another vlanlink is at work$"), locked(lock, 0):
+            pytest.fail("two hold the lock")
+
+
+def test_a_long_name_before_leaves_nothing_behind(
+    lock: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["vlanlink", "up", "long" * 20])
+    with locked(lock, 0):
+        pass
+    monkeypatch.setattr(sys, "argv", ["vlanlink", "ls"])
+    with pytest.raises(LockedError, match="vlanlink ls"), locked(lock, 0), locked(lock, 0):
+        pytest.fail("two hold the lock")
+
+
+def test_the_next_one_waits_and_knows_for_whom(lock: Path) -> None:
+    order: list[str] = []
+    held, waits = threading.Event(), threading.Event()
+    told: list[Holder | None] = []
+
+    def first() -> None:
+        with locked(lock, 0):
+            held.set()
+            waits.wait(LONG)
+            order.append("first")
+
+    def on_held(holder: Holder | None) -> None:
+        told.append(holder)
+        waits.set()
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    held.wait(LONG)
+    with locked(lock, LONG, on_held):
+        order.append("second")
+    thread.join()
+    assert order == ["first", "second"]
+    assert [holder.pid for holder in told if holder] == [os.getpid()]
+
+
+def _hold_and_die(lock: Path) -> None:
+    with locked(lock, 0):
+        os._exit(0)
+
+
+def test_a_holder_that_dies_frees_the_lock(lock: Path) -> None:
+    process = multiprocessing.get_context("spawn").Process(target=_hold_and_die, args=(lock,))
+    process.start()
+    process.join()
+    with locked(lock, 0):
+        pass
+
+
+def test_a_lock_that_was_removed_while_it_was_waited_for_is_none(lock: Path) -> None:
+    """Whoever waited for the old file would not be alone with those who find the new one."""
+
+    def on_held(_: Holder | None) -> None:
+        lock.unlink()
+        waits.set()
+
+    held, waits = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with locked(lock, 0):
+            held.set()
+            waits.wait(LONG)
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    held.wait(LONG)
+    with locked(lock, LONG, on_held), pytest.raises(LockedError), locked(lock, 0):
+        pytest.fail("two hold the lock")
+    thread.join()
+
+
+def test_a_link_is_not_followed(lock: Path, tmp_path: Path) -> None:
+    lock.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="symbolic links"), locked(lock, 0):
+        pytest.fail("followed")
+    assert not (tmp_path / "elsewhere").exists()
