@@ -157,9 +157,10 @@ class Difference:
         return False
 
     def _refuse_to_take_from_others(self, gone: list[Link]) -> None:
-        for link in gone:
-            for child in self.observed.children(link.key):
-                if not self._mine(child):
+        on_others = [o for o in self.observed.links() if o.parent and not self._mine(o)]
+        for link in gone if on_others else ():
+            for child in on_others:
+                if child.parent == link.key:
                     whose = f"topology {child.owner}" if child.owner else "something else"
                     want = self.desired.link(link.key)
                     self.conflicts.append(

@@ -62,6 +62,8 @@ def kept_addresses(seen: Link, want: Link) -> frozenset[Address]:
     kernel takes the others of the subnet along. So of each subnet those stay that are in the place
     where they are wanted; after the first that is not, all are put on anew.
     """
+    if seen.addresses == want.addresses:
+        return frozenset(seen.addresses)
     foreign = {address for address in seen.addresses if not address.ours}
     kept = foreign | {a for a in seen.addresses if a.family == 6 and a in want.addresses}
     have, asked = _by_subnet(seen, foreign), _by_subnet(want, foreign)

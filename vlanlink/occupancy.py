@@ -47,6 +47,7 @@ def parent_conflicts(
 
     ``takers`` are the links that may take a parent from the host (``take_parent``).
     """
+    strangers = _strangers(observed, topology)
     for link in wanted.values():
         kind = KINDS.get(link.kind)
         parent = observed.link(link.parent)
@@ -57,7 +58,7 @@ def parent_conflicts(
             continue
         if kind.takes_over_parent:
             yield from _port_of_another(link, parent)
-            yield from _beside_others(link, kind, parent, observed, topology)
+            yield from _beside_others(link, kind, parent, strangers.get(parent.key, ()))
         if kind.alone(link.settings) and link.key not in takers:
             yield from _host_is_there(link, parent, observed)
 
@@ -66,6 +67,7 @@ def address_conflicts(
     wanted: Mapping[LinkName, Link], observed: State, topology: str
 ) -> Iterator[Problem]:
     """Addresses that the host has on a link's parent, or somebody else's link beside it."""
+    strangers = _strangers(observed, topology)
     for link in wanted.values():
         kind = KINDS.get(link.kind)
         parent = observed.link(link.parent)
@@ -74,9 +76,8 @@ def address_conflicts(
         if kind.alone(link.settings):
             continue  # the host has no network there
         have = {address.bare: parent for address in parent.addresses}
-        for other in observed.children(parent.key):
-            if other.owner != topology:
-                have |= {address.bare: other for address in other.addresses}
+        for other in strangers.get(parent.key, ()):
+            have |= {address.bare: other for address in other.addresses}
         for address in link.addresses:
             if address.bare in have and not address.link_local:
                 yield _address_taken(link, address, have[address.bare])
@@ -130,12 +131,21 @@ def _port_of_another(link: Link, parent: Link) -> Iterator[Problem]:
         )
 
 
+def _strangers(observed: State, topology: str) -> dict[LinkName, list[Link]]:
+    """The links on each parent that the topology did not make."""
+    found: dict[LinkName, list[Link]] = {}
+    for link in observed.links():
+        if link.parent and link.owner != topology:
+            found.setdefault(link.parent, []).append(link)
+    return found
+
+
 def _beside_others(
-    link: Link, kind: Kind, parent: Link, observed: State, topology: str
+    link: Link, kind: Kind, parent: Link, others: Iterable[Link]
 ) -> Iterator[Problem]:
-    for other in observed.children(parent.key):
+    for other in others:
         theirs = KINDS.get(other.kind)
-        if theirs is None or not theirs.takes_over_parent or other.owner == topology:
+        if theirs is None or not theirs.takes_over_parent:
             continue
         why = _why_not_beside(link, kind, other, theirs)
         if why:

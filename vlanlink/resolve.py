@@ -7,6 +7,7 @@ is the same with an empty topology.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from vlanlink.addressing import Heard, work_out_addresses
 from vlanlink.draft import Draft
@@ -68,6 +69,12 @@ def resolve(
 
 
 class _Resolver(Draft):
+    @cached_property
+    def other_names(self) -> dict[str, str]:
+        """By alias, the name by which a namespace is known here."""
+        spaces = self.observed.namespaces.items()
+        return {alias: name for name, space in spaces for alias in space.aliases}
+
     def resolve(self, heard: Heard) -> Resolution:
         self._add_namespaces()
         self._miss_old_paths()
@@ -124,7 +131,7 @@ class _Resolver(Draft):
             self.conflicts.append(
                 Problem((*origin, key), f"there is no network namespace at {where}")
             )
-        called = self._called_otherwise(name)
+        called = self.other_names.get(name)
         if called is not None:
             whose = f"namespace {called}" if called != HOST else "the host's own namespace"
             self.conflicts.append(Problem(origin, f"{name} is {whose} by another name"))
@@ -147,12 +154,6 @@ class _Resolver(Draft):
                     f"namespace {name} is no longer at {path}: what was put there is out of sight"
                 )
                 self.warnings.append(Problem((), message))
-
-    def _called_otherwise(self, name: str) -> str | None:
-        """The name by which a namespace is known that is called ``name`` here."""
-        return next(
-            (n for n, space in self.observed.namespaces.items() if name in space.aliases), None
-        )
 
     # -- links ---------------------------------------------------------------------------------
 

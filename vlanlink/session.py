@@ -194,11 +194,12 @@ def translated(look: Look, store: Store) -> Iterator[None]:
 
 def _close_record(store: Store, look: Look) -> None:
     """All is put back: the record goes, or keeps what a namespace that stays is known by."""
+    removed = {op.namespace for op in look.todo.operations if isinstance(op, RemoveNamespace)}
     left = [
         name
         for name, namespace in look.observed.namespaces.items()
         if namespace.owner == look.topology.name
-        and RemoveNamespace(namespace=name) not in look.todo.operations
+        and name not in removed
         and look.resolution.desired.namespaces.get(name) is None
     ]
     try:

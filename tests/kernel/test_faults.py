@@ -371,6 +371,13 @@ def down(on_progress: Any = None) -> None:
 
 # -- interrupts ----------------------------------------------------------------------------------
 
+
+@pytest.fixture(autouse=True)
+def each_batch_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run reports each batch, however quick it is: so it can be stopped at each."""
+    monkeypatch.setattr(machine, "TELL_SECONDS", 0.0)
+
+
 Stop = Callable[[Callable[..., None], int], bool]
 
 

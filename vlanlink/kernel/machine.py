@@ -55,6 +55,8 @@ BATCH = 64
 BUSY_SECONDS = 3.0
 """How long a link may be refused because of one that the kernel is still cleaning up."""
 _BUSY_POLL_SECONDS = 0.01
+TELL_SECONDS = 0.02
+"""How long a run goes on between two reports of its progress."""
 
 _T = TypeVar("_T")
 
@@ -137,8 +139,9 @@ class Machine:
             named(self.host.netns_directory), key=lambda one: one[0] not in self.wanted.names
         )
         elsewhere = [(name, Path(path)) for name, path in self.wanted.paths.items()]
+        places = {path for _, path in elsewhere}
         for name, path in (*elsewhere, *named_ones):
-            if path in dict(elsewhere).values() or name not in self.wanted.paths:
+            if path in places or name not in self.wanted.paths:
                 with suppress(OSError):
                     names.setdefault(self._namespaces.place(name, path), []).append(name)
         for first, *others in names.values():
@@ -229,13 +232,25 @@ class Machine:
         Raises Refused at the first that the kernel refuses.
         """
         done = 0
-        for batch in batches(operations, min(BATCH, self._namespaces.window)):
-            if stoppable and self.interrupted():
-                return
+        rest = batches(operations, min(BATCH, self._namespaces.window))
+        while done < len(operations) and not (stoppable and self.interrupted()):
             progress(done)
-            self._do(lambda batch=batch: self._run_batch(batch))  # type: ignore[misc]
-            done += len(batch)
+            done += self._do(lambda: self._run_for_a_while(rest, stoppable=stoppable))
         progress(done)
+
+    def _run_for_a_while(self, rest: Iterator[list[Operation]], *, stoppable: bool) -> int:
+        """Carry out batches until it is time to tell; how many operations were done.
+
+        To go from the caller's thread to the door's and back costs as much as a small batch.
+        """
+        done = 0
+        deadline = time.monotonic() + TELL_SECONDS
+        for batch in rest:
+            self._run_batch(batch)
+            done += len(batch)
+            if time.monotonic() >= deadline or (stoppable and self.interrupted()):
+                break
+        return done
 
     def _run_batch(self, batch: Sequence[Operation]) -> None:
         first = batch[0]

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -69,9 +70,10 @@ class Namespaces:
 
         Raises OSError if no namespace is there.
         """
-        if not is_namespace(path):
+        found = path.stat()
+        if found.st_dev != _namespace_device():
             raise FileNotFoundError(errno.ENOENT, "no namespace", os.fspath(path))
-        inode = path.stat().st_ino
+        inode = found.st_ino
         held = self._open.get(name)
         if held and os.fstat(held.descriptor).st_ino != inode:
             self.forget(name)
@@ -195,10 +197,15 @@ def _claim(path: str) -> None:
 def is_namespace(path: str | Path) -> bool:
     """Whether a network namespace is found at ``path``; False too where nothing is."""
     try:
-        target = os.stat(path)
-        return target.st_dev == Path("/proc/self/ns/net").stat().st_dev
+        return os.stat(path).st_dev == _namespace_device()
     except OSError:
         return False
+
+
+@cache
+def _namespace_device() -> int:
+    """The device that all namespaces' files are on (nsfs)."""
+    return os.stat("/proc/self/ns/net").st_dev
 
 
 def named(directory: Path) -> Iterator[tuple[str, Path]]:
@@ -208,8 +215,9 @@ def named(directory: Path) -> Iterator[tuple[str, Path]]:
     except FileNotFoundError:
         return
     for entry in entries:
-        if is_namespace(directory / entry):
-            yield entry, directory / entry
+        path = directory / entry
+        if is_namespace(path):
+            yield entry, path
 
 
 def dead_names(directory: Path) -> Iterator[str]:

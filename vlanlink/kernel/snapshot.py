@@ -1,9 +1,9 @@
 """What is there now: dumps of each namespace, put together into one observed State."""
 
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from vlanlink.kernel import codec, sysctl_files
 from vlanlink.kernel.marks import owner_of
@@ -67,7 +67,7 @@ def read_namespace(
         namespaces.enter(name)
         sysctls = {key: value for key in keys if (value := sysctl_files.read(key)) is not None}
     path = None if name == HOST else namespaces.path(name)
-    inode = Path(f"/proc/self/fd/{namespaces.descriptor(name)}").stat().st_ino
+    inode = os.fstat(namespaces.descriptor(name)).st_ino
     wifi = _stations(namespaces) if name == HOST else frozenset()  # parents are on the host
     return Reading(name, path, inode, links, addresses, _routes(socket, links), sysctls, wifi)
 
