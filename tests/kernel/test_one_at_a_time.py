@@ -91,7 +91,8 @@ def test_two_hosts_that_share_run(world: World) -> None:
     first, second = vlanlink.Host(), vlanlink.Host(network_namespace=world.path("second"))
     before = dump(world, "second")
     here, there = (
-        vlanlink.load(f"/run/{name}.toml", text=_text(name, 10)) for name in ("here", "there")
+        vlanlink.load(f"/run/{name}.toml", text=_text(name, address))
+        for name, address in (("here", 10), ("there", 11))
     )
     with locked(_lock_made(), 0):
         vlanlink.up(there, second, lock_timeout=0)
