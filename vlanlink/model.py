@@ -113,7 +113,8 @@ class Link:
 
     ``settings`` holds ``up``, ``mtu``, ``mac``, ``altnames``, the options of the kind, the IPv6
     policy (``disable_ipv6``, ``accept_ra``, ``accept_dad``: the sysctls of these names) and the
-    ARP policy of a shim (``arp_filter``, ``arp_announce``, likewise).
+    ARP policy of a shim (``arp_filter``, ``arp_announce``,
+    ``arp_ignore``, likewise).
     Observed, all that is known stands there; desired, only what is asked for.
 
     ``owner`` is the topology whose mark it bears, None for what vlanlink did not make. A desired

@@ -18,6 +18,7 @@ Thing = Literal["namespace", "link", "address", "route", "sysctl"]
 LINK_SYSCTLS: Final[Mapping[str, str]] = {
     "arp_filter": "ipv4",
     "arp_announce": "ipv4",
+    "arp_ignore": "ipv4",
     "accept_ra": "ipv6",
     "accept_dad": "ipv6",
     "disable_ipv6": "ipv6",

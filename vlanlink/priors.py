@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from vlanlink.errors import Path, Problem
 from vlanlink.model import HOST, LinkName, Namespace, State
 from vlanlink.record import PriorSysctl, Records
+from vlanlink.shim_sources import sysctl_keys
 from vlanlink.sysctls import affected, default_of, link_of, possible_effects, side_effects, slashed
 from vlanlink.topology import Topology
 
@@ -51,7 +52,7 @@ def _guarded_advertisements(observed: State, space: str) -> dict[str, str]:
 def keys_to_read(
     topology: Topology, observed: State, records: Records
 ) -> dict[str, frozenset[str]]:
-    """Every sysctl that the file or a record is about, with what a write of it changes besides."""
+    """The sysctls that the file, a record or a shim is about, with what a write changes besides."""
     keys: dict[str, set[str]] = {}
     for space, values in asked_sysctls(topology, observed).items():
         seen = observed.namespaces.get(space)
@@ -60,6 +61,8 @@ def keys_to_read(
     for record in (*([records.own] if records.own else []), *records.others):
         for space, priors in record.sysctls.items():
             keys.setdefault(space, set()).update(priors)
+    for network in topology.networks.values():
+        keys.setdefault(HOST, set()).update(sysctl_keys(network))
     return {space: frozenset(values) for space, values in keys.items()}
 
 

@@ -31,7 +31,9 @@ from vlanlink.priors import desired_sysctls
 from vlanlink.probing import Inquiry, ask_about_addresses
 from vlanlink.record import PriorLink, Record, Records
 from vlanlink.routes import default_routes, desired_route
-from vlanlink.shim import add_shim_routes, add_shims, warn_of_return_routes
+from vlanlink.shim import add_shims
+from vlanlink.shim_routes import add_shim_routes
+from vlanlink.shim_warnings import return_routes, shim_warnings
 from vlanlink.topology import Interface, Network, Topology
 from vlanlink.topology import Link as TopologyLink
 
@@ -93,7 +95,7 @@ class _Resolver(Draft):
         inquiries = ask_about_addresses(self, heard)
         self._add_routes()
         add_shim_routes(self)
-        warn_of_return_routes(self)
+        self.warnings += (*shim_warnings(self), *return_routes(self))
         keep_what_others_use(self)
         put_parents_back(self)
         sysctls = desired_sysctls(

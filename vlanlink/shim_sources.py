@@ -77,6 +77,14 @@ def shim_of(
     )
 
 
+def sysctl_keys(network: Network) -> tuple[str, ...]:
+    """What of the host's settings a shim of it depends on: arp_ignore, then rp_filter."""
+    found = ["net/ipv4/conf/all/arp_ignore", "net/ipv4/conf/all/rp_filter"]
+    if network.parent is not None:
+        found.append(f"net/ipv4/conf/{network.parent}/rp_filter")
+    return tuple(found) if network.shim is not False else ()
+
+
 def _endpoints(network: str, topology: Topology) -> Iterator[Interface]:
     for namespace in topology.namespaces.values():
         yield from (i for i in namespace.interfaces.values() if i.network == network)

@@ -43,7 +43,7 @@ _IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS, _IFA_PROTO = 1, 2, 8, 11
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_TABLE = 1, 4, 5, 6, 7, 15
 
 _DEVCONF = (
-    (_AF_INET, _IFLA_INET_CONF, {"arp_filter": 12, "arp_announce": 17}),
+    (_AF_INET, _IFLA_INET_CONF, {"arp_filter": 12, "arp_announce": 17, "arp_ignore": 18}),
     (_AF_INET6, _IFLA_INET6_CONF, {"accept_ra": 3, "disable_ipv6": 26, "accept_dad": 27}),
 )
 """Where a setting stands in an array of numbers: one less than linux/ip.h IPV4_DEVCONF_*, and

@@ -1,0 +1,188 @@
+"""Shims: who shares one, which addresses they speak with, and when one route does for many."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.golden import read_records, read_state
+from vlanlink.errors import TopologyError
+from vlanlink.model import HOST, Link, Route
+from vlanlink.resolve import Resolution, resolve
+from vlanlink.shim_sources import host_reaches
+from vlanlink.topology import Topology, parse
+
+HOST_HAS: dict[str, Any] = {"links": {"eth0": {"addresses": ["10.1.0.5/24", "2001:db8:1::5/64"]}}}
+BRIDGE = 'kind = "macvlan"\nparent = "eth0"\nshim = true\n'
+L2 = 'kind = "ipvlan"\nparent = "eth0"\nshim = true\n'
+ENDPOINT = '[namespaces.web.interfaces.eth0]\nnetwork = "pub"\naddresses = ["10.1.0.130"]\n'
+
+
+def topology(network: str, more: str = ENDPOINT) -> Topology:
+    return parse(f'[topology]\nname = "office"\n[networks.pub]\n{network}{more}', file="x.toml")
+
+
+def resolved(wanted: Topology, host: dict[str, Any] | None = None) -> Resolution:
+    return resolve(wanted, read_state({"host": host or HOST_HAS}), read_records({}), "machine")
+
+
+def shims(found: Resolution) -> list[Link]:
+    return [link for link in found.desired.host.links.values() if link.settings.get("up")]
+
+
+def routes(found: Resolution) -> set[str]:
+    return {route.to for route in found.desired.host.routes}
+
+
+def subnets(**more: str) -> str:
+    keys = "".join(f", {key} = {value}" for key, value in more.items())
+    return f'subnets = [{{ subnet = "10.1.0.0/24"{keys} }}]\n'
+
+
+RANGE = '"10.1.0.128/25"'
+
+
+@pytest.mark.parametrize(
+    ("more", "host"),
+    [
+        ({"gateway": '"10.1.0.129"'}, {}),
+        ({"aux_addresses": '{ printer = "10.1.0.200" }'}, {}),
+        ({}, {"links": {"eth0": {"addresses": ["10.1.0.199/24"]}}}),
+        (
+            {},
+            {
+                "links": {
+                    "eth0": HOST_HAS["links"]["eth0"],
+                    "eth1": {"addresses": ["10.1.0.140/32"]},
+                }
+            },
+        ),
+        ({}, HOST_HAS | {"routes": ["10.8.0.0/16 via 10.1.0.250 dev eth0 foreign"]}),
+        ({}, HOST_HAS | {"routes": ["10.1.0.128/25 dev eth0 foreign"]}),
+    ],
+    ids=["gateway", "aux", "parent", "host", "next-hop", "route"],
+)
+def test_one_route_for_a_range_only_where_nobody_else_is_in_it(
+    more: dict[str, str], host: dict[str, Any]
+) -> None:
+    safe = resolved(topology(BRIDGE + subnets(ip_range=RANGE)))
+    assert routes(safe) == {"10.1.0.128/25"}
+    unsafe = resolved(topology(BRIDGE + subnets(ip_range=RANGE, **more)), host or None)
+    assert routes(unsafe) == {"10.1.0.130/32"}
+    assert (safe.conflicts, unsafe.conflicts) == ((), ())
+
+
+def test_no_endpoint_no_shim() -> None:
+    assert shims(resolved(topology(BRIDGE + subnets(), more=""))) == []
+
+
+def test_a_parent_with_addresses_in_several_subnets_speaks_as_the_nearest() -> None:
+    both = {"links": {"eth0": {"addresses": ["192.0.2.5/24", "10.1.0.6/24"]}}}
+    (route,) = resolved(topology(BRIDGE + subnets()), both).desired.host.routes
+    assert route.src == "10.1.0.6"
+    far = {"links": {"eth0": {"addresses": ["192.0.2.5/24", "192.0.3.5/24"]}}}
+    found = resolved(topology(BRIDGE + subnets()), far).desired
+    assert {route.src for route in found.host.routes} == {"192.0.2.5"}
+    assert Route("192.0.2.5/32", "eth0") in found.namespaces["web"].routes
+
+
+def test_addresses_of_a_day_are_not_spoken_with() -> None:
+    host = {
+        "links": {
+            "eth0": {
+                "addresses": [
+                    {"text": "2001:db8:1::aaaa/64", "permanent": False, "temporary": True},
+                    {"text": "2001:db8:1::7/64", "permanent": False},
+                ]
+            }
+        }
+    }
+    text = 'subnets = [{ subnet = "2001:db8:1::/64" }]\n'
+    more = ENDPOINT.replace("10.1.0.130", "2001:db8:1::130")
+    (route,) = resolved(topology(BRIDGE + text, more), host).desired.host.routes
+    assert route.src == "2001:db8:1::7"
+
+
+def test_an_address_of_its_own_stays_the_same() -> None:
+    wanted = topology(L2 + subnets())
+    first = resolved(wanted)
+    (link,) = shims(first)
+    assert [address.text for address in link.addresses] == ["10.1.0.1/32"]
+    key = ("pub", HOST, link.name)
+    assert first.leases.addresses[key] == ("10.1.0.1",)
+    crowd = ENDPOINT + ENDPOINT.replace("web", "db").replace('["10.1.0.130"]', '["auto"]')
+    state = read_state({"host": HOST_HAS})
+    again = resolve(topology(L2 + subnets(), crowd), state, read_records({}), "", first.leases)
+    assert again.leases.addresses[key] == ("10.1.0.1",)
+
+
+def test_no_address_to_be_had_is_a_conflict() -> None:
+    more = ENDPOINT.replace("10.1.0.130", "10.1.0.130/24")
+    (conflict,) = resolved(topology(L2, more)).conflicts
+    assert conflict.path == ("networks", "pub", "shim")
+    assert "needs an IPv4 address" in conflict.message
+    assert "addresses" in str(conflict.hint)
+
+
+def test_the_smallest_mtu_of_those_that_it_reaches() -> None:
+    more = ENDPOINT + "mtu = 1300\n" + ENDPOINT.replace("web", "db").replace("130", "131")
+    (link,) = shims(resolved(topology(BRIDGE + "mtu = 1400\n" + subnets(), more)))
+    assert link.settings["mtu"] == 1300
+
+
+def test_names_differ_by_topology_parent_and_mode_and_are_short() -> None:
+    names = set()
+    for network in (BRIDGE, L2, BRIDGE.replace("eth0", "eth0.50")):
+        host: dict[str, Any] = {"links": {"eth0": {}}}
+        found = resolved(topology(network + subnets()), host)
+        names |= {link.name for link in shims(found) if link.kind != "vlan"}
+    assert len(names) == 3
+    assert all(len(name) <= 15 for name in names)
+
+
+@pytest.mark.parametrize(
+    ("network", "sysctls", "said"),
+    [
+        (BRIDGE, {"all/arp_ignore": "1"}, "arp_ignore = 1 keeps the shim from answering"),
+        (BRIDGE, {"all/rp_filter": "1"}, ""),
+        (L2, {"all/arp_ignore": "1"}, ""),
+        (L2, {"all/arp_ignore": "2"}, "arp_ignore = 2 keeps"),
+        (L2, {"eth0/rp_filter": "1"}, "reach the host at 10.1.0.1, and not at 10.1.0.5"),
+        (L2, {"all/rp_filter": "2", "eth0/rp_filter": "1"}, ""),
+        (BRIDGE + 'mode = "vepa"\nhairpin = true\n', {"all/rp_filter": "1"}, "both answer for it"),
+    ],
+)
+def test_what_the_hosts_settings_do_to_it(network: str, sysctls: dict[str, str], said: str) -> None:
+    host = HOST_HAS | {"sysctls": {f"net/ipv4/conf/{k}": v for k, v in sysctls.items()}}
+    warnings = resolved(topology(network + subnets()), host).warnings
+    assert [said in warning.message for warning in warnings] == ([True] if said else [])
+
+
+def test_what_an_endpoint_learns_is_not_known_before() -> None:
+    more = ENDPOINT + 'ipv6 = "slaac"\n'
+    (warning,) = resolved(topology(BRIDGE + subnets(), more)).warnings
+    assert "web/eth0 takes IPv6 addresses that are not known before" in warning.message
+
+
+REFUSED = [("macvlan", f'mode = "{mode}"') for mode in ("private", "passthru", "source")]
+
+
+@pytest.mark.parametrize(("kind", "line"), [*REFUSED, ("ipvlan", 'flag = "private"')])
+def test_modes_whose_links_never_reach_each_other_are_refused(kind: str, line: str) -> None:
+    network = f'kind = "{kind}"\n{line}\nparent = "eth0"\nshim = true\n'
+    with pytest.raises(TopologyError, match="a shim reaches nobody") as caught:
+        topology(network, more="")
+    assert [(one.line, one.column) for one in caught.value.diagnostics] == [(7, 1)]
+
+
+@pytest.mark.parametrize(
+    ("network", "reached"),
+    [
+        (BRIDGE, True),
+        (BRIDGE.replace("true", "false"), False),
+        (BRIDGE + 'mode = "vepa"\n', False),
+        (BRIDGE + 'mode = "vepa"\nhairpin = true\n', True),
+        (L2, True),
+    ],
+)
+def test_who_is_reached(network: str, reached: bool) -> None:
+    assert host_reaches(topology(network, more="").networks["pub"]) is reached

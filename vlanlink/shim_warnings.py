@@ -1,0 +1,84 @@
+"""What a shim, or a network that is only routed to, can't do by itself. Pure."""
+
+from collections.abc import Iterator, Mapping
+
+from vlanlink.draft import Draft
+from vlanlink.errors import Problem
+from vlanlink.kinds import KINDS
+from vlanlink.model import Link, family_of
+from vlanlink.shim import endpoint_links
+from vlanlink.shim_routes import sources
+from vlanlink.shim_sources import Shim, parent_addresses, sysctl_keys
+
+_STRICT = 1
+"""rp_filter of RFC 3704, section 2.2 (ip-sysctl.rst)."""
+
+
+def shim_warnings(draft: Draft) -> Iterator[Problem]:
+    """What of the endpoints and of the host a shim does not join."""
+    for shim in draft.addressing.shims.values():
+        link = draft.links.get(shim.key)
+        if link is None:
+            continue
+        for message in (*_of_slaac(draft, shim), *_of_sysctls(draft, shim, link)):
+            yield Problem(shim.origin, message, at_key=True)
+
+
+def _of_slaac(draft: Draft, shim: Shim) -> Iterator[str]:
+    for link in endpoint_links(draft, shim.network):
+        if draft.topology.namespaces[link.namespace].interfaces[link.name].ipv6 == "slaac":
+            yield (
+                f"{link.key} takes IPv6 addresses that are not known before: "
+                "the host does not reach those by the shim"
+            )
+
+
+def _of_sysctls(draft: Draft, shim: Shim, link: Link) -> Iterator[str]:
+    network = draft.topology.networks[shim.network]
+    kind = KINDS[network.kind]
+    of_parent = parent_addresses(draft.topology, draft.observed, network).get(4, ())
+    speaks_as = sources(draft, shim, 4)
+    if kind.routed(network.options) or not speaks_as:
+        return
+    ignore, *filters = (_number(draft, key) for key in sysctl_keys(network))
+    answers_to = 1 if set(speaks_as) & {address.text for address in link.addresses} else 0
+    if ignore > answers_to:
+        bare = speaks_as[0].partition("/")[0]
+        yield (
+            f"net.ipv4.conf.all.arp_ignore = {ignore} keeps the shim from answering for {bare}: "
+            "endpoints do not find the host"
+        )
+    if max(filters) != _STRICT or not of_parent:
+        return
+    bare = of_parent[0].partition("/")[0]
+    strict = "rp_filter = 1 on the host"
+    if kind.mac(network.options) == "fixed":
+        own = speaks_as[0].partition("/")[0]
+        yield f"with {strict}, endpoints reach the host at {own}, and not at {bare}"
+    elif kind.siblings(network.options) == "switch":
+        yield f"with {strict}, endpoints may not reach the host at {bare}: both answer for it"
+
+
+def _number(draft: Draft, key: str) -> int:
+    return int(draft.observed.host.sysctls.get(key, "0"))
+
+
+def return_routes(draft: Draft) -> Iterator[Problem]:
+    """What has no neighbours is reached from the LAN by routes alone (ipvlan l3 and l3s)."""
+    for name, network in draft.topology.networks.items():
+        parent = network.parent
+        if parent is None or not KINDS[network.kind].routed(network.options):
+            continue
+        links = endpoint_links(draft, name)
+        prefixes = [str(subnet.subnet) for subnet in network.subnets or ()]
+        prefixes = prefixes or [a.bare for link in links for a in link.addresses]
+        hops = parent_addresses(draft.topology, draft.observed, network)
+        routes = [f"{p} via {_first(hops, family_of(p), parent)}" for p in prefixes if links]
+        if routes:
+            message = f"the LAN reaches {name} once its router has {', '.join(routes)}"
+            yield Problem(("networks", name), message, at_key=True)
+
+
+def _first(hops: Mapping[int, tuple[str, ...]], family: int, parent: str) -> str:
+    texts = hops.get(family)
+    return texts[0].partition("/")[0] if texts else f"an IPv{family} address of {parent}"
