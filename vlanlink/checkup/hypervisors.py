@@ -17,12 +17,12 @@ class Filter:
 
 _ESXI: Final = Filter(
     "NIC of VMware",
-    "in the port group: forged transmits and promiscuous mode (or MAC learning) set to Accept",
+    "port group: accept forged transmits and promiscuous mode",
 )
 _HYPER_V: Final = Filter(
     "NIC of Hyper-V", "Set-VMNetworkAdapter -VMName NAME -MacAddressSpoofing On"
 )
-_CLOUD: Final = 'no cloud setting allows macvlan as a rule; kind = "ipvlan", and route its subnet'
+_CLOUD: Final = 'kind = "ipvlan", mode = "l3", and a route of the cloud to its subnet'
 
 _BY_DRIVER: Final = {
     "hv_netvsc": _HYPER_V,

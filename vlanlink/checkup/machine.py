@@ -41,7 +41,7 @@ def privilege(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
             "failure",
             f"root lacks {missing} here",
             "the network can't be changed: this is a container, or a service with few capabilities",
-            "run it outside, or add the capabilities (AmbientCapabilities=, --cap-add)",
+            "run it outside, or add them (AmbientCapabilities=, --cap-add)",
         )
     elif missing:
         yield Finding(
@@ -64,7 +64,7 @@ def kinds(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
                 "failure" if asked else "warning",
                 f"this kernel has no {name} links: no module {module} is there",
                 f"up can't make {name} links",
-                f"modprobe {module}; where there is none, install the distribution's full kernel",
+                f"modprobe {module} (or install the full kernel)",
             )
 
 

@@ -27,8 +27,8 @@ def state(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
                 "parent-no-carrier",
                 "failure" if asked else "warning",
                 f"{parent.name} has no carrier",
-                f"nothing gets through, and {_some(above)} have no carrier either",
-                f"plug it in, or set the other end up; ip -s link show {parent.name}",
+                f"nothing gets through it: {_some(above)}",
+                "plug it in, or set the other end up",
             )
 
 
@@ -146,7 +146,7 @@ def _beside_docker(network: DockerNetwork, parent: Link, above: Iterable[Link]) 
     for link in above:
         why = _clash(network, link) if link.parent == parent.key else None
         if why:
-            remove = f"docker network rm {network.name}, or another parent (a VLAN of it, say)"
+            remove = f"docker network rm {network.name} (or use another parent)"
             return Finding("docker-network", "warning", who, why, remove)
     why = "Docker and vlanlink don't know of each other's addresses: give each a range of its own"
     return Finding("docker-network", "note", who, why, "ip_range = …, in both")

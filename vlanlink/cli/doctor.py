@@ -60,7 +60,7 @@ def _wrapped(text: str) -> list[str]:
 
 
 def _summary(topology: str | None, severities: list[str]) -> str:
-    about = f"{topology} here" if topology else "this machine"
+    about = f"{topology} on this machine" if topology else "this machine"
     counts = {name: severities.count(name) for name in _COLOURS}
     found = ", ".join(f"{n} {name}{'s' if n > 1 else ''}" for name, n in counts.items() if n)
     return f"{about}: {found or 'nothing found'}."
