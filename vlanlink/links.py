@@ -29,7 +29,10 @@ def changed_settings(seen: Link, want: Link) -> dict[str, Setting]:
     kind = KINDS.get(seen.kind)
     for option in kind.options if kind and want.kind == seen.kind else ():
         value = _wanted_option(want, option.key, option.default)
-        if value is not None and option.key in seen.settings and seen.settings[option.key] != value:
+        # A kernel that does not know an option passes over it, and tells nothing of it.
+        ignored = option.key in want.settings and value != option.default
+        differs = seen.settings[option.key] != value if option.key in seen.settings else ignored
+        if value is not None and differs:
             new[option.key] = value
     for key in ("mtu", "mac", "altnames", *LINK_SYSCTLS, "up"):
         value = want.settings.get(key, want.defaults.get(key))

@@ -36,6 +36,7 @@ addresses = ["172.16.86.10", "2001:db8:86::10"]
 ROUTER = """
 [networks.back]
 kind = "macvlan"
+parent = "eth0"
 subnets = [{ subnet = "10.1.0.0/24", gateway = "10.1.0.1" }]
 [namespaces.gate]
 SYSCTLS
@@ -161,7 +162,6 @@ def test_a_host_that_answers_no_arp(lan: Lan) -> None:
     lan.world.reaches("peer", "172.16.86.2")
 
 
-@pytest.mark.needs("dummy")
 def test_a_router_that_does_not_forward(lan: Lan) -> None:
     lan.world.run("sysctl -qw net.ipv4.ip_forward=0")
     found = only(examined(TOPOLOGY + ROUTER.replace("SYSCTLS", "")), "no-forwarding")
