@@ -8,7 +8,7 @@ from typing import Literal, NoReturn, overload
 from vlanlink import boot
 from vlanlink.apply import Progress
 from vlanlink.bring_up import bring_up
-from vlanlink.errors import ConflictError, Diagnostic, UsageError, nearest
+from vlanlink.errors import Diagnostic, UsageError, nearest
 from vlanlink.host import Host
 from vlanlink.inventory import NetworkDetail, NetworkSummary, describe_network, list_networks
 from vlanlink.kernel.enter import become, find_namespace
@@ -21,16 +21,15 @@ from vlanlink.planning import Plan
 from vlanlink.record import Record
 from vlanlink.session import (
     Look,
-    absolute,
     checked,
     files,
     locked,
     look_at,
     marked_topologies,
     need_privilege,
-    need_visible_names,
     open_machine,
     opened,
+    refuse_other_file,
     take_down,
     tell_what_is_lost,
 )
@@ -75,7 +74,7 @@ def plan(
         await_parents(topology, host, wait, on_wait)
     with open_machine(host, topology) as machine:
         look = look_at(machine, topology, files(host))
-        _refuse_other_file(topology, look.records.own, replace_file)
+        refuse_other_file(topology, look.records.own, replace_file=replace_file)
         return checked(look)
 
 
@@ -103,11 +102,7 @@ def up(
     store = files(host)
     with locked(store, lock_timeout, on_progress), open_machine(host, topology) as machine:
         look = look_at(machine, topology, store)
-        _refuse_other_file(topology, look.records.own, replace_file)
-        checked(look)
-        need_visible_names(machine, look)
-        if look.resolution.inquiries:
-            need_privilege("asking the LAN whether an address is taken", "CAP_NET_RAW")
+        refuse_other_file(topology, look.records.own, replace_file=replace_file)
         return bring_up(machine, look, store, on_progress)
 
 
@@ -276,13 +271,3 @@ def _stored(name: str, records: Sequence[Record], host: Host) -> Topology:
     if name in known:
         return Topology(name=name)
     raise UsageError(_unknown(name, known))
-
-
-def _refuse_other_file(topology: Topology, own: Record | None, replace_file: bool) -> None:
-    new = topology.source.file if topology.source else None
-    if own is None or replace_file or own.file is None or new is None:
-        return
-    if absolute(own.file) != absolute(new):
-        message = f"topology {topology.name} is up already, from {own.file}"
-        hint = "give this one another name, or go on with vlanlink up --replace"
-        raise ConflictError(Diagnostic(message, hint=hint))

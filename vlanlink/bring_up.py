@@ -20,7 +20,15 @@ from vlanlink.model import Link, State
 from vlanlink.planning import Plan, with_links
 from vlanlink.planning import plan as difference
 from vlanlink.probing import Inquiry, parents_asked_from
-from vlanlink.session import Look, checked, reconsidered, translated, write_down
+from vlanlink.session import (
+    Look,
+    checked,
+    need_privilege,
+    need_visible_names,
+    reconsidered,
+    translated,
+    write_down,
+)
 from vlanlink.store import Store
 
 ROUNDS = 8
@@ -38,9 +46,13 @@ _ANNOUNCEMENTS = 3
 def bring_up(machine: Machine, look: Look, store: Store, on_progress: Progress | None) -> Plan:
     """Make the machine what was resolved; what was done, with its warnings.
 
-    Raises ConflictError where an address is taken, ApplyError, PrivilegeError and Interrupted,
-    all of them after undoing.
+    Raises ConflictError where the machine stands in the way or an address is taken, ApplyError,
+    PrivilegeError and Interrupted, all of them after undoing.
     """
+    checked(look)
+    need_visible_names(machine, look)
+    if look.resolution.inquiries:
+        need_privilege("asking the LAN whether an address is taken", "CAP_NET_RAW")
     write_down(store, look)
     with translated(look, store):
         change = Change(look.topology.name, look.observed, machine)

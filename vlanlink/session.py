@@ -52,7 +52,7 @@ class Look:
     def problems(self) -> tuple[Diagnostic, ...]:
         """Why it can't be had on this machine, each at its place in the file."""
         found = (*self.resolution.conflicts, *self.todo.conflicts, *self.dead_names)
-        return tuple(self.topology.diagnose(problem) for problem in found)
+        return tuple(dict.fromkeys(self.topology.diagnose(problem) for problem in found))
 
 
 def absolute(file: str | None) -> str | None:
@@ -153,6 +153,17 @@ def checked(look: Look) -> Plan:
     found: tuple[Problem, ...] = (*look.resolution.warnings, *look.todo.warnings)
     notes = tuple(look.topology.diagnose(problem, severity="warning") for problem in found)
     return replace(look.todo, notes=notes)
+
+
+def refuse_other_file(topology: Topology, own: Record | None, *, replace_file: bool) -> None:
+    """Raise ConflictError if the topology is up from another file, unless that is meant."""
+    new = topology.source.file if topology.source else None
+    if own is None or replace_file or own.file is None or new is None:
+        return
+    if absolute(own.file) != absolute(new):
+        message = f"topology {topology.name} is up already, from {own.file}"
+        hint = "give this one another name, or go on with --replace"
+        raise ConflictError(Diagnostic(message, hint=hint))
 
 
 def need_visible_names(machine: Machine, look: Look) -> None:
