@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from vlanlink.model import State
     from vlanlink.planning import Plan
     from vlanlink.topology import Topology, load
+    from vlanlink.watching import Watch
 
 _HOMES = {
     "vlanlink.api": (
@@ -63,6 +64,7 @@ _HOMES = {
     "vlanlink.model": ("State",),
     "vlanlink.planning": ("Plan",),
     "vlanlink.topology": ("Topology", "load"),
+    "vlanlink.watching": ("Watch",),
 }
 
 __all__ = [
@@ -79,6 +81,7 @@ __all__ = [
     "TopologyError",
     "UsageError",
     "VlanlinkError",
+    "Watch",
     "__version__",
     "disable",
     "doctor",

@@ -32,6 +32,7 @@ NAMES = [
     "TopologyError",
     "UsageError",
     "VlanlinkError",
+    "Watch",
     "__version__",
     "disable",
     "doctor",

@@ -22,10 +22,11 @@ from vlanlink.cli import (
     status,
     up,
     validate,
+    watch,
 )
 
-VERBS = (up, down, plan, status, ls, inspect, validate, enter, enable, disable, doctor)
-TO_COME = ("verify", "watch", "confirm")
+VERBS = (up, down, plan, status, ls, inspect, validate, enter, enable, disable, watch, doctor)
+TO_COME = ("verify", "confirm")
 """Verbs that a later version brings; refused by name until then."""
 
 

@@ -20,6 +20,7 @@ from vlanlink.checkup import Facts
 from vlanlink.host import Host
 from vlanlink.kernel import inspection, sysctl_files
 from vlanlink.kernel.arrivals import Arrivals
+from vlanlink.kernel.events import Events
 from vlanlink.kernel.explain import explain
 from vlanlink.kernel.features import has_address_protocols, load_module
 from vlanlink.kernel.lan import Announcement, Question, announce, probe
@@ -134,7 +135,7 @@ class Machine:
 
     def _find_namespaces(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Every namespace in sight, once, with the other names that it has besides."""
-        names: dict[int, list[str]] = {self._namespaces.host_inode: [HOST]}
+        names: dict[int, list[str]] = {self._namespaces.inode(HOST): [HOST]}
         named_ones = sorted(
             named(self.host.netns_directory), key=lambda one: one[0] not in self.wanted.names
         )
@@ -182,6 +183,18 @@ class Machine:
             yield heard
         finally:
             heard.close()
+
+    def follow(self, events: Events, names: Collection[str]) -> bool:
+        """Have ``events`` tell of the host and of ``names``, if there; whether some are new."""
+        return self._do(lambda: events.follow(self._namespaces, self._inodes(names)))
+
+    def _inodes(self, names: Collection[str]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for name, _ in self._find_namespaces():
+            if name == HOST or name in names:
+                with suppress(FileNotFoundError):  # gone between the listing and the look
+                    found[name] = self._namespaces.inode(name)
+        return found
 
     # -- on the wire ---------------------------------------------------------------------------
 

@@ -60,11 +60,6 @@ class Namespaces:
             held.close()
         self._open.clear()
 
-    @property
-    def host_inode(self) -> int:
-        """What tells the host's namespace from others."""
-        return os.fstat(self._host.descriptor).st_ino
-
     def place(self, name: str, path: Path) -> int:
         """Tell where the namespace ``name`` is found; what tells it from others.
 
@@ -87,6 +82,10 @@ class Namespaces:
     def descriptor(self, name: str) -> int:
         """An open file of the namespace, good until ``window`` others were asked for."""
         return self._held(name).descriptor
+
+    def inode(self, name: str) -> int:
+        """What tells the namespace from others."""
+        return os.fstat(self.descriptor(name)).st_ino
 
     def socket(self, name: str) -> Socket:
         """An rtnetlink socket inside the namespace."""

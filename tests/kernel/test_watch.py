@@ -1,0 +1,404 @@
+"""``watch``: what drifts is told and mended, and nothing is fought over."""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import vlanlink
+from tests.kernel.judge import dump, same
+from tests.kernel.lan import Lan
+from tests.kernel.world import World, until
+from vlanlink.watching import Event, Policy
+
+pytestmark = pytest.mark.needs("macvlan")
+
+VLANLINK = str(Path(sys.executable).parent / "vlanlink")
+FILE = "/run/office.toml"
+SECONDS = 60.0
+"""A namespace that goes keeps its MACs busy until the kernel gets round to it."""
+HEAD = """
+[topology]
+name = "office"
+[networks.pub]
+kind = "macvlan"
+parent = "eth0"
+probe = false
+subnets = [{ subnet = "172.16.3.0/24", gateway = "172.16.3.1" }, { subnet = "2001:db8:3::/64" }]
+"""
+ENDPOINT = """
+[namespaces.n{0}]
+sysctls = {{ "net.ipv4.ip_forward" = 1 }}
+[namespaces.n{0}.interfaces.eth0]
+network = "pub"
+addresses = ["172.16.3.{1}", "2001:db8:3::{1}"]
+routes = [{{ to = "10.0.0.0/8", via = "172.16.3.2" }}]
+"""
+CHANGES = {
+    "netns delete {0}": "namespace {0} is gone",
+    "-n {0} link delete eth0": "link {0}/eth0 is gone",
+    "-n {0} link set eth0 down": "link {0}/eth0 is down",
+    "-n {0} link set eth0 mtu 1400": "mtu of {0}/eth0 is 1400, not 1500",
+    "-n {0} link set eth0 address 02:00:00:00:00:99": "mac of {0}/eth0 is 02:00:00:00:00:99, not",
+    "-n {0} link property add dev eth0 altname other": "altnames of {0}/eth0 is other, not none",
+    "-n {0} address delete 172.16.3.{1}/24 dev eth0": "address 172.16.3.{1}/24 of {0}/eth0 is gone",
+    "-n {0} address delete 2001:db8:3::{1}/64 dev eth0": "address 2001:db8:3::{1}/64 of {0}/eth0",
+    "-n {0} route delete default": "route default via 172.16.3.1 dev eth0 in {0} is gone",
+    "-n {0} route flush 10.0.0.0/8": "route 10.0.0.0/8 via 172.16.3.2 dev eth0 in {0} is gone",
+    "netns exec {0} sysctl -qw net.ipv4.ip_forward=0": "sysctl net.ipv4.ip_forward in {0} is 0",
+}
+"""What others do to us, as `ip` takes it, and how it is told."""
+
+
+def _text(endpoints: int) -> str:
+    return HEAD + "".join(ENDPOINT.format(n, 10 + n) for n in range(endpoints))
+
+
+class Watched:
+    """A watch that goes on meanwhile, and what it told."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self._more = threading.Condition()
+
+    def hear(self, event: Event) -> None:
+        with self._more:
+            self.events.append(event)
+            self._more.notify()
+
+    def told(self, word: str, what: str = "") -> Event:
+        """The event, which comes within the bound; it and what was told before are forgotten."""
+
+        def place() -> int:
+            return next((n for n, event in enumerate(self.events, 1) if fits(event)), 0)
+
+        def fits(event: Event) -> bool:
+            return event.event == word and (not what or any(what in w for w in event.what))
+
+        with self._more:
+            assert self._more.wait_for(place, SECONDS), f"no {word} {what!r} in {self.events}"
+            *_, found = self.events[: place()]
+            del self.events[: place()]
+        return found
+
+
+@contextmanager
+def _watched(text: str, **options: Any) -> Iterator[Watched]:
+    """A watch in a thread of this process."""
+    Path(FILE).write_text(text)
+    found = Watched()
+    watch = vlanlink.Watch(vlanlink.load(FILE), on_event=found.hear, **options)
+    thread = threading.Thread(target=watch.run)
+    thread.start()
+    try:
+        yield found
+    finally:
+        watch.stop()
+        thread.join()
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_others_change_is_told_and_mended(lan: Lan, change: str) -> None:
+    world = lan.world
+    with _watched(_text(2)) as watch:
+        watch.told("up")
+        before = dump(world, "n0", "n1")
+        world.ip(change.format("n1", 11))
+        watch.told("drift", CHANGES[change].format("n1", 11))
+        watch.told("mended")
+        same(world, before, "n0", "n1")
+
+
+def test_two_hundred_changes_in_a_row(lan: Lan) -> None:
+    world, count = lan.world, 6
+    every = [(change, n) for change in CHANGES for n in range(count)]
+    dice = random.Random(3)
+    rounds = [dice.sample(every, len(every)) for _ in range(200 // len(every) + 1)]
+    with _watched(_text(count)) as watch:
+        watch.told("up")
+        spaces = [f"n{n}" for n in range(count)]
+        before = dump(world, *spaces, sysctls=False)
+        for change, n in [one for some in rounds for one in some][:200]:
+            world.ip(change.format(f"n{n}", 10 + n))
+            watch.told("drift", CHANGES[change].format(f"n{n}", 10 + n))
+            watch.told("mended")
+            same(world, before, *spaces)
+
+
+def test_a_namespace_whose_name_alone_is_gone(lan: Lan) -> None:
+    world = lan.world
+    with _watched(_text(1)) as watch:
+        watch.told("up")
+        world.run("umount /run/netns/n0")
+        watch.told("drift", "namespace n0 is gone")
+        watch.told("mended")
+        assert world.addresses("eth0", "n0")[0] == "172.16.3.10/24"
+
+
+def test_a_parent_that_vanishes_and_comes_back(lan: Lan) -> None:
+    world = lan.world
+    with _watched(_text(2)) as watch:
+        watch.told("up")
+        world.ip("link delete eth0")
+        watch.told("blocked")
+        world.ip("link add eth0 type veth peer name far")
+        watch.told("mended")
+        assert world.addresses("eth0", "n1")[0] == "172.16.3.11/24"
+        assert "UP" in world.link("eth0")["flags"]
+
+
+def test_a_parent_that_is_not_there_yet(world: World) -> None:
+    with _watched(_text(1)) as watch:
+        watch.told("blocked")
+        world.ip("link add eth0 type veth peer name far")
+        watch.told("up")
+        assert world.addresses("eth0", "n0")[0] == "172.16.3.10/24"
+
+
+def test_only_told_without_repair(lan: Lan) -> None:
+    world = lan.world
+    vlanlink.up(vlanlink.load(FILE, text=_text(1)))
+    with _watched(_text(1), repair=False) as watch:
+        watch.told("up")
+        world.ip("-n n0 address delete 172.16.3.10/24 dev eth0")
+        watch.told("drift", "address 172.16.3.10/24 of n0/eth0 is gone")
+        drifted = dump(world, "n0")
+        world.ip("link add other type veth peer name far")
+        world.ip("link delete other")
+        same(world, drifted, "n0")
+        world.ip("-n n0 address add 172.16.3.10/24 dev eth0")
+        watch.told("drift", "route")
+        vlanlink.up(vlanlink.load(FILE))
+        watch.told("right")
+        assert not watch.events
+
+
+def test_what_another_manager_keeps_undoing_is_left_alone(lan: Lan) -> None:
+    world = lan.world
+    policy = Policy(at_once=2, pause=0.01, limit=4)
+    with _watched(_text(2), policy=policy) as watch:
+        watch.told("up")
+        rival = subprocess.Popen(
+            ["ip", "-n", "n0", "-batch", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        world.started.append(rival)
+        assert rival.stdin is not None
+        for _ in range(policy.limit):
+            rival.stdin.write(b"route flush 10.0.0.0/8\n")
+            rival.stdin.flush()
+            watch.told("mended")
+        rival.stdin.write(b"route flush 10.0.0.0/8\n")
+        rival.stdin.flush()
+        left = watch.told("left")
+        assert left.what == ("route 10.0.0.0/8 via 172.16.3.2 dev eth0 in n0 is gone",)
+        assert left.suspects == (f"ip (process {rival.pid})",)
+        world.ip("link add other type veth peer name far")  # another look
+        world.ip("-n n1 address delete 172.16.3.11/24 dev eth0")  # what is not fought over
+        watch.told("mended")
+        assert not any(event.event == "left" for event in watch.events)
+
+
+def test_down_is_not_undone_and_up_goes_on(lan: Lan) -> None:
+    world = lan.world
+    before = dump(world)
+    with _watched(_text(1)) as watch:
+        watch.told("up")
+        vlanlink.down("office")
+        watch.told("down")
+        same(world, before)
+        vlanlink.up(vlanlink.load(FILE))
+        watch.told("right")
+        world.ip("netns delete n0")
+        watch.told("mended")
+
+
+def test_an_edited_file_that_was_brought_up_is_the_measure_then(lan: Lan) -> None:
+    world = lan.world
+    with _watched(_text(1)) as watch:
+        watch.told("up")
+        vlanlink.up(vlanlink.load(FILE, text=_text(1).replace("172.16.3.10", "172.16.3.77")))
+        watch.told("reloaded")
+        watch.told("up")
+        world.ip("netns delete n0")
+        watch.told("mended")
+        assert world.addresses("eth0", "n0")[0] == "172.16.3.77/24"
+
+
+def test_up_from_another_file_is_left_alone(lan: Lan) -> None:
+    with _watched(_text(1)) as watch:
+        watch.told("up")
+        other = vlanlink.load("/run/other.toml", text=_text(1).replace("3.10", "3.77"))
+        vlanlink.up(other, replace_file=True)
+        watch.told("elsewhere", "/run/other.toml")
+        assert lan.world.addresses("eth0", "n0")[0] == "172.16.3.77/24"
+        with pytest.raises(vlanlink.ConflictError, match=r"up already, from /run/other\.toml"):
+            vlanlink.Watch(vlanlink.load(FILE)).run()
+
+
+def test_the_end_of_a_process_whose_namespace_it_is(lan: Lan) -> None:
+    world = lan.world
+    sleeper = world.start("unshare -n sleep 1000")
+    text = f"{HEAD}[namespaces.guest]\npid = {sleeper.pid}\n"
+    text += '[namespaces.guest.interfaces.eth7]\nnetwork = "pub"\naddresses = ["172.16.3.9"]\n'
+    own = os.stat("/proc/self/ns/net").st_ino
+    until(lambda: os.stat(f"/proc/{sleeper.pid}/ns/net").st_ino != own, "a namespace of its own")
+    with _watched(text) as watch:
+        watch.told("up")
+        sleeper.kill()
+        sleeper.wait()
+        watch.told("blocked")
+
+
+def test_a_mending_that_fails_is_tried_again_after_pauses(lan: Lan) -> None:
+    """A station on the LAN takes our address while we have not got it."""
+    world = lan.world
+    text = _text(1).replace("probe = false", "probe = { count = 2, seconds = 0.5 }")
+    with _watched(text, policy=Policy(pause=0.1)) as watch:
+        watch.told("up")
+        lan.station("thief", "172.16.3.10/24")
+        world.ip("address delete 172.16.3.10/24 dev eth0", "n0")
+        failed = [watch.told("failed"), watch.told("failed")]
+        assert [event.retry_seconds for event in failed] == [0.1, 0.2]
+        assert "172.16.3.10" in failed[0].diagnostics[0].message
+        world.ip("address delete 172.16.3.10/24 dev eth0", "thief")
+        watch.told("mended")
+        assert "172.16.3.10/24" in world.addresses("eth0", "n0")
+
+
+# -- as a process ----------------------------------------------------------------------------------
+
+
+class Process:
+    """`vlanlink watch`, with what it prints in files."""
+
+    def __init__(self, world: World, words: str, **environment: str) -> None:
+        command = ["sh", "-c", f"exec {VLANLINK} watch {words} </dev/null >/run/out 2>/run/err"]
+        self.process = subprocess.Popen(command, env={**os.environ, **environment})
+        world.started.append(self.process)
+
+    def lines(self) -> list[str]:
+        found = Path("/run/out")
+        return found.read_text().splitlines() if found.exists() else []
+
+    def told(self, word: str, times: int = 1) -> None:
+        """An event of the word was told so many times, or will be within the bound."""
+        until(lambda: self.count(word) >= times, f"{word} in {self.lines()}", SECONDS)
+
+    def count(self, word: str) -> int:
+        return sum(json.loads(line)["event"] == word for line in self.lines())
+
+    def ends(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_its_end_leaves_all_up(lan: Lan, number: signal.Signals, code: int) -> None:
+    Path(FILE).write_text(_text(1))
+    process = Process(lan.world, f"{FILE} --json")
+    process.told("up")
+    before = dump(lan.world, "n0")
+    assert process.ends(number) == code
+    same(lan.world, before, "n0")
+
+
+def test_what_it_prints(lan: Lan) -> None:
+    Path(FILE).write_text(_text(1))
+    process = Process(lan.world, FILE)
+    up = "office is up: 6 created, 1 changed."
+    until(lambda: process.lines() == [up], "up")
+    lan.world.ip("netns delete n0")
+    mended = "office is mended: 6 created, 1 changed."
+    until(lambda: process.lines() == [up, "drift: namespace n0 is gone", mended], "mended")
+    lan.world.ip("link delete eth0")
+    blocked = "office can't be up on this machine as it is; waiting for a change of it."
+    until(lambda: process.lines()[-1] == blocked, "blocked")
+    said = f"{FILE}:6:10: error: parent eth0 does not exist"
+    until(lambda: said in Path("/run/err").read_text(), "the error")
+
+
+def test_the_service_manager_is_told(lan: Lan) -> None:
+    Path(FILE).write_text(_text(1))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind("/run/notify")
+        manager.settimeout(30)
+        environment = {"NOTIFY_SOCKET": "/run/notify", "WATCHDOG_USEC": "100000"}
+        process = Process(lan.world, f"{FILE} --json", **environment)
+        heard: list[str] = []
+
+        def hears(line: str) -> None:
+            heard.clear()
+            while line not in heard:
+                heard.extend(manager.recv(4096).decode().splitlines())
+
+        hears("READY=1")
+        assert process.count("up") == 1
+        hears("WATCHDOG=1")
+        Path(FILE).write_text(_text(1).replace("172.16.3.10", "172.16.3.77"))
+        process.process.send_signal(signal.SIGHUP)
+        hears("RELOADING=1")
+        hears("READY=1")
+        assert lan.world.addresses("eth0", "n0")[0] == "172.16.3.77/24"
+        Path(FILE).write_text("wrong")
+        process.process.send_signal(signal.SIGHUP)
+        process.told("refused")
+        lan.world.ip("netns delete n0")
+        process.told("mended")
+        process.process.terminate()
+        hears("STOPPING=1")
+        assert process.process.wait(30) == 0
+
+
+def test_fifty_thousand_events_cost_nothing_that_stays(lan: Lan) -> None:
+    world = lan.world
+    Path(FILE).write_text(_text(1))
+    world.ip("link add other type veth peer name far")
+    process = Process(world, f"{FILE} --json")
+    process.told("up")
+    lines = [
+        f"address {verb} 10.{n >> 8}.{n & 255}.1/32 dev other"
+        for n in range(500)
+        for verb in ("add", "delete")
+    ]
+
+    def a_thousand_and_a_drift(times: int) -> tuple[int, set[str]]:
+        """Memory in kB and open files, once a drift that came after the events is mended."""
+        world.batch("\n".join(lines))
+        world.ip("-n n0 route flush 10.0.0.0/8")
+        process.told("mended", times)
+        return _held(process.process.pid)
+
+    for warm in range(1, 3):
+        first = a_thousand_and_a_drift(warm)
+    process.process.send_signal(signal.SIGSTOP)
+    for _ in range(46):
+        world.batch("\n".join(lines))
+    lost = sum(int(line.split()[8]) for line in _sockets(process.process.pid))
+    assert lost > 1000, "messages were to be lost"
+    process.process.send_signal(signal.SIGCONT)
+    for times in range(3, 5):
+        last = a_thousand_and_a_drift(times)
+    assert last[1] == first[1]
+    assert last[0] - first[0] < 256, f"{first} → {last} kB"
+
+
+def _held(pid: int) -> tuple[int, set[str]]:
+    status = Path(f"/proc/{pid}/status").read_text()
+    memory = next(line for line in status.splitlines() if line.startswith("RssAnon:"))
+    return int(memory.split()[1]), set(os.listdir(f"/proc/{pid}/fd"))
+
+
+def _sockets(pid: int) -> list[str]:
+    """Its netlink sockets in the host's namespace, as the kernel lists them."""
+    lines = Path(f"/proc/{pid}/net/netlink").read_text().splitlines()[1:]
+    return [line for line in lines if line.split()[3] != "00000000"]

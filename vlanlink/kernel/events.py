@@ -1,0 +1,175 @@
+"""That something changed, told by the kernel: links, addresses, routes, namespaces and their names.
+
+Nothing is asked again and again, and what a message says is not read, only who caused it: what is
+there now, a fresh look tells. So a message that was lost (ENOBUFS, netlink(7)) is no loss.
+"""
+
+import errno
+import os
+import re
+import select
+import socket
+import struct
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from vlanlink.kernel.namespaces import Namespaces
+
+_HEADER = struct.Struct("=IHHII")
+_SOL_NETLINK, _ADD_MEMBERSHIP = 270, 1
+_GROUPS = (1, 5, 7, 9, 11, 18, 24, 25)
+"""RTNLGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE, _IPV6_IFINFO, _IPV4_NETCONF
+and _IPV6_NETCONF (linux/rtnetlink.h). The last two tell of forwarding."""
+_MOUNTS = "/proc/thread-self/mountinfo"
+_PROCESS = re.compile(r"/proc/(\d+)/.+")
+_AT_ONCE = 256
+"""How many messages of a socket are read before the next socket has its turn."""
+_SENDERS = 16
+"""How many processes are remembered between two looks."""
+
+
+@dataclass(slots=True)
+class _Followed:
+    """A namespace that is listened to."""
+
+    inode: int
+    socket: socket.socket
+
+
+class Events:
+    """The changes in several namespaces, and of the namespaces themselves.
+
+    A namespace's name is a mount, and a change of mounts can be waited for
+    (proc_pid_mountinfo(5)); so can the end of a process whose namespace it is. What is followed is
+    kept alive by it, until ``follow`` is told of others.
+    """
+
+    def __init__(self) -> None:
+        """Follow nothing yet but the mounts. Raises OSError."""
+        self._poll = select.epoll()
+        self._mounts = os.open(_MOUNTS, os.O_RDONLY | os.O_CLOEXEC)
+        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._followed: dict[str, _Followed] = {}
+        self._sockets: dict[int, socket.socket] = {}
+        self._processes: dict[int, int] = {}
+        self._senders: dict[int, str] = {}
+        self._poll.register(self._mounts, select.EPOLLPRI | select.EPOLLERR)
+        self._poll.register(self._bell, select.EPOLLIN)
+
+    def close(self) -> None:
+        """Close it."""
+        for name in list(self._followed):
+            self._leave(name)
+        for descriptor in (*self._processes.values(), self._mounts, self._bell):
+            os.close(descriptor)
+        self._poll.close()
+
+    def ring(self) -> None:
+        """End a ``wait``. May be called by any thread, and by a signal handler."""
+        with suppress(OSError):
+            os.eventfd_write(self._bell, 1)
+
+    def follow(self, namespaces: Namespaces, inodes: Mapping[str, int]) -> bool:
+        """Listen in these namespaces and no others; whether some of them are new.
+
+        What happened in a new one before is not told: look again. To be called in the thread of
+        ``namespaces``. Raises OSError.
+        """
+        for name in [n for n, held in self._followed.items() if inodes.get(n) != held.inode]:
+            self._leave(name)
+        new = [name for name in inodes if name not in self._followed]
+        for name in new:
+            namespaces.enter(name)
+            listener = _listener()
+            self._followed[name] = _Followed(inodes[name], listener)
+            self._sockets[listener.fileno()] = listener
+            self._poll.register(listener, select.EPOLLIN)
+        found = (_PROCESS.fullmatch(namespaces.path(name)) for name in inodes if name)
+        self._follow_processes({int(match[1]) for match in found if match})
+        return bool(new)
+
+    def wait(self, seconds: float | None) -> bool:
+        """Sleep until something changed; False when the time is up before, None for no bound.
+
+        KeyboardInterrupt ends the sleep.
+        """
+        ready = self._poll.poll(seconds)
+        for descriptor, _ in ready:
+            if descriptor in self._sockets:
+                self._drain(self._sockets[descriptor])
+            elif descriptor == self._bell:
+                with suppress(BlockingIOError):
+                    os.eventfd_read(self._bell)
+            elif descriptor != self._mounts:
+                self._end_of(descriptor)
+        return bool(ready)
+
+    def settle(self, quiet: float, longest: float) -> None:
+        """Wait until nothing changed for ``quiet`` seconds; ``longest`` seconds at the most."""
+        deadline = time.monotonic() + longest
+        while self.wait(quiet) and time.monotonic() < deadline:
+            pass
+
+    def senders(self) -> tuple[str, ...]:
+        """The processes that caused changes since the last call, as far as the kernel tells."""
+        found = tuple(self._senders.values())
+        self._senders.clear()
+        return found
+
+    def _leave(self, name: str) -> None:
+        listener = self._followed.pop(name).socket
+        del self._sockets[listener.fileno()]
+        listener.close()  # which takes it out of the poll as well
+
+    def _follow_processes(self, wanted: set[int]) -> None:
+        for pid in wanted - self._processes.keys():
+            with suppress(ProcessLookupError):
+                self._processes[pid] = os.pidfd_open(pid)
+                self._poll.register(self._processes[pid], select.EPOLLIN)
+        for pid in self._processes.keys() - wanted:
+            os.close(self._processes.pop(pid))
+
+    def _end_of(self, descriptor: int) -> None:
+        """A process is gone: it is told once, and its number may be another's from now on."""
+        for pid, held in list(self._processes.items()):
+            if held == descriptor:
+                os.close(self._processes.pop(pid))
+
+    def _drain(self, listener: socket.socket) -> None:
+        for _ in range(_AT_ONCE):
+            try:
+                head = listener.recv(_HEADER.size)  # the rest of the message is dropped
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                continue
+            if len(head) == _HEADER.size:
+                self._note_sender(_HEADER.unpack(head)[4])
+
+    def _note_sender(self, port: int) -> None:
+        """The port of a netlink socket is as a rule the number of the process (netlink(7))."""
+        known = port in self._senders or len(self._senders) == _SENDERS
+        if known or port in (0, os.getpid()):
+            return
+        with suppress(OSError):
+            command = Path(f"/proc/{port}/comm").read_text().strip()
+            self._senders[port] = f"{command} (process {port})"
+
+
+def _listener() -> socket.socket:
+    """A socket that hears the groups, in the namespace that the calling thread is in."""
+    kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+    listener = socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
+    try:
+        listener.bind((0, 0))
+        for group in _GROUPS:
+            listener.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, group)
+    except OSError:
+        listener.close()
+        raise
+    return listener

@@ -1,0 +1,243 @@
+"""One turn of a watch: a look at the machine, what it means, and what is done about it."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from vlanlink.bring_up import bring_up
+from vlanlink.errors import (
+    ApplyError,
+    ConflictError,
+    Diagnostic,
+    PrivilegeError,
+    UsageError,
+    VlanlinkError,
+)
+from vlanlink.host import Host
+from vlanlink.kernel import Machine
+from vlanlink.kernel.events import Events
+from vlanlink.lock import LOCK_SECONDS
+from vlanlink.record import Record, Records
+from vlanlink.session import (
+    Look,
+    absolute,
+    files,
+    locked,
+    look_at,
+    marked_topologies,
+    open_machine,
+    refuse_other_file,
+)
+from vlanlink.store import Store
+from vlanlink.topology import Topology, load, parse
+from vlanlink.watching.drift import drifts
+from vlanlink.watching.event import Event
+from vlanlink.watching.patience import Patience, Policy, doubled
+
+
+@dataclass(slots=True)
+class _Course:
+    """How it went since the topology was taken up, or its file read anew."""
+
+    patience: Patience
+    fresh: bool = True
+    """Nothing was found to be right, or made so, yet."""
+    told: Event | None = None
+    """What was told last of how things stand; None when all was right."""
+    failures: int = 0
+    """Mendings that failed, one after the other."""
+    failed_at: Event | None = None
+    """How things stood when the last one failed."""
+    not_before: float = 0.0
+    """When the next one may be tried, if things stand as they did."""
+
+
+@dataclass(slots=True)
+class Upkeep:
+    """A topology that is kept as its file says, or only looked at, turn by turn."""
+
+    topology: Topology
+    host: Host
+    tell: Callable[[Event], None]
+    repair: bool
+    replace_file: bool
+    policy: Policy
+    cost: float = 0.0
+    """The seconds that the last look took."""
+    _known: tuple[str | None, str] | None = None
+    """The file and the text that the topology was last up from."""
+    _course: _Course = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin."""
+        self._course = _Course(Patience(self.policy))
+
+    def begin(self) -> None:
+        """Raise ConflictError if the topology is up from another file, unless that is meant."""
+        refuse_other_file(self.topology, self._record(), replace_file=self.replace_file)
+
+    def turn(self, events: Events) -> float | None:
+        """One look, and what follows from it; the seconds until the next, None: at a change."""
+        store, begin, suspects = files(self.host), time.monotonic(), events.senders()
+        try:
+            with (
+                locked(store, LOCK_SECONDS, None),
+                open_machine(self.host, self.topology) as machine,
+            ):
+                look = look_at(machine, self.topology, store)
+                self.cost = time.monotonic() - begin
+                names = look.resolution.desired.namespaces.keys()
+                machine.follow(events, names)  # a namespace that lost its name is let go
+                if not machine.interrupted():
+                    due = self._consider(machine, look, store, suspects)
+                new = machine.follow(events, names)
+                if machine.interrupted():
+                    raise KeyboardInterrupt
+                return 0.0 if new else due
+        except (ConflictError, ApplyError, PrivilegeError) as error:
+            if self._course.fresh and isinstance(error, PrivilegeError):
+                raise
+            return self._failed(error)
+
+    def read_anew(self) -> None:
+        """Take the topology up as its file says now, or tell why it can't be."""
+        source, name = self.topology.source, self.topology.name
+        try:
+            if source is None or source.file in (None, "-"):
+                raise UsageError(Diagnostic(f"{name} has no file that could be read anew"))
+            new = load(str(source.file))
+            if new.name != name:
+                hint = f"end the watch and take {name} down, then watch {new.name}"
+                raise UsageError(Diagnostic(f"the file is that of {new.name} now", hint=hint))
+            refuse_other_file(new, self._record(), replace_file=self.replace_file)
+        except VlanlinkError as error:
+            self.tell(Event("refused", name, diagnostics=error.diagnostics))
+        else:
+            self._take(new)
+
+    # -- what a look means ---------------------------------------------------------------------
+
+    def _consider(
+        self, machine: Machine, look: Look, store: Store, suspects: tuple[str, ...]
+    ) -> float | None:
+        standing = self._not_for_us(look)
+        if standing is not None:
+            self._tell_once(standing)
+            return None
+        if self._adopts(look.records.own):
+            return 0.0
+        problems = look.problems()
+        if problems:
+            self._tell_once(Event("blocked", self.topology.name, diagnostics=problems))
+            return None
+        found = {drift.thing: str(drift) for drift in drifts(look.todo.operations)}
+        if not found:
+            self._all_right()
+            return None
+        if not (self._course.fresh and self.repair):
+            what = tuple(found.values())
+            self._tell_once(Event("drift", self.topology.name, what, look.todo))
+        if not self.repair:
+            self._course.fresh = False
+            return None
+        pause = self._pause(found, suspects)
+        return self._mend(machine, look, store, found) if pause == 0 else pause
+
+    def _not_for_us(self, look: Look) -> Event | None:
+        """Whether the topology was taken down by its user, or brought up from another file."""
+        own, source, name = look.records.own, self.topology.source, self.topology.name
+        if self._course.fresh and self.repair:
+            return None
+        if own is None:  # or lost; then what is ours bears its mark
+            return None if name in marked_topologies(look.observed) else Event("down", name)
+        if source is None:
+            return None
+        if not own.text:  # it only tells of a namespace that could not be removed
+            return Event("down", name)
+        if self._known is not None and own.file not in (self._known[0], absolute(source.file)):
+            return Event("elsewhere", name, (str(own.file),))
+        return None
+
+    def _adopts(self, own: Record | None) -> bool:
+        """Whether the topology was brought up from an edited file, which is taken up then."""
+        source = self.topology.source
+        if own is None or source is None or (self._course.fresh and self.repair):
+            return False
+        before, self._known = self._known, (own.file, own.text)
+        if before in (None, self._known) or own.text == source.text:
+            return False
+        self._take(parse(own.text, file=own.file or own.topology))
+        return True
+
+    def _all_right(self) -> None:
+        if self._course.fresh:
+            self.tell(Event("up", self.topology.name))
+        elif self._course.told:
+            self.tell(Event("right", self.topology.name))
+        self._course.patience.give_up((), time.monotonic())
+        self._is_right()
+
+    def _is_right(self) -> None:
+        self._course = _Course(self._course.patience, fresh=False)
+        own = self._record()
+        self._known = (own.file, own.text) if own else None
+
+    # -- what is done about it -----------------------------------------------------------------
+
+    def _pause(self, found: Mapping[str, str], suspects: tuple[str, ...]) -> float | None:
+        """The seconds until what drifted may be mended; None if it is left to somebody else."""
+        course, now = self._course, time.monotonic()
+        given_up = course.patience.give_up(found, now)
+        if given_up:
+            what = tuple(text for thing, text in found.items() if thing in given_up)
+            self.tell(Event("left", self.topology.name, what, suspects=suspects))
+        pause = course.patience.pause(found, now)
+        if pause is not None and course.failures and _same(course.failed_at, course.told):
+            pause = max(pause, course.not_before - now)
+        return pause
+
+    def _mend(
+        self, machine: Machine, look: Look, store: Store, found: Mapping[str, str]
+    ) -> float | None:
+        done = bring_up(machine, look, store, None)
+        if self._course.fresh:
+            self.tell(Event("up", self.topology.name, plan=done, diagnostics=done.notes))
+        else:
+            self._course.patience.mended(found, time.monotonic())
+            self.tell(Event("mended", self.topology.name, plan=done, diagnostics=done.notes))
+        self._is_right()
+        return 0.0
+
+    def _failed(self, error: ConflictError | ApplyError | PrivilegeError) -> float:
+        course = self._course
+        retry = doubled(self.policy, course.failures)
+        event = Event(
+            "failed", self.topology.name, diagnostics=error.diagnostics, retry_seconds=retry
+        )
+        self.tell(event)
+        course.failures += 1
+        course.failed_at = course.told
+        course.not_before = time.monotonic() + retry
+        return retry
+
+    def _take(self, new: Topology) -> None:
+        file = new.source.file if new.source else None
+        self.topology = new
+        self._course = _Course(Patience(self.policy))
+        self.tell(Event("reloaded", new.name, (file or new.name,)))
+
+    def _record(self) -> Record | None:
+        return Records.of(self.topology.name, files(self.host).records()).own
+
+    def _tell_once(self, event: Event) -> None:
+        """Tell how things stand, unless that was the last that was told of it."""
+        if not _same(self._course.told, event):
+            self.tell(event)
+        self._course.told = event
+
+
+def _same(one: Event | None, other: Event | None) -> bool:
+    """Whether two events tell of one state of things."""
+    if one is None or other is None:
+        return one is other
+    return (one.event, one.what, one.diagnostics) == (other.event, other.what, other.diagnostics)
