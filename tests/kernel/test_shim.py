@@ -162,11 +162,14 @@ def test_s10_the_lan_sees_nothing_of_it(lan: Lan) -> None:
     world.reaches("station", ON_LAN[1])
     world.reaches("station", "2001:db8:87::10")  # later on the same wire
     heard.saw("is 2001:db8:87::10")
-    answers = re.findall(r"(\S+) > .* Reply 172.16.87.5 is-at (\S+),", heard.text())
-    assert answers == [(HOST_MAC, HOST_MAC)]
-    assert re.findall(r"(\S+) > .*advertisement, tgt is 2001:db8:87::5,", heard.text()) == [
-        HOST_MAC
-    ]
+    for asked, answered in (
+        ("Request who-has 172.16.87.5 ", "Reply 172.16.87.5 is-at"),
+        ("solicitation, who has 2001:db8:87::5,", "advertisement, tgt is 2001:db8:87::5,"),
+    ):
+        lines = heard.text().splitlines()
+        answers = [line.split()[1] for line in lines if answered in line]
+        assert set(answers) == {HOST_MAC}
+        assert len(answers) <= sum(asked in line for line in lines)
     assert world.addresses(shim_name(world)) == []
 
     vlanlink.down("shim")
