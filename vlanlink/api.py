@@ -140,8 +140,8 @@ def down(
             take_down(machine, look, store, on_progress)
             if forget:
                 store.forget(name)
-            if look.records.own is None and todo.operations:
-                tell_what_is_lost(topology, look.observed)
+            written = _enabled(name, host) if isinstance(topology, str) else topology
+            tell_what_is_lost(look, written)
         return todo
 
 
@@ -245,7 +245,7 @@ def _no_namespace(name: str, host: Host) -> Diagnostic:
 
 def _need_known(look: Look, store: Store, host: Host) -> None:
     name = look.topology.name
-    known = marked_topologies(look.observed) | set(store.leased())
+    known = marked_topologies(look.observed) | {*store.leased(), *store.torn()}
     enabled = boot.copy_path(name, host).exists()
     if look.records.own is None and name not in known and not enabled:
         known |= {record.topology for record in look.records.others}
@@ -264,10 +264,17 @@ def _stored(name: str, records: Sequence[Record], host: Host) -> Topology:
     for record in records:
         if record.topology == name and record.text:
             return parse(record.text, file=record.file or name)
-    enabled = boot.copy_path(name, host)
-    if enabled.exists():
-        return load(enabled)
-    known = sorted({*known_topologies(host), *files(host).leased()})
+    enabled = _enabled(name, host)
+    if enabled:
+        return enabled
+    store = files(host)
+    known = sorted({*known_topologies(host), *store.leased(), *store.torn()})
     if name in known:
         return Topology(name=name)
     raise UsageError(_unknown(name, known))
+
+
+def _enabled(name: str, host: Host) -> Topology | None:
+    """What is to come up at boot under that name."""
+    copy = boot.copy_path(name, host)
+    return load(copy) if copy.exists() else None

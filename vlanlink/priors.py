@@ -1,7 +1,7 @@
 """Sysctls that a topology wants, and those it no longer wants, as they were. Pure."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from vlanlink.errors import Path, Problem
 from vlanlink.model import HOST, LinkName, Namespace, State
@@ -21,6 +21,8 @@ class Sysctls:
     wanted: dict[str, dict[str, str]] = field(default_factory=dict)
     priors: dict[str, dict[str, PriorSysctl]] = field(default_factory=dict)
     conflicts: list[Problem] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    """The command for each that should be as it was before, and nobody knows how that was."""
 
 
 def asked_sysctls(topology: Topology, observed: State) -> dict[str, dict[str, str]]:
@@ -84,6 +86,8 @@ def desired_sysctls(
             _refuse_unknown(result, observed, topology, space, key)
         result.wanted[space] = dict(values)
         result.priors[space] = _priors(observed, records, space, values)
+        if is_lost(topology.name, observed, records):
+            _forget_our_own(result, observed, records, space, values)
     _go_back(result, observed, records, staying, warnings)
     result.priors = {space: priors for space, priors in result.priors.items() if priors}
     return result
@@ -119,16 +123,41 @@ def _origin(topology: Topology, space: str, key: str) -> Path:
     return (*where, next((k for k in written if slashed(k, links) == key), key))
 
 
+def is_lost(topology: str, observed: State, records: Records) -> bool:
+    """Whether the topology had a record: what bears its mark tells, or what is left of the file."""
+    marked = any(link.owner == topology for link in observed.links())
+    return records.own is None and (records.torn or marked)
+
+
+def _forget_our_own(
+    result: Sysctls, observed: State, records: Records, space: str, asked: Iterable[str]
+) -> None:
+    """What reads as it was asked for may be our own doing, and no prior value."""
+    seen = observed.namespaces.get(space)
+    if seen is None or seen.owner is not None:
+        return
+    priors = result.priors[space]
+    for key in asked:
+        prior = priors.get(key)
+        ours = prior and prior.before == prior.written and not _is_made(seen, key)
+        if prior and ours and records.sysctl(space, key) is None:
+            priors[key] = replace(prior, before=None)
+
+
 def lost_priors(topology: Topology, observed: State) -> tuple[str, ...]:
     """What can't be put back without a record: the command for each, VALUE for what was before."""
-    lines = []
-    for space, values in asked_sysctls(topology, observed).items():
-        seen = observed.namespaces.get(space)
-        for key in values if seen and seen.owner is None else ():
-            if seen and not _is_made(seen, key):
-                enter = f"nsenter --net={seen.path} " if seen.path else ""
-                lines.append(f"{enter}sysctl -w {key.replace('/', '.')}=VALUE")
-    return tuple(lines)
+    return tuple(
+        _command(seen, key)
+        for space, values in asked_sysctls(topology, observed).items()
+        if (seen := observed.namespaces.get(space)) and seen.owner is None
+        for key in values
+        if not _is_made(seen, key)
+    )
+
+
+def _command(namespace: Namespace, key: str) -> str:
+    enter = f"nsenter --net={namespace.path} " if namespace.path else ""
+    return f"{enter}sysctl -w {key.replace('/', '.')}=VALUE"
 
 
 def _priors(
@@ -151,7 +180,7 @@ def _priors(
         if _is_made(seen, key) or (before is None and link_of(key)):
             # It goes with its link; only if the link outlives the wish it goes back to this.
             before = now.get(default_of(key)) if key in values else None
-        if before is not None:
+        if before is not None or (known and known.before is None):
             priors[key] = PriorSysctl(before, value)
     return priors
 
@@ -184,8 +213,10 @@ def _go_back(
             if records.held_by(space, key) is not None:
                 continue
             now = seen.sysctls.get(key)
-            if now == prior.written:
-                result.wanted.setdefault(space, {})[key] = prior.before
+            if now == prior.written and prior.before is None:
+                result.lost.append(_command(seen, key))
+            elif now == prior.written:
+                result.wanted.setdefault(space, {})[key] = str(prior.before)
             elif now is not None and now != prior.before:
                 warnings.append(
                     Problem(

@@ -14,9 +14,9 @@ VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class PriorSysctl:
-    """A sysctl as it was (``before``) and as we left it (``written``)."""
+    """A sysctl as it was (``before``; None: nobody knows) and as we left it (``written``)."""
 
-    before: str
+    before: str | None
     written: str
 
 
@@ -104,13 +104,16 @@ class Records:
 
     own: Record | None = None
     others: tuple[Record, ...] = ()
+    torn: bool = False
+    """Something is where the own record would be, and is none."""
 
     @classmethod
-    def of(cls, topology: str, records: Iterable[Record]) -> "Records":
-        """Sort records by whose they are."""
+    def of(cls, topology: str, records: Iterable[Record], torn: Iterable[str] = ()) -> "Records":
+        """Sort records by whose they are; ``torn`` are the topologies whose record is none."""
         every = list(records)
         own = next((record for record in every if record.topology == topology), None)
-        return cls(own, tuple(record for record in every if record.topology != topology))
+        others = tuple(record for record in every if record.topology != topology)
+        return cls(own, others, own is None and topology in torn)
 
     def sysctl(self, namespace: str, key: str) -> PriorSysctl | None:
         """The oldest known value of a sysctl: our own record's, else another topology's."""

@@ -48,6 +48,8 @@ class Resolution:
     conflicts: tuple[Problem, ...] = ()
     """Why it can't be had here. Nothing may be changed if there are any."""
     warnings: tuple[Problem, ...] = ()
+    lost: tuple[str, ...] = ()
+    """The commands that would put back what nobody knows the prior value of."""
     inquiries: tuple[Inquiry, ...] = ()
     """What the LAN is to be asked before anything of it is used."""
 
@@ -108,6 +110,7 @@ class _Resolver(Draft):
             self.addressing.leases,
             (*self.addressing.conflicts, *self.conflicts),
             tuple(self.warnings),
+            tuple(sysctls.lost),
             inquiries,
         )
 

@@ -30,7 +30,7 @@ from vlanlink.model import State
 from vlanlink.operations import MakeNamespace, RemoveNamespace
 from vlanlink.planning import Plan
 from vlanlink.planning import plan as difference
-from vlanlink.priors import keys_to_read, lost_priors
+from vlanlink.priors import is_lost, keys_to_read, lost_priors
 from vlanlink.record import Record, Records
 from vlanlink.resolve import Resolution, namespace_path, resolve
 from vlanlink.store import Store
@@ -113,7 +113,7 @@ def reconsidered(look: Look, identity: str, heard: Heard) -> Look:
 
 def look_at(machine: Machine, topology: Topology, store: Store) -> Look:
     """What is there, what the topology comes to here, and the plan from the one to the other."""
-    records = Records.of(topology.name, store.records())
+    records = Records.of(topology.name, store.records(), store.torn())
     leases = store.leases(topology.name)
     observed = machine.snapshot()
     keys = keys_to_read(topology, observed, records)
@@ -150,7 +150,11 @@ def checked(look: Look) -> Plan:
     problems = look.problems()
     if problems:
         raise ConflictError(*problems)
-    found: tuple[Problem, ...] = (*look.resolution.warnings, *look.todo.warnings)
+    lost = (
+        Problem((), f"a sysctl stays as it is, for its prior value is lost: {command} puts it back")
+        for command in look.resolution.lost
+    )
+    found: tuple[Problem, ...] = (*look.resolution.warnings, *look.todo.warnings, *lost)
     notes = tuple(look.topology.diagnose(problem, severity="warning") for problem in found)
     return replace(look.todo, notes=notes)
 
@@ -199,7 +203,8 @@ def translated(look: Look, store: Store) -> Iterator[None]:
     try:
         yield
     except Unfinished as failure:
-        _restore(store, look.topology.name, look.records.own, look.leases)
+        if not failure.not_undone:  # else the record still says how things were
+            _restore(store, look.topology.name, look.records.own, look.leases)
         raise _translated(failure, look.topology) from None
 
 
@@ -235,15 +240,20 @@ def write_down(store: Store, look: Look) -> None:
         raise ConflictError(Diagnostic(message, hint="nothing was changed")) from None
 
 
-def tell_what_is_lost(topology: str | Topology, observed: State) -> None:
-    """All that bears the mark is gone; what was changed besides, only the record told."""
-    hint = "the record of how things were is lost"
-    if isinstance(topology, str):
-        message = f"{topology} is down; what it changed on things that are not its own is unknown"
-        raise ApplyError(Diagnostic(message, hint=f"{hint}, and so is the topology's copy"))
-    lines = lost_priors(topology, observed)
+def tell_what_is_lost(look: Look, written: Topology | None) -> None:
+    """All that bears the mark is gone; what was changed besides, only the record told.
+
+    ``written`` is what was up, where that is known. Raises ApplyError if something is not put back.
+    """
+    name, hint = look.topology.name, "the record of how things were is lost"
+    lines = look.resolution.lost
+    if is_lost(name, look.observed, look.records):
+        if written is None:
+            message = f"{name} is down; what it changed on things that are not its own is unknown"
+            raise ApplyError(Diagnostic(message, hint=f"{hint}, and so is the topology's copy"))
+        lines = lost_priors(written, look.observed)
     if lines:
-        message = f"{topology.name} is down, but not all is as it was before"
+        message = f"{name} is down, but not all is as it was before"
         raise ApplyError(Diagnostic(message, hint=hint), not_undone=lines)
 
 

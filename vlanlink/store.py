@@ -23,6 +23,7 @@ from vlanlink.lock import LOCK_SECONDS, OnHeld, locked
 from vlanlink.record import Record
 
 _SUFFIX = ".json"
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Store:
@@ -39,13 +40,29 @@ class Store:
 
     def records(self) -> list[Record]:
         """Every record that can be read."""
-        found = []
-        with suppress(FileNotFoundError, NotADirectoryError):
-            for path in sorted(self._directory.glob(self._file("*"))):
-                record = _read(path)
-                if record is not None:
-                    found.append(record)
-        return found
+        found = map(self._read, self._record_files())
+        return [record for record in found if record is not None]
+
+    def torn(self) -> tuple[str, ...]:
+        """The topologies of which something is kept that is no record of theirs."""
+        files = self._record_files()
+        return tuple(self._topology(path) for path in files if self._read(path) is None)
+
+    def _record_files(self) -> list[Path]:
+        with suppress(OSError):
+            return sorted(self._directory.glob(self._file("*")))
+        return []
+
+    def _read(self, path: Path) -> Record | None:
+        """The record of the topology that the file is named after."""
+        try:
+            record = Record.from_dict(_load(path))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None
+        return record if record.topology == self._topology(path) else None
+
+    def _topology(self, path: Path) -> str:
+        return path.name.removesuffix(self._file(""))
 
     def write(self, record: Record) -> None:
         """Write a record in place of the one before. Raises OSError."""
@@ -113,15 +130,9 @@ def _write(path: Path, data: object) -> None:
 
 
 def _load(path: Path) -> Any:
-    """The JSON of a file; None where there is none."""
+    """The JSON of a file, which is no link to one elsewhere; None where there is none."""
     try:
-        return json.loads(path.read_text())
+        with os.fdopen(os.open(path, _READ)) as file:
+            return json.load(file)
     except (OSError, ValueError, RecursionError):
-        return None
-
-
-def _read(path: Path) -> Record | None:
-    try:
-        return Record.from_dict(_load(path))
-    except (ValueError, KeyError, TypeError, AttributeError):
         return None
