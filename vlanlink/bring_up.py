@@ -23,6 +23,7 @@ from vlanlink.probing import Inquiry, parents_asked_from
 from vlanlink.session import (
     Look,
     checked,
+    close_change,
     need_privilege,
     need_visible_names,
     reconsidered,
@@ -68,6 +69,7 @@ def bring_up(machine: Machine, look: Look, store: Store, on_progress: Progress |
             todo = difference(now, final.resolution.desired, look.topology.name)
         if todo.operations:
             now = change.step(todo, final.resolution.desired, on_progress)
+    close_change(machine, final, store)
     deaf = _announce(machine, look, now, frozenset(address for _, address in heard))
     done = checked(final)
     return replace(done, notes=(*done.notes, *unheard, *deaf))

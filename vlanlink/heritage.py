@@ -21,7 +21,7 @@ def keep_what_others_use(draft: Draft) -> None:
             waiting += _keep_link(draft, link.parent, heir)
         _keep_namespace(draft, link.namespace, heir)
     for name, namespace in draft.observed.namespaces.items():
-        if name in draft.namespaces or name == HOST:
+        if name in draft.namespaces or name == HOST or not namespace.made:
             continue
         if namespace.owner != draft.name:
             draft.namespaces[name] = replace(namespace, links={}, routes=frozenset(), sysctls={})

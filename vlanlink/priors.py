@@ -201,7 +201,7 @@ def _go_back(
     own = records.own
     for space, priors in own.sysctls.items() if own else ():
         seen = observed.namespaces.get(space)
-        if seen is None:
+        if seen is None or not seen.made:
             continue
         for key, prior in priors.items():
             if key in result.priors.get(space, {}) or key in result.wanted.get(space, {}):
@@ -213,9 +213,9 @@ def _go_back(
             if records.held_by(space, key) is not None:
                 continue
             now = seen.sysctls.get(key)
-            if now == prior.written and prior.before is None:
+            if prior.is_ours(now) and prior.before is None:
                 result.lost.append(_command(seen, key))
-            elif now == prior.written:
+            elif prior.is_ours(now):
                 result.wanted.setdefault(space, {})[key] = str(prior.before)
             elif now is not None and now != prior.before:
                 warnings.append(

@@ -6,7 +6,7 @@ changed on things that are not ours is listed as not put back.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 VERSION: Final = 1
@@ -14,10 +14,18 @@ VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class PriorSysctl:
-    """A sysctl as it was (``before``; None: nobody knows) and as we left it (``written``)."""
+    """A sysctl as it was (``before``; None: nobody knows) and as we left it (``written``).
+
+    While that changes it may also read as it did ``earlier``.
+    """
 
     before: str | None
     written: str
+    earlier: tuple[str, ...] = ()
+
+    def is_ours(self, value: str | None) -> bool:
+        """Whether it reads as we left it."""
+        return value == self.written or value in self.earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,7 @@ class Record:
             "namespaces": list(self.namespaces),
             "paths": dict(self.paths),
             "sysctls": {
-                namespace: {key: [p.before, p.written] for key, p in priors.items()}
+                namespace: {k: [p.before, p.written, *p.earlier] for k, p in priors.items()}
                 for namespace, priors in self.sysctls.items()
             },
             "raised": {
@@ -85,7 +93,7 @@ class Record:
             namespaces=tuple(map(str, data["namespaces"])),
             paths={str(k): str(v) for k, v in data["paths"].items()},
             sysctls={
-                str(namespace): {str(k): PriorSysctl(*v) for k, v in priors.items()}
+                str(namespace): {str(k): _prior(*v) for k, v in priors.items()}
                 for namespace, priors in data["sysctls"].items()
             },
             raised={
@@ -96,6 +104,42 @@ class Record:
             },
             routes=tuple((str(a), str(b)) for a, b in data["routes"]),
         )
+
+
+def _prior(before: str | None, written: str, *earlier: str) -> PriorSysctl:
+    return PriorSysctl(before, written, earlier)
+
+
+def on_the_way(before: Record | None, after: Record) -> Record:
+    """What must be known from the first change to the last: all of two records.
+
+    Whoever is killed in between has done some of the changes, and nobody knows which.
+    """
+    if before is None:
+        return after
+    return replace(
+        after,
+        namespaces=tuple(dict.fromkeys((*after.namespaces, *before.namespaces))),
+        paths={**before.paths, **after.paths},
+        sysctls={
+            space: _sysctls_on_the_way(before.sysctls.get(space, {}), after.sysctls.get(space, {}))
+            for space in dict.fromkeys((*after.sysctls, *before.sysctls))
+        },
+        raised={**before.raised, **after.raised},
+        routes=tuple(dict.fromkeys((*after.routes, *before.routes))),
+    )
+
+
+def _sysctls_on_the_way(
+    before: Mapping[str, PriorSysctl], after: Mapping[str, PriorSysctl]
+) -> dict[str, PriorSysctl]:
+    found = {**before, **after}
+    for key in before.keys() & after.keys():
+        old, new = before[key], after[key]
+        values = dict.fromkeys((old.written, *old.earlier))
+        values.pop(new.written, None)
+        found[key] = replace(new, earlier=tuple(values))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

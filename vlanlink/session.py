@@ -31,7 +31,7 @@ from vlanlink.operations import MakeNamespace, RemoveNamespace
 from vlanlink.planning import Plan
 from vlanlink.planning import plan as difference
 from vlanlink.priors import is_lost, keys_to_read, lost_priors
-from vlanlink.record import Record, Records
+from vlanlink.record import Record, Records, on_the_way
 from vlanlink.resolve import Resolution, namespace_path, resolve
 from vlanlink.store import Store
 from vlanlink.topology import Topology
@@ -192,8 +192,7 @@ def take_down(machine: Machine, look: Look, store: Store, on_progress: Progress 
         change = Change(look.topology.name, look.observed, machine)
         with translated(look, store):
             change.step(look.todo, look.resolution.desired, on_progress)
-    own = look.records.own
-    machine.clear_dead_names(own.namespaces if own else ())
+    _clear_dead_names(machine, look)
     _close_record(store, look)
 
 
@@ -230,14 +229,33 @@ def _close_record(store: Store, look: Look) -> None:
 
 def write_down(store: Store, look: Look) -> None:
     """Write the record and the leases, before anything is changed. Raises ConflictError."""
-    record, name = look.resolution.record, look.topology.name
+    name = look.topology.name
     try:
         store.write_leases(name, look.resolution.leases)
-        store.write(replace(record, file=absolute(record.file)))
+        store.write(on_the_way(look.records.own, _record(look)))
     except OSError as error:
         _restore(store, name, look.records.own, look.leases)
         message = f"can't write {error.filename or 'the record'}: {error.strerror}"
         raise ConflictError(Diagnostic(message, hint="nothing was changed")) from None
+
+
+def _clear_dead_names(machine: Machine, look: Look) -> None:
+    """What a run that was killed left among the names of namespaces."""
+    own = look.records.own
+    machine.clear_dead_names(own.namespaces if own else ())
+
+
+def close_change(machine: Machine, look: Look, store: Store) -> None:
+    """All is changed: how things were that were put back need not be known any longer."""
+    _clear_dead_names(machine, look)
+    if on_the_way(look.records.own, _record(look)) != _record(look):
+        with suppress(OSError):  # knowing more does no harm
+            store.write(_record(look))
+
+
+def _record(look: Look) -> Record:
+    record = look.resolution.record
+    return replace(record, file=absolute(record.file))
 
 
 def tell_what_is_lost(look: Look, written: Topology | None) -> None:

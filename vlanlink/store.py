@@ -66,7 +66,7 @@ class Store:
 
     def write(self, record: Record) -> None:
         """Write a record in place of the one before. Raises OSError."""
-        _write(self._directory / self._file(record.topology), record.to_dict())
+        self._write(self._directory / self._file(record.topology), record.to_dict())
 
     def leases(self, topology: str) -> Leases:
         """What the topology's endpoints were given; none where that can't be read."""
@@ -86,7 +86,7 @@ class Store:
         if leases == Leases():
             self.forget(topology)
         elif leases != self.leases(topology):
-            _write(self._leases / f"{topology}{_SUFFIX}", leases.to_dict())
+            self._write(self._leases / f"{topology}{_SUFFIX}", leases.to_dict())
 
     def forget(self, topology: str) -> None:
         """Drop the leases."""
@@ -110,23 +110,34 @@ class Store:
         """
         _make_directory(self._directory)
         with locked(self._directory / f"lock@{self._namespace}", seconds, on_held):
+            self._clear_unfinished()
             yield
+
+    def _clear_unfinished(self) -> None:
+        """Remove what a writer left that was killed; whoever has the lock is the only writer."""
+        for directory in (self._directory, self._leases):
+            for path in directory.glob(f"{self._new}*"):
+                with suppress(OSError):
+                    path.unlink()
+
+    @property
+    def _new(self) -> str:
+        return f".new@{self._namespace}-"
+
+    def _write(self, path: Path, data: object) -> None:
+        _make_directory(path.parent)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=self._new)
+        try:
+            with os.fdopen(descriptor, "w") as file:  # mkstemp makes it 0600
+                json.dump(data, file)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
 
 
 def _make_directory(directory: Path) -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-
-def _write(path: Path, data: object) -> None:
-    _make_directory(path.parent)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with os.fdopen(descriptor, "w") as file:  # mkstemp makes it 0600
-            json.dump(data, file)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _load(path: Path) -> Any:

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlanlink.record import PriorLink, PriorSysctl, Record, Records
+from vlanlink.record import PriorLink, PriorSysctl, Record, Records, on_the_way
 
 texts = st.text(max_size=9)
 tuples = st.lists(texts, max_size=3).map(tuple)
+priors = st.builds(PriorSysctl, st.none() | texts, texts, tuples)
 records = st.builds(
     Record,
     topology=texts,
@@ -18,9 +19,7 @@ records = st.builds(
     text=texts,
     namespaces=tuples,
     paths=st.dictionaries(texts, texts, max_size=3),
-    sysctls=st.dictionaries(
-        texts, st.dictionaries(texts, st.builds(PriorSysctl, texts, texts), max_size=3), max_size=3
-    ),
+    sysctls=st.dictionaries(texts, st.dictionaries(texts, priors, max_size=3), max_size=3),
     raised=st.dictionaries(
         texts, st.builds(PriorLink, **dict.fromkeys((f.name for f in fields(PriorLink)), tuples))
     ),
@@ -51,6 +50,7 @@ def test_a_record_of_another_version_is_an_error() -> None:
 
 
 KEY = "net/ipv4/ip_forward"
+PRIOR = PriorSysctl("0", "1")
 OFFICE = Record("office", sysctls={"": {KEY: PriorSysctl("0", "1")}})
 LAB = Record("lab", sysctls={"": {KEY: PriorSysctl("2", "1")}, "web": {KEY: PriorSysctl("1", "0")}})
 
@@ -74,3 +74,28 @@ def test_another_topology_that_wrote_a_sysctl() -> None:
     assert found.held_by("", KEY) == LAB
     assert found.held_by("db", KEY) is None
     assert Records.of("lab", [LAB, replace(OFFICE, sysctls={})]).held_by("", KEY) is None
+
+
+def test_on_the_way_both_records_hold() -> None:
+    before = Record("office", sysctls={"": {KEY: PriorSysctl("0", "1", ("3",)), "a": PRIOR}})
+    after = Record("office", "new", sysctls={"": {KEY: PriorSysctl("0", "2")}, "web": {"b": PRIOR}})
+    found = on_the_way(before, after)
+    assert found.file == "new"
+    assert found.sysctls == {
+        "": {KEY: PriorSysctl("0", "2", ("1", "3")), "a": PRIOR},
+        "web": {"b": PRIOR},
+    }
+    assert on_the_way(None, after) == after
+    assert on_the_way(after, after) == after
+
+
+@given(before=records, after=records)
+def test_on_the_way_nothing_of_either_is_missing(before: Record, after: Record) -> None:
+    found = on_the_way(before, after)
+    for each in (before, after):
+        assert {*each.namespaces} <= {*found.namespaces}
+        assert {*each.routes} <= {*found.routes}
+        assert each.paths.keys() <= found.paths.keys()
+        assert each.raised.keys() <= found.raised.keys()
+        for space, priors in each.sysctls.items():
+            assert all(found.sysctls[space][key].is_ours(p.written) for key, p in priors.items())

@@ -8,6 +8,7 @@ import errno
 import fcntl
 import os
 import resource
+import stat
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
@@ -189,7 +190,7 @@ def _claim(path: str) -> None:
     try:
         os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
     except FileExistsError:
-        if is_namespace(path):
+        if not is_dead_name(path):
             raise
 
 
@@ -230,9 +231,15 @@ def dead_names(directory: Path) -> Iterator[str]:
 def clear_dead_names(directory: Path, names: Collection[str]) -> None:
     """Remove those of ``names`` in ``directory`` that no namespace is mounted on."""
     for name in list(dead_names(directory)):
-        if name in names:
+        if name in names and is_dead_name(directory / name):
             with suppress(OSError):
                 (directory / name).unlink()
+
+
+def is_dead_name(path: str | Path) -> bool:
+    """Whether it is the empty file that a namespace is mounted on, without the namespace."""
+    status = os.lstat(path)
+    return stat.S_ISREG(status.st_mode) and status.st_size == 0 and not is_namespace(path)
 
 
 def prepare_directory(directory: Path) -> None:
