@@ -15,7 +15,7 @@ from vlanlink.boot.systemctl import need
 
 TEXT = '[topology]\nname = "office"\n[networks.pub]\nkind = "macvlan"\nparent = "eth0"\n'
 UNIT = "vlanlink@office.service"
-ASKED = ("is-enabled", "is-active", "is-system-running")
+ASKED = ("is-enabled", "is-active", "is-system-running", "show")
 
 
 class Box:
@@ -33,6 +33,7 @@ class Box:
         )
         self.copy = directory / "etc/office.toml"
         self.template = self.units / "vlanlink@.service"
+        self.drop_in = self.units / f"{UNIT}.d/watch.conf"
         self.say("state", "running")
         self.topology = self.load(TEXT)
         shutil.copy(Path(__file__).with_name("fake_systemctl"), directory / "systemctl")
@@ -53,8 +54,8 @@ class Box:
         file.unlink(missing_ok=True)
         return [line for line in lines if not line.startswith(ASKED)]
 
-    def enable(self, *, now: bool = False) -> list[str]:
-        return vlanlink.enable(self.topology, self.host, now=now).lines
+    def enable(self, *, now: bool = False, watch: bool = False) -> list[str]:
+        return vlanlink.enable(self.topology, self.host, now=now, watch=watch).lines
 
     def disable(self, *, now: bool = False) -> list[str]:
         return vlanlink.disable("office", self.host, now=now).lines
@@ -97,6 +98,55 @@ def test_now_brings_it_up_and_takes_it_down(box: Box) -> None:
     assert box.told() == [f"reload {UNIT}"]
     assert box.disable(now=True)[0] == f"  - unit {UNIT} up"
     assert box.told()[:2] == [f"stop {UNIT}", f"disable {UNIT}"]
+
+
+def test_watched_by_a_drop_in(box: Box) -> None:
+    box.enable()
+    assert box.enable(watch=True) == [f"  + file {box.drop_in}"]
+    assert "watch --replace /etc/vlanlink/%i.toml" in box.drop_in.read_text()
+    assert box.told()[-1] == "daemon-reload"
+    assert box.enable(watch=True) == []
+    assert box.enable() == [f"  - file {box.drop_in}"]
+    assert not box.drop_in.parent.exists()
+    assert box.told() == ["daemon-reload"]
+    box.enable(watch=True)
+    assert f"  - file {box.drop_in}" in box.disable()
+    assert box.files() == set()
+
+
+def test_now_and_watched(box: Box) -> None:
+    box.enable(now=True)
+    assert box.enable(now=True, watch=True)[-1] == f"  ~ unit {UNIT} down and up, watched"
+    assert box.told()[-1] == f"restart {UNIT}"
+    box.say("process", "612")
+    assert box.enable(now=True, watch=True) == [f"  ~ unit {UNIT} up as its file says now"]
+    assert box.told() == [f"reload {UNIT}"]
+    assert box.enable(now=True)[-1] == f"  ~ unit {UNIT} down and up, no longer watched"
+
+
+def test_a_watch_that_is_refused_leaves_what_was_there(box: Box) -> None:
+    box.enable(now=True)
+    box.say("refuses", "restart")
+    with pytest.raises(vlanlink.ConflictError):
+        box.enable(now=True, watch=True)
+    assert not box.drop_in.parent.exists()
+    box.say("refuses", "")
+    box.enable(watch=True)
+    before = box.drop_in.read_text()
+    box.say("process", "612")
+    box.say("refuses", "restart")
+    with pytest.raises(vlanlink.ConflictError):
+        box.enable(now=True)
+    assert box.drop_in.read_text() == before
+
+
+def test_a_drop_in_of_somebody_else_is_used_as_it_is(box: Box) -> None:
+    box.drop_in.parent.mkdir()
+    box.drop_in.write_text("[Service]\n")
+    found = vlanlink.enable(box.topology, box.host, watch=True)
+    assert "used as it is" in found.notes[0].message
+    box.disable()
+    assert box.drop_in.read_text() == "[Service]\n"
 
 
 def test_an_edited_topology_takes_the_place_of_its_copy(box: Box) -> None:
@@ -220,9 +270,14 @@ def test_the_unit_runs_this_program(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd-analyze")
-def test_systemd_has_nothing_against_the_unit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("watched", [False, True])
+def test_systemd_has_nothing_against_the_unit(tmp_path: Path, *, watched: bool) -> None:
     file = tmp_path / UNIT
     file.write_text(unit.text())
+    drop_in = tmp_path / f"{UNIT}.d/watch.conf"
+    if watched:
+        drop_in.parent.mkdir()
+        drop_in.write_text(unit.text(unit.DROP_IN))
     verify = ["systemd-analyze", "verify", "--man=no", str(file)]
     done = subprocess.run(verify, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

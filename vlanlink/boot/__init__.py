@@ -46,8 +46,12 @@ def copy_path(name: str, host: Host) -> Path:
     return host.configuration_directory / f"{name}.toml"
 
 
-def enable(topology: Topology, host: Host | None = None, *, now: bool = False) -> AtBoot:
+def enable(
+    topology: Topology, host: Host | None = None, *, now: bool = False, watch: bool = False
+) -> AtBoot:
     """Bring a topology up at every boot from here on; ``now``: and at once.
+
+    With ``watch`` it is watched from then on, and mended when it drifts; without, no longer.
 
     Raises UsageError for a topology that has no text, ConflictError if a file that is not ours is
     in the way or systemd refuses (then all is as it was), PrivilegeError without root.
@@ -61,11 +65,20 @@ def enable(topology: Topology, host: Host | None = None, *, now: bool = False) -
     work, name = Work(), unit.name(topology.name)
     with work.undone_if_it_fails():
         _place_copy(work, copy_path(topology.name, host), source)
-        notes = _place_unit(work, host)
+        notes = _place_unit(work, unit.path(host), unit.text())
+        drop_in = unit.drop_in_path(topology.name, host)
+        if watch:
+            notes += _place_unit(work, drop_in, unit.text(unit.DROP_IN))
+        else:
+            _remove_drop_in(work, drop_in)
         if not systemctl.says("is-enabled", name):
             work.systemctl("enable", name, "create", "at every boot", back="disable")
         if now and systemctl.says("is-active", name):
-            work.systemctl("reload", name, "change", "up as its file says now")
+            if systemctl.has_process(name) == watch:
+                work.systemctl("reload", name, "change", "up as its file says now")
+            else:
+                how = "watched" if watch else "no longer watched"
+                work.systemctl("restart", name, "change", f"down and up, {how}")
         elif now:
             work.systemctl("start", name, "create", "up", back="stop")
     return AtBoot(topology.name, True, tuple(work.steps), notes)
@@ -89,9 +102,9 @@ def disable(topology: str | Topology, host: Host | None = None, *, now: bool = F
     if files.look(copy).ours:
         work.remove(copy)
         files.remove_empty(copy.parent)
+    _remove_drop_in(work, unit.drop_in_path(wanted.name, host))
     if files.look(unit.path(host)).ours and not unit.others_enabled(wanted.name, host):
-        work.remove(unit.path(host))
-        systemctl.reload()
+        work.remove_unit(unit.path(host))
     return AtBoot(wanted.name, False, tuple(work.steps), _left(copy))
 
 
@@ -106,15 +119,20 @@ def _place_copy(work: Work, path: Path, source: Source) -> None:
     work.write(path, files.marked(source.text), f"from {file}")
 
 
-def _place_unit(work: Work, host: Host) -> tuple[Diagnostic, ...]:
-    path, text = unit.path(host), files.marked(unit.text())
+def _place_unit(work: Work, path: Path, text: str) -> tuple[Diagnostic, ...]:
     found = files.look(path)
     if found.foreign:
         message = f"{path} is not as vlanlink enable writes it; it is used as it is"
         return (Diagnostic(message, severity="warning"),)
-    if found.text != text:
-        work.write_unit(path, text)
+    if found.text != files.marked(text):
+        work.write_unit(path, files.marked(text))
     return ()
+
+
+def _remove_drop_in(work: Work, path: Path) -> None:
+    if files.look(path).ours:
+        work.remove_unit(path)
+        files.remove_empty(path.parent)
 
 
 def _left(copy: Path) -> tuple[Diagnostic, ...]:

@@ -19,6 +19,13 @@ def says(verb: str, unit: str) -> bool:
     return done.returncode == 0
 
 
+def has_process(unit: str) -> bool:
+    """Whether a unit that is active has a main process."""
+    words = ["systemctl", "show", "--property=MainPID", "--value", unit]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    return done.stdout.strip() not in ("", "0")
+
+
 def tell(*words: str) -> None:
     """``systemctl WORDS``. Raises ConflictError with what it said."""
     done = subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""The unit ``vlanlink@.service``: what it is called, where it goes, what stands in it."""
+"""The unit ``vlanlink@.service`` and its drop-in: their names, their places, what is in them."""
 
 import re
 import sys
@@ -9,6 +9,7 @@ from typing import Final
 from vlanlink.host import Host
 
 TEMPLATE: Final = "vlanlink@.service"
+DROP_IN: Final = "watch.conf"
 
 
 def name(topology: str) -> str:
@@ -21,11 +22,16 @@ def path(host: Host) -> Path:
     return host.unit_directory / TEMPLATE
 
 
-def text() -> str:
-    """The unit as it runs this very program; the packaged one has the bare word vlanlink."""
-    packaged = files("vlanlink.boot").joinpath(TEMPLATE).read_text()
+def drop_in_path(topology: str, host: Host) -> Path:
+    """Where that goes which has the unit of a topology watch it."""
+    return host.unit_directory / f"{name(topology)}.d" / DROP_IN
+
+
+def text(packaged: str = TEMPLATE) -> str:
+    """A packaged file as it runs this very program; there it is the bare word vlanlink."""
+    template = files("vlanlink.boot").joinpath(packaged).read_text()
     program = f"{_quoted(sys.executable)} -P -m vlanlink"
-    return re.sub(r"(?m)^(Exec\w+=)vlanlink\b", lambda found: found[1] + program, packaged)
+    return re.sub(r"(?m)^(Exec\w+=)vlanlink\b", lambda found: found[1] + program, template)
 
 
 def others_enabled(topology: str, host: Host) -> bool:

@@ -60,9 +60,17 @@ class Work:
 
     def remove(self, path: Path) -> None:
         """Remove a file of ours. Raises ConflictError if that can't be done."""
+        before = files.look(path).text
+        self._undo.append(lambda: files.write(path, before or ""))
         with _told(f"can't remove {path}"):
             path.unlink()
         self.steps.append(Step("delete", "file", str(path)))
+
+    def remove_unit(self, path: Path) -> None:
+        """Remove a unit of ours, or a part of one, and have systemd forget it."""
+        self._undo.append(systemctl.reload)
+        self.remove(path)
+        systemctl.reload()
 
     def systemctl(
         self, verb: str, unit: str, action: Action, summary: str, back: str | None = None
