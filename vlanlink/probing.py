@@ -105,6 +105,8 @@ def _on_a_segment(draft: Draft, link: Link) -> bool:
         parent = draft.links.get(below) or draft.observed.link(below)
         if parent is None or parent.namespace != HOST or parent.kind == "dummy":
             return False
+        if parent.peer is not None and draft.observed.link(below) is None:
+            return False  # nobody is behind a pair that is still to be made
         below = parent.parent
     return True
 

@@ -210,3 +210,15 @@ def test_the_hosts_and_others_addresses_are_refused_unasked(lan: Lan) -> None:
             vlanlink.up(vlanlink.load("/run/other.toml", text=text))
         said: Any = caught.value.diagnostics[0]
         assert f"other/eth0 can't have {address}: {holder}" in said.message
+
+
+def test_nobody_is_asked_behind_a_pair_that_is_still_to_be_made(lan: Lan) -> None:
+    text = """
+    [links]
+    v0 = { kind = "veth", peer = { name = "v1" } }
+    [namespaces.web.interfaces]
+    eth0 = { kind = "macvlan", parent = "v0", addresses = ["10.1.0.1/24"] }
+    """
+    vlanlink.up(vlanlink.load("/run/pair.toml", text=text))
+    assert {"v0", "v1"} <= lan.world.names()
+    assert lan.world.addresses("eth0", "web") == ["10.1.0.1/24"]
