@@ -20,7 +20,7 @@ from tests.kernel.wire import (
 from tests.kernel.world import World
 from vlanlink.kernel import reach
 from vlanlink.kernel.machine import Machine
-from vlanlink.kernel.reach import Answer, Ask, Silence
+from vlanlink.probes import Answer, Ask, Silence
 
 
 @pytest.fixture
@@ -29,9 +29,11 @@ def machine(world: World) -> Iterator[Machine]:  # noqa: ARG001  # in its namesp
         yield opened
 
 
-def answers(machine: Machine, namespace: str, *addresses: str, **how: float) -> list[Answer]:
+def answers(
+    machine: Machine, namespace: str, *addresses: str, seconds: float = 2.0
+) -> list[Answer]:
     asks = [Ask(namespace, None, None, address) for address in addresses]
-    found = machine.reach(asks, **how)
+    found = machine.reach(asks, seconds=seconds)
     return [found[each] for each in asks]
 
 

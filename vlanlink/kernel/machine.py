@@ -7,7 +7,7 @@ caller stays where it is.
 import errno
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -20,6 +20,7 @@ from vlanlink.checkup import Facts
 from vlanlink.host import Host
 from vlanlink.kernel import inspection, sysctl_files
 from vlanlink.kernel.arrivals import Arrivals
+from vlanlink.kernel.counters import filtered_packets
 from vlanlink.kernel.events import Events
 from vlanlink.kernel.explain import explain
 from vlanlink.kernel.features import has_address_protocols, load_module
@@ -33,7 +34,7 @@ from vlanlink.kernel.namespaces import (
     prepare_directory,
     processes_by_namespace,
 )
-from vlanlink.kernel.reach import Answer, Ask, reach
+from vlanlink.kernel.reach import reach
 from vlanlink.kernel.snapshot import Wanted, assemble, read_namespace
 from vlanlink.kernel.transport import Refusal
 from vlanlink.kinds import KINDS
@@ -50,6 +51,7 @@ from vlanlink.operations import (
     SetLink,
     WriteSysctl,
 )
+from vlanlink.probes import Answer, Ask
 
 BATCH = 64
 """Messages in one send, at the most."""
@@ -223,9 +225,28 @@ class Machine:
             )
         )
 
-    def reach(self, asks: Sequence[Ask], *, seconds: float = 2.0) -> dict[Ask, Answer]:
+    def reach(
+        self,
+        asks: Sequence[Ask],
+        *,
+        seconds: float = 2.0,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> dict[Ask, Answer]:
         """Whether addresses answer, asked from inside namespaces (``reach.reach``)."""
-        return self._do(lambda: reach(self._namespaces, asks, seconds=seconds, stop=self._stop))
+        return self._do(
+            lambda: reach(
+                self._namespaces, asks, seconds=seconds, stop=self._stop, progress=progress
+            )
+        )
+
+    def filtered_packets(self, names: Iterable[str]) -> dict[str, int]:
+        """How many packets the reverse path filter of each namespace has dropped so far."""
+
+        def count(name: str) -> int:
+            self._namespaces.enter(name)
+            return filtered_packets()
+
+        return self._do(lambda: {name: count(name) for name in names})
 
     def clear_dead_names(self, names: Collection[str]) -> None:
         """Remove names of ours that a kill left without a namespace."""

@@ -12,10 +12,9 @@ import socket
 import struct
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import StrEnum
 from threading import Event
 
 from vlanlink.kernel import packets, sysctl_files
@@ -23,6 +22,7 @@ from vlanlink.kernel.lan import SLICE_SECONDS, paced, widen
 from vlanlink.kernel.namespaces import Namespaces
 from vlanlink.kernel.neighbours import Hop, Neighbour, forget, neighbours, next_hop
 from vlanlink.model import HOST, family_of
+from vlanlink.probes import Answer, Ask, Silence
 
 ATTEMPTS = 3
 _ASKS_PER_SOCKET = 4096
@@ -31,42 +31,6 @@ _SOL_RAW, _ICMP_FILTER, _ICMPV6_FILTER = 255, 1, 1
 _EXTENDED_ERROR = struct.Struct("=IBBBBII")
 _FROM_AFAR = (2, 3)  # SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6
 _USUAL_LIMIT = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Whether ``address`` answers a namespace, by one of its links and from one of its addresses.
-
-    Without ``index`` and ``source`` the namespace's routes choose.
-    """
-
-    namespace: str
-    index: int | None
-    source: str | None
-    address: str
-
-
-class Silence(StrEnum):
-    """Why no answer came, as far as was measured."""
-
-    NONE = ""
-    NO_ROUTE = "no route"
-    NOT_SENT = "not sent"
-    NO_NEIGHBOUR = "no neighbour answers"
-    NO_ECHO = "the neighbour is there, no echo comes back"
-    REJECTED = "rejected on the way"
-    UNKNOWN = "no echo comes back"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What was measured."""
-
-    reached: bool
-    neighbour: str | None = None
-    """The MAC address that the namespace has for the address, or for the gateway to it."""
-    why: Silence = Silence.NONE
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +53,15 @@ def reach(
     *,
     seconds: float = 2.0,
     stop: Event | None = None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> dict[Ask, Answer]:
     """Ask all at the same time; an answer to each.
 
     ``seconds`` bounds the wait for as many as there is room for, in open files and in the
-    kernel's neighbour table (some 400 in each family); more wait in turns. Stopped, it leaves out
-    those that it knows nothing about. Raises OSError where a namespace is gone or raw sockets are
-    not allowed, LookupError for a namespace that was never seen.
+    kernel's neighbour table (some 400 in each family); more wait in turns, and ``progress`` hears
+    how many are done. Stopped, it leaves out those that it knows nothing about. Raises OSError
+    where a namespace is gone or raw sockets are not allowed, LookupError for a namespace that was
+    never seen.
     """
     found: dict[Ask, Answer] = {}
     batches = list(_batches(asks, namespaces.window, _room(namespaces)))
@@ -106,6 +72,7 @@ def reach(
             break
         found.update(_reach(namespaces, batch, seconds, stop))
         _forget_new(namespaces, before)
+        progress(len(found))
     return found
 
 
