@@ -17,7 +17,18 @@ from typing import TYPE_CHECKING, Any
 from vlanlink._version import __version__
 
 if TYPE_CHECKING:
-    from vlanlink.api import Status, down, enter, inspect, networks, plan, snapshot, status, up
+    from vlanlink.api import (
+        Status,
+        down,
+        enter,
+        inspect,
+        networks,
+        plan,
+        snapshot,
+        status,
+        up,
+        verify,
+    )
     from vlanlink.boot import disable, enable
     from vlanlink.errors import (
         ApplyError,
@@ -34,6 +45,7 @@ if TYPE_CHECKING:
     from vlanlink.model import State
     from vlanlink.planning import Plan
     from vlanlink.topology import Topology, load
+    from vlanlink.verification import Verification
     from vlanlink.watching import Watch
 
 _HOMES = {
@@ -47,6 +59,7 @@ _HOMES = {
         "snapshot",
         "status",
         "up",
+        "verify",
     ),
     "vlanlink.boot": ("disable", "enable"),
     "vlanlink.errors": (
@@ -64,6 +77,7 @@ _HOMES = {
     "vlanlink.model": ("State",),
     "vlanlink.planning": ("Plan",),
     "vlanlink.topology": ("Topology", "load"),
+    "vlanlink.verification": ("Verification",),
     "vlanlink.watching": ("Watch",),
 }
 
@@ -80,6 +94,7 @@ __all__ = [
     "Topology",
     "TopologyError",
     "UsageError",
+    "Verification",
     "VlanlinkError",
     "Watch",
     "__version__",
@@ -95,6 +110,7 @@ __all__ = [
     "snapshot",
     "status",
     "up",
+    "verify",
 ]
 
 

@@ -16,6 +16,7 @@ from vlanlink.kernel.marks import NAMELESS
 from vlanlink.kernel.namespaces import named as named_namespaces
 from vlanlink.kernel.snapshot import Wanted
 from vlanlink.lock import LOCK_SECONDS
+from vlanlink.measuring import measure
 from vlanlink.model import State
 from vlanlink.planning import Plan
 from vlanlink.record import Record
@@ -35,6 +36,7 @@ from vlanlink.session import (
 )
 from vlanlink.store import Store
 from vlanlink.topology import Topology, empty, load, parse
+from vlanlink.verification import Verification
 from vlanlink.waiting import OnWait, await_parents
 
 StateWord = Literal["up", "drifted", "down"]
@@ -168,6 +170,35 @@ def status(
     wanted = _stored(topology, records, host) if isinstance(topology, str) else topology
     with open_machine(host, wanted) as machine:
         return _judge(look_at(machine, wanted, files(host)))
+
+
+def verify(
+    topology: str | Topology,
+    host: Host | None = None,
+    on_progress: Progress | None = None,
+    *,
+    everything: bool = False,
+) -> Verification:
+    """Who reaches whom, asked from inside the namespaces, and whether that is what was promised.
+
+    A name is looked up as by ``status``. With more than 50 endpoints a sample of them is asked
+    that covers every kind of pair, unless it shall be ``everything``. What is down is not asked,
+    and not ok. Raises UsageError for a name that is unknown or whose copy is lost, PrivilegeError
+    without root, Interrupted.
+    """
+    host = host or Host()
+    need_privilege("asking from inside the namespaces", "CAP_NET_RAW")
+    store = files(host)
+    wanted = _stored(topology, store.records(), host) if isinstance(topology, str) else topology
+    with open_machine(host, wanted) as machine:
+        look = look_at(machine, wanted, store)
+        name, state = wanted.name, _judge(look).state
+        if state == "down":
+            return Verification(name, state)
+        if isinstance(topology, str) and wanted == Topology(name=name):
+            message = f"what topology {name} promises is unknown: its copy is lost"
+            raise UsageError(Diagnostic(message, hint="write its FILE instead of the name"))
+        return measure(machine, look, on_progress, everything=everything)
 
 
 def known_topologies(host: Host | None = None) -> tuple[str, ...]:

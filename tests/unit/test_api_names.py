@@ -31,6 +31,7 @@ NAMES = [
     "Topology",
     "TopologyError",
     "UsageError",
+    "Verification",
     "VlanlinkError",
     "Watch",
     "__version__",
@@ -46,6 +47,7 @@ NAMES = [
     "snapshot",
     "status",
     "up",
+    "verify",
 ]
 
 TOPOLOGY = """

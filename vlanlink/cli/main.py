@@ -22,11 +22,26 @@ from vlanlink.cli import (
     status,
     up,
     validate,
+    verify,
     watch,
 )
 
-VERBS = (up, down, plan, status, ls, inspect, validate, enter, enable, disable, watch, doctor)
-TO_COME = ("verify", "confirm")
+VERBS = (
+    up,
+    down,
+    plan,
+    status,
+    verify,
+    ls,
+    inspect,
+    validate,
+    enter,
+    enable,
+    disable,
+    watch,
+    doctor,
+)
+TO_COME = ("confirm",)
 """Verbs that a later version brings; refused by name until then."""
 
 

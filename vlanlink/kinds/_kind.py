@@ -118,6 +118,10 @@ class Kind:
     alone: Callable[[Options], bool] = lambda _: False
     """It suffers no second link of its kind on its parent."""
     siblings: Callable[[Options], Siblings] = lambda _: "direct"
+    admits: Callable[[Options, str], bool] = lambda _options, _mac: True
+    """Whether it lets in what a MAC sends."""
+    leads_nowhere: bool = False
+    """What is sent by it, and by the links on it, leaves the machine nowhere."""
     routed: Callable[[Options], bool] = lambda _: False
     """It has no neighbours, only routes: no gateway is of use to it."""
     recreate: Callable[[Options, Options], str | None] = lambda _old, _new: None

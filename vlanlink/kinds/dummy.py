@@ -2,4 +2,4 @@
 
 from vlanlink.kinds._kind import Kind
 
-DUMMY = Kind(name="dummy", module="dummy")
+DUMMY = Kind(name="dummy", module="dummy", leads_nowhere=True)

@@ -20,6 +20,11 @@ def _alone(options: Options) -> bool:
     return options.get("mode") == "passthru"
 
 
+def _admits(options: Options, mac: str) -> bool:
+    listed = options.get("source_macs")
+    return options.get("mode") != "source" or (isinstance(listed, tuple) and mac in listed)
+
+
 def _recreate(old: Options, new: Options) -> str | None:
     if old.get("mode") != new.get("mode"):
         if "passthru" in (old.get("mode"), new.get("mode")):
@@ -47,6 +52,7 @@ MACVLAN = Kind(
     mac=_mac,
     alone=_alone,
     siblings=_siblings,
+    admits=_admits,
     recreate=_recreate,
     problems=_problems,
     options=(

@@ -1,0 +1,316 @@
+"""verify: every cause that it names, made to happen; samples; what it needs."""
+
+from pathlib import Path
+
+import pytest
+
+import vlanlink
+from tests.kernel.examples import DIRECTORY, example
+from tests.kernel.lan import HOST_MAC, SWITCH, Lan
+from tests.kernel.test_cli import VLANLINK, WITHOUT_PRIVILEGE, Cli
+from tests.kernel.verified import causes, measured, verified, who
+from tests.kernel.wire import ready
+from tests.kernel.world import World, until
+
+pytestmark = pytest.mark.needs("macvlan")
+
+GATEWAY, ONE, TWO = "172.16.86.1", "172.16.86.10", "172.16.86.11"
+TO_GATEWAY = {("one", "gateway", GATEWAY), ("two", "gateway", GATEWAY)}
+FILE = str(DIRECTORY / "01-macvlan.toml")
+
+
+def load(text: str) -> vlanlink.Topology:
+    return vlanlink.load("/run/office.toml", text=text)
+
+
+@pytest.fixture
+def up(lan: Lan) -> vlanlink.Topology:
+    """Two endpoints in bridge mode, on a LAN without a router."""
+    topology = example("01-macvlan")
+    vlanlink.up(topology)
+    ready(lan)
+    return topology
+
+
+# -- the LAN ---------------------------------------------------------------------------------------
+
+
+def test_a_gateway_that_is_silent(lan: Lan, up: vlanlink.Topology) -> None:
+    lan.station("printer", "172.16.86.9/24")
+    ready(lan)
+    lan.world.reaches("one", "172.16.86.9")
+    assert causes(up) == dict.fromkeys(TO_GATEWAY, "gateway silent")
+    facts = vlanlink.verify(up.name).differences[0].facts
+    assert facts == (f"nobody answers one/eth0 for {GATEWAY}, nor eth0 itself",)
+    lan.router(f"{GATEWAY}/24")
+    ready(lan)
+    lan.world.reaches("one", GATEWAY)
+    assert verified(up)[("one", "gateway", GATEWAY)] == "reachable"
+
+
+def test_a_gateway_that_is_there_and_gives_no_echo(lan: Lan, up: vlanlink.Topology) -> None:
+    lan.router(f"{GATEWAY}/24")
+    ready(lan)
+    lan.world.run("sysctl -qw net.ipv4.icmp_echo_ignore_all=1", "router")
+    found = vlanlink.verify(up.name)
+    assert {who(c): c.cause for c in found.differences} == dict.fromkeys(TO_GATEWAY)
+    mac = lan.world.link("eth0", "router")["address"]
+    assert f"{GATEWAY} is at {mac}" in found.differences[0].facts
+
+
+def test_a_parent_without_carrier(lan: Lan, up: vlanlink.Topology) -> None:
+    lan.world.ip("link set port1 down", SWITCH)
+    until(lambda: "LOWER_UP" not in lan.world.link("eth0")["flags"], "no carrier on eth0")
+    found = vlanlink.verify(up.name)
+    assert {c.cause for c in found.differences} == {"parent without carrier"}
+    assert {who(c) for c in found.differences} >= TO_GATEWAY
+    assert found.differences[0].facts == ("eth0 has no carrier",)
+
+
+def test_a_switch_that_drops_extra_macs(lan: Lan, up: vlanlink.Topology) -> None:
+    """A port that lets in what is in its table only, as 802.1X and port security have it."""
+    lan.router(f"{GATEWAY}/24")
+    ready(lan)
+    assert verified(up)
+    lan.world.run(f"bridge fdb replace {HOST_MAC} dev port1 master static", SWITCH)
+    lan.world.run("bridge link set dev port1 learning off locked on", SWITCH)
+    lan.world.run("bridge fdb flush dev br0 brport port1 dynamic", SWITCH, check=False)
+    for name in ("one", "two"):
+        mac = lan.world.link("eth0", name)["address"]
+        lan.world.run(f"bridge fdb del {mac} dev port1 master", SWITCH, check=False)
+        lan.world.ip("neigh flush all", name)
+    found = vlanlink.verify(up.name)
+    assert {who(c): c.cause for c in found.differences} == dict.fromkeys(
+        TO_GATEWAY, "switch drops extra MACs"
+    )
+    mac = lan.world.link("eth0", "router")["address"]
+    assert f"{mac} answers eth0 itself" in found.differences[0].facts
+    assert measured(found)[("one", "two", TWO)] == "reachable"
+
+
+def test_a_gateway_that_source_mode_does_not_list(lan: Lan) -> None:
+    lan.router(f"{GATEWAY}/24")
+    topology = example("17-macvlan-source")
+    vlanlink.up(topology)
+    ready(lan)
+    assert causes(topology) == {("one", "gateway", GATEWAY): "MAC not in source_macs"}
+
+
+# -- the machine -----------------------------------------------------------------------------------
+
+
+def test_what_is_missing_down_or_changed_by_hand(lan: Lan, up: vlanlink.Topology) -> None:
+    world = lan.world
+    lan.router(f"{GATEWAY}/24")
+    ready(lan)
+    verified(up)
+    world.ip("link set eth0 type macvlan mode private", "one")
+    apart = {("one", "two", TWO), ("two", "one", ONE)}
+    assert causes(up) == dict.fromkeys(apart, "changed by hand")
+    world.ip("link set eth0 type macvlan mode bridge", "one")
+    world.ip(f"addr del {TWO}/24 dev eth0", "two")
+    assert causes(up)[("one", "two", TWO)] == "missing on this machine"
+    world.ip("link set eth0 down", "two")
+    assert causes(up)[("two", "gateway", GATEWAY)] == "link down"
+    world.ip("netns del two")
+    until(lambda: "two" not in world.namespaces())
+    assert set(causes(up).values()) == {"missing on this machine"}
+    assert vlanlink.verify(up.name).state == "drifted"
+
+
+def test_what_is_reached_because_of_a_change_by_hand(lan: Lan) -> None:
+    lan.router(f"{GATEWAY}/24")
+    topology = example("15-macvlan-private")
+    vlanlink.up(topology)
+    ready(lan)
+    for name in ("one", "two"):
+        lan.world.ip("link set eth0 type macvlan mode bridge", name)
+    apart = {("one", "two", TWO), ("two", "one", ONE)}
+    assert causes(topology) == dict.fromkeys(apart, "changed by hand")
+
+
+ROUTED = """
+[topology]
+name = "routed"
+[links]
+v0 = { kind = "veth", peer = { name = "v1" } }
+w0 = { kind = "veth", peer = { name = "w1" } }
+[networks]
+front = { kind = "macvlan", parent = "v0", subnets = [{ subnet = "10.1.0.0/24", gateway = "10.1.0.254" }] }
+back = { kind = "macvlan", parent = "w0", subnets = [{ subnet = "10.2.0.0/24", gateway = "10.2.0.254" }] }
+[namespaces.router]
+sysctls = { "net.ipv4.ip_forward" = 1 }
+[namespaces.router.interfaces]
+front = { network = "front", addresses = ["10.1.0.254"] }
+back = { network = "back", addresses = ["10.2.0.254"] }
+[namespaces.web.interfaces]
+eth0 = { network = "front", addresses = ["10.1.0.1"] }
+[namespaces.db.interfaces]
+eth0 = { network = "back", addresses = ["10.2.0.1"] }
+"""  # noqa: E501
+BOTH_WAYS = {("web", "db", "10.2.0.1"), ("db", "web", "10.1.0.1")}
+
+
+def test_missing_routes_and_a_router_that_does_not_forward(world: World) -> None:
+    topology = load(ROUTED)
+    vlanlink.up(topology)
+    world.reaches("web", "10.2.0.1")
+    assert verified(topology)[("web", "db", "10.2.0.1")] == "reachable"
+    world.run("sysctl -qw net.ipv4.ip_forward=0", "router")
+    assert {k: v for k, v in causes(topology).items() if k in BOTH_WAYS} == dict.fromkeys(
+        BOTH_WAYS, "router does not forward"
+    )
+    world.run("sysctl -qw net.ipv4.ip_forward=1", "router")
+    world.ip("route del default", "db")
+    found = vlanlink.verify("routed")
+    by_pair = {who(c): (c.cause, c.facts) for c in found.differences}
+    assert by_pair[("web", "db", "10.2.0.1")] == (
+        "missing return route",
+        ("no way back: db has no route to 10.1.0.1",),
+    )
+    assert by_pair[("db", "web", "10.1.0.1")] == (
+        "missing route",
+        ("db has no route to 10.1.0.1",),
+    )
+
+
+def test_a_reverse_path_filter(world: World) -> None:
+    """db has a link in both networks: what the router brings it would answer by the other."""
+    second = 'eth0 = { network = "back", addresses = ["10.2.0.1"], default_route = false }\n'
+    second += 'eth1 = { network = "front", addresses = ["10.1.0.2"], default_route = false }'
+    first = 'eth0 = { network = "back", addresses = ["10.2.0.1"] }'
+    topology = load(ROUTED.replace(first, second))
+    vlanlink.up(topology)
+    for key in ("all", "eth0"):
+        world.run(f"sysctl -qw net.ipv4.conf.{key}.rp_filter=0", "db")
+    world.reaches("web", "10.2.0.1")
+    verified(topology)
+    world.run("sysctl -qw net.ipv4.conf.eth0.rp_filter=1", "db")
+    world.does_not_reach("web", "10.2.0.1")
+    found = vlanlink.verify("routed")
+    by_pair = {who(c): c for c in found.differences}
+    assert by_pair.keys() == {("web", "db", "10.2.0.1")}
+    check = by_pair[("web", "db", "10.2.0.1")]
+    assert check.cause == "rp_filter"
+    assert (
+        check.facts[0] == "rp_filter is 1 on db/eth0, and the route back to 10.1.0.1 is by db/eth1"
+    )
+
+
+def test_a_filter_of_packets_is_no_cause_that_can_be_shown(world: World) -> None:
+    topology = load(ROUTED)
+    vlanlink.up(topology)
+    world.reaches("web", "10.2.0.1")
+    rule = "add table ip t; add chain ip t c { type filter hook input priority 0; policy drop; }"
+    world.run(["nft", rule], "db")
+    found = vlanlink.verify("routed")
+    by_pair = {who(c): c.cause for c in found.differences}
+    assert by_pair[("web", "db", "10.2.0.1")] is None
+    assert ("web", "router", "10.1.0.254") not in by_pair
+
+
+# -- what is not judged ----------------------------------------------------------------------------
+
+
+def test_what_a_router_outside_could_join_is_measured_and_not_judged(lan: Lan) -> None:
+    text = """
+    [networks]
+    a = { kind = "macvlan", parent = "eth0", subnets = [{ subnet = "10.1.0.0/24", gateway = "10.1.0.254" }] }
+    b = { kind = "macvlan", parent = "eth0", subnets = [{ subnet = "10.2.0.0/24", gateway = "10.2.0.254" }] }
+    [namespaces]
+    one.interfaces.eth0 = { network = "a", addresses = ["10.1.0.1"] }
+    two.interfaces.eth0 = { network = "b", addresses = ["10.2.0.1"] }
+    """  # noqa: E501
+    topology = load(text)
+    vlanlink.up(topology)
+    lan.router("10.1.0.254/24", "10.2.0.254/24")
+    lan.world.run("sysctl -qw net.ipv4.ip_forward=0", "router")
+    ready(lan)
+    joined = {("one", "two", "10.2.0.1"), ("two", "one", "10.1.0.1")}
+    found = vlanlink.verify("office")
+    assert found.ok
+    assert {who(c): c.reached for c in found.unjudged} == dict.fromkeys(joined, False)
+    assert joined.isdisjoint(measured(found))
+    lan.world.run("sysctl -qw net.ipv4.ip_forward=1", "router")
+    lan.world.reaches("one", "10.2.0.1")
+    found = vlanlink.verify("office")
+    assert found.ok
+    assert {who(c): c.reached for c in found.unjudged} == dict.fromkeys(joined, True)
+
+
+# -- many ------------------------------------------------------------------------------------------
+
+
+def test_of_more_than_fifty_endpoints_some_of_every_kind_are_asked(lan: Lan) -> None:
+    networks = "".join(
+        f'[networks.{name}]\nkind = "macvlan"\nmode = "{mode}"\nparent = "eth0"\n'
+        f'subnets = [{{ subnet = "10.{n}.0.0/24" }}]\n'
+        for n, (name, mode) in enumerate((("crowd", "bridge"), ("pair", "private")), start=1)
+    )
+    members = "".join(
+        f'[namespaces.n{n}.interfaces.eth0]\nnetwork = "{"pair" if n in (30, 59) else "crowd"}"\n'
+        for n in range(60)
+    )
+    vlanlink.up(load(networks + members))
+    ready(lan)
+    told: list[tuple[int, int, str]] = []
+    found = vlanlink.verify("office", on_progress=lambda *each: told.append(each))
+    assert found.ok
+    assert (found.endpoints, found.sampled) == (60, 50)
+    assert told[-1][:2] == (told[-1][1], told[-1][1])
+    names = {c.pair.source for c in found.checks} - {""}
+    assert len(names) == 50
+    assert {"n0", "n30", "n59"} <= names
+    pairs = {who(c)[:2]: c.reached for c in found.checks}
+    assert (pairs[("n0", "n1")], pairs[("n30", "n59")]) == (True, False)
+    whole = vlanlink.verify("office", everything=True)
+    assert (whole.ok, whole.sampled) == (True, 60)
+    assert len({c.pair.source for c in whole.checks} - {""}) == 60
+
+
+# -- the command -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    return Cli(capsys, monkeypatch)
+
+
+def test_the_command_says_it_in_words_and_json(lan: Lan, up: vlanlink.Topology, cli: Cli) -> None:
+    world = lan.world
+    lan.router(f"{GATEWAY}/24")
+    ready(lan)
+    world.reaches("one", GATEWAY)
+    row = {"from", "to", "address", "expected", "measured", "ok"}
+    found = cli.json(f"verify {up.name}")
+    assert (found["topology"], found["ok"], found["state"]) == ("macvlan", True, "up")
+    assert all(row <= check.keys() for check in found["checks"])
+    assert found["unjudged"] == []
+    by_pair = {(c["from"], c["to"], c["address"]): c["measured"] for c in found["checks"]}
+    assert by_pair == measured(vlanlink.verify(up))
+    assert cli.run(f"verify {FILE}").splitlines()[-1] == "macvlan: 6 of 6 as promised."
+    world.ip("link set eth0 down", "router")
+    lines = cli.run(f"verify {FILE}", code=3).splitlines()
+    assert lines[0] == f"one → gateway {GATEWAY}: unreachable, and reachable is promised"
+    assert "  cause: gateway silent" in lines
+    assert lines[-1] == "macvlan: 4 of 6 as promised."
+
+
+def test_what_is_down_or_unknown_is_not_verified(lan: Lan, cli: Cli) -> None:
+    del lan
+    found = cli.json(f"verify {FILE}", code=3)
+    assert (found["ok"], found["state"], found["checks"]) == (False, "down", [])
+    assert "vlanlink up" in cli.run(f"verify {FILE}", code=3)
+    cli.errors("verify nosuch", code=2)
+    vlanlink.up(vlanlink.load(FILE))
+    for file in Path("/run/vlanlink").glob("**/*.json"):
+        file.unlink()
+    assert "its copy is lost" in cli.errors("verify macvlan", code=2)[0]["message"]
+
+
+def test_it_needs_raw_sockets(lan: Lan, up: vlanlink.Topology) -> None:
+    without = ["setpriv", "--inh-caps=-net_raw", "--bounding-set=-net_raw"]
+    for words in (without, WITHOUT_PRIVILEGE):
+        done = lan.world.run([*words, VLANLINK, "verify", up.name], check=False)
+        assert done.returncode == 4, done.stderr
+        assert "CAP_NET_RAW" in done.stderr

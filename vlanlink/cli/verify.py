@@ -1,0 +1,105 @@
+"""``vlanlink verify FILE|NAME``."""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import vlanlink
+from vlanlink.cli import arguments as shared
+from vlanlink.cli import output
+
+NAME = "verify"
+HELP = "probe who reaches whom, and tell what differs from what FILE or NAME promises"
+DIFFERS = 3
+ROWS = 100
+"""More of them are told by kind and number."""
+
+Row = dict[str, object]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """FILE|NAME [--all] [--json]."""
+    shared.add_file_or_name(parser)
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="every pair; left out, a sample where there are more than 50 endpoints",
+    )
+    shared.add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Exit 0 if every probe is as promised, else 3."""
+    topology = shared.read_or_name(options.topology)
+    with output.progress("verify") as report:
+        found = vlanlink.verify(topology, on_progress=report, everything=options.all)
+    if options.json:
+        output.print_json(found.to_dict())
+    else:
+        _print(found)
+    if found.state == "drifted":
+        hint = f"vlanlink status {options.topology} shows where"
+        print(f"{found.topology} differs from its file: {hint}", file=sys.stderr)
+    return 0 if found.ok else DIFFERS
+
+
+def _print(found: "vlanlink.Verification") -> None:
+    if found.state == "down":
+        print(f"{found.topology} is down: nothing to verify. vlanlink up FILE brings it up.")
+        return
+    for check in found.differences:
+        for line in _difference(check.to_dict(), check.facts):
+            print(line)
+    kept = [check.to_dict() for check in found.checks if check.ok]
+    columns = ("from", "to", "address", "expected", "measured", "why")
+    _print_rows(kept, columns)
+    unjudged = [check.to_dict() for check in found.unjudged]
+    if unjudged:
+        print("Not judged, for only a router outside the topology could join them:")
+        _print_rows(unjudged, ("from", "to", "address", "measured", "why"))
+    print(_summary(found))
+
+
+def _print_rows(rows: list[Row], columns: tuple[str, ...]) -> None:
+    cells = [{**row, "why": row["reason"]} for row in rows]
+    if len(cells) > ROWS:
+        columns = ("from", "to", "pairs", *columns[3:])
+        cells = list(_by_kind(cells, columns))
+    if cells:
+        output.print_table("", columns, ([str(row[key]) for key in columns] for row in cells))
+
+
+def _by_kind(rows: Iterable[Row], columns: tuple[str, ...]) -> Iterator[Row]:
+    """How many of each kind: between endpoints, the host and gateways, by outcome and cause."""
+    keys = [key for key in columns if key != "pairs"]
+    counts = Counter(tuple(str(_kind(row, key)) for key in keys) for row in rows)
+    for values, count in counts.items():
+        yield {**dict(zip(keys, values, strict=True)), "pairs": count}
+
+
+def _kind(row: Row, key: str) -> object:
+    if key in ("from", "to"):
+        return row[key] if row[key] in ("host", "gateway") else "endpoint"
+    return row["kind"] if key == "why" else row[key]
+
+
+def _difference(row: Row, facts: tuple[str, ...]) -> Iterator[str]:
+    colour, off = ("\x1b[1;31m", "\x1b[0m") if output.is_rich(sys.stdout) else ("", "")
+    who = f"{row['from']} → {row['to']} {row['address']}"
+    yield f"{colour}{who}: {row['measured']}, and {row['expected']} is promised{off}"
+    yield f"  promised: {row['reason']}"
+    yield f"  cause: {row['cause'] or 'not known'}"
+    for fact in facts:
+        yield f"  measured: {fact}"
+
+
+def _summary(found: "vlanlink.Verification") -> str:
+    good = len(found.checks) - len(found.differences)
+    parts = [f"{good} of {len(found.checks)} as promised"]
+    parts += [f"{len(found.unjudged)} not judged"] if found.unjudged else []
+    lines = [f"{found.topology}: {', '.join(parts)}."]
+    if found.sampled < found.endpoints:
+        of = f"{found.sampled} of {found.endpoints} endpoints"
+        lines.append(f"Asked: {of}, of every kind at least two; --all asks all.")
+    return "\n".join(lines)
