@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NoReturn, overload
 
 from vlanlink import boot
@@ -103,9 +103,11 @@ def up(
         await_parents(topology, host, wait, on_wait)
     store = files(host)
     with locked(store, lock_timeout, on_progress), open_machine(host, topology) as machine:
-        look = look_at(machine, topology, store)
-        refuse_other_file(topology, look.records.own, replace_file=replace_file)
-        return bring_up(machine, look, store, on_progress)
+        with machine.timings.taking("plan"):
+            look = look_at(machine, topology, store)
+            refuse_other_file(topology, look.records.own, replace_file=replace_file)
+            done = bring_up(machine, look, store, on_progress)
+        return replace(done, timings=machine.timings.seconds)
 
 
 def down(

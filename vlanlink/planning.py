@@ -10,8 +10,8 @@ and at last, namespace by namespace, what is in them.
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from vlanlink.difference import Difference
 from vlanlink.errors import Diagnostic, Problem
@@ -31,6 +31,8 @@ class Plan:
     """Why it can't be carried out: it would take something away from another topology."""
     notes: tuple[Diagnostic, ...] = ()
     """The warnings, each at its place in the file."""
+    timings: Mapping[str, float] = field(default_factory=dict, compare=False)
+    """Of a plan that was carried out: where the time went, in seconds."""
 
     @property
     def changes(self) -> tuple[Change, ...]:

@@ -189,8 +189,7 @@ int main(int count, char **words)
 		dump(where, RTM_GETROUTE, AF_INET, RT_TABLE_MAIN);
 		dump(where, RTM_GETROUTE, AF_INET6, RT_TABLE_MAIN);
 	}
-	printf("{\"namespaces\": %.6f, \"sysctls\": %.6f, \"messages\": %.6f, \"apply\": %.6f, "
-	       "\"read\": %.6f}\n",
-	       times[NAMESPACE], times[SYSCTL], times[SEND], before - start, now() - before);
+	fprintf(stderr, "read %.6f s\nnamespaces %.6f s\nsysctls %.6f s\nmessages %.6f s\napply %.6f s\n",
+		now() - before, times[NAMESPACE], times[SYSCTL], times[SEND], before - start);
 	return 0;
 }

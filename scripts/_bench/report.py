@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from dataclasses import dataclass
 from statistics import median
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from _bench.process import Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 Samples = dict[tuple[str, str], list[Sample]]
 """By contender and verb."""
@@ -29,6 +28,20 @@ class Goal:
     """At which sizes it is judged; all of them if none is named."""
 
 
+@dataclass(frozen=True)
+class PhaseGoal:
+    """Phases of a run of ours against one of the floor's, and the ratio that it shall have."""
+
+    verb: str
+    phases: tuple[str, ...]
+    against: str
+    most: float
+
+
+PHASE_GOALS = (
+    PhaseGoal("up", ("namespaces", "sysctls", "links", "addresses", "routes"), "apply", 1.5),
+    PhaseGoal("up again", ("read",), "read", 3),
+)
 GOALS = (
     Goal(("vlanlink", "up"), ("ip script", "up"), 0.40, (500,)),
     Goal(("vlanlink", "up again"), ("ip script", "up"), 0.30, (500,)),
@@ -56,13 +69,16 @@ def table(title: str, samples: Samples) -> str:
 
 
 def _inner(samples: Samples) -> dict[str, float]:
-    """The medians of the figures that contenders print themselves, in seconds."""
-    found: dict[str, float] = {}
-    for (name, verb), runs in samples.items():
-        kept = [json.loads(sample.output) for sample in runs if sample.output]
-        for key in kept[0] if kept else ():
-            found[f"{name} {verb}: {key}"] = median(one[key] for one in kept)
-    return found
+    """The medians of the figures that contenders tell themselves, in seconds."""
+    return {
+        f"{name} {verb}: {key}": _own(runs, (key,))
+        for (name, verb), runs in samples.items()
+        for key in runs[0].own
+    }
+
+
+def _own(runs: Sequence[Sample], keys: Iterable[str]) -> float:
+    return median(sum(run.own.get(key, 0.0) for key in keys) for run in runs)
 
 
 def goals(found: Mapping[int, Samples], started: Samples) -> str:
@@ -70,8 +86,18 @@ def goals(found: Mapping[int, Samples], started: Samples) -> str:
     lines = ["ratio of medians                               wall     cpu    goal"]
     for size, samples in found.items():
         lines += [_judged(g, samples, size) for g in GOALS if not g.sizes or size in g.sizes]
+        lines += [_phases(goal, samples, size) for goal in PHASE_GOALS]
     lines += [_judged(goal, started, None) for goal in START_GOALS]
     return "\n".join(line for line in lines if line)
+
+
+def _phases(goal: PhaseGoal, samples: Samples, size: int) -> str:
+    ours, floor = samples.get(("vlanlink", goal.verb)), samples.get(("floor", "up"))
+    if not ours or not floor:
+        return ""
+    ratio = _own(ours, goal.phases) / _own(floor, (goal.against,))
+    label = f"{goal.verb}: {goal.against} / floor, {size}"
+    return f"  {label:<42}{ratio:8.2f}{'':8}{goal.most:8.2f}"
 
 
 def _judged(goal: Goal, samples: Samples, size: int | None) -> str:
@@ -101,7 +127,7 @@ def _runs(samples: Samples) -> list[dict[str, Any]]:
             "wall": [sample.wall for sample in runs],
             "cpu": [sample.cpu for sample in runs],
             "memory": [sample.memory for sample in runs],
-            "own": [json.loads(sample.output) for sample in runs if sample.output],
+            "own": [sample.own for sample in runs],
         }
         for (name, verb), runs in samples.items()
     ]

@@ -138,6 +138,19 @@ def test_the_whole_way_in_words(lan: Lan, cli: Cli) -> None:
     assert cli.run(f"down {FILE}") == "macvlan is not up: nothing to do.\n"
 
 
+def test_up_tells_where_the_time_went(lan: Lan, cli: Cli) -> None:
+    del lan
+    told = cli.json(f"up {FILE} --timings")["timings"]
+    assert {"file", "read", "plan", "namespaces", "links", "addresses", "routes", "verify"} <= {
+        phase for phase, seconds in told.items() if seconds > 0
+    }
+    again = cli.json(f"up {FILE} --timings")["timings"]
+    assert again.keys() == told.keys()
+    assert again["read"] > 0
+    assert {again[phase] for phase in ("namespaces", "links", "addresses", "verify")} == {0}
+    assert "timings" not in cli.json(f"up {FILE}")
+
+
 def test_s20_ls_and_inspect_tell_what_docker_tells(lan: Lan, cli: Cli) -> None:
     world = lan.world
     cli.run(f"up {DIRECTORY / '20-ls-and-inspect.toml'}")

@@ -79,6 +79,13 @@ def print_waiting(links: Iterable[str], seconds: float) -> None:
     print(f"waiting for {', '.join(links)}, {seconds:g} s at the most", file=sys.stderr)
 
 
+def print_timings(seconds: Mapping[str, float]) -> None:
+    """Where the time went, on stderr."""
+    for phase, spent in {**seconds, "in all": sum(seconds.values())}.items():
+        if spent:
+            print(f"{phase:<12}{spent:9.3f} s", file=sys.stderr)
+
+
 def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     """A table: drawn on a terminal, elsewhere plain columns that other programs can cut."""
     found = [tuple(row) for row in rows]

@@ -41,6 +41,7 @@ from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Namespace, State
 from vlanlink.operations import (
     AddAddress,
+    AddRoute,
     MakeLink,
     MakeNamespace,
     Operation,
@@ -52,6 +53,7 @@ from vlanlink.operations import (
     WriteSysctl,
 )
 from vlanlink.probes import Answer, Ask
+from vlanlink.timings import Phase, Timings
 
 BATCH = 64
 """Messages in one send, at the most."""
@@ -71,6 +73,8 @@ class Machine:
         """Open the door: a thread, and a socket in the host's network namespace."""
         self.host = host
         self.wanted = wanted or Wanted()
+        self.timings = Timings()
+        self._has_run = self._prepared = False
         self._stop = Event()
         self._thread = ThreadPoolExecutor(1, "vlanlink")
         self._namespaces: Namespaces = self._do(
@@ -111,7 +115,8 @@ class Machine:
 
     def snapshot(self) -> State:
         """What is there now: the host, every named namespace, and those that were asked for."""
-        return self._do(self._snapshot)
+        with self.timings.taking("verify" if self._has_run else "read"):
+            return self._do(self._snapshot)
 
     def host_snapshot(self) -> State:
         """What is in the host's namespace alone: it takes no privilege where that is the own."""
@@ -209,21 +214,28 @@ class Machine:
         seconds: float = 1.0,
     ) -> dict[Question, str]:
         """The questions whose address is taken on the LAN, and by which MAC (``lan.probe``)."""
-        return self._do(
-            lambda: probe(
-                self._namespaces, questions, own=own, count=count, seconds=seconds, stop=self._stop
+        with self.timings.taking("probe"):
+            return self._do(
+                lambda: probe(
+                    self._namespaces,
+                    questions,
+                    own=own,
+                    count=count,
+                    seconds=seconds,
+                    stop=self._stop,
+                )
             )
-        )
 
     def announce(
         self, announcements: Sequence[Announcement], *, times: int = 1, apart: float = 0.2
     ) -> dict[Announcement, str]:
         """Tell the LAN who has which address; those that could not be told, and why."""
-        return self._do(
-            lambda: announce(
-                self._namespaces, announcements, times=times, apart=apart, stop=self._stop
+        with self.timings.taking("announce"):
+            return self._do(
+                lambda: announce(
+                    self._namespaces, announcements, times=times, apart=apart, stop=self._stop
+                )
             )
-        )
 
     def reach(
         self,
@@ -266,6 +278,7 @@ class Machine:
         Raises Refused at the first that the kernel refuses.
         """
         done = 0
+        self._has_run = True
         rest = batches(operations, min(BATCH, self._namespaces.window))
         while done < len(operations) and not (stoppable and self.interrupted()):
             progress(done)
@@ -280,7 +293,8 @@ class Machine:
         done = 0
         deadline = time.monotonic() + TELL_SECONDS
         for batch in rest:
-            self._run_batch(batch)
+            with self.timings.taking(*map(_phase, batch)):
+                self._run_batch(batch)
             done += len(batch)
             if time.monotonic() >= deadline or (stoppable and self.interrupted()):
                 break
@@ -306,7 +320,9 @@ class Machine:
         from vlanlink.kernel.codec.encode import mark_loopback  # loads pyroute2
 
         directory = self.host.netns_directory
-        prepare_directory(directory)
+        if not self._prepared:  # it goes through all mounts below
+            prepare_directory(directory)
+            self._prepared = True
         path = os.fspath(directory / operation.namespace)
         first = mark_loopback(operation.owner)
         self._namespaces.make(operation.namespace, path, first)
@@ -378,6 +394,19 @@ def _socket_of(operation: Operation) -> str | None:
     if isinstance(operation, MakeLink) and operation.link.parent:
         return HOST
     return operation.namespace
+
+
+def _phase(operation: Operation) -> Phase:
+    match operation:
+        case MakeNamespace() | RemoveNamespace():
+            return "namespaces"
+        case WriteSysctl():
+            return "sysctls"
+        case AddAddress() | RemoveAddress():
+            return "addresses"
+        case AddRoute() | RemoveRoute():
+            return "routes"
+    return "links"
 
 
 def batches(operations: Sequence[Operation], size: int) -> Iterator[list[Operation]]:
