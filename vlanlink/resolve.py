@@ -30,7 +30,7 @@ from vlanlink.parents import dummy_name, implied_vlan, vlan_problem
 from vlanlink.priors import desired_sysctls
 from vlanlink.probing import Inquiry, ask_about_addresses
 from vlanlink.record import PriorLink, Record, Records
-from vlanlink.routes import default_routes, desired_route
+from vlanlink.routes import default_routes, desired_route, subnet_routes
 from vlanlink.shim import add_shims
 from vlanlink.shim_routes import add_shim_routes
 from vlanlink.shim_warnings import return_routes, shim_warnings
@@ -332,8 +332,12 @@ class _Resolver(Draft):
                 origin = (*link.origin, "routes", i)
                 self.add_route(link.namespace, desired_route(route, link.name, origin))
         for space in self.topology.namespaces:
-            for default in default_routes(self.topology, space, self.links):
-                self.add_route(space, default)
+            defaults = list(default_routes(self.topology, space, self.links))
+            others = subnet_routes(
+                self.topology, space, self.links, self.addressing.subnets, defaults
+            )
+            for worked_out in (*defaults, *others):
+                self.add_route(space, worked_out)
         for i, asked in enumerate(self.topology.host.routes):
             origin = ("host", "routes", i)
             key = LinkName(HOST, asked.dev)

@@ -1,12 +1,14 @@
 """Routes as the kernel keeps them, from routes as the file writes them. Pure."""
 
-from collections.abc import Iterator, Mapping
+import ipaddress
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from vlanlink.errors import Path
 from vlanlink.kinds import KINDS
 from vlanlink.model import Link, LinkName, Route
-from vlanlink.topology import Interface, Topology
+from vlanlink.topology import Interface, Subnet, Topology
 from vlanlink.topology import Route as TopologyRoute
 
 ANYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
@@ -53,6 +55,32 @@ def default_routes(
                 yield implicit
 
 
+def subnet_routes(
+    topology: Topology,
+    space: str,
+    links: Mapping[LinkName, Link],
+    subnets: Mapping[str, Sequence[Subnet]],
+    defaults: Collection[Route],
+) -> Iterator[Route]:
+    """Routes to the other subnets of a network without neighbours (ipvlan l3 and l3s).
+
+    Endpoints of one that have their default route elsewhere (a router in the topology) would not
+    find those in its other subnets.
+    """
+    for name, interface in topology.namespaces[space].interfaces.items():
+        link = links[LinkName(space, name)]
+        if not link.up or not KINDS[link.kind].routed(link.settings):
+            continue
+        own = [ipaddress.ip_interface(address.text) for address in link.addresses]
+        for subnet in subnets.get(interface.network or "", ()):
+            family = subnet.subnet.version
+            led = any(r.dev == name and r.to == ANYWHERE[family] for r in defaults)
+            at_home = any(subnet.subnet == one.network for one in own)
+            if not led and not at_home and any(one.version == family for one in own):
+                metric = KERNEL_METRIC[family]
+                yield Route(str(subnet.subnet), name, metric=metric, origin=link.origin)
+
+
 def _wish(
     topology: Topology, interface: Interface, link: Link, family: int
 ) -> tuple[bool | None, Route | None]:
@@ -87,9 +115,6 @@ def _default(
     network = topology.networks.get(interface.network or "")
     if network is None or network.internal or network.parent is None:
         return None
-    import ipaddress
-    from dataclasses import replace
-
     first = ipaddress.ip_address(addresses[0].bare)
     for subnet in network.subnets or ():
         if first in subnet.subnet and subnet.gateway is not None:

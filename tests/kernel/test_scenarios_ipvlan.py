@@ -111,6 +111,29 @@ def test_s12_s13_routed_endpoints(lan: Lan, mode: str) -> None:
     assert [count > 0 for count in packets] == [mode == "l3s"]
 
 
+@pytest.mark.needs("ipvlan", "macvlan")
+def test_a_router_in_the_topology_finds_all_subnets_of_a_routed_network(lan: Lan) -> None:
+    """Its default route leads elsewhere, so it needs routes to the subnets it is not in."""
+    world = lan.world
+    lan.trunk("eth1", mac="02:00:00:00:00:ab")
+    text = (
+        '[networks.far]\nkind = "ipvlan"\nmode = "l3"\nparent = "eth1"\n'
+        'subnets = [{ subnet = "10.1.0.0/24" }, { subnet = "10.2.0.0/24" }]\n'
+        '[networks.near]\nkind = "macvlan"\nparent = "eth0"\nprobe = false\n'
+        'subnets = [{ subnet = "172.16.9.0/24", gateway = "172.16.9.1" }]\n'
+        "[namespaces.r.interfaces]\n"
+        'eth0 = { network = "near", addresses = ["172.16.9.2"] }\n'
+        'eth1 = { network = "far", addresses = ["10.1.0.1"] }\n'
+        '[namespaces.b.interfaces.eth0]\nnetwork = "far"\naddresses = ["10.2.0.10"]\n'
+    )
+    vlanlink.up(vlanlink.load("/run/router.toml", text=text))
+    routes = {(r["dst"], r["dev"], r.get("gateway")) for r in world.json("route", "r")}
+    assert ("default", "eth0", "172.16.9.1") in routes
+    assert ("10.2.0.0/24", "eth1", None) in routes
+    world.reaches("r", "10.2.0.10")
+    world.reaches("b", "10.1.0.1")
+
+
 def _hear_broadcast(world: World, asks: str, *namespaces: str) -> set[str]:
     """The addresses from which ``namespaces`` answer a broadcast on the wire, all told to."""
     for namespace in namespaces:
