@@ -2,24 +2,22 @@
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, NoReturn, overload
 
-from vlanlink import boot
 from vlanlink.apply import Progress
-from vlanlink.bring_up import bring_up
-from vlanlink.errors import Diagnostic, UsageError, nearest
+from vlanlink.changing import make, take
+from vlanlink.errors import Diagnostic, UsageError
 from vlanlink.host import Host
 from vlanlink.inventory import NetworkDetail, NetworkSummary, describe_network, list_networks
 from vlanlink.kernel.enter import become, find_namespace
-from vlanlink.kernel.marks import NAMELESS
 from vlanlink.kernel.namespaces import named as named_namespaces
 from vlanlink.kernel.snapshot import Wanted
+from vlanlink.known import known_topologies, stored
 from vlanlink.lock import LOCK_SECONDS
 from vlanlink.measuring import measure
 from vlanlink.model import State
 from vlanlink.planning import Plan
-from vlanlink.record import Record
 from vlanlink.session import (
     Look,
     checked,
@@ -31,11 +29,8 @@ from vlanlink.session import (
     open_machine,
     opened,
     refuse_other_file,
-    take_down,
-    tell_what_is_lost,
 )
-from vlanlink.store import Store
-from vlanlink.topology import Topology, empty, load, parse
+from vlanlink.topology import Topology, parse
 from vlanlink.verification import Verification
 from vlanlink.waiting import OnWait, await_parents
 
@@ -102,12 +97,8 @@ def up(
     if wait:
         await_parents(topology, host, wait, on_wait)
     store = files(host)
-    with locked(store, lock_timeout, on_progress), open_machine(host, topology) as machine:
-        with machine.timings.taking("plan"):
-            look = look_at(machine, topology, store)
-            refuse_other_file(topology, look.records.own, replace_file=replace_file)
-            done = bring_up(machine, look, store, on_progress)
-        return replace(done, timings=machine.timings.seconds)
+    with locked(store, lock_timeout, on_progress):
+        return make(topology, host, store, on_progress, replace_file=replace_file)
 
 
 def down(
@@ -128,25 +119,9 @@ def down(
     """
     host = host or Host()
     need_privilege()
-    named = isinstance(topology, str)
-    name = topology if isinstance(topology, str) else topology.name
-    if name.startswith(NAMELESS):
-        raise UsageError(_unknown(name, known_topologies(host)))
-    nothing = empty(name)
     store = files(host)
-    alone = nullcontext() if dry_run else locked(store, lock_timeout, on_progress)
-    with alone, open_machine(host, nothing, store.records()) as machine:
-        look = look_at(machine, nothing, store)
-        if named:
-            _need_known(look, store, host)
-        todo = checked(look)
-        if not dry_run:
-            take_down(machine, look, store, on_progress)
-            if forget:
-                store.forget(name)
-            written = _enabled(name, host) if isinstance(topology, str) else topology
-            tell_what_is_lost(look, written)
-        return todo
+    with nullcontext() if dry_run else locked(store, lock_timeout, on_progress):
+        return take(topology, host, store, on_progress, dry_run=dry_run, forget=forget)
 
 
 @overload
@@ -169,7 +144,7 @@ def status(
     if topology is None:
         return tuple(status(name, host) for name in known_topologies(host))
     records = files(host).records()
-    wanted = _stored(topology, records, host) if isinstance(topology, str) else topology
+    wanted = stored(topology, records, host) if isinstance(topology, str) else topology
     with open_machine(host, wanted) as machine:
         return _judge(look_at(machine, wanted, files(host)))
 
@@ -191,7 +166,7 @@ def verify(
     host = host or Host()
     need_privilege("asking from inside the namespaces", "CAP_NET_RAW")
     store = files(host)
-    wanted = _stored(topology, store.records(), host) if isinstance(topology, str) else topology
+    wanted = stored(topology, store.records(), host) if isinstance(topology, str) else topology
     with open_machine(host, wanted) as machine:
         look = look_at(machine, wanted, store)
         name, state = wanted.name, _judge(look).state
@@ -201,16 +176,6 @@ def verify(
             message = f"what topology {name} promises is unknown: its copy is lost"
             raise UsageError(Diagnostic(message, hint="write its FILE instead of the name"))
         return measure(machine, look, on_progress, everything=everything)
-
-
-def known_topologies(host: Host | None = None) -> tuple[str, ...]:
-    """The topologies of which something is known here: a record, or a mark in the kernel."""
-    host = host or Host()
-    records = files(host).records()
-    names = {record.topology for record in records}
-    with opened(host, Wanted(topologies=tuple(names))) as machine:
-        names |= marked_topologies(machine.snapshot())
-    return tuple(sorted(name for name in names if not name.startswith(NAMELESS)))
 
 
 def networks(host: Host | None = None) -> tuple[NetworkSummary, ...]:
@@ -253,9 +218,6 @@ def snapshot(host: Host | None = None) -> State:
         return machine.snapshot()
 
 
-# -- names -----------------------------------------------------------------------------------------
-
-
 def _judge(look: Look) -> Status:
     name, problems = look.topology.name, look.problems()
     traces = name in marked_topologies(look.observed) or look.records.own is not None
@@ -274,40 +236,3 @@ def _no_namespace(name: str, host: Host) -> Diagnostic:
     names = [found for found, _ in named_namespaces(host.netns_directory)]
     hint = f"there are {', '.join(names[:12])}" if names else "there is no named namespace"
     return Diagnostic(f"there is no namespace {name}", hint=hint)
-
-
-def _need_known(look: Look, store: Store, host: Host) -> None:
-    name = look.topology.name
-    known = marked_topologies(look.observed) | {*store.leased(), *store.torn()}
-    enabled = boot.copy_path(name, host).exists()
-    if look.records.own is None and name not in known and not enabled:
-        known |= {record.topology for record in look.records.others}
-        raise UsageError(_unknown(name, sorted(known)))
-
-
-def _unknown(name: str, known: Sequence[str]) -> Diagnostic:
-    meant = nearest(name, list(known))
-    hint = f"known here: {', '.join(known)}" if known else "no topology is up here"
-    if meant:
-        hint = f"did you mean {meant}? {hint}"
-    return Diagnostic(f"nothing is known here of a topology {name}", hint=hint)
-
-
-def _stored(name: str, records: Sequence[Record], host: Host) -> Topology:
-    for record in records:
-        if record.topology == name and record.text:
-            return parse(record.text, file=record.file or name)
-    enabled = _enabled(name, host)
-    if enabled:
-        return enabled
-    store = files(host)
-    known = sorted({*known_topologies(host), *store.leased(), *store.torn()})
-    if name in known:
-        return Topology(name=name)
-    raise UsageError(_unknown(name, known))
-
-
-def _enabled(name: str, host: Host) -> Topology | None:
-    """What is to come up at boot under that name."""
-    copy = boot.copy_path(name, host)
-    return load(copy) if copy.exists() else None

@@ -1,0 +1,66 @@
+"""The changes themselves, made while the lock is held: a topology brought up, or taken away."""
+
+from dataclasses import replace
+
+from vlanlink.apply import Progress
+from vlanlink.bring_up import bring_up
+from vlanlink.errors import UsageError
+from vlanlink.host import Host
+from vlanlink.kernel.marks import NAMELESS
+from vlanlink.known import enabled, known_topologies, need_known, unknown
+from vlanlink.planning import Plan
+from vlanlink.session import (
+    checked,
+    look_at,
+    open_machine,
+    refuse_other_file,
+    take_down,
+    tell_what_is_lost,
+)
+from vlanlink.store import Store
+from vlanlink.topology import Topology, empty
+
+
+def make(
+    topology: Topology,
+    host: Host,
+    store: Store,
+    on_progress: Progress | None = None,
+    *,
+    replace_file: bool = False,
+) -> Plan:
+    """Bring a topology up, as ``api.up`` says it."""
+    with open_machine(host, topology) as machine:
+        with machine.timings.taking("plan"):
+            look = look_at(machine, topology, store)
+            refuse_other_file(topology, look.records.own, replace_file=replace_file)
+            done = bring_up(machine, look, store, on_progress)
+        return replace(done, timings=machine.timings.seconds)
+
+
+def take(
+    topology: str | Topology,
+    host: Host,
+    store: Store,
+    on_progress: Progress | None = None,
+    *,
+    dry_run: bool = False,
+    forget: bool = False,
+) -> Plan:
+    """Take a topology away, as ``api.down`` says it."""
+    name = topology if isinstance(topology, str) else topology.name
+    if name.startswith(NAMELESS):
+        raise UsageError(unknown(name, known_topologies(host)))
+    nothing = empty(name)
+    with open_machine(host, nothing, store.records()) as machine:
+        look = look_at(machine, nothing, store)
+        if isinstance(topology, str):
+            need_known(look, store, host)
+        todo = checked(look)
+        if not dry_run:
+            take_down(machine, look, store, on_progress)
+            if forget:
+                store.forget(name)
+            written = enabled(name, host) if isinstance(topology, str) else topology
+            tell_what_is_lost(look, written)
+        return todo
