@@ -16,6 +16,9 @@ _TRIALS = {
     "trunk": "ip link add name br0 type bridge vlan_filtering 1 "
     ""
     f"&& {_PAIR} && ip link set p master br0 && bridge vlan add dev p vid 5",
+    # Linux 5.18: a port that lets in what is in its table only
+    "locked": f"ip link add name br0 type bridge && {_PAIR} && ip link set p master br0 "
+    "&& bridge link set dev p learning off locked on",
     # a hook that sees forwarded and local traffic
     "nftables": "nft 'add table inet t; add chain inet t c { type filter hook forward "
     "priority 0; }; add rule inet t c counter'",

@@ -8,6 +8,7 @@ import vlanlink
 from tests.kernel.examples import example
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
+from tests.kernel.verified import verified
 from tests.kernel.wire import ready
 from tests.kernel.world import until
 
@@ -162,6 +163,12 @@ def test_s9_nothing_leaves_the_host(lan: Lan) -> None:
     world.reaches("one", "192.168.210.2")
     assert vlanlink.up(example("09-internal")).operations == ()
     world.does_not_reach("one", "192.168.210.254")
+    found = verified(example("09-internal"))
+    assert (
+        found[("one", "two", "172.16.0.2")] == found[("one", "two", "192.168.210.2")] == "reachable"
+    )
+    assert found[("one", "gateway", "192.168.210.254")] == "unreachable"
+    assert found[("host", "one", "172.16.0.1")] == "unreachable"
     world.pings("", "198.51.100.1", dev="eth0")
     assert "172.16.0." not in seen.text()
     assert "192.168.21" not in seen.text()

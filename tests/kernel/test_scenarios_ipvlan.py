@@ -9,6 +9,7 @@ import pytest
 import vlanlink
 from tests.kernel.examples import example
 from tests.kernel.lan import HOST_MAC, Lan
+from tests.kernel.verified import verified
 from tests.kernel.world import World
 
 pytestmark = pytest.mark.needs("ipvlan")
@@ -38,6 +39,9 @@ def test_s5_two_subnets_two_gateways_one_mac(lan: Lan) -> None:
     for namespace, gateway in (("a210", "192.168.210.254"), ("a212", "192.168.212.254")):
         routes = world.json("route", namespace)
         assert [r["gateway"] for r in routes if r["dst"] == "default"] == [gateway]
+    found = verified(example("05-ipvlan-two-subnets"))
+    assert found[("a210", "b210", "192.168.210.9")] == "reachable"
+    assert found[("a212", "gateway", "192.168.212.254")] == "reachable"
     parent = world.link("eth0")
     assert (parent["promiscuity"], "PROMISC" in parent["flags"]) == (0, False)
     heard = _hear_broadcast(world, "router", "a210", "b210")
@@ -75,7 +79,8 @@ def test_s12_s13_routed_endpoints(lan: Lan, mode: str) -> None:
     lan.station("station", f"{STATION}/24")
     world.ip(f"addr add {HOST}/24 dev eth0")
     world.run("nft -f -", stdin=COUNTERS)
-    vlanlink.up(example("12-ipvlan-l3" if mode == "l3" else "13-ipvlan-l3s"))
+    topology = example("12-ipvlan-l3" if mode == "l3" else "13-ipvlan-l3s")
+    vlanlink.up(topology)
     assert (_mode(world, "eth0", "a"), _mode(world, "eth0", "b")) == (mode, mode)
     for namespace in ("a", "b"):
         assert "NOARP" in world.link("eth0", namespace)["flags"]
@@ -88,6 +93,9 @@ def test_s12_s13_routed_endpoints(lan: Lan, mode: str) -> None:
     world.reaches("b", A)
     world.reaches("", A)
     world.reaches("a", HOST)
+    found = verified(topology)
+    joined = (("a", "b", B), ("b", "a", A), ("host", "a", A), ("a", "host", HOST))
+    assert {found[who] for who in joined} == {"reachable"}
 
     # The LAN gets an endpoint's packets, and its answers need a return route.
     world.reaches("station", HOST)

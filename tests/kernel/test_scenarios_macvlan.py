@@ -6,6 +6,8 @@ import vlanlink
 from tests.kernel.examples import example
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import HOST_MAC, Lan
+from tests.kernel.verified import causes, verified
+from tests.kernel.wire import ready
 
 pytestmark = pytest.mark.needs("macvlan")
 
@@ -39,11 +41,31 @@ def test_s14_vepa_siblings_need_a_switch_that_hairpins(lan: Lan) -> None:
     world.reaches("one", GATEWAY)
     world.reaches("two", GATEWAY)
     world.does_not_reach("one", TWO)
+    ready(lan)
+    siblings = {("one", "two", TWO), ("two", "one", ONE)}
+    promising = example("14-macvlan-vepa")  # hairpin = true
+    off = "switch does not send back (hairpin off)"
+    assert causes(promising) == dict.fromkeys(siblings, off)
     lan.hairpin(on=True)
     world.reaches("one", TWO)
     world.reaches("two", ONE)
+    assert {verified(promising)[who] for who in siblings} == {"reachable"}
     lan.hairpin(on=False)
     world.does_not_reach("two", ONE)
+
+
+def test_s14_a_switch_that_hairpins_and_is_not_said_to(lan: Lan) -> None:
+    lan.router(f"{GATEWAY}/24")
+    topology = example("14-macvlan-vepa", ("hairpin = true\n", ""))
+    vlanlink.up(topology)
+    ready(lan)
+    siblings = {("one", "two", TWO), ("two", "one", ONE)}
+    found = verified(topology)
+    assert {found[who] for who in siblings} == {"unreachable"}
+    lan.hairpin(on=True)
+    lan.world.reaches("one", TWO)
+    on = "switch sends back (hairpin on)"
+    assert causes(topology) == dict.fromkeys(siblings, on)
 
 
 def test_s15_private_siblings_never_reach_each_other(lan: Lan) -> None:
@@ -58,6 +80,9 @@ def test_s15_private_siblings_never_reach_each_other(lan: Lan) -> None:
     world.reaches("one", GATEWAY)
     world.does_not_reach("one", TWO)
     world.does_not_reach("two", ONE)
+    found = verified(example("15-macvlan-private"))
+    assert found[("one", "two", TWO)] == found[("two", "one", ONE)] == "unreachable"
+    assert found[("one", "gateway", GATEWAY)] == "reachable"
 
 
 def test_s16_passthru_owns_the_parent_and_its_mac(lan: Lan) -> None:

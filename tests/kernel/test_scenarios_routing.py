@@ -6,6 +6,7 @@ import vlanlink
 from tests.kernel.examples import example
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
+from tests.kernel.verified import measured, verified
 
 pytestmark = pytest.mark.needs("macvlan")
 
@@ -25,6 +26,8 @@ def test_s18_a_namespace_routes_between_two_vlans(trunk: Lan) -> None:
     world.reaches("web", "10.50.0.1")
     world.reaches("web", "10.60.0.10")
     world.reaches("db", "2001:db8:50::10")
+    joined = {("web", "db", "10.60.0.10"), ("db", "web", "2001:db8:50::10")}
+    assert {verified(topology)[who] for who in joined} == {"reachable"}
     # Without the sysctls it is no router any more; they go back in the living namespace.
     sysctls = 'sysctls = { "net.ipv4.ip_forward" = 1, "net.ipv6.conf.all.forwarding" = 1 }'
     plan = vlanlink.up(example("18-router-namespace", (sysctls, "")))
@@ -35,6 +38,9 @@ def test_s18_a_namespace_routes_between_two_vlans(trunk: Lan) -> None:
     world.does_not_reach("web", "10.60.0.10")
     world.reaches("db", "2001:db8:60::1")
     world.does_not_reach("db", "2001:db8:50::10")
+    found = vlanlink.verify(topology.name)
+    assert found.ok
+    assert {measured(found)[who] for who in joined} == {"unreachable"}
     # All of it stays on the host: macvlan siblings need no switch.
     assert "10.60.0.10 > " not in wire.text()
 
@@ -50,12 +56,14 @@ def test_s18_the_host_routes_between_two_networks(lan: Lan) -> None:
     world.reaches("web", "10.20.1.1")
     world.reaches("", "10.20.2.10")
     world.does_not_reach("web", "10.20.2.10")
+    assert verified(topology)[("web", "db", "10.20.2.10")] == "unreachable"
     plan = vlanlink.up(topology)
     assert [(c.object, c.name, c.summary) for c in plan.changes] == [
         ("sysctl", "net.ipv4.ip_forward", "0 → 1")
     ]
     world.reaches("web", "10.20.2.10")
     world.reaches("db", "10.20.1.10")
+    assert verified(topology)[("web", "db", "10.20.2.10")] == "reachable"
     world.ip("route add 10.20.2.0/24 via 10.20.1.1", "station")
     world.reaches("station", "10.20.2.10")
     vlanlink.down(topology.name)

@@ -6,6 +6,7 @@ import vlanlink
 from tests.kernel.examples import example
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import SWITCH, Lan
+from tests.kernel.verified import verified, who
 
 pytestmark = pytest.mark.needs("trunk", "vlan", "macvlan")
 
@@ -40,9 +41,16 @@ def test_s2_three_networks_on_one_nic(trunk: Lan) -> None:
     # The neighbours of another network are beyond the router, which does not route yet.
     for namespace, address in (("nginx", "172.16.3.15"), ("kodexplorer1", "172.16.4.20")):
         world.does_not_reach(namespace, address)
+    found = vlanlink.verify("three-networks")
+    across = ("nginx", "kodexplorer1", "172.16.3.15")
+    assert found.ok
+    assert {who(check): check.reached for check in found.unjudged}[across] is False
     world.run("sysctl -qw net.ipv4.ip_forward=1", "router")
     world.reaches("nginx", "172.16.3.15")
     world.reaches("kodexplorer1", "172.16.4.20")
+    assert verified(example("02-three-networks"))[("nginx", "mysql", "172.16.2.8")] == "reachable"
+    found = vlanlink.verify("three-networks")
+    assert {who(check): check.reached for check in found.unjudged}[across] is True
 
 
 @pytest.mark.needs("ipvlan")

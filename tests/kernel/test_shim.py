@@ -10,6 +10,7 @@ import vlanlink
 from tests.kernel.examples import example
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import HOST_MAC, Lan
+from tests.kernel.verified import verified
 from tests.kernel.wire import ready
 from tests.kernel.world import World, until
 
@@ -109,6 +110,10 @@ def test_each_recipe_works_both_ways(
             if parent_has and (network is not L2 or (family == 4 and not rp_filter)):
                 world.reaches("one", of_parent)
     assert vlanlink.up(topology).operations == ()
+    _filter_reverse_paths(world, 0)
+    outcome = verified(topology)
+    for address in (f"172.16.{subnet}.130", f"2001:db8:{subnet}::130"):
+        assert outcome[("host", "one", address)] == "reachable"
 
 
 def _filter_reverse_paths(world: World, value: int) -> None:
@@ -132,6 +137,12 @@ def test_s10_without_the_shim_the_kernel_means_it(lan: Lan) -> None:
     world.reaches("", STATION[0])
     world.does_not_reach("", ONE)
     world.does_not_reach("one", ON_LAN[0])
+    lan.router("172.16.87.1/24", "2001:db8:87::1/64")
+    ready(lan)
+    found = verified(example("10-shim", ("shim = true", "shim = false")))
+    assert found[("host", "one", ONE)] == found[("host", "one", ONE6)] == "unreachable"
+    assert found[("one", "host", ON_LAN[0])] == "unreachable"
+    assert found[("one", "two", "172.16.87.10")] == "reachable"
 
 
 @macvlan

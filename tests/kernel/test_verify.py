@@ -67,6 +67,7 @@ def test_a_parent_without_carrier(lan: Lan, up: vlanlink.Topology) -> None:
     assert found.differences[0].facts == ("eth0 has no carrier",)
 
 
+@pytest.mark.needs("locked")
 def test_a_switch_that_drops_extra_macs(lan: Lan, up: vlanlink.Topology) -> None:
     """A port that lets in what is in its table only, as 802.1X and port security have it."""
     lan.router(f"{GATEWAY}/24")
@@ -197,6 +198,7 @@ def test_a_reverse_path_filter(world: World) -> None:
     )
 
 
+@pytest.mark.needs("nftables")
 def test_a_filter_of_packets_is_no_cause_that_can_be_shown(world: World) -> None:
     topology = load(ROUTED)
     vlanlink.up(topology)
