@@ -83,7 +83,7 @@ class Difference:
         for link in self.observed.links():
             want = self.desired.link(link.key)
             if self._mine(link) and want is not None:
-                why = why_new(link, want)
+                why = why_new(link, want) or self._why_renumbered(link, want)
                 if why:
                     found[link.key] = why
         waiting = list(found)
@@ -98,6 +98,17 @@ class Difference:
                     found[other.key] = f"goes with {key}, which is made anew"
                     waiting.append(other.key)
         return found
+
+    def _why_renumbered(self, seen: Link, want: Link) -> str | None:
+        """Undo knows the number that a link had: what was made in its place meanwhile goes."""
+        if want.index in (0, seen.index):
+            return None
+        spaces = {HOST, seen.namespace}
+        staying = [link for link in self.observed.links() if not self._mine(link)]
+        for other in (*staying, *self.desired.links()):
+            if other.index == want.index and other.key != want.key and other.namespace in spaces:
+                return None
+        return f"it had the number {want.index}"
 
     def _gone_links(self) -> Iterator[Link]:
         for link in self.observed.links():
@@ -254,6 +265,11 @@ class Difference:
                 origin=link.origin,
             )
 
+    def _stays(self, link: Link) -> bool:
+        return not self._mine(link) or (
+            self.desired.link(link.key) is not None and link.key not in self.recreated
+        )
+
     def _numbered(self, link: Link) -> Link:
         return replace(link, index=self._index(link.key), parent_index=self._index(link.parent))
 
@@ -269,19 +285,26 @@ class Difference:
         """A number for each new link that is free where it is made and on the host.
 
         The host is where the request is made: there the kernel looks first for a link of that
-        number. Links in namespaces of their own share numbers, those of a pair do not.
+        number. Links in namespaces of their own share numbers, those of a pair do not, nor does
+        one on the host: else the other could not be made anew. One that had a number gets it
+        again, also from a link that goes; else a new link has a new one.
         """
-        on_host = {link.index for link in self.observed.host.links.values()}
         used = {
-            name: {i.index for i in n.links.values()}
-            for name, n in self.observed.namespaces.items()
+            name: {link.index for link in space.links.values()}
+            for name, space in self.observed.namespaces.items()
         }
-        for link in sorted(new, key=lambda link: link.namespace != HOST):
-            taken = used.setdefault(link.namespace, set())
-            number = link.index or FIRST_INDEX
-            while number in taken or number in on_host:
-                number += 1
+        on_host = set(used[HOST])
+        anywhere = set().union(*used.values())
+        kept = {(link.namespace, link.index) for link in self.observed.links() if self._stays(link)}
+        for link in sorted(new, key=lambda link: (not link.index, link.namespace != HOST)):
+            taken = used.setdefault(link.namespace, set()) if link.namespace != HOST else anywhere
+            number = link.index
+            if not number or not kept.isdisjoint({(HOST, number), (link.namespace, number)}):
+                number = FIRST_INDEX
+                while number in taken or number in on_host:
+                    number += 1
             self.new_index[link.key] = number
+            kept.add((link.namespace, number))
             taken.add(number)
             if link.namespace == HOST or link.peer:
                 on_host.add(number)

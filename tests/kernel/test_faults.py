@@ -8,7 +8,7 @@ import errno
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ import vlanlink
 from tests.kernel.judge import differences, dump
 from tests.kernel.world import World, until
 from vlanlink import apply
-from vlanlink.difference import FIRST_INDEX
 from vlanlink.kernel import machine, sysctl_files
 from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.namespaces import Namespaces
@@ -28,6 +27,8 @@ from vlanlink.planning import plan
 
 FILE = "/run/faults.toml"
 ERRNOS = (errno.EBUSY, errno.ENOMEM, errno.EPERM, errno.ENOBUFS)
+LOST = (errno.ETIMEDOUT, errno.ENOBUFS)
+"""An answer that never comes, and answers for which the socket has no room."""
 
 HEAD = """
 [topology]
@@ -183,13 +184,10 @@ class Fault:
     """Refuses the operation of one number, counted from 0, for as long as it is asked again."""
 
     number: int
+    errno: int
     seen: int = 0
     refused: list[str] = field(default_factory=list)
     _victim: bytes | None = None
-
-    @property
-    def errno(self) -> int:
-        return ERRNOS[self.number % len(ERRNOS)]
 
     @property
     def takes_away(self) -> bool:
@@ -222,9 +220,9 @@ class Fault:
 
 
 @contextmanager
-def fault(number: int) -> Iterator[Fault]:
+def refusal(number: int, shift: int = 0) -> Iterator[Fault]:
     """Let one operation fail, of whatever is done meanwhile."""
-    one = Fault(number)
+    one = Fault(number, ERRNOS[(number + shift) % len(ERRNOS)])
     request, make, remove = Socket.request, Namespaces.make, Namespaces.remove
     write = sysctl_files.write
 
@@ -253,6 +251,24 @@ def fault(number: int) -> Iterator[Fault]:
         patch.setattr(sysctl_files, "write", faulty_write)
         # Undo may need it, while a namespace is cleaned up; a refusal of ours is not waited out.
         patch.setattr(machine, "BUSY_SECONDS", 1.0)
+        yield one
+
+
+@contextmanager
+def lost_answer(number: int, shift: int = 0) -> Iterator[Fault]:
+    """Let the answer to one send be lost. The kernel has done all of it, or, ETIMEDOUT, nothing."""
+    one = Fault(number, LOST[(number + shift) % len(LOST)])
+    request = Socket.request
+
+    def deaf_request(self: Socket, messages: Any) -> list[Refusal | None]:
+        if not one.strikes(f"message {int.from_bytes(messages[0][4:6], 'little')}"):
+            return request(self, messages)
+        if one.errno != errno.ETIMEDOUT:
+            request(self, messages)
+        raise OSError(one.errno, os.strerror(one.errno))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Socket, "request", deaf_request)
         yield one
 
 
@@ -290,12 +306,12 @@ class Bench:
         return dump(self.world, *self.namespaces(), sysctls=sysctls)
 
     def same(self, before: dict[str, Any]) -> None:
-        """All is as before, but for the numbers of links that had to be made anew."""
+        """All is as before, the numbers too of links that had to be made anew."""
         left: list[str] = []
 
         def equal() -> bool:
             now = self.dump(sysctls="sysctls" in before)
-            left[:] = differences(_without_numbers(before), _without_numbers(now))
+            left[:] = differences(before, now)
             return not left
 
         try:
@@ -307,23 +323,18 @@ class Bench:
         return {p.name: p.read_text() for p in Path("/run/vlanlink").glob("*.json")}
 
 
-def _without_numbers(value: Any) -> Any:
-    if isinstance(value, dict):
-        numbers = ("ifindex", "link_index")
-        return {
-            k: "ours" if k in numbers and v >= FIRST_INDEX else _without_numbers(v)
-            for k, v in value.items()
-        }
-    return [_without_numbers(item) for item in value] if isinstance(value, list) else value
+Injected = Callable[[int, int], AbstractContextManager[Fault]]
 
 
-def each_refused(bench: Bench, act: Callable[[], None], *, at_line: bool) -> int:
+def each_refused(
+    bench: Bench, act: Callable[[], None], fault: Injected, shift: int, *, at_line: bool
+) -> int:
     """``act`` with its first operation refused, its second …; at last it goes through."""
     whole, files = bench.dump(sysctls=True), bench.files()
     before = {key: value for key, value in whole.items() if key != "sysctls"}
     number = 0
     while True:
-        with fault(number) as one:
+        with fault(number, shift) as one:
             try:
                 act()
             except (vlanlink.ApplyError, vlanlink.PrivilegeError) as error:
@@ -356,13 +367,17 @@ def judge_error(error: vlanlink.VlanlinkError, one: Fault, *, at_line: bool) -> 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_operation_refused(world: World, kind: str) -> None:
+@pytest.mark.parametrize("fault", [refusal, lost_answer])
+def test_each_operation_refused(world: World, kind: str, fault: Injected, long_run: bool) -> None:
+    """``--long``: each with each error."""
     bench = Bench(world, kind)
     fresh = bench.dump(sysctls=True)
-    assert each_refused(bench, bench.up, at_line=True) > 3
-    assert each_refused(bench, lambda: bench.up(edited=True), at_line=True) > 3
-    assert each_refused(bench, down, at_line=False) > 0
-    bench.same(fresh)
+    edit = lambda: bench.up(edited=True)  # noqa: E731
+    for shift in range(len(ERRNOS) if long_run else 1):
+        assert each_refused(bench, bench.up, fault, shift, at_line=True) > 3
+        assert each_refused(bench, edit, fault, shift, at_line=True) > 3
+        assert each_refused(bench, down, fault, shift, at_line=False) > 0
+        bench.same(fresh)
 
 
 def down(on_progress: Any = None) -> None:

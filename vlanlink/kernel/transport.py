@@ -120,7 +120,11 @@ class Socket:
                 found.append(payload)
 
     def _receive(self, *, keep_header: bool = False) -> Iterator[tuple[int, int, int, bytes]]:
-        data = self._socket.recv(1 << 18)
+        try:
+            data = self._socket.recv(1 << 18)
+        except TimeoutError:
+            message = f"the kernel did not answer within {_TIMEOUT_SECONDS:g} s"
+            raise OSError(errno.ETIMEDOUT, message) from None
         if not data:
             raise OSError(errno.EBADMSG, "the kernel's answer is empty")
         offset = 0
