@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         verify,
     )
     from vlanlink.boot import disable, enable
+    from vlanlink.confirming import confirm
     from vlanlink.errors import (
         ApplyError,
         ConflictError,
@@ -62,6 +63,7 @@ _HOMES = {
         "verify",
     ),
     "vlanlink.boot": ("disable", "enable"),
+    "vlanlink.confirming": ("confirm",),
     "vlanlink.errors": (
         "ApplyError",
         "ConflictError",
@@ -98,6 +100,7 @@ __all__ = [
     "VlanlinkError",
     "Watch",
     "__version__",
+    "confirm",
     "disable",
     "doctor",
     "down",

@@ -7,6 +7,12 @@ from typing import Literal, NoReturn, overload
 
 from vlanlink.apply import Progress
 from vlanlink.changing import make, take
+from vlanlink.confirming import (
+    Decide,
+    await_confirmation,
+    make_provisionally,
+    refuse_if_waiting,
+)
 from vlanlink.errors import Diagnostic, UsageError
 from vlanlink.host import Host
 from vlanlink.inventory import NetworkDetail, NetworkSummary, describe_network, list_networks
@@ -84,13 +90,21 @@ def up(
     wait: float = 0.0,
     on_wait: OnWait | None = None,
     lock_timeout: float = LOCK_SECONDS,
+    confirm: float | None = None,
+    decide: Decide | None = None,
 ) -> Plan:
     """Make the machine what ``topology`` says, all of it or nothing; returns what was done.
 
     Parents that are not there yet are waited for, ``wait`` seconds at the most; ``on_wait`` is
     told their names. Another one who changes this host is waited for, ``lock_timeout`` seconds at
-    the most. Raises ConflictError before anything is changed, PrivilegeError likewise; ApplyError
-    and Interrupted after undoing.
+    the most.
+
+    With ``confirm``, a change is put back after so many seconds unless ``vlanlink.confirm``, or
+    ``decide`` (asked again and again, see ``confirming.Decide``), says to keep it; this call waits
+    for that. A process of its own sees to it, whatever becomes of this one.
+
+    Raises ConflictError before anything is changed, PrivilegeError likewise; ApplyError and
+    Interrupted after undoing.
     """
     host = host or Host()
     need_privilege()
@@ -98,7 +112,16 @@ def up(
         await_parents(topology, host, wait, on_wait)
     store = files(host)
     with locked(store, lock_timeout, on_progress):
-        return make(topology, host, store, on_progress, replace_file=replace_file)
+        refuse_if_waiting(topology.name, store)
+        if confirm is None:
+            return make(topology, host, store, on_progress, replace_file=replace_file)
+        done, file = make_provisionally(
+            topology, host, store, confirm, on_progress, replace_file=replace_file
+        )
+    if file is not None:
+        with file:
+            await_confirmation(file, done, decide)
+    return done
 
 
 def down(
@@ -121,6 +144,9 @@ def down(
     need_privilege()
     store = files(host)
     with nullcontext() if dry_run else locked(store, lock_timeout, on_progress):
+        if not dry_run:
+            name = topology if isinstance(topology, str) else topology.name
+            refuse_if_waiting(name, store)
         return take(topology, host, store, on_progress, dry_run=dry_run, forget=forget)
 
 

@@ -1,5 +1,7 @@
 """The changes themselves, made while the lock is held: a topology brought up, or taken away."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from vlanlink.apply import Progress
@@ -10,6 +12,7 @@ from vlanlink.kernel.marks import NAMELESS
 from vlanlink.known import enabled, known_topologies, need_known, unknown
 from vlanlink.planning import Plan
 from vlanlink.session import (
+    Look,
     checked,
     look_at,
     open_machine,
@@ -20,6 +23,9 @@ from vlanlink.session import (
 from vlanlink.store import Store
 from vlanlink.topology import Topology, empty
 
+Guard = Callable[[Look], AbstractContextManager[None]]
+"""What stands around the change itself."""
+
 
 def make(
     topology: Topology,
@@ -28,13 +34,21 @@ def make(
     on_progress: Progress | None = None,
     *,
     replace_file: bool = False,
+    ask_lan: bool = True,
+    guard: Guard | None = None,
 ) -> Plan:
-    """Bring a topology up, as ``api.up`` says it."""
+    """Bring a topology up, as ``api.up`` says it; ``guard`` is entered if something is to change.
+
+    A topology that was up a moment ago need not ``ask_lan`` whether its addresses are free.
+    """
     with open_machine(host, topology) as machine:
         with machine.timings.taking("plan"):
             look = look_at(machine, topology, store)
             refuse_other_file(topology, look.records.own, replace_file=replace_file)
-            done = bring_up(machine, look, store, on_progress)
+            if not ask_lan:
+                look = replace(look, resolution=replace(look.resolution, inquiries=()))
+            with guard(look) if guard and look.todo.operations else nullcontext():
+                done = bring_up(machine, look, store, on_progress)
         return replace(done, timings=machine.timings.seconds)
 
 

@@ -20,6 +20,8 @@ from typing import Any
 from vlanlink.host import Host
 from vlanlink.leases import Leases
 from vlanlink.lock import LOCK_SECONDS, OnHeld, locked
+from vlanlink.pending import Pending
+from vlanlink.pending_files import PendingFile, find
 from vlanlink.record import Record
 
 _SUFFIX = ".json"
@@ -95,6 +97,19 @@ class Store:
     def remove(self, topology: str) -> None:
         """Remove a record; one that is not there is removed already."""
         (self._directory / self._file(topology)).unlink(missing_ok=True)
+
+    def waiting(self) -> list[PendingFile]:
+        """The changes that wait for confirmation, each file open."""
+        return find(sorted(self._directory.glob(self._pending("*"))))
+
+    def write_pending(self, pending: Pending) -> PendingFile:
+        """Write down that a change waits for confirmation; the file, open. Raises OSError."""
+        path = self._directory / self._pending(pending.topology)
+        self._write(path, pending.to_dict())
+        return PendingFile(path)
+
+    def _pending(self, topology: str) -> str:
+        return f"{topology}@{self._namespace}.pending"
 
     def _file(self, topology: str) -> str:
         return f"{topology}@{self._namespace}{_SUFFIX}"

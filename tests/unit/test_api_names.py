@@ -35,6 +35,7 @@ NAMES = [
     "VlanlinkError",
     "Watch",
     "__version__",
+    "confirm",
     "disable",
     "doctor",
     "down",

@@ -63,6 +63,23 @@ def add_lock_timeout(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_confirm(parser: argparse.ArgumentParser) -> None:
+    """--confirm SECONDS."""
+    parser.add_argument(
+        "--confirm",
+        metavar="SECONDS",
+        type=_some_seconds,
+        help="put it back after that time unless Enter or `vlanlink confirm` says to keep it",
+    )
+
+
+def _some_seconds(text: str) -> float:
+    seconds = _seconds(text)
+    if seconds < 1:
+        raise argparse.ArgumentTypeError(f"{text} is too short: a second at the least")
+    return seconds
+
+
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)

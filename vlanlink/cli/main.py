@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from vlanlink import Diagnostic, Interrupted, UsageError, VlanlinkError, __version__
 from vlanlink.cli import (
+    confirm,
     disable,
     doctor,
     down,
@@ -29,6 +30,7 @@ from vlanlink.cli import (
 
 VERBS = (
     up,
+    confirm,
     down,
     plan,
     status,
@@ -42,8 +44,8 @@ VERBS = (
     watch,
     doctor,
 )
-TO_COME = ("confirm",)
-"""Verbs that a later version brings; refused by name until then."""
+MACHINELESS = (validate,)
+"""Verbs that are the same on whatever machine."""
 
 _COLLECT_AFTER = 100_000
 """Objects made before garbage is looked for: a run ends soon and leaves little of it, and the
@@ -82,9 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     as_json = "--json" in words
     _prepare()
     try:
-        if words and words[0] in TO_COME:
-            raise UsageError(Diagnostic(f"vlanlink {words[0]} comes with a later version"))
         options = parser().parse_args(words)
+        if options.verb not in {verb.NAME for verb in MACHINELESS}:
+            _revert_overdue()
         code: int = options.run(options)
     except VlanlinkError as error:
         output.print_error(error, as_json=as_json)
@@ -96,6 +98,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 141
     return code
+
+
+def _revert_overdue() -> None:
+    """Put back first what was not confirmed in time, if the process for that is gone."""
+    from vlanlink.confirming import revert_overdue
+
+    try:
+        for found in revert_overdue():
+            message = f"{found.topology} was not confirmed within {found.seconds:g} s: put back now"
+            output.print_notes([Diagnostic(message, severity="warning")])
+    except VlanlinkError as error:
+        output.print_error(error, as_json=False)
 
 
 def _prepare() -> None:

@@ -2,10 +2,13 @@
 
 import argparse
 import time
+from contextlib import ExitStack
+from functools import partial
 
 import vlanlink
 from vlanlink.cli import arguments as shared
 from vlanlink.cli import output
+from vlanlink.cli.prompt import Prompt
 
 NAME = "up"
 HELP = "make this machine what FILE says, all of it or nothing"
@@ -19,6 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--replace", action="store_true", help="go on if the topology is up from another file"
     )
+    shared.add_confirm(parser)
     shared.add_lock_timeout(parser)
     parser.add_argument("--timings", action="store_true", help="tell where the time went")
     shared.add_json(parser)
@@ -37,8 +41,15 @@ def run(options: argparse.Namespace) -> int:
         result = vlanlink.plan(
             topology, wait=options.wait, on_wait=on_wait, replace_file=options.replace
         )
+        _show(result, options, topology)
     else:
-        with output.progress("up") as report:
+        with ExitStack() as terminal:
+            report, decide = None, None
+            if options.confirm is None:
+                report = terminal.enter_context(output.progress("up"))
+            else:
+                show = partial(_show, options=options, topology=topology)
+                decide = terminal.enter_context(Prompt(topology.name, show))
             result = vlanlink.up(
                 topology,
                 on_progress=report,
@@ -46,17 +57,33 @@ def run(options: argparse.Namespace) -> int:
                 on_wait=on_wait,
                 replace_file=options.replace,
                 lock_timeout=options.lock_timeout,
+                confirm=options.confirm,
+                decide=decide,
             )
+        if options.confirm is None or not result.changes:
+            _show(result, options, topology)
+        elif not options.json:
+            print(f"{topology.name} is confirmed.")
+    timings = {"file": file, **result.timings}
+    if options.json:
+        confirmed = {} if options.confirm is None else {"confirmed": True}
+        told = {"timings": timings} if options.timings else {}
+        output.print_json({**result.to_dict(), **confirmed, **told})
+    elif options.timings:
+        output.print_timings(timings)
+    return 0
+
+
+def _show(
+    result: "vlanlink.Plan", options: argparse.Namespace, topology: "vlanlink.Topology"
+) -> None:
+    """What was done, or would be; with --json only the notes."""
     output.print_notes((*topology.warnings, *result.notes))
     if options.json:
-        timings = {"timings": {"file": file, **result.timings}} if options.timings else {}
-        output.print_json({**result.to_dict(), **timings})
-    elif options.dry_run:
+        return
+    if options.dry_run:
         output.print_plan(result)
-    else:
-        output.print_changes(result)
-        how = f"up: {output.done(result)}" if result.changes else "up already"
-        print(f"{topology.name} is {how}.")
-    if options.timings and not options.json:
-        output.print_timings({"file": file, **result.timings})
-    return 0
+        return
+    output.print_changes(result)
+    how = f"up: {output.done(result)}" if result.changes else "up already"
+    print(f"{topology.name} is {how}.", flush=True)

@@ -1,0 +1,34 @@
+"""``vlanlink confirm [NAME]``."""
+
+import argparse
+
+import vlanlink
+from vlanlink.cli import arguments as shared
+from vlanlink.cli import output
+
+NAME = "confirm"
+HELP = "keep the change of up --confirm that waits for it"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """[FILE|NAME] [--revert] [--lock-timeout SECONDS] [--json]."""
+    shared.add_file_or_name(parser, optional=True)
+    parser.add_argument("--revert", action="store_true", help="put it back now instead")
+    shared.add_lock_timeout(parser)
+    shared.add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Exit 0 when it is done; 2 if nothing waits."""
+    wanted = shared.read_or_only_name(options.topology) if options.topology else None
+    found = vlanlink.confirm(
+        wanted if wanted is None or isinstance(wanted, str) else wanted.name,
+        revert=options.revert,
+        lock_timeout=options.lock_timeout,
+    )
+    if options.json:
+        output.print_json(found.to_dict())
+    else:
+        how = "confirmed" if found.confirmed else "put back as it was"
+        print(f"{found.topology} is {how}.")
+    return 0

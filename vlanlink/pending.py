@@ -1,0 +1,80 @@
+"""A change that waits for confirmation, and what to go back to without it."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from vlanlink.host import Host
+from vlanlink.leases import Leases
+
+VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Written before the first change of ``up --confirm``; who reads it can put all of it back."""
+
+    topology: str
+    token: str
+    """What tells this change from others of the topology."""
+    seconds: float
+    deadline: float
+    """By ``now``, which no change of the clock touches."""
+    process: int
+    """Who made the change."""
+    host: Host
+    leases: Leases
+    """As they were before."""
+    text: str = ""
+    """The topology that was up before, as written; none if it was down."""
+    file: str | None = None
+
+    @property
+    def left(self) -> float:
+        """Seconds until it is put back; none or fewer: it is overdue."""
+        return self.deadline - now()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        host = {key: value and str(value) for key, value in asdict(self.host).items()}
+        return {
+            "version": VERSION,
+            "topology": self.topology,
+            "token": self.token,
+            "seconds": self.seconds,
+            "deadline": self.deadline,
+            "process": self.process,
+            "host": host,
+            "leases": self.leases.to_dict(),
+            "text": self.text,
+            "file": self.file,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Pending":
+        """What a JSON object says. Raises KeyError, TypeError or ValueError if it is none."""
+        if data["version"] != VERSION:
+            raise ValueError(f"version {data['version']}")
+        return cls(
+            topology=str(data["topology"]),
+            token=str(data["token"]),
+            seconds=float(data["seconds"]),
+            deadline=float(data["deadline"]),
+            process=int(data["process"]),
+            host=_host(data["host"]),
+            leases=Leases.from_dict(data["leases"]),
+            text=str(data["text"]),
+            file=data["file"],
+        )
+
+
+def now() -> float:
+    """Seconds since boot, sleep included (CLOCK_BOOTTIME, clock_gettime(2))."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def _host(data: Mapping[str, str | None]) -> Host:
+    directories = {k: Path(v) for k, v in data.items() if v is not None and "directory" in k}
+    return Host(data["network_namespace"], machine_id=data["machine_id"], **directories)
