@@ -200,7 +200,7 @@ def _hairpin_off(case: Case) -> Found | None:
     if not all(by_it.values()):
         return None
     reached = " and ".join(f"{name} reaches {min(found)}" for name, found in by_it.items())
-    return Cause.HAIRPIN_OFF, (f"{reached} by the same switch", answer.detail)
+    return Cause.HAIRPIN_OFF, (reached, answer.detail)
 
 
 def _rp_filter(case: Case) -> Found | None:

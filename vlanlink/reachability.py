@@ -177,7 +177,7 @@ class Reachability:
         way = self.paths.way(source, gateway, link)
         promised = _verdict(way)
         if way.end is End.OUTSIDE and way.next_hop == gateway:
-            way = replace(way, reason=f"on the wire of {link.key}")
+            way = replace(way, end=End.ARRIVES, reason="on its wire")
             promised = True
         return Pair(source, GATEWAY, gateway, link.name, promised, way)
 

@@ -1,9 +1,12 @@
 """``vlanlink verify FILE|NAME``."""
 
 import argparse
+import shutil
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import cast
 
 import vlanlink
 from vlanlink.cli import arguments as shared
@@ -14,6 +17,8 @@ HELP = "probe who reaches whom, and tell what differs from what FILE or NAME pro
 DIFFERS = 3
 ROWS = 100
 """More of them are told by kind and number."""
+LISTED = 10
+"""So many differences of one cause are told one by one."""
 
 Row = dict[str, object]
 
@@ -48,9 +53,8 @@ def _print(found: "vlanlink.Verification") -> None:
     if found.state == "down":
         print(f"{found.topology} is down: nothing to verify. vlanlink up FILE brings it up.")
         return
-    for check in found.differences:
-        for line in _difference(check.to_dict(), check.facts):
-            print(line)
+    for line in _differences([check.to_dict() for check in found.differences]):
+        print(_fitted(line))
     kept = [check.to_dict() for check in found.checks if check.ok]
     columns = ("from", "to", "address", "expected", "measured", "why")
     _print_rows(kept, columns)
@@ -62,7 +66,7 @@ def _print(found: "vlanlink.Verification") -> None:
 
 
 def _print_rows(rows: list[Row], columns: tuple[str, ...]) -> None:
-    cells = [{**row, "why": row["reason"]} for row in rows]
+    cells = [{**row, "why": row["kind" if "expected" in row else "reason"]} for row in rows]
     if len(cells) > ROWS:
         columns = ("from", "to", "pairs", *columns[3:])
         cells = list(_by_kind(cells, columns))
@@ -84,14 +88,29 @@ def _kind(row: Row, key: str) -> object:
     return row["kind"] if key == "why" else row[key]
 
 
-def _difference(row: Row, facts: tuple[str, ...]) -> Iterator[str]:
+def _differences(rows: Iterable[Row]) -> Iterator[str]:
+    """By cause, and below it who and what was measured."""
     colour, off = ("\x1b[1;31m", "\x1b[0m") if output.is_rich(sys.stdout) else ("", "")
-    who = f"{row['from']} → {row['to']} {row['address']}"
-    yield f"{colour}{who}: {row['measured']}, and {row['expected']} is promised{off}"
-    yield f"  promised: {row['reason']}"
-    yield f"  cause: {row['cause'] or 'not known'}"
-    for fact in facts:
-        yield f"  measured: {fact}"
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        head = f"{row['measured']}, and {row['expected']} is promised ({row['kind']})"
+        cause = f"  cause: {row['cause'] or 'not known'}"
+        groups.setdefault((f"{colour}{head}{off}", cause), []).append(row)
+    for heading, members in groups.items():
+        yield from heading
+        for row in members[:LISTED]:
+            facts = cast("list[str]", row["facts"])
+            yield f"  {row['from']} → {row['to']} {row['address']}: {'; '.join(facts)}"
+        if len(members) > LISTED:
+            yield f"  and {len(members) - LISTED} more of this kind (--json lists all)"
+
+
+def _fitted(line: str) -> str:
+    """On a terminal, folded between words; elsewhere a line stays one."""
+    if not sys.stdout.isatty():
+        return line
+    width = shutil.get_terminal_size().columns
+    return textwrap.fill(line, width, subsequent_indent="      ", break_on_hyphens=False)
 
 
 def _summary(found: "vlanlink.Verification") -> str:
