@@ -183,6 +183,19 @@ def test_only_told_without_repair(lan: Lan) -> None:
         assert not watch.events
 
 
+def test_a_namespace_that_is_deleted_is_not_kept_alive(lan: Lan) -> None:
+    world = lan.world
+    vlanlink.up(vlanlink.load(FILE, text=_text(1)))
+    mac = world.link("eth0", "n0")["address"]
+    with _watched(_text(1), repair=False) as watch:
+        watch.told("up")
+        world.ip("netns delete n0")
+        watch.told("drift", "namespace n0 is gone")
+        world.ip(f"link add other link eth0 address {mac} type macvlan mode bridge")
+        free = ["ip", "link", "set", "other", "up"]  # refused while its MAC is in use
+        until(lambda: world.run(free, check=False).returncode == 0, "the link of n0 is gone")
+
+
 def test_what_another_manager_keeps_undoing_is_left_alone(lan: Lan) -> None:
     world = lan.world
     policy = Policy(at_once=2, pause=0.01, limit=4)
