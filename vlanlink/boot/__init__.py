@@ -73,15 +73,21 @@ def enable(
             _remove_drop_in(work, drop_in)
         if not systemctl.says("is-enabled", name):
             work.systemctl("enable", name, "create", "at every boot", back="disable")
-        if now and systemctl.says("is-active", name):
-            if systemctl.has_process(name) == watch:
-                work.systemctl("reload", name, "change", "up as its file says now")
-            else:
-                how = "watched" if watch else "no longer watched"
-                work.systemctl("restart", name, "change", f"down and up, {how}")
-        elif now:
-            work.systemctl("start", name, "create", "up", back="stop")
+        if now:
+            _start(work, name, watch=watch)
     return AtBoot(topology.name, True, tuple(work.steps), notes)
+
+
+def _start(work: Work, name: str, *, watch: bool) -> None:
+    """Have the unit do now what stands in it now, whatever it is at."""
+    active, process = systemctl.says("is-active", name), systemctl.has_process(name)
+    if not active and not process:
+        work.systemctl("start", name, "create", "up", back="stop")
+    elif active and process == watch:
+        work.systemctl("reload", name, "change", "up as its file says now")
+    else:
+        how = "watched" if watch else "not watched"
+        work.systemctl("restart", name, "change", f"started anew, {how}")
 
 
 def disable(topology: str | Topology, host: Host | None = None, *, now: bool = False) -> AtBoot:

@@ -20,7 +20,7 @@ def says(verb: str, unit: str) -> bool:
 
 
 def has_process(unit: str) -> bool:
-    """Whether a unit that is active has a main process."""
+    """Whether a unit has a main process: one that watches, or that still comes up."""
     words = ["systemctl", "show", "--property=MainPID", "--value", unit]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     return done.stdout.strip() not in ("", "0")
