@@ -44,7 +44,7 @@ def measure(
     desired = look.resolution.desired
     machine.want_sysctls(_sysctls_that_matter(desired))
     whole = machine.snapshot()
-    observed = observed_state(whole, desired)
+    observed = observed_state(whole, desired, look.topology.name)
     names = endpoints(desired)
     chosen = names
     if len(names) > LIMIT and not everything:
@@ -150,7 +150,7 @@ def _evidence(
     machine, desired = asking.machine, look.resolution.desired
     keys = _sysctls_that_matter(desired)
     machine.want_sysctls(_filters(asking.observed, dropped, keys))
-    state = observed_state(machine.snapshot(), desired)
+    state = observed_state(machine.snapshot(), desired, look.topology.name)
     return Evidence(
         paths_of(state, look.topology),
         _heard([pair for pair in differing if pair.promised], machine, state),

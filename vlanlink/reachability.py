@@ -52,18 +52,25 @@ def promised_state(observed: State, desired: State, topology: str) -> State:
         {
             name: _promised_namespace(observed.namespaces.get(name), wanted, topology)
             for name, wanted in desired.namespaces.items()
+            if _is_inside(wanted, topology)
         }
     )
 
 
-def observed_state(observed: State, desired: State) -> State:
+def observed_state(observed: State, desired: State, topology: str) -> State:
     """The same namespaces as they are."""
     return State(
         {
             name: observed.namespaces.get(name) or Namespace(name, made=False)
-            for name in desired.namespaces
+            for name, wanted in desired.namespaces.items()
+            if _is_inside(wanted, topology)
         }
     )
+
+
+def _is_inside(wanted: Namespace, topology: str) -> bool:
+    """Whether the topology has something in a namespace; the others are there to be kept."""
+    return wanted.name == HOST or any(link.owner == topology for link in wanted.links.values())
 
 
 def _promised_namespace(seen: Namespace | None, wanted: Namespace, topology: str) -> Namespace:
@@ -158,8 +165,8 @@ class Reachability:
             for name, link in host.links.items()
             if link.up and (name in parents or name in self.desired.host.links)
         ]
-        found = (a.bare for link in wanted for a in link.addresses if not a.link_local)
-        return tuple(dict.fromkeys(found))
+        found = (a.bare for link in wanted for a in link.addresses)
+        return tuple(dict.fromkeys(a for a in found if not ip_address(a).is_link_local))
 
     # -- what is promised ----------------------------------------------------------------------
 

@@ -58,6 +58,20 @@ def test_a_gateway_that_is_there_and_gives_no_echo(lan: Lan, up: vlanlink.Topolo
     assert f"{GATEWAY} is at {mac}" in found.differences[0].facts
 
 
+def test_a_lan_that_has_names_here_is_a_lan_all_the_same(world: World) -> None:
+    """The switch and the router may be namespaces of the very machine: they are outside."""
+    world.ip("netns add lan")
+    world.ip(f"link add eth0 address {HOST_MAC} type veth peer name p0 netns lan")
+    world.batch(f"addr add {GATEWAY}/24 dev p0\nlink set p0 up", "lan")
+    world.ip("link set eth0 up")
+    topology = example("01-macvlan", ('parent = "eth0"', 'parent = "eth0"\nprobe = false'))
+    vlanlink.up(topology)
+    world.reaches("one", GATEWAY)
+    assert verified(topology)[("one", "gateway", GATEWAY)] == "reachable"
+    world.ip("addr flush dev p0", "lan")
+    assert causes(topology) == dict.fromkeys(TO_GATEWAY, "gateway silent")
+
+
 def test_a_parent_without_carrier(lan: Lan, up: vlanlink.Topology) -> None:
     lan.world.ip("link set port1 down", SWITCH)
     until(lambda: "LOWER_UP" not in lan.world.link("eth0")["flags"], "no carrier on eth0")
