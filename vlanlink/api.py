@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Literal, NoReturn, overload
+from typing import TYPE_CHECKING, Literal, NoReturn, overload
 
 from vlanlink.apply import Progress
 from vlanlink.changing import make, take
@@ -21,7 +21,6 @@ from vlanlink.kernel.namespaces import named as named_namespaces
 from vlanlink.kernel.snapshot import Wanted
 from vlanlink.known import known_topologies, stored
 from vlanlink.lock import LOCK_SECONDS
-from vlanlink.measuring import measure
 from vlanlink.model import State
 from vlanlink.planning import Plan
 from vlanlink.session import (
@@ -37,8 +36,10 @@ from vlanlink.session import (
     refuse_other_file,
 )
 from vlanlink.topology import Topology, parse
-from vlanlink.verification import Verification
 from vlanlink.waiting import OnWait, await_parents
+
+if TYPE_CHECKING:
+    from vlanlink.verification import Verification
 
 StateWord = Literal["up", "drifted", "down"]
 
@@ -181,7 +182,7 @@ def verify(
     on_progress: Progress | None = None,
     *,
     everything: bool = False,
-) -> Verification:
+) -> "Verification":
     """Who reaches whom, asked from inside the namespaces, and whether that is what was promised.
 
     A name is looked up as by ``status``. With more than 50 endpoints a sample of them is asked
@@ -189,6 +190,9 @@ def verify(
     and not ok. Raises UsageError for a name that is unknown or whose copy is lost, PrivilegeError
     without root, Interrupted.
     """
+    from vlanlink.measuring import measure  # no other verb needs these
+    from vlanlink.verification import Verification
+
     host = host or Host()
     need_privilege("asking from inside the namespaces", "CAP_NET_RAW")
     store = files(host)

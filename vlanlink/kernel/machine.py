@@ -13,14 +13,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from vlanlink.apply import Refused
-from vlanlink.checkup import Facts
 from vlanlink.host import Host
-from vlanlink.kernel import inspection, sysctl_files
+from vlanlink.kernel import sysctl_files
 from vlanlink.kernel.arrivals import Arrivals
-from vlanlink.kernel.counters import filtered_packets
 from vlanlink.kernel.events import Events
 from vlanlink.kernel.explain import explain
 from vlanlink.kernel.features import has_address_protocols, load_module
@@ -34,7 +32,6 @@ from vlanlink.kernel.namespaces import (
     prepare_directory,
     processes_by_namespace,
 )
-from vlanlink.kernel.reach import reach
 from vlanlink.kernel.snapshot import Wanted, assemble, read_namespace
 from vlanlink.kernel.transport import Refusal
 from vlanlink.kinds import KINDS
@@ -52,8 +49,11 @@ from vlanlink.operations import (
     SetLink,
     WriteSysctl,
 )
-from vlanlink.probes import Answer, Ask
 from vlanlink.timings import Phase, Timings
+
+if TYPE_CHECKING:  # what `up` does without is loaded by who needs it
+    from vlanlink.checkup import Facts
+    from vlanlink.probes import Answer, Ask
 
 BATCH = 64
 """Messages in one send, at the most."""
@@ -122,8 +122,10 @@ class Machine:
         """What is in the host's namespace alone: it takes no privilege where that is the own."""
         return self._do(lambda: self._snapshot(only_host=True))
 
-    def facts(self, state: State) -> Facts:
+    def facts(self, state: State) -> "Facts":
         """What `doctor` judges; ``state`` is a snapshot with the sysctls that it asks about."""
+        from vlanlink.kernel import inspection
+
         host = self.host
         own = host.network_namespace is None
         return self._do(lambda: inspection.facts(self._namespaces, state, host.identity(), own=own))
@@ -239,12 +241,14 @@ class Machine:
 
     def reach(
         self,
-        asks: Sequence[Ask],
+        asks: Sequence["Ask"],
         *,
         seconds: float = 2.0,
         progress: Callable[[int], None] = lambda _: None,
-    ) -> dict[Ask, Answer]:
+    ) -> "dict[Ask, Answer]":
         """Whether addresses answer, asked from inside namespaces (``reach.reach``)."""
+        from vlanlink.kernel.reach import reach
+
         return self._do(
             lambda: reach(
                 self._namespaces, asks, seconds=seconds, stop=self._stop, progress=progress
@@ -253,6 +257,7 @@ class Machine:
 
     def filtered_packets(self, names: Iterable[str]) -> dict[str, int]:
         """How many packets the reverse path filter of each namespace has dropped so far."""
+        from vlanlink.kernel.counters import filtered_packets
 
         def count(name: str) -> int:
             self._namespaces.enter(name)

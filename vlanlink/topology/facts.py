@@ -215,6 +215,15 @@ class Facts:
         """Whether all subnets of a network are known, if not every gateway in them."""
         if network is None:
             return False
+        if network not in self._whole:
+            self._whole[network] = self._is_whole(network)
+        return self._whole[network]
+
+    @cached_property
+    def _whole(self) -> dict[str, bool]:
+        return {}
+
+    def _is_whole(self, network: str) -> bool:
         start: Path = ("networks", network, "subnets")
         cuts = [cut[len(start) :] for cut in self.draft.gone if cut[: len(start)] == start]
         outer = any(self.lost(*start[:length]) for length in (2, 3))
