@@ -27,7 +27,7 @@ Progress = Callable[[int, int, str], None]
 """Called with operations done, operations in all, and what is being done."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)  # not frozen: Python writes the traceback into it
 class Refused(Exception):  # noqa: N818 - it is the kernel's answer, translated by who asked
     """The kernel refused an operation."""
 
@@ -69,7 +69,7 @@ class Kernel(Protocol):
         """Whether the user asked to stop."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)  # not frozen: Python writes the traceback into it
 class Unfinished(Exception):  # noqa: N818 - translated by the verbs
     """A plan did not lead where it should: why, and what undo could not put back."""
 
@@ -91,15 +91,17 @@ class Change:
     def step(self, todo: Plan, desired: State, progress: Progress | None = None) -> State:
         """Carry out ``todo``, which leads from what is there to ``desired``; what is there then.
 
-        Raises Unfinished after undoing this step and all before it.
+        To be called inside ``undone_if_it_fails``. Raises Unfinished.
         """
         self._done = replace(self._done, operations=self._done.operations + todo.operations)
-        with self.undone_if_it_fails():
-            return _carry_out(todo, desired, self._kernel, progress)
+        return _carry_out(todo, desired, self._kernel, progress)
 
     @contextmanager
     def undone_if_it_fails(self) -> Iterator[None]:
-        """Undo the steps when what is done meanwhile is Unfinished or interrupted."""
+        """Undo all steps when what is done meanwhile is Unfinished or interrupted.
+
+        Raises Unfinished after that, with what could not be undone.
+        """
         try:
             yield
         except Unfinished as failure:
