@@ -29,6 +29,7 @@ from vlanlink.session import (
     reconsidered,
     translated,
     write_down,
+    write_down_again,
 )
 from vlanlink.store import Store
 
@@ -54,23 +55,22 @@ def bring_up(machine: Machine, look: Look, store: Store, on_progress: Progress |
     need_visible_names(machine, look)
     if look.resolution.inquiries:
         need_privilege("asking the LAN whether an address is taken", "CAP_NET_RAW")
-    write_down(store, look)
-    with translated(look, store):
-        change = Change(look.topology.name, look.observed, machine)
+    change = Change(look.topology.name, look.observed, machine)
+    with translated(look, store), change.undone_if_it_fails():
+        write_down(store, look)
         now = _parents_first(machine, look, change)
-        with change.undone_if_it_fails():
-            final, heard, unheard = _asked(machine, look, now, on_progress)
-            if final.resolution.record != look.resolution.record or (
-                final.resolution.leases != look.resolution.leases
-            ):
-                write_down(store, final)
+        final, heard, unheard = _asked(machine, look, now, on_progress)
+        if final.resolution.record != look.resolution.record or (
+            final.resolution.leases != look.resolution.leases
+        ):
+            write_down_again(store, final)
         todo = final.todo
         if now is not look.observed:
             todo = difference(now, final.resolution.desired, look.topology.name)
         if todo.operations:
             now = change.step(todo, final.resolution.desired, on_progress)
-    close_change(machine, final, store)
-    deaf = _announce(machine, look, now, frozenset(address for _, address in heard))
+        deaf = _announce(machine, look, now, frozenset(address for _, address in heard))
+        close_change(machine, final, store)
     done = checked(final)
     return replace(done, notes=(*done.notes, *unheard, *deaf))
 

@@ -65,8 +65,9 @@ def locked(path: Path, seconds: float, on_held: OnHeld | None = None) -> Iterato
     descriptor = _acquired(path, time.monotonic() + seconds, on_held)
     try:
         text = json.dumps(asdict(Holder.here())).encode()
-        os.pwrite(descriptor, text, 0)
-        os.truncate(descriptor, len(text))
+        with suppress(OSError):  # a full disk keeps nobody from the lock
+            os.pwrite(descriptor, text, 0)
+            os.truncate(descriptor, len(text))
         yield
     finally:
         os.close(descriptor)

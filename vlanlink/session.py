@@ -190,7 +190,7 @@ def take_down(machine: Machine, look: Look, store: Store, on_progress: Progress 
     """Apply the plan of ``down``, and put the record away."""
     if look.todo.operations:
         change = Change(look.topology.name, look.observed, machine)
-        with translated(look, store):
+        with translated(look, store), change.undone_if_it_fails():
             change.step(look.todo, look.resolution.desired, on_progress)
     _clear_dead_names(machine, look)
     _close_record(store, look)
@@ -229,14 +229,28 @@ def _close_record(store: Store, look: Look) -> None:
 
 def write_down(store: Store, look: Look) -> None:
     """Write the record and the leases, before anything is changed. Raises ConflictError."""
-    name = look.topology.name
     try:
-        store.write_leases(name, look.resolution.leases)
-        store.write(on_the_way(look.records.own, _record(look)))
+        _write(store, look)
     except OSError as error:
-        _restore(store, name, look.records.own, look.leases)
-        message = f"can't write {error.filename or 'the record'}: {error.strerror}"
-        raise ConflictError(Diagnostic(message, hint="nothing was changed")) from None
+        _restore(store, look.topology.name, look.records.own, look.leases)
+        raise ConflictError(Diagnostic(_unwritten(error), hint="nothing was changed")) from None
+
+
+def write_down_again(store: Store, look: Look) -> None:
+    """The same between two steps. Raises Unfinished."""
+    try:
+        _write(store, look)
+    except OSError as error:
+        raise Unfinished(_unwritten(error)) from None
+
+
+def _write(store: Store, look: Look) -> None:
+    store.write_leases(look.topology.name, look.resolution.leases)
+    store.write(on_the_way(look.records.own, _record(look)))
+
+
+def _unwritten(error: OSError) -> str:
+    return f"can't write {error.filename or 'the record'}: {error.strerror}"
 
 
 def _clear_dead_names(machine: Machine, look: Look) -> None:

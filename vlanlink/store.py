@@ -9,6 +9,7 @@ Network namespaces share /run, and each of them can be a host: ``office@1.json``
 the topology office in namespace 1. Leases outlive namespaces, and are by topology alone.
 """
 
+import errno
 import json
 import os
 import tempfile
@@ -152,7 +153,11 @@ class Store:
 
 
 def _make_directory(directory: Path) -> None:
+    """Make it where it is missing. Raises OSError if it is there, and no directory of its own."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if directory.is_symlink():
+        number = errno.ELOOP
+        raise OSError(number, "it is a symbolic link, and those are not followed", str(directory))
 
 
 def _load(path: Path) -> Any:

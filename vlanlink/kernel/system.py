@@ -14,7 +14,7 @@ MS_RDONLY, MS_BIND, MS_REC, MS_PRIVATE, MS_SLAVE, MS_SHARED = (
     1 << 19,
     1 << 20,
 )
-MNT_DETACH = 2
+MNT_DETACH, UMOUNT_NOFOLLOW = 2, 8
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -49,6 +49,9 @@ def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> No
     )
 
 
-def unmount(target: str, flags: int = MNT_DETACH) -> None:
-    """Take a mount away. Raises OSError with the target as its file name."""
+def unmount(target: str, flags: int = MNT_DETACH | UMOUNT_NOFOLLOW) -> None:
+    """Take a mount away, not one that a symbolic link leads to.
+
+    Raises OSError with the target as its file name.
+    """
     _check(_libc.umount2(os.fsencode(target), flags), target)
