@@ -1,0 +1,85 @@
+"""What the tests of ``up --confirm`` share: a topology, who waits, who puts it back."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.kernel.judge import same
+from tests.kernel.lan import Lan
+from tests.kernel.world import World, until
+
+if TYPE_CHECKING:
+    import subprocess
+
+VLANLINK = str(Path(sys.executable).parent / "vlanlink")
+FILE, NEW = "/run/office.toml", "/run/new.toml"
+SOON, LATE = "2", "600"
+PATIENCE = 60.0
+ASKED = "put back in"
+
+
+def text(*names: str, probe: str = "false") -> str:
+    """A topology whose endpoints leave their addresses out."""
+    return "\n".join(
+        [
+            '[topology]\nname = "office"',
+            '[networks.pub]\nkind = "macvlan"\nparent = "eth0"',
+            f"probe = {probe}",
+            'subnets = [{ subnet = "172.16.86.0/24" }]',
+            *(f'[namespaces.{name}.interfaces.eth0]\nnetwork = "pub"' for name in names),
+        ]
+    )
+
+
+@contextmanager
+def prepared(lan: Lan) -> Iterator[World]:
+    """The files are there; at the end no process of a test that failed stays."""
+    Path(FILE).write_text(text("one", "two"))
+    Path(NEW).write_text(text("two", "three"))
+    yield lan.world
+    for pid in reverters():
+        os.kill(pid, signal.SIGKILL)
+
+
+def reverters() -> list[int]:
+    """Those of this test: they are in its network namespace."""
+    here, found = os.stat("/proc/self/ns/net").st_ino, []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            words = (entry / "cmdline").read_bytes()
+            if b"vlanlink.reverter" in words and os.stat(entry / "ns/net").st_ino == here:
+                found.append(int(entry.name))
+    return found
+
+
+def waiting() -> list[Path]:
+    return list(Path("/run/vlanlink").glob("*.pending"))
+
+
+def started(world: World, file: str, seconds: str) -> "subprocess.Popen[bytes]":
+    """`vlanlink up FILE --confirm SECONDS`, once it waits."""
+    process = world.start([VLANLINK, "up", file, "--replace", "--confirm", seconds])
+    assert process.stderr is not None
+    lines: list[str] = []
+    while ASKED not in "".join(lines):
+        line = process.stderr.readline().decode()
+        assert line, lines
+        lines.append(line)
+    return process
+
+
+def is_back(world: World, before: Any) -> None:
+    until(lambda: not waiting(), "no change waits", PATIENCE)
+    same(world, before)
+    until(lambda: not reverters(), "the reverter ends")
+    assert [p.name.split("@")[0] for p in Path("/run/vlanlink").iterdir()] == ["lock"]
+    assert not list(Path("/var/lib/vlanlink").glob("*"))
+
+
+def gone(*_: object) -> None:
+    """Who waits is gone: what ``vlanlink.up`` asks whether the change shall stay."""
+    raise KeyboardInterrupt
