@@ -133,6 +133,7 @@ class Namespaces:
         The message marks it. So one that has a name is marked; one that was not yet named when
         the process died is gone with the process. Raises OSError.
         """
+        self.forget(name)  # one of the name that somebody else took away
         self._make_room()
         _claim(path)
         try:

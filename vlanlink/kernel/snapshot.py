@@ -57,11 +57,14 @@ def read_namespace(
 ) -> Reading:
     """Dump one namespace. Raises OSError."""
     socket = namespaces.socket(name)
-    links = {link.index: link for link in map(codec.decode_link, socket.dump(codec.dump_links()))}
     addresses: dict[int, list[Address]] = {}
-    for message in socket.dump(codec.dump_addresses()):
-        index, address = codec.decode_address(message, protocols=protocols)
-        addresses.setdefault(index, []).append(address)
+    with codec.readable():
+        seen = map(codec.decode_link, socket.dump(codec.dump_links()))
+        links = {link.index: link for link in seen}
+        for message in socket.dump(codec.dump_addresses()):
+            index, address = codec.decode_address(message, protocols=protocols)
+            addresses.setdefault(index, []).append(address)
+        routes = _routes(socket, links)
     sysctls: dict[str, str] = {}
     if keys:
         namespaces.enter(name)
@@ -69,7 +72,7 @@ def read_namespace(
     path = None if name == HOST else namespaces.path(name)
     inode = os.fstat(namespaces.descriptor(name)).st_ino
     wifi = _stations(namespaces) if name == HOST else frozenset()  # parents are on the host
-    return Reading(name, path, inode, links, addresses, _routes(socket, links), sysctls, wifi)
+    return Reading(name, path, inode, links, addresses, routes, sysctls, wifi)
 
 
 def _stations(namespaces: Namespaces) -> frozenset[int]:

@@ -4,7 +4,13 @@ What reads is here. What writes is in ``codec.encode``, which loads pyroute2: a 
 does without.
 """
 
-from vlanlink.kernel.codec.decode import SeenLink, decode_address, decode_link, decode_route
+from vlanlink.kernel.codec.decode import (
+    SeenLink,
+    decode_address,
+    decode_link,
+    decode_route,
+    readable,
+)
 from vlanlink.kernel.codec.dumps import dump_addresses, dump_links, dump_routes
 
 __all__ = [
@@ -15,4 +21,5 @@ __all__ = [
     "dump_addresses",
     "dump_links",
     "dump_routes",
+    "readable",
 ]

@@ -1,7 +1,9 @@
 """What the kernel says: rtnetlink messages into values."""
 
+import errno
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from vlanlink.kernel.codec.attributes import attributes, ip, text, u32
@@ -66,6 +68,15 @@ class SeenLink:
     """The parent or peer is in another namespace (IFLA_LINK_NETNSID)."""
     master_index: int
     carrier: bool
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """What the decoders can't make sense of is an OSError (EBADMSG), whatever they trip over."""
+    try:
+        yield
+    except (struct.error, ValueError, LookupError, TypeError) as error:
+        raise OSError(errno.EBADMSG, "the kernel's answer can't be read") from error
 
 
 def decode_link(data: bytes) -> SeenLink:
