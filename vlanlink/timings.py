@@ -1,8 +1,6 @@
 """Where the time of a run goes, by phase."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final, Literal, get_args
 
 Phase = Literal[
@@ -26,17 +24,31 @@ class Timings:
     def __init__(self) -> None:
         """Nothing has been done yet."""
         self.seconds: dict[str, float] = dict.fromkeys(PHASES, 0.0)
-        self._inner = 0.0
+        self.inner = 0.0
+        """What phases within the one that goes on have taken."""
 
-    @contextmanager
-    def taking(self, *phases: Phase) -> Iterator[None]:
+    def taking(self, *phases: Phase) -> "_Taking":
         """Count the time in here; of several phases each has the same share, at each mention."""
-        start, outer = time.perf_counter(), self._inner
-        self._inner = 0.0
-        try:
-            yield
-        finally:
-            spent = time.perf_counter() - start
-            for phase in phases:
-                self.seconds[phase] += (spent - self._inner) / len(phases)
-            self._inner = outer + spent
+        return _Taking(self, phases)
+
+
+class _Taking:
+    """A context that takes time.
+
+    Not made by contextlib: that writes on the exceptions that pass, and ours are frozen.
+    """
+
+    def __init__(self, timings: Timings, phases: tuple[Phase, ...]) -> None:
+        self._timings, self._phases = timings, phases
+        self._start = self._outer = 0.0
+
+    def __enter__(self) -> None:
+        self._start, self._outer = time.perf_counter(), self._timings.inner
+        self._timings.inner = 0.0
+
+    def __exit__(self, *_: object) -> None:
+        spent = time.perf_counter() - self._start
+        for phase in self._phases:
+            own = spent - self._timings.inner
+            self._timings.seconds[phase] += own / len(self._phases)
+        self._timings.inner = self._outer + spent
