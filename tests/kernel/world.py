@@ -17,7 +17,12 @@ POLL_SECONDS = 0.05
 BOUND_SECONDS = 10.0
 
 
-def until(condition: Callable[[], Any], what: str = "", seconds: float = BOUND_SECONDS) -> Any:
+def until(
+    condition: Callable[[], Any],
+    what: str = "",
+    seconds: float = BOUND_SECONDS,
+    poll: float = POLL_SECONDS,
+) -> Any:
     """The first true value of ``condition``; fails when there is none within the bound."""
     deadline = time.monotonic() + seconds
     while True:
@@ -25,7 +30,7 @@ def until(condition: Callable[[], Any], what: str = "", seconds: float = BOUND_S
         if value:
             return value
         assert time.monotonic() < deadline, f"not within {seconds} s: {what or condition}"
-        time.sleep(POLL_SECONDS)
+        time.sleep(poll)
 
 
 class World:

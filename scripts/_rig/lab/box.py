@@ -89,8 +89,10 @@ def _make_system(root: Path, kernel: kernels.Kernel, wheels: Path, public_key: P
     customize = f'{_RECIPE}/customize "$1" {public_key} {wheels} {kernel.modules}'
     left_out = ("man", "doc", "locale")
     options = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in left_out]
-    mmdebstrap = [tools.program("mmdebstrap", "mmdebstrap"), "--quiet", "--variant=minbase"]
-    mmdebstrap += ["--mode=root", *options, f"--include={packages}"]
+    # In namespaces of its own: killed half-way, it leaves neither processes nor mounts.
+    mmdebstrap = [tools.program("unshare", "util-linux"), "--fork", "--kill-child", "--pid"]
+    mmdebstrap += ["--mount-proc", tools.program("mmdebstrap", "mmdebstrap"), "--quiet"]
+    mmdebstrap += ["--variant=minbase", "--mode=root", *options, f"--include={packages}"]
     tools.run([*mmdebstrap, f"--customize-hook={customize}", _SUITE, root, apt.archives()[0]])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -67,7 +68,10 @@ class Machines:
             self._world.end()
         elif (_STATE / "machines").exists():
             self._vagrant("destroy", "--force")
-        shutil.rmtree(_STATE, ignore_errors=True)
+        shutil.rmtree(_WHEELS, ignore_errors=True)
+        SSH_CONFIG.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            _STATE.rmdir()
 
     def ssh(self, name: str, words: Sequence[str]) -> int:
         """Log in to a machine, or run a command there; the exit status is ssh's."""
