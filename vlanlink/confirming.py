@@ -17,7 +17,7 @@ from vlanlink.errors import (
 )
 from vlanlink.host import Host
 from vlanlink.lifeline import armed, pending_change
-from vlanlink.lock import LOCK_SECONDS
+from vlanlink.lock import LOCK_SECONDS, LONGEST_LOCK_SECONDS
 from vlanlink.pending import Pending
 from vlanlink.pending_files import Outcome, PendingFile
 from vlanlink.planning import Plan
@@ -26,6 +26,8 @@ from vlanlink.store import Store
 from vlanlink.topology import Topology, empty, parse
 
 _POLL_SECONDS = 0.1
+_GRACE_SECONDS = 5.0
+"""How long the process that waits leaves it to the reverter: it could be killed in between."""
 
 Decide = Callable[[Plan, float], bool | None]
 """Asked again and again, with what was done and the seconds left: True keeps it, False puts it
@@ -208,8 +210,8 @@ def await_confirmation(file: PendingFile, done: Plan, decide: Decide | None) -> 
                 _keep(file, LOCK_SECONDS)
             elif answer is False and put_back(file):
                 raise Interrupted(Diagnostic("interrupted; put back as it was"))
-            elif pending.left <= 0:  # the reverter does it too: whoever comes first
-                put_back(file)
+            elif pending.left < -_GRACE_SECONDS:  # the reverter seems to be gone
+                put_back(file, LONGEST_LOCK_SECONDS)
             else:
                 time.sleep(_POLL_SECONDS)
     except KeyboardInterrupt:

@@ -17,6 +17,8 @@ from pathlib import Path
 
 LOCK_SECONDS = 30.0
 """How long another one is waited for, if nothing else is said."""
+LONGEST_LOCK_SECONDS = 86400.0
+"""How long one who must do its work, later if not now, waits for others."""
 _POLL_SECONDS = 0.05
 _LONGEST = 4096
 _LONGEST_COMMAND = 100

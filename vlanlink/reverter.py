@@ -17,10 +17,10 @@ from pathlib import Path
 from vlanlink.confirming import put_back
 from vlanlink.errors import VlanlinkError
 from vlanlink.lifeline import READY
+from vlanlink.lock import LONGEST_LOCK_SECONDS
 from vlanlink.pending_files import PendingFile
 
 _POLL_SECONDS = 0.2
-_LOCK_SECONDS = 86400.0
 _TRIES = 5
 _SECONDS_BETWEEN_TRIES = 2.0
 
@@ -55,7 +55,7 @@ def _wait(file: PendingFile) -> int:
         time.sleep(_POLL_SECONDS)
     for attempt in range(_TRIES):
         try:
-            if put_back(file, lock_timeout=_LOCK_SECONDS):
+            if put_back(file, LONGEST_LOCK_SECONDS):
                 _log(syslog.LOG_WARNING, f"{file.pending.topology} was not confirmed: put back")
         except VlanlinkError as error:
             _log(syslog.LOG_ERR, f"{file.pending.topology} could not be put back: {error}")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 VLANLINK = str(Path(sys.executable).parent / "vlanlink")
 FILE, NEW = "/run/office.toml", "/run/new.toml"
 SOON, LATE = "2", "600"
-PATIENCE = 60.0
+PATIENCE = 120.0
 ASKED = "put back in"
 
 
@@ -75,7 +75,7 @@ def started(world: World, file: str, seconds: str) -> "subprocess.Popen[bytes]":
 def is_back(world: World, before: Any) -> None:
     until(lambda: not waiting(), "no change waits", PATIENCE)
     same(world, before)
-    until(lambda: not reverters(), "the reverter ends")
+    until(lambda: not reverters(), "the reverter ends", PATIENCE)
     assert [p.name.split("@")[0] for p in Path("/run/vlanlink").iterdir()] == ["lock"]
     assert not list(Path("/var/lib/vlanlink").glob("*"))
 

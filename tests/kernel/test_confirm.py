@@ -231,6 +231,18 @@ def test_a_revert_that_fails_waits_on_and_is_told(
     assert world.namespaces() == {"one", "two"}
 
 
+def test_who_waits_does_it_when_only_the_reverter_is_gone(world: World) -> None:
+    before = dump(world)
+
+    def kill(*_: object) -> None:
+        for pid in reverters():
+            os.kill(pid, signal.SIGKILL)
+
+    with pytest.raises(vlanlink.ApplyError, match="was not confirmed within 1 s"):
+        vlanlink.up(vlanlink.load(FILE), confirm=1, decide=kill)
+    is_back(world, before)
+
+
 def test_ctrl_c_puts_it_back_now(world: World, terminal: Terminal) -> None:
     terminal.types("\x03")
     assert terminal.code() == 130
@@ -249,7 +261,7 @@ def test_confirmed_from_another_shell(world: World, capsys: pytest.CaptureFixtur
     out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert out.decode().endswith("office is confirmed.\n")
-    until(lambda: not reverters(), "the reverter ends")
+    until(lambda: not reverters(), "the reverter ends", PATIENCE)
     assert vlanlink.status("office").state == "up"
     assert waiting() == []
     assert main(["confirm"]) == 2
@@ -262,7 +274,7 @@ def test_enter_on_the_terminal(world: World, terminal: Terminal) -> None:
     assert len(waiting()) == 1
     terminal.types("\n")
     assert terminal.code() == 0
-    until(lambda: not reverters(), "the reverter ends")
+    until(lambda: not reverters(), "the reverter ends", PATIENCE)
     assert world.namespaces() == {"one", "two"}
 
 

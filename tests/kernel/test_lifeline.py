@@ -67,7 +67,7 @@ def test_what_fails_leaves_nothing_armed(world: World) -> None:
     world.ip("link add eth0 type veth peer name other", "one")
     before = dump(world)
     assert main(["up", FILE, "--confirm", LATE]) == 1
-    until(lambda: not reverters(), "the reverter ends")
+    until(lambda: not reverters(), "the reverter ends", PATIENCE)
     assert waiting() == []
     same(world, before)
 
