@@ -1,14 +1,17 @@
 """Why the kernel may have said no, where its errno misleads. Reads a snapshot, guesses nothing."""
 
 import errno
+import os
 
 from vlanlink.kinds import KINDS
 from vlanlink.model import Link, State
-from vlanlink.operations import MakeLink, Operation, SetLink, WriteSysctl
+from vlanlink.operations import MakeLink, MakeNamespace, Operation, SetLink, WriteSysctl
 
 
 def explain(operation: Operation, number: int, text: str, state: State) -> str | None:
     """A hint for the user, or None where the kernel's own words say it all."""
+    if number == errno.EPERM and isinstance(operation, MakeNamespace) and os.geteuid() == 0:
+        return "names of namespaces are mounts: in a user namespace, unshare -Urnm makes them ours"
     if number in (errno.EPERM, errno.EACCES):
         return "run it as root: sudo vlanlink …"
     if isinstance(operation, MakeLink):
