@@ -20,7 +20,7 @@ from vlanlink.errors import (
 )
 from vlanlink.host import Host
 from vlanlink.kernel import Machine
-from vlanlink.kernel.features import missing_capabilities
+from vlanlink.kernel.features import missing_capabilities, release
 from vlanlink.kernel.identity import identify
 from vlanlink.kernel.refusals import is_lack_of_feature, is_lack_of_privilege
 from vlanlink.kernel.snapshot import Wanted
@@ -32,6 +32,7 @@ from vlanlink.planning import Plan
 from vlanlink.planning import plan as difference
 from vlanlink.priors import is_lost, keys_to_read, lost_priors
 from vlanlink.record import Record, Records, on_the_way
+from vlanlink.requirements import too_new
 from vlanlink.resolve import Resolution, namespace_path, resolve
 from vlanlink.store import Store
 from vlanlink.topology import Topology
@@ -146,7 +147,13 @@ def _dead_names_in_the_way(
 
 
 def checked(look: Look) -> Plan:
-    """The plan, its warnings at their places. Raises ConflictError if it can't be carried out."""
+    """The plan, its warnings at their places.
+
+    Raises ConflictError if it can't be carried out, PrivilegeError if the kernel is too old for it.
+    """
+    lacking = list(too_new(look.topology, release()))
+    if lacking:
+        raise PrivilegeError(*map(look.topology.diagnose, lacking))
     problems = look.problems()
     if problems:
         raise ConflictError(*problems)

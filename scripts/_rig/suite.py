@@ -14,18 +14,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from _rig import kernels
-from _rig.problems import EXIT_MISSING
+from _rig.problems import EXIT_MISSING, RigError
 from _rig.tools import CHECKOUT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+_SENSITIVE_SECONDS = 300
 _NO_TESTS = 5  # pytest's exit status
 _UNIT, _KERNEL = "tests/unit", "tests/kernel"
 _EPILOG = """\
@@ -52,6 +53,7 @@ class Request:
     """What the user asked for."""
 
     kernels: Sequence[str]  # run all kernel tests in these guests and none on this machine
+    sensitive: bool  # run those that are sensitive to the kernel on the oldest and newest one
     install: bool
     unit: Sequence[str]  # paths; none: no such part
     kernel: Sequence[str]
@@ -85,6 +87,12 @@ def _parse(arguments: Sequence[str]) -> Request:
         choices=(*kernels.SUITES, "all"),
         help="run all kernel tests in a guest with this kernel, or with each, and none here",
     )
+    parser.add_argument(
+        "--sensitive",
+        action="store_true",
+        help="run only what is sensitive to the kernel, in guests with the oldest and newest one, "
+        f"{_SENSITIVE_SECONDS} s each at the most",
+    )
     parser.add_argument("--install", action="store_true", help="install missing Debian packages")
     known, rest = parser.parse_known_args(arguments)
     unit = [word for word in rest if word.startswith(_UNIT)]
@@ -92,6 +100,7 @@ def _parse(arguments: Sequence[str]) -> Request:
     everything = not unit and not kernel
     return Request(
         kernels=_chosen_kernels(known.kernel),
+        sensitive=known.sensitive,
         install=known.install,
         unit=[_UNIT] if everything else unit,
         kernel=[_KERNEL] if everything else kernel,
@@ -107,6 +116,8 @@ def _chosen_kernels(choice: str | None) -> list[str]:
 
 
 def _run_parts(request: Request, work: Path) -> list[Part]:
+    if request.sensitive:
+        return [_sensitive_part(request, work, version) for version in _oldest_and_newest()]
     parts = []
     if request.unit:
         parts.append(_unit_part(request, work))
@@ -118,6 +129,22 @@ def _run_parts(request: Request, work: Path) -> list[Part]:
         if _line_count(left):
             parts.append(_guest_part(request, work, kernels.DEFAULT, left))
     return parts
+
+
+def _oldest_and_newest() -> list[str]:
+    versions = sorted(kernels.SUITES, key=lambda version: tuple(map(int, version.split("."))))
+    return [versions[0], versions[-1]]
+
+
+def _sensitive_part(request: Request, work: Path, version: str) -> Part:
+    """A kernel that can't be had is no fault of what is tested."""
+    try:
+        kernels.get(version)
+    except RigError as problem:
+        print(f"test: kernel {version} can't be had: {problem}")
+        return Part(f"kernel, in the guest ({version})", 0, 0, 0, 0.0, True, "did NOT run")
+    narrowed = replace(request, options=[*request.options, "-m", "sensitive"])
+    return _guest_part(narrowed, work, version, None, seconds=_SENSITIVE_SECONDS)
 
 
 def _unit_part(request: Request, work: Path) -> Part:
@@ -139,22 +166,26 @@ def _here_part(request: Request, work: Path, left: Path) -> Part:
     return _part(where, report, status, seconds, may_be_empty=may_be_empty, remark=remark)
 
 
-def _guest_part(request: Request, work: Path, version: str, left: Path | None) -> Part:
+def _guest_part(
+    request: Request, work: Path, version: str, left: Path | None, seconds: float | None = None
+) -> Part:
     """Run all kernel tests, or those that are left, in a guest."""
     where = f"kernel, in the guest ({version})"
     if not _packages("vm", install=request.install):
         return _not_run(where, left)
     report = work / f"guest-{version}.xml"
     guest = ["scripts/vm", "--kernel", version, "--fetch", str(report)]
+    if seconds:
+        guest += ["--timeout", f"{seconds:g}"]
     if left:
         guest += ["--send", str(left)]
     tests = [f"@{left}"] if left else list(request.kernel)
     inside = [*_pytest("-n", "2"), f"--junitxml={report}", *request.options, *tests]
     environment = {"VLANLINK_KERNEL_TESTS": "all"}
-    status, seconds = _timed(
+    status, taken = _timed(
         f"kernel tests in the guest, kernel {version}", [*guest, "--", *inside], environment
     )
-    return _part(where, report, status, seconds, may_be_empty=request.narrowed)
+    return _part(where, report, status, taken, may_be_empty=request.narrowed)
 
 
 def _pytest(*options: str) -> list[str]:

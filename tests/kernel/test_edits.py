@@ -63,6 +63,7 @@ SOURCES: list[tuple[list[str], str]] = [
 ]
 
 
+@pytest.mark.sensitive
 @pytest.mark.needs("macvlan")
 def test_a_living_macvlan_is_changed_in_place(lan: Lan) -> None:
     """Each edit against the one before: what that one said goes back to its default."""
@@ -268,6 +269,7 @@ def _on_host(vlan: Entry) -> vlanlink.Topology:
     return _topology(child, links={"v50": vlan})
 
 
+@pytest.mark.sensitive
 @pytest.mark.needs("vlan", "macvlan")
 def test_a_living_vlan_is_changed_in_place(lan: Lan) -> None:
     world = lan.world
@@ -305,6 +307,7 @@ def test_a_vlan_of_another_id_is_made_anew_with_what_is_on_it(lan: Lan) -> None:
     same(world, before)
 
 
+@pytest.mark.sensitive
 @pytest.mark.needs("ipvlan")
 def test_an_ipvlan_mode_is_changed_for_all_of_the_parent(lan: Lan) -> None:
     world = lan.world

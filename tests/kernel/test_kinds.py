@@ -4,7 +4,8 @@
 that is not its default, or a choice is never made. ``SHOWN`` tells where `ip -j -d` shows each.
 """
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import pytest
@@ -46,6 +47,9 @@ SAMPLES: Mapping[str, list[dict[str, Any]]] = {
     "dummy": [{}],
     "veth": [{}],
 }
+
+SINCE = {"macvlan": {"bc_queue_len": (5, 11)}}
+"""The Linux that first knows an option."""
 
 Show = Callable[[dict[str, Any]], Any]
 
@@ -119,7 +123,7 @@ def _entry(kind: str, number: int, end: str) -> dict[str, Any]:
     return entry
 
 
-def _topology(kind: str) -> vlanlink.Topology:
+def _topology(kind: str, without: Collection[str] = ()) -> vlanlink.Topology:
     """Each sample twice: on the host, on one end of a pair, and in a namespace, on the other."""
     links: dict[str, Any] = {}
     inside: dict[str, Any] = {}
@@ -131,6 +135,9 @@ def _topology(kind: str) -> vlanlink.Topology:
             links[f"k{number}"]["peer"] = {"name": f"k{number}", "namespace": "web", **entry}
         else:
             inside[f"k{number}"] = entry
+    for entry in (*links.values(), *inside.values()):
+        for key in without:
+            entry.pop(key, None)
     return vlanlink.Topology.build(
         {
             "topology": {"name": "kinds"},
@@ -140,6 +147,7 @@ def _topology(kind: str) -> vlanlink.Topology:
     )
 
 
+@pytest.mark.sensitive
 @pytest.mark.parametrize(
     "kind", [pytest.param(kind, marks=pytest.mark.needs(kind)) for kind in KINDS]
 )
@@ -153,6 +161,14 @@ def test_every_option_goes_to_the_kernel_and_back(world: World, kind: str) -> No
         world.batch("\n".join([*pairs, *quiet, *(f"link set {end} up" for end in ends)]))
     before = dump(world)
     topology = _topology(kind)
+    lacking = _unknown_options(kind)
+    if lacking:
+        with pytest.raises(vlanlink.PrivilegeError) as caught:
+            vlanlink.up(topology)
+        said = [diagnostic.message for diagnostic in caught.value.diagnostics]
+        assert all(any(key in message for message in said) for key in lacking), said
+        same(world, before)
+        topology = _topology(kind, without=lacking)
     vlanlink.up(topology)
     assert vlanlink.plan(topology).operations == ()
     state = vlanlink.snapshot()
@@ -162,14 +178,20 @@ def test_every_option_goes_to_the_kernel_and_back(world: World, kind: str) -> No
             seen = state.link(LinkName(namespace, f"k{number}"))
             assert seen is not None
             assert (seen.kind, seen.owner, seen.up) == (kind, "kinds", True)
-            _compare_options(kind, number, seen.settings, shown[f"k{number}"])
+            _compare_options(kind, number, seen.settings, shown[f"k{number}"], lacking)
             _compare_common(kind, number, end, seen, shown[f"k{number}"])
     vlanlink.down("kinds")
     same(world, before)
 
 
+def _unknown_options(kind: str) -> set[str]:
+    """What this kernel passes over in silence, so that vlanlink must refuse it."""
+    release = tuple(int(number) for number in os.uname().release.split(".")[:2])
+    return {key for key, since in SINCE.get(kind, {}).items() if release < since}
+
+
 def _compare_options(
-    kind: str, number: int, settings: Mapping[str, Any], shown: dict[str, Any]
+    kind: str, number: int, settings: Mapping[str, Any], shown: dict[str, Any], lacking: set[str]
 ) -> None:
     assert shown["linkinfo"]["info_kind"] == kind
     sample = vlanlink.Topology.build(
@@ -178,6 +200,9 @@ def _compare_options(
         else {"topology": {"name": "x"}}
     )
     for option in KINDS[kind].options:
+        if option.key in lacking:
+            assert option.key not in settings
+            continue
         wanted = SAMPLES[kind][number].get(option.key, option.default)
         if option.key in SAMPLES[kind][number]:
             canonical = sample.links["x"].options[option.key]

@@ -40,6 +40,7 @@ def _kill(world: World, pid: int) -> None:
     process.wait()
 
 
+@pytest.mark.sensitive
 def test_made_as_ip_netns_would(lan: Lan) -> None:
     world = lan.world
     world.ip("netns add other")
@@ -73,6 +74,7 @@ def test_a_later_mount_namespace_sees_new_names_and_sees_them_go(lan: Lan) -> No
     vlanlink.down("first")
 
 
+@pytest.mark.sensitive
 def test_one_that_exists_is_used_by_pid_or_path_and_stays(lan: Lan) -> None:
     world = lan.world
     world.make_place("byPath")

@@ -20,6 +20,7 @@ class Option:
     ``key`` is its name in TOML, JSON and messages; ``attribute`` its number in IFLA_INFO_DATA.
     ``default`` is what the kernel has when nothing is sent: a link from which the option is
     removed goes back to it. ``live`` tells whether the kernel changes it on an existing link.
+    ``since`` is the Linux that first knows it; one before passes over it in silence.
     ``always`` marks what is sent even if the file leaves it out, ``per_parent`` what all links of
     the kind on one parent share.
     """
@@ -31,6 +32,7 @@ class Option:
     always: bool = False
     per_parent: bool = False
     default: OptionValue | None = None
+    since: tuple[int, int] = (0, 0)
 
     def canonical(self, value: OptionValue) -> OptionValue:
         """A value as the kernel reads it back."""

@@ -83,6 +83,7 @@ MACVLAN = Kind(
             maximum=0xFFFFFFFF,
             live=True,
             default=1000,
+            since=(5, 11),
         ),
     ),
 )
