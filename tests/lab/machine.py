@@ -108,7 +108,7 @@ class Machine:
         """All of its network, the sysctls of its interfaces, and the files that matter."""
         told = "; ".join(f"ip -j -d {words}; echo" for words in _TOLD)
         trees = " ".join(f"/proc/sys/{tree}" for tree in TREES)
-        files = f"find {_FILES} -mindepth 1 ! -name lock 2>/dev/null"
+        files = f"find {_FILES} -mindepth 1 ! -name 'lock*' 2>/dev/null"
         text = self.run(f"{told}; echo ==; grep -rs '' {trees}; echo ==; {files}; true").stdout
         network, sysctls, found_files = text.split("==\n")
         arrays = [json.loads(line or "[]") for line in network.splitlines() if line]

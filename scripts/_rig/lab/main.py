@@ -141,11 +141,11 @@ def _ci(options: argparse.Namespace) -> int:
     """
     start = time.time()
     machines, before = Machines(options.accel), host.look()
+    reason = _try_to_start(machines, options, start + _CI_START_SECONDS)
+    if reason:
+        print(f"LAB DID NOT RUN: {reason}")
+        return 0
     try:
-        reason = _try_to_start(machines, options, start + _CI_START_SECONDS)
-        if reason:
-            print(f"LAB DID NOT RUN: {reason}")
-            return 0
         status = _test(machines, ["--exitfirst", "--durations=0"], deadline=start + _CI_SECONDS)
     except subprocess.TimeoutExpired:
         print("LAB DID NOT RUN to its end: its time was over")
