@@ -268,9 +268,9 @@ def refusal(number: int, shift: int = 0) -> Iterator[Fault]:
         one.check(f"remove namespace {name}")
         remove(self, name)
 
-    def faulty_write(key: str, value: str) -> None:
+    def faulty_write(key: str, value: str, root: Path) -> None:
         one.check(f"write {key}")
-        write(key, value)
+        write(key, value, root)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Socket, "request", faulty_request)

@@ -314,8 +314,8 @@ class Machine:
                 case RemoveNamespace():
                     self._namespaces.remove(first.namespace)
                 case WriteSysctl():
-                    self._namespaces.enter(first.namespace)
-                    sysctl_files.write(first.key, first.new)
+                    root = self._namespaces.sysctls(first.namespace)
+                    sysctl_files.write(first.key, first.new, root)
                 case _:
                     self._send(batch)
         except OSError as error:

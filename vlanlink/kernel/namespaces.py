@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from vlanlink.kernel import sysctl_files, system
+from vlanlink.kernel.proc import SHARED, Proc
 from vlanlink.kernel.transport import Socket
 from vlanlink.model import HOST
 
@@ -52,11 +53,13 @@ class Namespaces:
         self._open: OrderedDict[str, _Open] = OrderedDict()
         self._paths = dict(paths or {})
         self._host = _Open(os.open(host_path or _SELF, os.O_RDONLY | os.O_CLOEXEC))
+        self._proc = Proc()
         self._inside: str | None = None if host_path else HOST  # entering takes privilege
         self.enter(HOST)
 
     def close(self) -> None:
         """Close everything."""
+        self._proc.close()
         for held in (*self._open.values(), self._host):
             held.close()
         self._open.clear()
@@ -102,6 +105,14 @@ class Namespaces:
             self._inside = None
             system.setns(self._held(name).descriptor, system.CLONE_NEWNET)
             self._inside = name
+
+    def sysctls(self, name: str) -> Path:
+        """Enter the namespace; where its sysctls are found.
+
+        Those of the host are where everybody finds them: they may be kept from being written there.
+        """
+        self.enter(name)
+        return SHARED if name == HOST else self._proc.sysctls()
 
     def _held(self, name: str) -> _Open:
         if name == HOST:

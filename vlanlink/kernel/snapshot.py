@@ -67,8 +67,9 @@ def read_namespace(
         routes = _routes(socket, links)
     sysctls: dict[str, str] = {}
     if keys:
-        namespaces.enter(name)
-        sysctls = {key: value for key in keys if (value := sysctl_files.read(key)) is not None}
+        root = namespaces.sysctls(name)
+        values = ((key, sysctl_files.read(key, root)) for key in keys)
+        sysctls = {key: value for key, value in values if value is not None}
     path = None if name == HOST else namespaces.path(name)
     inode = os.fstat(namespaces.descriptor(name)).st_ino
     wifi = _stations(namespaces) if name == HOST else frozenset()  # parents are on the host

@@ -5,14 +5,17 @@ from pathlib import Path
 _ROOT = Path("/proc/sys")
 
 
-def read(key: str) -> str | None:
-    """The value of a slashed key, fields parted by single spaces; None if it can't be read."""
+def read(key: str, root: Path = _ROOT) -> str | None:
+    """The value of a slashed key, fields parted by single spaces; None if it can't be read.
+
+    ``root`` is the /proc/sys to look in (``proc``).
+    """
     try:
-        return " ".join((_ROOT / key).read_text().split())
+        return " ".join((root / key).read_text().split())
     except OSError:  # no such key, a directory, one that is only written, one that was never set
         return None
 
 
-def write(key: str, value: str) -> None:
+def write(key: str, value: str, root: Path = _ROOT) -> None:
     """Write a value, which may be empty. Raises OSError."""
-    (_ROOT / key).write_text(f"{value}\n")
+    (root / key).write_text(f"{value}\n")
