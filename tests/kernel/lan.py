@@ -37,8 +37,9 @@ class Lan:
         Path(f"/proc/sys/net/ipv6/conf/{name}/accept_dad").write_text("0")
         self.world.ip(f"link set {name} up")
         self._attach(port, [f"vlan add dev {port} vid {vlan}" for vlan in vlans])
-        # The carrier comes a moment later, and with it the link-local address.
-        until(lambda: name in Path("/proc/net/if_inet6").read_text(), f"carrier on {name}")
+        # The carrier comes a moment later, and with it the link-local address: the kernel tells of
+        # it after what it cleans up, which takes a while where many namespaces have just gone.
+        until(lambda: name in Path("/proc/net/if_inet6").read_text(), f"carrier on {name}", 30.0)
 
     def station(self, name: str, *addresses: str, vlan: int = 1, mac: str | None = None) -> None:
         """A machine on an access port, its interface called eth0. Its namespace has its name.

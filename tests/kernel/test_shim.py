@@ -43,6 +43,8 @@ def load(network: str, *, subnet: int = 87) -> vlanlink.Topology:
 
 def give_host_its_addresses(world: World, dev: str = "eth0") -> None:
     world.batch(f"addr add {ON_LAN[0]}/24 dev {dev}\naddr add {ON_LAN[1]}/64 dev {dev} nodad\n")
+    # The kernel's own route to an IPv6 address comes a moment after the address.
+    until(lambda: ON_LAN[1] in world.ip("-6 route show table local"), "the address is usable")
 
 
 def shim_name(world: World, *others: str) -> str:

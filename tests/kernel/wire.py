@@ -33,7 +33,8 @@ def ready(lan: Lan) -> None:
         links = lan.world.json("link show master br0", SWITCH)
         return all(x["linkinfo"]["info_slave_data"]["state"] == "forwarding" for x in links)
 
-    until(forwards, "the switch forwards")
+    # As for a carrier, the kernel may have namespaces to clean up first.
+    until(forwards, "the switch forwards", 30.0)
 
 
 def capture(lan: Lan, where: str, dev: str, words: str) -> Capture:
