@@ -13,8 +13,8 @@ from dataclasses import replace
 from vlanlink.addressing import Heard
 from vlanlink.apply import Change, Progress, Unfinished
 from vlanlink.errors import Diagnostic
-from vlanlink.kernel import Machine
 from vlanlink.kernel.lan import Announcement, Question
+from vlanlink.kernel.machine import Machine
 from vlanlink.kinds import KINDS
 from vlanlink.model import Link, State
 from vlanlink.planning import Plan, with_links

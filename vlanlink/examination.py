@@ -4,8 +4,8 @@ from vlanlink.checkup import Asked, Report, examine
 from vlanlink.checkup.facts import ROUTER_SYSCTLS
 from vlanlink.errors import Diagnostic, PrivilegeError
 from vlanlink.host import Host
-from vlanlink.kernel import Machine
 from vlanlink.kernel.features import missing_capabilities
+from vlanlink.kernel.machine import Machine
 from vlanlink.model import HOST, Namespace, State
 from vlanlink.priors import asked_sysctls, keys_to_read
 from vlanlink.record import Records

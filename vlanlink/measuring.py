@@ -10,8 +10,8 @@ from dataclasses import replace
 from vlanlink.apply import Progress
 from vlanlink.causes import Case, Evidence, explain
 from vlanlink.errors import Diagnostic, Interrupted
-from vlanlink.kernel import Machine
 from vlanlink.kernel.lan import Question
+from vlanlink.kernel.machine import Machine
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, State
 from vlanlink.paths import Paths
 from vlanlink.probes import Answer, Ask

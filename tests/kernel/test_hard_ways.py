@@ -11,7 +11,7 @@ import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from vlanlink.cli.main import main
-from vlanlink.kernel import Machine
+from vlanlink.kernel.machine import Machine
 from vlanlink.model import State
 from vlanlink.operations import MakeNamespace
 

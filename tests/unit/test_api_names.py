@@ -98,7 +98,7 @@ def test_the_name_of_a_verb_stays_the_verb() -> None:
 def loaded(*words: str, code: str = "") -> set[str]:
     """The modules that a fresh interpreter has at the end."""
     tell = "import sys, json, atexit; atexit.register(lambda: print(json.dumps(list(sys.modules))))"
-    run = f"sys.argv = ['vlanlink', *{list(words)!r}]; from vlanlink.cli.main import main; main()"
+    run = f"sys.argv = ['vlanlink', *{list(words)!r}]; from vlanlink.__main__ import run; run()"
     command = [sys.executable, "-c", f"{tell}\n{code or run}"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
@@ -119,16 +119,18 @@ def test_importing_the_library_loads_little() -> None:
 
 def test_help_and_version_load_neither_netlink_nor_the_checks_of_files() -> None:
     for words in (["--help"], ["--version"], ["up", "--help"]):
-        assert {"pyroute2", "pydantic", "rich", "vlanlink.kernel"}.isdisjoint(loaded(*words)), words
+        assert {"pyroute2", "pydantic", "rich", "vlanlink.kernel.machine"}.isdisjoint(
+            loaded(*words)
+        ), words
 
 
 def test_validate_loads_no_netlink(topology: Path) -> None:
-    assert {"pyroute2", "vlanlink.kernel"}.isdisjoint(loaded("validate", str(topology)))
+    assert {"pyroute2", "vlanlink.kernel.machine"}.isdisjoint(loaded("validate", str(topology)))
 
 
 def test_reading_a_topology_loads_no_netlink(topology: Path) -> None:
     code = f"import vlanlink; vlanlink.load({str(topology)!r})"
-    assert {"pyroute2", "vlanlink.kernel"}.isdisjoint(loaded(code=code))
+    assert {"pyroute2", "vlanlink.kernel.machine"}.isdisjoint(loaded(code=code))
 
 
 def test_the_module_can_be_run() -> None:

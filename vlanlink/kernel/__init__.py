@@ -1,5 +1,5 @@
-"""The one door to the machine: netlink, namespaces, sysctls. Only here is pyroute2 imported."""
+"""The one door to the machine: netlink, namespaces, sysctls. Only here is pyroute2 imported.
 
-from vlanlink.kernel.machine import Machine
-
-__all__ = ["Machine"]
+The door itself is ``machine.Machine``. Nothing is imported with the package: the command line needs
+a small part of it before it knows what to do.
+"""

@@ -14,8 +14,8 @@ from vlanlink.errors import (
     VlanlinkError,
 )
 from vlanlink.host import Host
-from vlanlink.kernel import Machine
 from vlanlink.kernel.events import Events
+from vlanlink.kernel.machine import Machine
 from vlanlink.lock import LOCK_SECONDS
 from vlanlink.record import Record, Records
 from vlanlink.session import (
