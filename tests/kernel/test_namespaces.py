@@ -24,10 +24,13 @@ subnets = [{ subnet = "10.1.0.0/16", gateway = "10.1.0.1" }]
 """
 
 
-def _load(*namespaces: str, name: str = "spaces", **keys: str) -> vlanlink.Topology:
-    """An endpoint in each namespace; ``keys`` are written into the namespace of that name."""
+def _load(*namespaces: str, name: str = "spaces", first: int = 2, **keys: str) -> vlanlink.Topology:
+    """An endpoint in each namespace, addresses from 10.1.0.``first`` on.
+
+    ``keys`` are written into the namespace of that name.
+    """
     text = f'[topology]\nname = "{name}"\n' + NETWORK
-    for number, namespace in enumerate(namespaces, start=2):
+    for number, namespace in enumerate(namespaces, start=first):
         text += f"[namespaces.{namespace}]\n{keys.get(namespace, '')}\n"
         text += f'[namespaces.{namespace}.interfaces.eth0]\nnetwork = "pub"\n'
         text += f'addresses = ["10.1.{number // 256}.{number % 256}"]\n'
@@ -66,7 +69,7 @@ def test_a_later_mount_namespace_sees_new_names_and_sees_them_go(lan: Lan) -> No
     slave = world.start("unshare --mount --propagation slave sleep 600").pid
     until(lambda: Path(f"/proc/{slave}/comm").read_text() == "sleep\n", "unshare has become sleep")
     enter = f"nsenter --mount=/proc/{slave}/ns/mnt "
-    vlanlink.up(_load("two", name="second"))
+    vlanlink.up(_load("two", name="second", first=3))
     assert "eth0@" in world.run(enter + "ip -n two -o link show eth0").stdout
     vlanlink.down("second")
     assert "one" in world.run(enter + "ip netns list").stdout
