@@ -19,6 +19,8 @@ _TRIALS = {
     # Linux 5.18: a port that lets in what is in its table only
     "locked": f"ip link add name br0 type bridge && {_PAIR} && ip link set p master br0 "
     "&& bridge link set dev p learning off locked on",
+    # where a test may do what no machine of people's should suffer
+    "guest": '[ "$(uname -n)" = vlanlink-vm ]',
     # a hook that sees forwarded and local traffic
     "nftables": "nft 'add table inet t; add chain inet t c { type filter hook forward "
     "priority 0; }; add rule inet t c counter'",

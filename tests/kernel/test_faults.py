@@ -8,7 +8,7 @@ import errno
 import itertools
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ import vlanlink
 from tests.kernel.judge import differences, dump
 from tests.kernel.world import World, until
 from vlanlink import apply, bring_up
+from vlanlink.apply import undo
 from vlanlink.kernel import machine, sysctl_files
 from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.namespaces import Namespaces
@@ -231,16 +232,20 @@ class Fault:
             return True
         return False
 
-    def strikes_message(self, message: bytearray, *, alone: bool) -> bool:
-        """The same for a netlink message. The one that was refused may be sent again, alone."""
-        content = bytes(message[:8] + message[16:])
-        if alone and content == self._victim:
-            return True
+    def strikes_messages(self, messages: Sequence[bytearray]) -> list[bool]:
+        """The same for a send. The message that was refused may be sent again, alone."""
+        contents = [bytes(message[:8] + message[16:]) for message in messages]
+        if contents == [self._victim]:
+            return [True]
+        struck = [self.strikes(f"message {int.from_bytes(m[4:6], 'little')}") for m in messages]
+        if True in struck:
+            self._victim = contents[struck.index(True)]
+        return struck
+
+    def undone(self, *words: Any) -> tuple[str, ...]:
+        """Undo may well have to send the same."""
         self._victim = None
-        if self.strikes(f"message {int.from_bytes(message[4:6], 'little')}"):
-            self._victim = content
-            return True
-        return False
+        return undo(*words)
 
     def check(self, what: str) -> None:
         if self.strikes(what):
@@ -255,7 +260,7 @@ def refusal(number: int, shift: int = 0) -> Iterator[Fault]:
     write = sysctl_files.write
 
     def faulty_request(self: Socket, messages: Any) -> list[Refusal | None]:
-        struck = [one.strikes_message(m, alone=len(messages) == 1) for m in messages]
+        struck = one.strikes_messages(messages)
         passed = [m for m, hit in zip(messages, struck, strict=True) if not hit]
         answers = iter(request(self, passed) if passed else [])
         return [Refusal(one.errno, "injected") if hit else next(answers) for hit in struck]
@@ -277,6 +282,7 @@ def refusal(number: int, shift: int = 0) -> Iterator[Fault]:
         patch.setattr(Namespaces, "make", faulty_make)
         patch.setattr(Namespaces, "remove", faulty_remove)
         patch.setattr(sysctl_files, "write", faulty_write)
+        patch.setattr(apply, "undo", one.undone)
         # Undo may need it, while a namespace is cleaned up; a refusal of ours is not waited out.
         patch.setattr(machine, "BUSY_SECONDS", 1.0)
         yield one

@@ -3,7 +3,9 @@
 A neighbour is another process that deletes and changes our links while ``up`` runs.
 """
 
+import itertools
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -41,20 +43,28 @@ done
 
 
 @contextmanager
-def at_batch(number: int, deed: Callable[[], object]) -> Iterator[None]:
-    """Before what ``up`` sends as number so and so, somebody does something."""
-    run_batch, seen = Machine._run_batch, 0
+def each_batch(deed: Callable[[], object]) -> Iterator[None]:
+    """Before each send somebody does something."""
+    run_batch = Machine._run_batch
 
     def meddled(self: Machine, batch: Any) -> None:
-        nonlocal seen
-        if seen == number:
-            deed()
-        seen += 1
+        deed()
         run_batch(self, batch)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Machine, "_run_batch", meddled)
         yield
+
+
+def once(number: int, deed: Callable[[], object]) -> Callable[[], None]:
+    """Only the call of that number, counted from 0, does it."""
+    calls = itertools.count()
+
+    def maybe() -> None:
+        if next(calls) == number:
+            deed()
+
+    return maybe
 
 
 @pytest.mark.parametrize("deed", DEEDS)
@@ -63,7 +73,7 @@ def test_a_neighbour_meddles_once(world: World, deed: str, long_run: bool) -> No
     bench = Bench(world, "macvlan")
     before = bench.dump()
     for number in range(4, 16) if long_run else (6, 10):
-        meddle = at_batch(number, lambda: world.run(f"ip {DEEDS[deed]}", check=False))
+        meddle = each_batch(once(number, lambda: world.run(f"ip {DEEDS[deed]}", check=False)))
         with meddle, suppress(vlanlink.VlanlinkError):  # any other error is a mistake of ours
             bench.up()
         if "parent" in deed:
@@ -93,6 +103,25 @@ def test_a_neighbour_who_never_rests(world: World) -> None:
     bench.up()
     assert vlanlink.status("faults").state == "up"
     vlanlink.down("faults")
+    bench.same(before)
+
+
+@pytest.mark.needs("guest")
+def test_the_clock_jumps(world: World) -> None:
+    """A day on and a day back, before each batch."""
+    bench = Bench(world, "macvlan")
+    before = bench.dump()
+    jump = 86400.0
+
+    def set_clock() -> None:
+        nonlocal jump
+        time.clock_settime(time.CLOCK_REALTIME, time.time() + jump)
+        jump = -jump
+
+    with each_batch(set_clock):
+        bench.up()
+        assert vlanlink.status("faults").state == "up"
+        vlanlink.down("faults")
     bench.same(before)
 
 
