@@ -409,9 +409,10 @@ def test_each_operation_refused(world: World, kind: str, fault: Injected, long_r
     bench = Bench(world, kind)
     fresh = bench.dump(sysctls=True)
     edit = lambda: bench.up(edited=True)  # noqa: E731
+    least = 3 if fault is refusal else 1  # of messages, or of sends with many of them
     for shift in range(len(ERRNOS) if long_run else 1):
-        assert each_refused(bench, bench.up, fault, shift, at_line=True) > 2
-        assert each_refused(bench, edit, fault, shift, at_line=True) > 2
+        assert each_refused(bench, bench.up, fault, shift, at_line=True) >= least
+        assert each_refused(bench, edit, fault, shift, at_line=True) >= least
         assert each_refused(bench, down, fault, shift, at_line=False) > 0
         bench.same(fresh)
 
