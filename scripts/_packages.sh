@@ -44,14 +44,12 @@ look_for_lab() {
     want mmdebstrap mmdebstrap
     want qemu-img qemu-utils
     want vagrant vagrant
-    [ -d /usr/share/rubygems-integration/all/gems ] && compgen -G \
-        '/usr/share/rubygems-integration/all/gems/vagrant-libvirt-*' >/dev/null ||
+    compgen -G '/usr/share/rubygems-integration/all/gems/vagrant-libvirt-*' >/dev/null ||
         missing+=(vagrant-libvirt)
-    want libvirtd libvirt-daemon
     want virsh libvirt-clients
+    [ -d /var/lib/libvirt ] || missing+=(libvirt-daemon-system)
     [ -e /usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so ] ||
         missing+=(libvirt-daemon-driver-qemu)
-    want iptables iptables # libvirt's networks
     want dnsmasq dnsmasq-base
     want ssh openssh-client
     want nsenter util-linux
