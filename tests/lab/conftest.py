@@ -1,7 +1,6 @@
 """The lab's machines, as `scripts/lab test` hands them over; without it these tests are skipped."""
 
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +16,11 @@ def machines() -> Iterator[dict[str, Machine]]:
     config = os.environ.get("VLANLINK_LAB_SSH")
     if config is None:
         pytest.skip("the lab is not there: scripts/lab up && scripts/lab test")
-    with tempfile.TemporaryDirectory(prefix="vlanlink-lab-", dir="/tmp") as directory:
-        found = {n: Machine(n, config, Path(directory)) for n in ("host1", "host2", "router")}
-        yield found
-        for machine in found.values():
-            machine.disconnect()
+    sockets = Path(os.environ["VLANLINK_LAB_SOCKETS"])
+    found = {name: Machine(name, config, sockets) for name in ("host1", "host2", "router")}
+    yield found
+    for machine in found.values():
+        machine.disconnect()
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from typing import TYPE_CHECKING, NoReturn
 
@@ -128,9 +129,12 @@ def _test(machines: Machines, words: Sequence[str], *, deadline: float | None = 
         environment["VLANLINK_LAB_DEADLINE"] = str(deadline)
         seconds = deadline - time.time() + _LAST_TESTS_SECONDS
     command = machines.reaching(pytest)
-    done = subprocess.run(
-        command, env=environment, cwd=tools.CHECKOUT, check=False, timeout=seconds
-    )
+    # Under /tmp whatever TMPDIR says: a socket's path holds 107 bytes at most.
+    with tempfile.TemporaryDirectory(prefix="vlanlink-lab-", dir="/tmp") as directory:
+        environment["VLANLINK_LAB_SOCKETS"] = directory
+        done = subprocess.run(
+            command, env=environment, cwd=tools.CHECKOUT, check=False, timeout=seconds
+        )
     return done.returncode
 
 

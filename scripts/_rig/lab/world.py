@@ -66,8 +66,12 @@ class World:
         return [*self._enter("--mount", "--pid"), "env", f"--chdir={Path.cwd()}", *command]
 
     def on_its_network(self, command: Sequence[str]) -> list[str]:
-        """A command of this machine that only has the world's network."""
-        return [*self._enter(), *command]
+        """A command of this machine that only has the world's network.
+
+        What it leaves running is killed with it: ssh's kept connections, if it is stopped half-way.
+        """
+        alone = [tools.program("unshare", "util-linux"), "--fork", "--kill-child", "--pid"]
+        return [*self._enter(), *alone, *command]
 
     def is_there(self) -> bool:
         """Whether it has been started and not ended."""
