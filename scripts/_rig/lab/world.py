@@ -58,12 +58,18 @@ class World:
                 if done.returncode == 0:
                     return
             time.sleep(0.2)
-        words = (self.directory / "world.log").read_text(errors="replace").splitlines()
-        raise RigError("libvirt's daemon did not start\n" + "\n".join(words[-20:]))
+        logs = [self.directory / name for name in ("world.log", "libvirtd.log")]
+        words = [line for log in logs if log.exists() for line in log.read_text().splitlines()]
+        raise RigError("libvirt's daemon did not answer\n" + "\n".join(words[-20:]))
 
     def inside(self, command: Sequence[str]) -> list[str]:
         """A command that runs in the world, in this directory. Raises RigError if there is none."""
-        return [*self._enter("--mount", "--pid"), "env", f"--chdir={Path.cwd()}", *command]
+        return [
+            *self._enter("--mount", "--root", "--pid"),
+            "env",
+            f"--chdir={Path.cwd()}",
+            *command,
+        ]
 
     def on_its_network(self, command: Sequence[str]) -> list[str]:
         """A command of this machine that only has the world's network.
