@@ -72,12 +72,8 @@ class World:
         ]
 
     def on_its_network(self, command: Sequence[str]) -> list[str]:
-        """A command of this machine that only has the world's network.
-
-        What it leaves running is killed with it: ssh's kept connections, if it is stopped half-way.
-        """
-        alone = [tools.program("unshare", "util-linux"), "--fork", "--kill-child", "--pid"]
-        return [*self._enter(), *alone, *command]
+        """A command with this machine's files and the world's network; it ends with the world."""
+        return [*self._enter("--pid"), *command]
 
     def is_there(self) -> bool:
         """Whether it has been started and not ended."""
