@@ -105,7 +105,34 @@ class Machine:
         self._control.unlink(missing_ok=True)
 
     def dump(self) -> dict[str, Any]:
-        """All of its network, the sysctls of its interfaces, and the files that matter."""
+        """All of its network, once no address is tentative any more (RFC 4862, section 5.4)."""
+        found = self._dump()
+
+        def settled() -> bool:
+            rows = [a for link in found["addr"].values() for a in link["addr_info"]]
+            if not any(row.get("tentative") for row in rows):
+                return True
+            found.update(self._dump())
+            return False
+
+        until(settled, f"{self.name}: no address is tentative", seconds=60, poll=POLL_SECONDS)
+        return found
+
+    def is_as(self, before: dict[str, Any]) -> None:
+        """It is what a dump shows, within a bound."""
+        left: list[str] = []
+
+        def equal() -> bool:
+            left[:] = differences(before, self._dump())
+            return not left
+
+        try:
+            until(equal, seconds=60, poll=POLL_SECONDS)
+        except AssertionError:
+            raise AssertionError(f"{self.name} differs:\n" + "\n".join(left[:20])) from None
+
+    def _dump(self) -> dict[str, Any]:
+        """All of its network now, the sysctls of its interfaces, and the files that matter."""
         told = "; ".join(f"ip -j -d {words}; echo" for words in _TOLD)
         trees = " ".join(f"/proc/sys/{tree}" for tree in TREES)
         files = f"find {_FILES} -mindepth 1 ! -name 'lock*' 2>/dev/null"
@@ -122,16 +149,3 @@ class Machine:
             "sysctls": dict(line.split(":", 1) for line in sysctls.splitlines()),
             "files": sorted(found_files.splitlines()),
         }
-
-    def is_as(self, before: dict[str, Any]) -> None:
-        """It is what a dump shows, within a bound."""
-        left: list[str] = []
-
-        def equal() -> bool:
-            left[:] = differences(before, self.dump())
-            return not left
-
-        try:
-            until(equal, seconds=60, poll=POLL_SECONDS)
-        except AssertionError:
-            raise AssertionError(f"{self.name} differs:\n" + "\n".join(left[:20])) from None
