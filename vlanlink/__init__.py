@@ -30,7 +30,6 @@ if TYPE_CHECKING:
         verify,
     )
     from vlanlink.boot import disable, enable
-    from vlanlink.confirming import confirm
     from vlanlink.errors import (
         ApplyError,
         ConflictError,
@@ -43,10 +42,11 @@ if TYPE_CHECKING:
     )
     from vlanlink.examination import doctor
     from vlanlink.host import Host
+    from vlanlink.lifeline.confirming import confirm
     from vlanlink.model import State
-    from vlanlink.planning import Plan
+    from vlanlink.planning.plan import Plan
+    from vlanlink.proof.verification import Verification
     from vlanlink.topology import Topology, load
-    from vlanlink.verification import Verification
     from vlanlink.watching import Watch
 
 _HOMES = {
@@ -63,7 +63,7 @@ _HOMES = {
         "verify",
     ),
     "vlanlink.boot": ("disable", "enable"),
-    "vlanlink.confirming": ("confirm",),
+    "vlanlink.lifeline.confirming": ("confirm",),
     "vlanlink.errors": (
         "ApplyError",
         "ConflictError",
@@ -77,9 +77,9 @@ _HOMES = {
     "vlanlink.examination": ("doctor",),
     "vlanlink.host": ("Host",),
     "vlanlink.model": ("State",),
-    "vlanlink.planning": ("Plan",),
+    "vlanlink.planning.plan": ("Plan",),
     "vlanlink.topology": ("Topology", "load"),
-    "vlanlink.verification": ("Verification",),
+    "vlanlink.proof.verification": ("Verification",),
     "vlanlink.watching": ("Watch",),
 }
 

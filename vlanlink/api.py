@@ -7,12 +7,6 @@ from typing import TYPE_CHECKING, Literal, NoReturn, overload
 
 from vlanlink.apply import Progress
 from vlanlink.changing import make, take
-from vlanlink.confirming import (
-    Decide,
-    await_confirmation,
-    make_provisionally,
-    refuse_if_waiting,
-)
 from vlanlink.errors import Diagnostic, UsageError
 from vlanlink.host import Host
 from vlanlink.inventory import NetworkDetail, NetworkSummary, describe_network, list_networks
@@ -20,9 +14,15 @@ from vlanlink.kernel.enter import become, find_namespace
 from vlanlink.kernel.namespaces import named as named_namespaces
 from vlanlink.kernel.snapshot import Wanted
 from vlanlink.known import known_topologies, stored
+from vlanlink.lifeline.confirming import (
+    Decide,
+    await_confirmation,
+    make_provisionally,
+    refuse_if_waiting,
+)
 from vlanlink.lock import LOCK_SECONDS
 from vlanlink.model import State
-from vlanlink.planning import Plan
+from vlanlink.planning.plan import Plan
 from vlanlink.session import (
     Look,
     checked,
@@ -39,7 +39,7 @@ from vlanlink.topology import Topology, parse
 from vlanlink.waiting import OnWait, await_parents
 
 if TYPE_CHECKING:
-    from vlanlink.verification import Verification
+    from vlanlink.proof.verification import Verification
 
 StateWord = Literal["up", "drifted", "down"]
 
@@ -190,8 +190,8 @@ def verify(
     and not ok. Raises UsageError for a name that is unknown or whose copy is lost, PrivilegeError
     without root, Interrupted.
     """
-    from vlanlink.measuring import measure  # no other verb needs these
-    from vlanlink.verification import Verification
+    from vlanlink.proof.measuring import measure  # no other verb needs these
+    from vlanlink.proof.verification import Verification
 
     host = host or Host()
     need_privilege("asking from inside the namespaces", "CAP_NET_RAW")

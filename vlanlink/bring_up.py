@@ -10,16 +10,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from vlanlink.addressing import Heard
 from vlanlink.apply import Change, Progress, Unfinished
+from vlanlink.desired.addressing import Heard
+from vlanlink.desired.probing import Inquiry, parents_asked_from
 from vlanlink.errors import Diagnostic
 from vlanlink.kernel.lan import Announcement, Question
 from vlanlink.kernel.machine import Machine
 from vlanlink.kinds import KINDS
 from vlanlink.model import Link, State
-from vlanlink.planning import Plan, with_links
-from vlanlink.planning import plan as difference
-from vlanlink.probing import Inquiry, parents_asked_from
+from vlanlink.planning.plan import Plan, with_links
+from vlanlink.planning.plan import plan as difference
 from vlanlink.session import (
     Look,
     checked,

@@ -10,7 +10,7 @@ from vlanlink.errors import UsageError
 from vlanlink.host import Host
 from vlanlink.kernel.marks import NAMELESS
 from vlanlink.known import enabled, known_topologies, need_known, unknown
-from vlanlink.planning import Plan
+from vlanlink.planning.plan import Plan
 from vlanlink.session import (
     Look,
     checked,

@@ -2,14 +2,14 @@
 
 from vlanlink.checkup import Asked, Report, examine
 from vlanlink.checkup.facts import ROUTER_SYSCTLS
+from vlanlink.desired.priors import asked_sysctls, keys_to_read
+from vlanlink.desired.resolve import Resolution, namespace_path, resolve
 from vlanlink.errors import Diagnostic, PrivilegeError
 from vlanlink.host import Host
 from vlanlink.kernel.features import missing_capabilities
 from vlanlink.kernel.machine import Machine
 from vlanlink.model import HOST, Namespace, State
-from vlanlink.priors import asked_sysctls, keys_to_read
 from vlanlink.record import Records
-from vlanlink.resolve import Resolution, namespace_path, resolve
 from vlanlink.session import files, look_at, need_visible_names, open_machine
 from vlanlink.store import Store
 from vlanlink.topology import Topology

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 
-from vlanlink.addressing import Heard
 from vlanlink.apply import Change, Progress, Refused, Unfinished
+from vlanlink.desired.addressing import Heard
+from vlanlink.desired.priors import is_lost, keys_to_read, lost_priors
+from vlanlink.desired.resolve import Resolution, namespace_path, resolve
 from vlanlink.errors import (
     ApplyError,
     ConflictError,
@@ -27,13 +29,11 @@ from vlanlink.kernel.snapshot import Wanted
 from vlanlink.leases import Leases
 from vlanlink.lock import Holder, LockedError
 from vlanlink.model import State
-from vlanlink.operations import MakeNamespace, RemoveNamespace
-from vlanlink.planning import Plan
-from vlanlink.planning import plan as difference
-from vlanlink.priors import is_lost, keys_to_read, lost_priors
+from vlanlink.planning.operations import MakeNamespace, RemoveNamespace
+from vlanlink.planning.plan import Plan
+from vlanlink.planning.plan import plan as difference
 from vlanlink.record import Record, Records, on_the_way
 from vlanlink.requirements import too_new
-from vlanlink.resolve import Resolution, namespace_path, resolve
 from vlanlink.store import Store
 from vlanlink.topology import Topology
 

@@ -20,9 +20,9 @@ from typing import Any
 
 from vlanlink.host import Host
 from vlanlink.leases import Leases
+from vlanlink.lifeline.pending import Pending
+from vlanlink.lifeline.pending_files import PendingFile, find
 from vlanlink.lock import LOCK_SECONDS, OnHeld, locked
-from vlanlink.pending import Pending
-from vlanlink.pending_files import PendingFile, find
 from vlanlink.record import Record
 
 _SUFFIX = ".json"

@@ -3,10 +3,10 @@
 import time
 from collections.abc import Callable
 
+from vlanlink.desired.parents import missing_parents
 from vlanlink.errors import Diagnostic, Interrupted
 from vlanlink.host import Host
 from vlanlink.kernel.snapshot import Wanted
-from vlanlink.parents import missing_parents
 from vlanlink.session import opened
 from vlanlink.topology import Topology
 

@@ -10,7 +10,7 @@ from _bench.scene import NETNS
 from vlanlink.kernel.codec.encode import encode, mark_loopback
 from vlanlink.kernel.machine import batches
 from vlanlink.model import HOST
-from vlanlink.operations import MakeNamespace, WriteSysctl
+from vlanlink.planning.operations import MakeNamespace, WriteSysctl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

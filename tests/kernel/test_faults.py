@@ -25,7 +25,7 @@ from vlanlink.kernel import machine, sysctl_files
 from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.namespaces import Namespaces
 from vlanlink.kernel.transport import Refusal, Socket
-from vlanlink.planning import plan
+from vlanlink.planning.plan import plan
 from vlanlink.store import Store
 
 FILE = "/run/faults.toml"

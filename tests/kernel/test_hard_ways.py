@@ -13,7 +13,7 @@ from tests.kernel.lan import Lan
 from vlanlink.cli.main import main
 from vlanlink.kernel.machine import Machine
 from vlanlink.model import State
-from vlanlink.operations import MakeNamespace
+from vlanlink.planning.operations import MakeNamespace
 
 pytestmark = pytest.mark.needs("macvlan")
 

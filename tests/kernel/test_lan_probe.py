@@ -24,7 +24,7 @@ from tests.kernel.world import World, until
 from vlanlink.kernel import packets
 from vlanlink.kernel.lan import Announcement, Question
 from vlanlink.kernel.machine import Machine
-from vlanlink.probes import Ask
+from vlanlink.proof.probes import Ask
 
 ask_long = partial(Machine.probe_lan, count=20, seconds=10.0)
 """For questions that are all answered: the wait ends then."""

@@ -23,8 +23,8 @@ from tests.kernel.confirming import (
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.world import World, until
-from vlanlink import lifeline
 from vlanlink.cli.main import main
+from vlanlink.lifeline import arming as lifeline
 
 pytestmark = pytest.mark.needs("macvlan")
 

@@ -17,7 +17,7 @@ from tests.kernel.strategies import Slots, shown, topologies
 from tests.kernel.world import World, own_world, until
 from vlanlink.kinds import KINDS
 from vlanlink.model import LOOPBACK, Link, State
-from vlanlink.operations import Operation
+from vlanlink.planning.operations import Operation
 from vlanlink.topology import Topology
 
 LONG = 1000

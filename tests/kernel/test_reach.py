@@ -20,7 +20,7 @@ from tests.kernel.wire import (
 from tests.kernel.world import World
 from vlanlink.kernel import reach
 from vlanlink.kernel.machine import Machine
-from vlanlink.probes import Answer, Ask, Silence
+from vlanlink.proof.probes import Answer, Ask, Silence
 
 
 @pytest.fixture

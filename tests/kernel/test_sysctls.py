@@ -12,8 +12,8 @@ import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.world import World, until
-from vlanlink import sysctls
 from vlanlink.model import Link, Namespace
+from vlanlink.planning import sysctls
 
 PROC = Path("/proc/sys")
 

@@ -1,7 +1,7 @@
 """What ``verify`` says, for tests that pinged before."""
 
 import vlanlink
-from vlanlink.verification import Check
+from vlanlink.proof.verification import Check
 
 Who = tuple[str, str, str]
 

@@ -28,7 +28,7 @@ from vlanlink.kernel.codec.write_options import attribute_name
 from vlanlink.kernel.marks import PROTOCOL
 from vlanlink.kinds import KINDS, Choice, Flag, Kind, MacList, QosMap
 from vlanlink.model import Address, Route, Setting
-from vlanlink.operations import LINK_SYSCTLS
+from vlanlink.planning.operations import LINK_SYSCTLS
 
 
 def link(data: bytes) -> SeenLink:

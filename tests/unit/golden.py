@@ -27,7 +27,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.unit.simulated import carried_out
-from vlanlink.endpoints import derived_mac
+from vlanlink.desired.endpoints import derived_mac
+from vlanlink.desired.resolve import Resolution, resolve
 from vlanlink.kinds import KINDS
 from vlanlink.model import (
     HOST,
@@ -40,9 +41,8 @@ from vlanlink.model import (
     Setting,
     State,
 )
-from vlanlink.planning import Plan, plan, undo_target
+from vlanlink.planning.plan import Plan, plan, undo_target
 from vlanlink.record import VERSION, Record, Records
-from vlanlink.resolve import Resolution, resolve
 from vlanlink.topology import Topology, parse
 
 IDENTITY = "golden"

@@ -8,10 +8,10 @@ kernel's ways rests on it.
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from vlanlink.endpoints import IPV6_MINIMUM_MTU
+from vlanlink.desired.endpoints import IPV6_MINIMUM_MTU
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Namespace, Setting, State
-from vlanlink.operations import (
+from vlanlink.planning.operations import (
     LINK_SYSCTLS,
     AddAddress,
     AddRoute,
@@ -25,7 +25,7 @@ from vlanlink.operations import (
     SetLink,
     WriteSysctl,
 )
-from vlanlink.sysctls import side_effects
+from vlanlink.planning.sysctls import side_effects
 
 IPV6_POLICY = tuple(key for key, family in LINK_SYSCTLS.items() if family == "ipv6")
 

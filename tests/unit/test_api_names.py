@@ -15,8 +15,8 @@ from vlanlink.api import Status
 from vlanlink.checkup import Finding, Report
 from vlanlink.errors import Diagnostic
 from vlanlink.inventory import Endpoint, NetworkDetail, NetworkSummary
-from vlanlink.operations import Change
-from vlanlink.planning import Plan
+from vlanlink.planning.operations import Change
+from vlanlink.planning.plan import Plan
 
 NAMES = [
     "ApplyError",

@@ -10,10 +10,10 @@ import pytest
 
 from tests.unit.golden import read_state
 from vlanlink.checkup import Asked, DockerNetwork, Facts, Finding, Nic, Report, examine
+from vlanlink.desired.resolve import resolve
 from vlanlink.kernel.inspection import Places, kinds, nics, vendor
 from vlanlink.kinds import KINDS
 from vlanlink.record import Records
-from vlanlink.resolve import resolve
 from vlanlink.topology import parse
 
 ROOT = Path(__file__).parents[2]

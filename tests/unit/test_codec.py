@@ -26,7 +26,7 @@ from vlanlink.kernel.codec.write_options import encode_options
 from vlanlink.kernel.marks import PROTOCOL, alias_of, group_of, owner_of
 from vlanlink.kinds import KINDS, Kind, Number
 from vlanlink.model import HOST, Address, Link, LinkName, Route, Setting
-from vlanlink.operations import (
+from vlanlink.planning.operations import (
     AddAddress,
     AddRoute,
     MakeLink,

@@ -4,8 +4,8 @@ import pytest
 
 from tests.unit.golden import read_state
 from vlanlink.model import HOST, Namespace, State
-from vlanlink.operations import RemoveNamespace
-from vlanlink.planning import plan
+from vlanlink.planning.operations import RemoveNamespace
+from vlanlink.planning.plan import plan
 
 
 @pytest.mark.parametrize(("kind", "goes"), [("sit", True), ("tun", False)])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.golden import Case, case_names, read_state
-from vlanlink.planning import plan
+from vlanlink.planning.plan import plan
 from vlanlink.watching.drift import drifts
 
 WEB: dict[str, Any] = {

@@ -5,7 +5,7 @@ from ipaddress import IPv4Network, ip_address, ip_interface, ip_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlanlink.ipam import Ip, Wish, allocate, edges, free_subnet
+from vlanlink.desired.ipam import Ip, Wish, allocate, edges, free_subnet
 from vlanlink.topology import Subnet
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vlanlink.parents import missing_parents
+from vlanlink.desired.parents import missing_parents
 from vlanlink.topology import parse
 
 TOPOLOGY = """

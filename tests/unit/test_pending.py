@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from vlanlink import lifeline
 from vlanlink.errors import PrivilegeError
 from vlanlink.host import Host
 from vlanlink.leases import Leases
-from vlanlink.lifeline import pending_change, systemd_runs_here, timer_command
-from vlanlink.pending import Pending, now
-from vlanlink.pending_files import PendingFile
+from vlanlink.lifeline import arming as lifeline
+from vlanlink.lifeline.arming import pending_change, systemd_runs_here, timer_command
+from vlanlink.lifeline.pending import Pending, now
+from vlanlink.lifeline.pending_files import PendingFile
 from vlanlink.record import Record
 from vlanlink.store import Store
 
@@ -115,7 +115,7 @@ def test_what_systemd_is_told(host: Host) -> None:
         sys.executable,
         "-P",
         "-m",
-        "vlanlink.reverter",
+        "vlanlink.lifeline.reverter",
         "/run/vlanlink/office@1.pending",
         pending.token,
     ]

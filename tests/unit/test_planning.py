@@ -6,11 +6,11 @@ import pytest
 
 from tests.unit.golden import IDENTITY, UPDATE, Case, case_names
 from tests.unit.simulated import after, carried_out
-from vlanlink.endpoints import derived_mac
+from vlanlink.desired.endpoints import derived_mac
 from vlanlink.kinds import KINDS, Kind
 from vlanlink.model import Link, Namespace, Route, Setting, State
-from vlanlink.operations import MakeLink, SetLink
-from vlanlink.planning import plan, undo_target
+from vlanlink.planning.operations import MakeLink, SetLink
+from vlanlink.planning.plan import plan, undo_target
 
 CASES = [Case(name) for name in case_names()]
 CARRIED_OUT = [

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from tests.unit.golden import read_state
-from vlanlink.reachability import Reachability, endpoints
+from vlanlink.desired.resolve import resolve
+from vlanlink.proof.reachability import Reachability, endpoints
+from vlanlink.proof.sampling import sample
 from vlanlink.record import Records
-from vlanlink.resolve import resolve
-from vlanlink.sampling import sample
 from vlanlink.topology import Topology, parse
 
 EXPECTED = {True: "reachable", False: "unreachable", None: "unjudged"}

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.golden import read_records, read_state
-from vlanlink.endpoints import derived_mac
+from vlanlink.desired.endpoints import derived_mac
+from vlanlink.desired.resolve import Resolution, resolve
 from vlanlink.errors import TopologyError
 from vlanlink.model import HOST, Link, LinkName, Namespace, Route, State
 from vlanlink.record import PriorLink, Records
-from vlanlink.resolve import Resolution, resolve
 from vlanlink.topology import Topology, parse
 
 HOST_STATE: dict[str, Any] = {"host": {"links": {"eth0": {}, "eth1": {}}}}

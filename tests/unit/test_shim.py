@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from tests.unit.golden import read_records, read_state
+from vlanlink.desired.resolve import Resolution, resolve
+from vlanlink.desired.shim.sources import host_reaches
 from vlanlink.errors import TopologyError
 from vlanlink.model import HOST, Link, Route
-from vlanlink.resolve import Resolution, resolve
-from vlanlink.shim_sources import host_reaches
 from vlanlink.topology import Topology, parse
 
 HOST_HAS: dict[str, Any] = {"links": {"eth0": {"addresses": ["10.1.0.5/24", "2001:db8:1::5/64"]}}}

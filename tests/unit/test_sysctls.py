@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlanlink.model import Link, Namespace
-from vlanlink.sysctls import affected, default_of, link_of, side_effects, slashed, write_order
+from vlanlink.planning.sysctls import (
+    affected,
+    default_of,
+    link_of,
+    side_effects,
+    slashed,
+    write_order,
+)
 
 SPACE = Namespace("", links={n: Link(n, "device") for n in ("lo", "eth0", "eth0.100")})
 

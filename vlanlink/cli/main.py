@@ -102,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _revert_overdue() -> None:
     """Put back first what was not confirmed in time, if the process for that is gone."""
-    from vlanlink.confirming import revert_overdue
+    from vlanlink.lifeline.confirming import revert_overdue
 
     try:
         for found in revert_overdue():

@@ -5,7 +5,7 @@ import os
 
 from vlanlink.kinds import KINDS
 from vlanlink.model import Link, State
-from vlanlink.operations import MakeLink, MakeNamespace, Operation, SetLink, WriteSysctl
+from vlanlink.planning.operations import MakeLink, MakeNamespace, Operation, SetLink, WriteSysctl
 
 
 def explain(operation: Operation, number: int, text: str, state: State) -> str | None:

@@ -36,7 +36,7 @@ from vlanlink.kernel.snapshot import Wanted, assemble, read_namespace
 from vlanlink.kernel.transport import Refusal
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Namespace, State
-from vlanlink.operations import (
+from vlanlink.planning.operations import (
     AddAddress,
     AddRoute,
     MakeLink,
@@ -53,7 +53,7 @@ from vlanlink.timings import Phase, Timings
 
 if TYPE_CHECKING:  # what `up` does without is loaded by who needs it
     from vlanlink.checkup import Facts
-    from vlanlink.probes import Answer, Ask
+    from vlanlink.proof.probes import Answer, Ask
 
 BATCH = 64
 """Messages in one send, at the most."""

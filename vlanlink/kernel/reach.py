@@ -22,7 +22,7 @@ from vlanlink.kernel.lan import SLICE_SECONDS, paced, widen
 from vlanlink.kernel.namespaces import Namespaces
 from vlanlink.kernel.neighbours import Hop, Neighbour, forget, neighbours, next_hop
 from vlanlink.model import HOST, family_of
-from vlanlink.probes import Answer, Ask, Silence
+from vlanlink.proof.probes import Answer, Ask, Silence
 
 ATTEMPTS = 3
 _ASKS_PER_SOCKET = 4096

@@ -3,7 +3,7 @@
 import errno
 
 from vlanlink.apply import Refused
-from vlanlink.operations import MakeLink
+from vlanlink.planning.operations import MakeLink
 
 
 def is_lack_of_feature(refused: Refused) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from vlanlink.model import LinkName
-from vlanlink.operations import (
+from vlanlink.planning.operations import (
     AddAddress,
     AddRoute,
     MakeLink,
@@ -24,7 +24,7 @@ from vlanlink.operations import (
     dotted,
     show,
 )
-from vlanlink.sysctls import link_of
+from vlanlink.planning.sysctls import link_of
 
 _Op = TypeVar("_Op", bound=Operation)
 

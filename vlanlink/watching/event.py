@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vlanlink.errors import Diagnostic
-from vlanlink.planning import Plan
+from vlanlink.planning.plan import Plan
 
 Word = Literal[
     "up", "drift", "mended", "right", "blocked", "failed", "left", "down", "elsewhere", "reloaded",

@@ -32,7 +32,7 @@ from vlanlink.kernel.codec.write_options import encode_options
 from vlanlink.kernel.marks import PROTOCOL, alias_of, group_of
 from vlanlink.kinds import KINDS
 from vlanlink.model import Link, Setting
-from vlanlink.operations import (
+from vlanlink.planning.operations import (
     AddAddress,
     AddRoute,
     MakeLink,

@@ -8,11 +8,11 @@ import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from vlanlink import ipam
+from vlanlink.desired import ipam
+from vlanlink.desired.shim.sources import Shim, shim_of
 from vlanlink.errors import Path, Problem
 from vlanlink.leases import Leases
 from vlanlink.model import HOST, LinkName, State
-from vlanlink.shim_sources import Shim, shim_of
 from vlanlink.topology import Interface, Network, Subnet, Topology
 from vlanlink.topology import Shim as ShimTable
 

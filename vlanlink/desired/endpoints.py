@@ -3,11 +3,11 @@
 import hashlib
 from collections.abc import Sequence
 
-from vlanlink.addressing import with_prefix
+from vlanlink.desired.addressing import with_prefix
 from vlanlink.errors import Path
 from vlanlink.kinds import KINDS, Kind
 from vlanlink.model import HOST, Address, Link, Setting
-from vlanlink.sysctls import slashed
+from vlanlink.planning.sysctls import slashed
 from vlanlink.topology import Interface, Peer, Topology
 from vlanlink.topology import Link as TopologyLink
 

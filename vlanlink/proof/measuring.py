@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from vlanlink.apply import Progress
-from vlanlink.causes import Case, Evidence, explain
 from vlanlink.errors import Diagnostic, Interrupted
 from vlanlink.kernel.lan import Question
 from vlanlink.kernel.machine import Machine
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, State
-from vlanlink.paths import Paths
-from vlanlink.probes import Answer, Ask
-from vlanlink.reachability import (
+from vlanlink.proof.causes import Case, Evidence, explain
+from vlanlink.proof.paths import Paths
+from vlanlink.proof.probes import Answer, Ask
+from vlanlink.proof.reachability import (
     GATEWAY,
     Pair,
     Reachability,
@@ -23,9 +23,9 @@ from vlanlink.reachability import (
     observed_state,
     paths_of,
 )
-from vlanlink.sampling import LIMIT, sample
+from vlanlink.proof.sampling import LIMIT, sample
+from vlanlink.proof.verification import Check, Verification, sorted_out
 from vlanlink.session import Look
-from vlanlink.verification import Check, Verification, sorted_out
 
 SECONDS, AGAIN_SECONDS = 1.0, 2.0
 """How long an answer may take, and one that was promised and did not come. The kernel asks for a

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Namespace, Route, State
-from vlanlink.paths import End, Paths, Way, title
+from vlanlink.proof.paths import End, Paths, Way, title
+from vlanlink.proof.wires import Wires
 from vlanlink.topology import Interface, Topology
-from vlanlink.wires import Wires
 
 GATEWAY = "gateway"
 

@@ -10,8 +10,8 @@ import ipaddress
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from vlanlink.addressing import Heard
-from vlanlink.draft import Draft
+from vlanlink.desired.addressing import Heard
+from vlanlink.desired.draft import Draft
 from vlanlink.errors import Path, Problem
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Address, Link, LinkName, State

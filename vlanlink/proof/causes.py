@@ -9,10 +9,10 @@ from enum import StrEnum
 
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Link, LinkName, State, family_of
-from vlanlink.paths import End, Paths, Way, title
-from vlanlink.probes import Answer, Silence
-from vlanlink.reachability import GATEWAY, Pair
-from vlanlink.wires import Barrier
+from vlanlink.proof.paths import End, Paths, Way, title
+from vlanlink.proof.probes import Answer, Silence
+from vlanlink.proof.reachability import GATEWAY, Pair
+from vlanlink.proof.wires import Barrier
 
 Found = tuple[str, tuple[str, ...]]
 """A cause, and the facts that show it."""

@@ -16,11 +16,11 @@ from vlanlink.errors import (
     VlanlinkError,
 )
 from vlanlink.host import Host
-from vlanlink.lifeline import armed, pending_change
+from vlanlink.lifeline.arming import armed, pending_change
+from vlanlink.lifeline.pending import Pending
+from vlanlink.lifeline.pending_files import Outcome, PendingFile
 from vlanlink.lock import LOCK_SECONDS, LONGEST_LOCK_SECONDS
-from vlanlink.pending import Pending
-from vlanlink.pending_files import Outcome, PendingFile
-from vlanlink.planning import Plan
+from vlanlink.planning.plan import Plan
 from vlanlink.session import Look, checked, files, locked, marked_topologies, need_privilege
 from vlanlink.store import Store
 from vlanlink.topology import Topology, empty, parse

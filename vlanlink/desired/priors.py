@@ -3,11 +3,18 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from vlanlink.desired.shim.sources import sysctl_keys
 from vlanlink.errors import Path, Problem
 from vlanlink.model import HOST, LinkName, Namespace, State
+from vlanlink.planning.sysctls import (
+    affected,
+    default_of,
+    link_of,
+    possible_effects,
+    side_effects,
+    slashed,
+)
 from vlanlink.record import PriorSysctl, Records
-from vlanlink.shim_sources import sysctl_keys
-from vlanlink.sysctls import affected, default_of, link_of, possible_effects, side_effects, slashed
 from vlanlink.topology import Topology
 
 _FORWARDING = "net/ipv6/conf/all/forwarding"

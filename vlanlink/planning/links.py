@@ -5,7 +5,7 @@ import ipaddress
 from vlanlink.kinds import KINDS
 from vlanlink.kinds._kind import OptionValue
 from vlanlink.model import Address, Link, Setting
-from vlanlink.operations import LINK_SYSCTLS, show
+from vlanlink.planning.operations import LINK_SYSCTLS, show
 
 
 def kind_options(link: Link) -> dict[str, Setting]:

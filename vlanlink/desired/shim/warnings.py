@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 
-from vlanlink.draft import Draft
+from vlanlink.desired.draft import Draft
+from vlanlink.desired.shim.link import endpoint_links
+from vlanlink.desired.shim.routes import sources
+from vlanlink.desired.shim.sources import Shim, parent_addresses, sysctl_keys
 from vlanlink.errors import Problem
 from vlanlink.kinds import KINDS
 from vlanlink.model import Link, family_of
-from vlanlink.shim import endpoint_links
-from vlanlink.shim_routes import sources
-from vlanlink.shim_sources import Shim, parent_addresses, sysctl_keys
 
 _STRICT = 1
 """rp_filter of RFC 3704, section 2.2 (ip-sysctl.rst)."""

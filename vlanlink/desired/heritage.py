@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from vlanlink.draft import Draft
+from vlanlink.desired.draft import Draft
 from vlanlink.errors import Problem
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Route
 from vlanlink.record import PriorLink

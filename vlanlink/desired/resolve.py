@@ -9,11 +9,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from vlanlink.addressing import Heard, work_out_addresses
-from vlanlink.draft import Draft
-from vlanlink.endpoints import DEFAULT_MTU, IPV6_MINIMUM_MTU, desired_link, peer_link
+from vlanlink.desired.addressing import Heard, work_out_addresses
+from vlanlink.desired.draft import Draft
+from vlanlink.desired.endpoints import DEFAULT_MTU, IPV6_MINIMUM_MTU, desired_link, peer_link
+from vlanlink.desired.heritage import keep_what_others_use, kept_routes, put_parents_back
+from vlanlink.desired.occupancy import address_conflicts, name_conflicts, parent_conflicts
+from vlanlink.desired.parents import dummy_name, implied_vlan, vlan_problem
+from vlanlink.desired.priors import desired_sysctls
+from vlanlink.desired.probing import Inquiry, ask_about_addresses
+from vlanlink.desired.routes import default_routes, desired_route, subnet_routes
+from vlanlink.desired.shim.link import add_shims
+from vlanlink.desired.shim.routes import add_shim_routes
+from vlanlink.desired.shim.warnings import return_routes, shim_warnings
 from vlanlink.errors import Path, Problem
-from vlanlink.heritage import keep_what_others_use, kept_routes, put_parents_back
 from vlanlink.kinds import KINDS
 from vlanlink.leases import Leases
 from vlanlink.model import (
@@ -25,15 +33,7 @@ from vlanlink.model import (
     Setting,
     State,
 )
-from vlanlink.occupancy import address_conflicts, name_conflicts, parent_conflicts
-from vlanlink.parents import dummy_name, implied_vlan, vlan_problem
-from vlanlink.priors import desired_sysctls
-from vlanlink.probing import Inquiry, ask_about_addresses
 from vlanlink.record import PriorLink, Record, Records
-from vlanlink.routes import default_routes, desired_route, subnet_routes
-from vlanlink.shim import add_shims
-from vlanlink.shim_routes import add_shim_routes
-from vlanlink.shim_warnings import return_routes, shim_warnings
 from vlanlink.topology import Interface, Network, Topology
 from vlanlink.topology import Link as TopologyLink
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from vlanlink.errors import Problem
 from vlanlink.kinds import KINDS, Kind
 from vlanlink.model import HOST, LOOPBACK, Address, Link, LinkName, State
-from vlanlink.operations import show
+from vlanlink.planning.operations import show
 
 
 def name_conflicts(wanted: Iterable[Link], observed: State, topology: str) -> Iterator[Problem]:

@@ -3,12 +3,12 @@
 import ipaddress
 from collections.abc import Iterable, Iterator
 
-from vlanlink.draft import Draft
+from vlanlink.desired.draft import Draft
+from vlanlink.desired.routes import ANYWHERE, KERNEL_METRIC
+from vlanlink.desired.shim.link import endpoint_links
+from vlanlink.desired.shim.sources import Shim
 from vlanlink.errors import Problem
 from vlanlink.model import HOST, Link, Route, family_of
-from vlanlink.routes import ANYWHERE, KERNEL_METRIC
-from vlanlink.shim import endpoint_links
-from vlanlink.shim_sources import Shim
 
 
 def add_shim_routes(draft: Draft) -> None:

@@ -8,12 +8,12 @@ what the kernel says for it on the wire; docs/shim.md tells the reasons.
 import hashlib
 import ipaddress
 
-from vlanlink.draft import Draft
-from vlanlink.endpoints import derived_mac, ipv6_policy
+from vlanlink.desired.draft import Draft
+from vlanlink.desired.endpoints import derived_mac, ipv6_policy
+from vlanlink.desired.shim.sources import Shim
 from vlanlink.kinds import KINDS
-from vlanlink.links import kind_options
 from vlanlink.model import HOST, Address, Link, LinkName, Setting, family_of
-from vlanlink.shim_sources import Shim
+from vlanlink.planning.links import kind_options
 
 _LINK_LOCAL = int(ipaddress.IPv4Address("169.254.1.0"))
 _LINK_LOCALS = 254 * 256

@@ -1,4 +1,4 @@
-"""The process that puts a change back if nobody confirms it: ``python -m vlanlink.reverter``.
+"""What puts a change back that nobody confirms: ``python -m vlanlink.lifeline.reverter``.
 
 A timer starts it as ``reverter FILE TOKEN`` when the time is over. Else it is started before the
 change, says that it is ready, and reads the same from a line of JSON. It ends when the change is
@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from vlanlink.confirming import put_back
 from vlanlink.errors import VlanlinkError
-from vlanlink.lifeline import READY
+from vlanlink.lifeline.arming import READY
+from vlanlink.lifeline.confirming import put_back
+from vlanlink.lifeline.pending_files import PendingFile
 from vlanlink.lock import LONGEST_LOCK_SECONDS
-from vlanlink.pending_files import PendingFile
 
 _POLL_SECONDS = 0.2
 _TRIES = 5

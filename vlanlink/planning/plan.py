@@ -13,11 +13,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from vlanlink.difference import Difference
 from vlanlink.errors import Diagnostic, Problem
 from vlanlink.model import Link, LinkName, Namespace, State
-from vlanlink.operations import Action, Change, Operation, SetLink, WriteSysctl
-from vlanlink.sysctls import possible_effects, side_effects
+from vlanlink.planning.difference import Difference
+from vlanlink.planning.operations import Action, Change, Operation, SetLink, WriteSysctl
+from vlanlink.planning.sysctls import possible_effects, side_effects
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from vlanlink.errors import Problem
-from vlanlink.links import changed_settings, kept_addresses, kind_options, why_new
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Namespace, Route, Setting, State
-from vlanlink.operations import (
+from vlanlink.planning.links import changed_settings, kept_addresses, kind_options, why_new
+from vlanlink.planning.operations import (
     LINK_SYSCTLS,
     AddAddress,
     AddRoute,
@@ -24,7 +24,7 @@ from vlanlink.operations import (
     WriteSysctl,
     dotted,
 )
-from vlanlink.sysctls import link_of, possible_effects, side_effects, write_order
+from vlanlink.planning.sysctls import link_of, possible_effects, side_effects, write_order
 
 _FALLBACK_DEVICES = {
     "tunl0": "ipip",

@@ -8,10 +8,10 @@ import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from vlanlink.desired.parents import dummy_name, shim_name
 from vlanlink.errors import Path
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, LinkName, State, family_of
-from vlanlink.parents import dummy_name, shim_name
 from vlanlink.topology import Interface, Network, Subnet, Topology
 from vlanlink.topology import Shim as ShimTable
 

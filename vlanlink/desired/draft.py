@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from vlanlink.addressing import Addressing
+from vlanlink.desired.addressing import Addressing
 from vlanlink.errors import Problem
 from vlanlink.model import Link, LinkName, Namespace, Route, State
 from vlanlink.record import PriorLink, Records

@@ -1,0 +1,1 @@
+"""Topology → desired State, with the parts that ``resolve`` is made of. Pure."""

@@ -1,0 +1,1 @@
+"""Commit or revert: a change that goes back by itself unless somebody confirms it."""

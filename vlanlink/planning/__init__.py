@@ -1,0 +1,1 @@
+"""Two States → the operations that lead from one to the other. Pure."""

@@ -1,0 +1,1 @@
+"""Who must reach whom, who does, and why not. All but ``measuring`` is pure."""
