@@ -5,6 +5,7 @@ The seed of a long run is printed at its end; ``--hypothesis-seed=SEED`` repeats
 
 import os
 import random
+import signal
 
 import hypothesis
 import pytest
@@ -23,6 +24,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell starts what it runs in the background deaf to SIGINT, and so are our children then.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not is_long(config):
         hypothesis.settings.load_profile("short")
         return
