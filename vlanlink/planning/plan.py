@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 
 from vlanlink.errors import Diagnostic, Problem
 from vlanlink.model import Link, LinkName, Namespace, State
-from vlanlink.planning.difference import Difference
+from vlanlink.planning.between import Between
+from vlanlink.planning.difference import difference
 from vlanlink.planning.operations import Action, Change, Operation, SetLink, WriteSysctl
 from vlanlink.planning.sysctls import possible_effects, side_effects
 
@@ -86,8 +87,8 @@ def _by_number(name: str) -> list[tuple[str, int]]:
 
 def plan(observed: State, desired: State, topology: str) -> Plan:
     """The operations that lead from ``observed`` to ``desired`` for what ``topology`` owns."""
-    between = Difference(observed, desired, topology)
-    operations = between.operations()
+    between = Between(observed, desired, topology)
+    operations = difference(between)
     return Plan(topology, operations, tuple(between.warnings), tuple(between.conflicts))
 
 

@@ -1,0 +1,84 @@
+"""Links that stay, and sysctls: what is set on them. Pure."""
+
+from collections.abc import Iterator
+
+from vlanlink.model import Link, LinkName, Setting
+from vlanlink.planning.between import Between, depth
+from vlanlink.planning.links import changed_settings, kind_options
+from vlanlink.planning.operations import LINK_SYSCTLS, Operation, SetLink, WriteSysctl, dotted
+from vlanlink.planning.sysctls import link_of, possible_effects, side_effects, write_order
+
+
+def change_links(between: Between) -> Iterator[Operation]:
+    """Changes of links that stay, parents first: their MTU bounds that of their children."""
+    pairs = [
+        (seen, want)
+        for want in between.desired.links()
+        if (seen := between.observed.link(want.key)) and want.key not in between.recreated
+    ]
+    for seen, want in sorted(pairs, key=lambda pair: depth(between.observed, pair[0])):
+        new = changed_settings(seen, want)
+        policy = {key: new.pop(key) for key in LINK_SYSCTLS if key in new}
+        writes = [policy_write(want, k, seen.settings.get(k), v) for k, v in policy.items()]
+        # The kernel makes the link-local address when IPv6 goes on, from the MAC of then; and
+        # a link whose MTU is too small has no IPv6 to be set before it is raised.
+        later = policy.get("disable_ipv6") == 0 or "disable_ipv6" not in seen.settings
+        yield from () if later else writes
+        marks = want.owner is not None and (want.owner != seen.owner or not seen.labelled)
+        if new or marks:
+            yield SetLink(
+                namespace=want.namespace,
+                name=want.name,
+                kind=seen.kind,
+                index=seen.index,
+                old={key: seen.settings.get(key) for key in new},
+                new=new,
+                owner=want.owner if marks else None,
+                options=kind_options(want),
+                origin=want.origin,
+            )
+        yield from writes if later else ()
+
+
+def write_sysctls(between: Between, *, late: bool) -> Iterator[Operation]:
+    """Sysctls, with what each write changes besides; ``late``: those of links just made."""
+    for name, namespace in between.desired.namespaces.items():
+        seen = between.observed.namespaces.get(name)
+        now: dict[str, str] = dict(seen.sysctls) if seen else {}
+        maybe: set[str] = set()
+        for key in write_order(namespace.sysctls, now):
+            value = namespace.sysctls[key]
+            if _waits_for_link(between, name, key) is not late or now.get(key) == value:
+                continue
+            if key in maybe:
+                continue  # what the kernel carried along, the look after this round tells
+            yield WriteSysctl(
+                namespace=name,
+                key=key,
+                old=now.get(key),
+                new=value,
+                origin=(*namespace.origin, "sysctls", dotted(key)),
+            )
+            now[key] = value
+            now |= side_effects(key, value, seen)
+            maybe |= possible_effects(key, value, seen).keys()
+
+
+def _waits_for_link(between: Between, namespace: str, key: str) -> bool:
+    link = LinkName(namespace, link_of(key) or "")
+    wanted = between.desired.link(link)
+    return wanted is not None and (between.observed.link(link) is None or link in between.recreated)
+
+
+def policy_write(
+    link: Link, key: str, old: Setting, new: Setting, *, quiet: bool = False
+) -> WriteSysctl:
+    """A setting of a link that the kernel has as a sysctl."""
+    return WriteSysctl(
+        namespace=link.namespace,
+        key=f"net/{LINK_SYSCTLS[key]}/conf/{link.name}/{key}",
+        old=None if old is None else str(old),
+        new=str(new),
+        origin=link.origin,
+        quiet=quiet,
+    )
