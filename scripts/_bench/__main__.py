@@ -8,16 +8,19 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from _bench import contenders, report, scene, startup
+from _bench import contenders, peers, report, scene, startup
+from _bench.fetch import AbsentError
+from _bench.judge import NotMadeError, judge
 from _bench.process import Sample, timed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
-    from _bench.contenders import Contender
+    from _bench.contender import Contender
     from _bench.report import Samples
 
 
@@ -25,11 +28,10 @@ def main() -> int:
     """Time everything in turn, print a table, and write the figures as JSON."""
     options = _options()
     scene.make_parent()
-    found: dict[int, Samples] = {}
-    for size in options.sizes:
-        families = (4, 6) if options.ipv6 else (4,)
-        found[size] = _size(scene.Scene(size, families), options.runs, options.only)
-        print(report.table(f"{size} endpoints", found[size]), flush=True)
+    found: dict[scene.Scene | scene.Vlans, Samples] = {}
+    for what in _scenes(options):
+        found[what] = _time(what, options)
+        print(report.table(str(what), found[what]), flush=True)
     started = startup.samples(options.runs)
     print(report.table("start", started))
     print(report.goals(found, started))
@@ -41,8 +43,14 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench")
     parser.add_argument("--sizes", type=_numbers, default=(500,), help="endpoints: 1,100,4000")
+    parser.add_argument("--vlans", type=int, help="instead of endpoints: so many VLAN links")
     parser.add_argument("--runs", type=int, default=5, help="of each, after one to warm up")
     parser.add_argument("--ipv6", action="store_true", help="an IPv6 address and route besides")
+    parser.add_argument(
+        "--peers",
+        action="store_true",
+        help="CNI plugins, pyroute2 and IfState besides (fetches what is missing)",
+    )
     parser.add_argument("--only", type=lambda text: text.split(","), help="contenders, by name")
     parser.add_argument("--json", type=Path, help="a file for the figures")
     return parser.parse_args()
@@ -52,28 +60,59 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(word) for word in text.split(","))
 
 
-def _size(what: scene.Scene, runs: int, only: Sequence[str] | None) -> Samples:
+def _scenes(options: argparse.Namespace) -> Iterator[scene.Scene | scene.Vlans]:
+    if options.vlans:
+        yield scene.Vlans(options.vlans)
+        return
+    for size in options.sizes:
+        yield scene.Scene(size, (4, 6) if options.ipv6 else (4,))
+
+
+def _time(what: scene.Scene | scene.Vlans, options: argparse.Namespace) -> Samples:
     found: Samples = defaultdict(list)
     with tempfile.TemporaryDirectory() as place:
-        makers = (contenders.ours, contenders.script, contenders.floor)
-        everyone = [make(what, Path(place)) for make in makers]
-        everyone = [one for one in everyone if not only or one.name in only]
-        for number in range(runs + 1):
+        everyone = list(_contenders(what, options, Path(place)))
+        for number in range(options.runs + 1):
             turn = number % len(everyone)
             for one in everyone[turn:] + everyone[:turn]:
-                for verb, sample in _run(one).items():
+                for verb, sample in _run(one, None if number else what):
                     if number:
                         found[one.name, verb].append(sample)
     return found
 
 
-def _run(one: Contender) -> dict[str, Sample]:
+def _contenders(
+    what: scene.Scene | scene.Vlans, options: argparse.Namespace, place: Path
+) -> Iterator[Contender]:
+    """Who takes part; who would and can't is named."""
+    ours = (contenders.ours, contenders.script, contenders.floor)
+    makers = [partial(make, what, place) for make in ours]
+    if options.peers and isinstance(what, scene.Scene) and what.size <= peers.LARGEST:
+        theirs = (peers.cni, peers.pyroute2, peers.ifstate)
+        makers += [partial(make, what, place) for make in theirs]
+    for make in makers:
+        try:
+            one = make()
+        except AbsentError as error:
+            print(error, flush=True)
+            continue
+        if not options.only or one.name in options.only:
+            yield one
+
+
+def _run(one: Contender, judged: scene.Scene | scene.Vlans | None) -> Iterator[tuple[str, Sample]]:
+    """Each of its verbs; what ``up`` makes is looked at where it is to be ``judged``."""
     scene.clear()
-    return {verb: timed(words, keep=verb in one.keeps_output) for verb, words in one.verbs.items()}
+    for verb, words in one.verbs.items():
+        yield verb, timed(words, keep=verb in one.keeps_output)
+        if judged and verb == "up":
+            judge(one.name, judged)
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main())
+    except NotMadeError as error:
+        sys.exit(f"scripts/bench: {error}")
     except subprocess.CalledProcessError as error:
         sys.exit(f"scripts/bench: {error}\n{error.stderr or ''}")

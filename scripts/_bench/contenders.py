@@ -1,54 +1,44 @@
-"""Who takes part: a name, and the commands that each of its verbs is."""
+"""Ourselves, the script that people would write, and the floor."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import vlanlink
 from _bench import replay
-from _bench.scene import NETNS, PARENT
+from _bench.contender import Contender
+from _bench.scene import NETNS, PARENT, Vlans
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from _bench.scene import Scene
 
 _HERE = Path(__file__).parent
 _OURS = str(Path(sys.executable).with_name("vlanlink"))
 
 
-@dataclass(frozen=True)
-class Contender:
-    """Verbs and their commands, in the order in which they are run."""
-
-    name: str
-    verbs: Mapping[str, Sequence[str]]
-    keeps_output: frozenset[str] = field(default_factory=frozenset)
-    """The verbs that tell themselves where the time went."""
-
-
-def ours(scene: Scene, directory: Path) -> Contender:
+def ours(scene: Scene | Vlans, directory: Path) -> Contender:
     """What all this is about."""
     file = directory / "bench.toml"
     file.write_text(scene.topology())
-    return Contender(
-        "vlanlink",
-        {
-            "plan": [_OURS, "plan", str(file)],
-            "up": [_OURS, "up", "--timings", str(file)],
-            "up again": [_OURS, "up", "--timings", str(file)],
-            "down": [_OURS, "down", str(file)],
-        },
-        frozenset({"up", "up again"}),
-    )
+    verbs = {
+        "plan": [_OURS, "plan", str(file)],
+        "up": [_OURS, "up", "--timings", str(file)],
+        "up again": [_OURS, "up", "--timings", str(file)],
+        "verify": [_OURS, "verify", str(file)],
+        "down": [_OURS, "down", str(file)],
+    }
+    if isinstance(scene, Vlans):
+        del verbs["verify"]  # there are no endpoints to ask
+    return Contender("vlanlink", verbs, frozenset({"up", "up again"}))
 
 
-def script(scene: Scene, directory: Path) -> Contender:
+def script(scene: Scene | Vlans, directory: Path) -> Contender:
     """A shell script of iproute2, as people write it: as few processes as `ip` allows."""
+    if isinstance(scene, Vlans):
+        return _vlan_batches(scene, directory)
     links = directory / "links.batch"
     links.write_text(
         "".join(
@@ -67,6 +57,19 @@ def script(scene: Scene, directory: Path) -> Contender:
     return Contender("ip script", {"up": ["sh", str(up)], "down": ["sh", str(down)]})
 
 
+def _vlan_batches(scene: Vlans, directory: Path) -> Contender:
+    up, down = directory / "up.batch", directory / "down.batch"
+    up.write_text(
+        "".join(
+            f"link add link {PARENT} name {name} up type vlan id {number}\n"
+            for number, name in enumerate(scene.names, 1)
+        )
+    )
+    down.write_text("".join(f"link del {name}\n" for name in scene.names))
+    verbs = {"up": ["ip", "-batch", str(up)], "down": ["ip", "-batch", str(down)]}
+    return Contender("ip script", verbs)
+
+
 def _inside(scene: Scene, name: str) -> str:
     lines = ["link set lo up"]
     lines += [f"addr add {address} dev eth0 nodad" for address in scene.addresses(name)]
@@ -75,11 +78,18 @@ def _inside(scene: Scene, name: str) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def floor(scene: Scene, directory: Path) -> Contender:
-    """The messages of our own plan, sent by a C program that does nothing else."""
+def floor(scene: Scene | Vlans, directory: Path) -> Contender:
+    """The messages of our own plan, sent by a C program that does nothing else.
+
+    Then what reading back costs in Python at the least.
+    """
     program, file = directory / "floor", directory / "orders"
     subprocess.run(["cc", "-O2", "-o", program, _HERE / "floor.c"], check=True)
     plan = vlanlink.plan(vlanlink.load(directory / "bench.toml", text=scene.topology()))
     file.write_bytes(replay.orders(plan))
     NETNS.mkdir(exist_ok=True)
-    return Contender("floor", {"up": [str(program), str(file)]}, frozenset({"up"}))
+    verbs = {
+        "up": [str(program), str(file)],
+        "read": [sys.executable, str(_HERE / "rawread.py")],
+    }
+    return Contender("floor", verbs, frozenset(verbs))

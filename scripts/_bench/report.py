@@ -8,6 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from _bench.process import Sample
+from _bench.scene import Scene, Vlans
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,23 +31,37 @@ class Goal:
 
 @dataclass(frozen=True)
 class PhaseGoal:
-    """Phases of a run of ours against one of the floor's, and the ratio that it shall have."""
+    """The same of phases that the two tell themselves."""
 
-    verb: str
+    label: str
+    what: Measured
     phases: tuple[str, ...]
-    against: str
+    against: Measured
+    their_phases: tuple[str, ...]
     most: float
 
 
+UP, DOWN, AGAIN = (("vlanlink", verb) for verb in ("up", "down", "up again"))
+FLOOR = ("floor", "up")
 PHASE_GOALS = (
-    PhaseGoal("up", ("namespaces", "sysctls", "links", "addresses", "routes"), "apply", 1.5),
-    PhaseGoal("up again", ("read",), "read", 3),
+    PhaseGoal(
+        "apply / floor's",
+        UP,
+        ("namespaces", "sysctls", "links", "addresses", "routes"),
+        FLOOR,
+        ("apply",),
+        1.5,
+    ),
+    PhaseGoal("read / struct's", AGAIN, ("read",), ("floor", "read"), ("open", "read"), 3),
 )
 GOALS = (
-    Goal(("vlanlink", "up"), ("ip script", "up"), 0.40, (500,)),
-    Goal(("vlanlink", "up again"), ("ip script", "up"), 0.30, (500,)),
-    Goal(("vlanlink", "down"), ("ip script", "down"), 0.75, (500,)),
-    Goal(("vlanlink", "down"), ("ip script", "down"), 0.20, (4000,)),
+    Goal(UP, ("ip script", "up"), 0.40, (500,)),
+    Goal(UP, ("CNI", "up"), 0.15, (500,)),
+    Goal(UP, ("IfState", "up"), 0.04, (500,)),
+    Goal(UP, ("pyroute2", "up"), 0.09, (500,)),
+    Goal(AGAIN, ("ip script", "up"), 0.30, (500,)),
+    Goal(DOWN, ("ip script", "down"), 0.75, (500,)),
+    Goal(DOWN, ("ip script", "down"), 0.20, (4000,)),
 )
 START_GOALS = (
     Goal(("start", "--help"), ("start", "python"), 8),
@@ -71,50 +86,76 @@ def table(title: str, samples: Samples) -> str:
 def _inner(samples: Samples) -> dict[str, float]:
     """The medians of the figures that contenders tell themselves, in seconds."""
     return {
-        f"{name} {verb}: {key}": _own(runs, (key,))
+        f"{name} {verb}: {key}": median(_phase_sums(runs, (key,)))
         for (name, verb), runs in samples.items()
         for key in runs[0].own
     }
 
 
-def _own(runs: Sequence[Sample], keys: Iterable[str]) -> float:
-    return median(sum(run.own.get(key, 0.0) for key in keys) for run in runs)
+def _phase_sums(runs: Sequence[Sample], keys: Sequence[str]) -> list[float]:
+    return [sum(run.own.get(key, 0.0) for key in keys) for run in runs]
 
 
-def goals(found: Mapping[int, Samples], started: Samples) -> str:
+def goals(found: Mapping[Scene | Vlans, Samples], started: Samples) -> str:
     """The ratios that are asked for, with what was measured."""
-    lines = ["ratio of medians                               wall     cpu    goal"]
-    for size, samples in found.items():
-        lines += [_judged(g, samples, size) for g in GOALS if not g.sizes or size in g.sizes]
-        lines += [_phases(goal, samples, size) for goal in PHASE_GOALS]
+    lines = [
+        f"{'ratio of medians, and of the least':<44}{'wall':>8}{'least':>8}{'cpu':>8}{'goal':>8}"
+    ]
+    for scene, samples in found.items():
+        if isinstance(scene, Scene):
+            of_size = [g for g in GOALS if not g.sizes or scene.size in g.sizes]
+            lines += [_judged(goal, samples, scene.size) for goal in of_size]
+            lines += [_phases(goal, samples, scene.size) for goal in PHASE_GOALS]
+    lines += _growth({s.size: one for s, one in found.items() if isinstance(s, Scene)})
     lines += [_judged(goal, started, None) for goal in START_GOALS]
     return "\n".join(line for line in lines if line)
 
 
+def _growth(by_size: Mapping[int, Samples]) -> list[str]:
+    """What an endpoint costs of 4,000, against one of 500."""
+    if not {500, 4000} <= by_size.keys() or not all(UP in by_size[n] for n in (500, 4000)):
+        return []
+    many, few = by_size[4000][UP], by_size[500][UP]
+    ratios = [ratio / 8 for ratio in _ratios(many, few)]
+    return [_row("up: an endpoint of 4000 / of 500", ratios, 1.25)]
+
+
 def _phases(goal: PhaseGoal, samples: Samples, size: int) -> str:
-    ours, floor = samples.get(("vlanlink", goal.verb)), samples.get(("floor", "up"))
-    if not ours or not floor:
+    ours, theirs = samples.get(goal.what), samples.get(goal.against)
+    if not ours or not theirs:
         return ""
-    ratio = _own(ours, goal.phases) / _own(floor, (goal.against,))
-    label = f"{goal.verb}: {goal.against} / floor, {size}"
-    return f"  {label:<42}{ratio:8.2f}{'':8}{goal.most:8.2f}"
+    of_ours, of_theirs = _phase_sums(ours, goal.phases), _phase_sums(theirs, goal.their_phases)
+    ratios = [median(of_ours) / median(of_theirs), min(of_ours) / min(of_theirs), None]
+    return _row(f"{goal.what[1]}: {goal.label}, {size}", ratios, goal.most)
+
+
+def _ratios(ours: Sequence[Sample], theirs: Sequence[Sample]) -> list[float]:
+    """Of the time on the clock, of the least of it, and of the processor time."""
+    return [
+        median(s.wall for s in ours) / median(s.wall for s in theirs),
+        min(s.wall for s in ours) / min(s.wall for s in theirs),
+        median(s.cpu for s in ours) / median(s.cpu for s in theirs),
+    ]
+
+
+def _row(label: str, ratios: Iterable[float | None], most: float) -> str:
+    cells = "".join(f"{'':8}" if ratio is None else f"{ratio:8.2f}" for ratio in ratios)
+    return f"  {label:<42}{cells}{most:8.2f}"
 
 
 def _judged(goal: Goal, samples: Samples, size: int | None) -> str:
     if goal.what not in samples or goal.against not in samples:
         return ""
-    ours, theirs = samples[goal.what], samples[goal.against]
-    wall = median(s.wall for s in ours) / median(s.wall for s in theirs)
-    cpu = median(s.cpu for s in ours) / median(s.cpu for s in theirs)
+    ratios = _ratios(samples[goal.what], samples[goal.against])
     label = f"{' '.join(goal.what)} / {' '.join(goal.against)}" + (f", {size}" if size else "")
-    return f"  {label:<42}{wall:8.2f}{cpu:8.2f}{goal.most:8.2f}"
+    return _row(label, ratios, goal.most)
 
 
-def to_dict(found: Mapping[int, Samples], started: Samples) -> dict[str, Any]:
+def to_dict(found: Mapping[Scene | Vlans, Samples], started: Samples) -> dict[str, Any]:
     """Everything, every run of it."""
     return {
         "machine": {"kernel": platform.release(), "python": platform.python_version()},
-        "sizes": {str(size): _runs(samples) for size, samples in found.items()},
+        "scenes": {str(scene): _runs(samples) for scene, samples in found.items()},
         "start": _runs(started),
     }
 

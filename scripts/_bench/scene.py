@@ -1,13 +1,15 @@
-"""What is built: a number of namespaces, each with a macvlan of one parent, addresses, a route."""
+"""What is built: namespaces, each with a macvlan of one parent, addresses, a route; or VLANs."""
 
 from __future__ import annotations
 
 import ipaddress
+import json
 import shutil
 import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vlanlink.kernel import system
 
@@ -25,6 +27,10 @@ class Scene:
     size: int
     families: tuple[int, ...] = (4,)
 
+    def __str__(self) -> str:
+        """For headings."""
+        return f"{self.size} endpoints" + (", IPv6 too" if 6 in self.families else "")
+
     @property
     def names(self) -> list[str]:
         """The namespaces."""
@@ -39,6 +45,10 @@ class Scene:
     def gateways(self) -> list[str]:
         """The default routes of every endpoint."""
         return [str(_GATEWAYS[family]) for family in self.families]
+
+    def everywhere(self) -> list[str]:
+        """What the default routes lead to."""
+        return ["::/0" if family == 6 else "0.0.0.0/0" for family in self.families]
 
     def topology(self) -> str:
         """The scene as a topology file."""
@@ -62,13 +72,44 @@ class Scene:
         return "\n".join(lines) + "\n"
 
 
+@dataclass(frozen=True)
+class Vlans:
+    """``size`` VLAN links on one parent, from 1 on, which are up."""
+
+    size: int
+
+    def __str__(self) -> str:
+        """For headings."""
+        return f"{self.size} VLANs"
+
+    @property
+    def names(self) -> list[str]:
+        """The links."""
+        return [f"{PARENT}.{number}" for number in range(1, self.size + 1)]
+
+    def topology(self) -> str:
+        """The scene as a topology file."""
+        return "".join(
+            f'[links."{name}"]\nkind = "vlan"\nparent = "{PARENT}"\nid = {number}\n'
+            for number, name in enumerate(self.names, 1)
+        )
+
+
 def make_parent() -> None:
-    """A link that is up, with somebody at its other end, and no IPv6 of its own."""
-    words = f"link add {PARENT} type veth peer name q0"
-    subprocess.run(["ip", *words.split()], check=True)
-    for name in (PARENT, "q0"):
-        Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
-        subprocess.run(["ip", "link", "set", name, "up"], check=True)
+    """A link that is up, without IPv6 of its own; at its other end a LAN with the gateways."""
+    gateways = " && ".join(
+        f"ip addr add {_GATEWAYS[family]}/{subnet.prefixlen} dev q0"
+        for family, subnet in _SUBNETS.items()
+    )
+    lan = f"""
+        unshare -n sleep infinity & lan=$!
+        until [ "$(readlink /proc/$lan/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do :; done
+        ip link add {PARENT} type veth peer name q0 netns $lan &&
+        echo 1 >/proc/sys/net/ipv6/conf/{PARENT}/disable_ipv6 &&
+        nsenter --net=/proc/$lan/ns/net sh -c 'ip link set q0 up && {gateways}' &&
+        ip link set {PARENT} up
+        """
+    subprocess.run(["sh", "-c", lan], check=True)
 
 
 def clear() -> None:
@@ -76,9 +117,18 @@ def clear() -> None:
     for path in NETNS.glob("*"):
         system.unmount(str(path))
         path.unlink()
+    for group in {link["group"] for link in vlans()} - {"default"}:
+        subprocess.run(["ip", "link", "del", "group", group], check=True)
     for directory in ("/run/vlanlink", "/var/lib/vlanlink"):
         shutil.rmtree(directory, ignore_errors=True)
     settle()
+
+
+def vlans() -> list[dict[str, Any]]:
+    """The VLAN links that are there, by `ip`'s account."""
+    command = ["ip", "-j", "-d", "link", "show", "type", "vlan"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return [link for link in json.loads(said or "[]") if link]
 
 
 def settle() -> None:
