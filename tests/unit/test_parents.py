@@ -1,8 +1,8 @@
-"""Which parents must come from elsewhere."""
+"""Which parents must come from elsewhere, and which of the file's own come first."""
 
 import pytest
 
-from vlanlink.desired.parents import missing_parents
+from vlanlink.desired.parents import missing_parents, parents_first
 from vlanlink.topology import parse
 
 TOPOLOGY = """
@@ -38,3 +38,13 @@ up1 = { kind = "macvlan", parent = "eth2.5.6" }
 )
 def test_what_the_topology_stands_on(there: tuple[str, ...], missing: tuple[str, ...]) -> None:
     assert missing_parents(parse(TOPOLOGY), there) == missing
+
+
+def test_a_link_comes_after_what_it_stands_on() -> None:
+    upside_down = """
+    [links]
+    top = { kind = "macvlan", parent = "eth0.100.20" }
+    "eth0.100" = { kind = "vlan", parent = "base", id = 100, protocol = "802.1ad" }
+    base = { kind = "dummy" }
+    """
+    assert parents_first(parse(upside_down)) == ("base", "eth0.100", "top")

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from vlanlink.desired.addressing import Addressing
 from vlanlink.errors import Problem
-from vlanlink.model import Link, LinkName, Namespace, Route, State
+from vlanlink.model import LOOPBACK, Link, LinkName, Namespace, Route, State
 from vlanlink.record import PriorLink, Records
 from vlanlink.topology import Endpoint, Topology
 
@@ -32,6 +32,12 @@ class Draft:
     def name(self) -> str:
         """The topology's name."""
         return self.topology.name
+
+    @property
+    def has_ipv6(self) -> bool:
+        """Whether the kernel has IPv6 at all (ipv6.disable=1 on its command line)."""
+        loopback = self.observed.host.links.get(LOOPBACK)
+        return loopback is None or "disable_ipv6" in loopback.settings
 
     def add_route(self, space: str, route: Route) -> None:
         """Want a route in a namespace."""

@@ -37,6 +37,27 @@ def vlan_problem(seen: Link, implied: tuple[str, int]) -> str | None:
     return None
 
 
+def parents_first(topology: Topology) -> tuple[str, ...]:
+    """The file's own links, each after the one that it stands on, be it by way of implied VLANs."""
+    seen: set[str] = set()
+    ordered: list[str] = []
+
+    def add(name: str) -> None:
+        if name in seen:
+            return
+        seen.add(name)
+        entry, implied = topology.links.get(name), implied_vlan(name)
+        below = entry.parent if entry else implied and implied[0]
+        if below:
+            add(below)
+        if entry:
+            ordered.append(name)
+
+    for name in topology.links:
+        add(name)
+    return tuple(ordered)
+
+
 def missing_parents(topology: Topology, there: Collection[str]) -> tuple[str, ...]:
     """The links of the host that must come from elsewhere before the topology can be had.
 

@@ -11,10 +11,11 @@ from functools import cached_property
 
 from vlanlink.desired.addressing import Heard, work_out_addresses
 from vlanlink.desired.draft import Draft
-from vlanlink.desired.endpoints import DEFAULT_MTU, IPV6_MINIMUM_MTU, desired_link, peer_link
+from vlanlink.desired.endpoints import desired_link, peer_link
 from vlanlink.desired.heritage import keep_what_others_use, kept_routes, put_parents_back
 from vlanlink.desired.occupancy import address_conflicts, name_conflicts, parent_conflicts
-from vlanlink.desired.parents import dummy_name, implied_vlan, vlan_problem
+from vlanlink.desired.parent_links import dummy_parent, find_parent
+from vlanlink.desired.parents import parents_first
 from vlanlink.desired.priors import desired_sysctls
 from vlanlink.desired.probing import Inquiry, ask_about_addresses
 from vlanlink.desired.routes import default_routes, desired_route, subnet_routes
@@ -22,7 +23,6 @@ from vlanlink.desired.shim.link import add_shims
 from vlanlink.desired.shim.routes import add_shim_routes
 from vlanlink.desired.shim.warnings import return_routes, shim_warnings
 from vlanlink.errors import Path, Problem
-from vlanlink.kinds import KINDS
 from vlanlink.leases import Leases
 from vlanlink.model import (
     HOST,
@@ -30,11 +30,10 @@ from vlanlink.model import (
     Link,
     LinkName,
     Namespace,
-    Setting,
     State,
 )
-from vlanlink.record import PriorLink, Record, Records
-from vlanlink.topology import Interface, Network, Topology
+from vlanlink.record import Record, Records
+from vlanlink.topology import Interface, Topology
 from vlanlink.topology import Link as TopologyLink
 
 
@@ -82,13 +81,13 @@ class _Resolver(Draft):
     def resolve(self, heard: Heard) -> Resolution:
         self._add_namespaces()
         self._miss_old_paths()
-        for name, link in self.topology.links.items():
-            self._add_link(HOST, name, link, ("links", name))
+        for name in parents_first(self.topology):
+            self._add_link(HOST, name, self.topology.links[name], ("links", name))
         for space, namespace in self.topology.namespaces.items():
             for name, interface in namespace.interfaces.items():
                 path = ("namespaces", space, "interfaces", name)
                 self._add_link(space, name, interface, path)
-        add_shims(self, self._has_ipv6())
+        add_shims(self)
         self.conflicts += name_conflicts(self.links.values(), self.observed, self.name)
         self.conflicts += parent_conflicts(
             self.links, self.observed, self.name, frozenset(self.takers)
@@ -169,10 +168,10 @@ class _Resolver(Draft):
         network = self.topology.networks.get(network_name or "")
         parent_name = network.parent if network else entry.parent
         if network and network.parent is None:
-            parent_name = self._dummy(str(network_name), network)
+            parent_name = dummy_parent(self, str(network_name), network)
         parent_path = ("networks", str(network_name), "parent") if network else (*origin, "parent")
         kind = network.kind if network else str(entry.kind)
-        parent = self._parent(parent_name, kind, parent_path) if parent_name else None
+        parent = find_parent(self, parent_name, kind, parent_path) if parent_name else None
         link = desired_link(
             self.topology,
             space,
@@ -181,7 +180,7 @@ class _Resolver(Draft):
             origin,
             parent,
             self.identity,
-            self._has_ipv6(),
+            self.has_ipv6,
             self.addressing.addresses.get(LinkName(space, name)),
         )
         mtu_path = ("networks", str(network_name)) if network and not entry.mtu else origin
@@ -190,123 +189,9 @@ class _Resolver(Draft):
         if entry.take_parent or (network and network.take_parent):
             self.takers.add(link.key)
         if entry.peer:
-            other = peer_link(self.topology, link, entry.peer, self.identity, self._has_ipv6())
+            other = peer_link(self.topology, link, entry.peer, self.identity, self.has_ipv6)
             self.links[link.key] = replace(link, peer=other.key)
             self.links[other.key] = other
-
-    def _has_ipv6(self) -> bool:
-        loopback = self.observed.host.links.get(LOOPBACK)
-        return loopback is None or "disable_ipv6" in loopback.settings
-
-    def _parent(self, name: str, kind: str, path: Path) -> Link | None:
-        """The parent as it shall be: ours to make, another's to use, or a conflict."""
-        key = LinkName(HOST, name)
-        if key in self.links and self.links[key].owner is not None:
-            return self._real(self.links[key], kind)
-        if name in self.topology.links:
-            self._add_link(HOST, name, self.topology.links[name], ("links", name))
-            return self._real(self.links[key], kind)
-        seen = self.observed.link(key)
-        implied = implied_vlan(name)
-        if implied and (seen is None or seen.owner == self.name):
-            return self._make_vlan(name, implied, path)
-        if seen is None:
-            self.conflicts.append(
-                Problem(path, f"parent {name} does not exist on this machine", self._parents_hint())
-            )
-            return None
-        problem = implied and vlan_problem(seen, implied)
-        if problem:
-            self.conflicts.append(Problem(path, problem))
-        self._raise(seen, path)
-        return self._real(seen, kind)
-
-    def _parents_hint(self) -> str:
-        names = sorted(n for n, link in self.observed.host.links.items() if n != LOOPBACK)
-        return "there are " + ", ".join(names[:12]) if names else "there is no link but lo"
-
-    def _dummy(self, name: str, network: Network) -> str:
-        """The parent of a network that has none: a dummy link of ours."""
-        link_name = dummy_name(self.name, name)
-        mtu = {"mtu": network.mtu} if network.mtu else {}
-        link = Link(
-            link_name,
-            "dummy",
-            settings={"up": True, **mtu, **self._no_ipv6(mtu or {"mtu": DEFAULT_MTU})},
-            defaults={"mtu": DEFAULT_MTU},
-            owner=self.name,
-            origin=("networks", name),
-        )
-        self.links.setdefault(link.key, link)
-        return link_name
-
-    def _real(self, link: Link, kind: str) -> Link:
-        """The device below a parent of the same kind, which is where the kernel attaches."""
-        while KINDS.get(kind) and KINDS[kind].flattens and link.kind == kind and link.parent:
-            below = self.links.get(link.parent) or self.observed.link(link.parent)
-            if below is None:
-                break
-            link = below
-        return link
-
-    def _make_vlan(self, name: str, implied: tuple[str, int], path: Path) -> Link | None:
-        below_name, vlan_id = implied
-        below = self._parent(below_name, "vlan", path)
-        if below is None:
-            return None
-        self._refuse_other_name(name, below, vlan_id, path)
-        link = Link(
-            name,
-            "vlan",
-            parent=below.key,
-            settings={"id": vlan_id, "up": True, **self._no_ipv6(_inherited(below))},
-            defaults=_inherited(below),
-            owner=self.name,
-            origin=path,
-        )
-        self.links[link.key] = link
-        return link
-
-    def _refuse_other_name(self, name: str, below: Link, vlan_id: int, path: Path) -> None:
-        for other in self.observed.children(below.key):
-            same = (other.kind, other.settings.get("id"), other.settings.get("protocol"))
-            if same == ("vlan", vlan_id, "802.1q") and other.key != LinkName(HOST, name):
-                self.conflicts.append(
-                    Problem(
-                        path,
-                        f"VLAN {vlan_id} of {below.name} is there under the name {other.key}",
-                        f'write parent = "{other.name}"',
-                    )
-                )
-
-    def _no_ipv6(self, inherited: Mapping[str, Setting]) -> dict[str, Setting]:
-        mtu = inherited.get("mtu")
-        small = isinstance(mtu, int) and mtu < IPV6_MINIMUM_MTU
-        return {"disable_ipv6": 1} if self._has_ipv6() and not small else {}
-
-    def _raise(self, seen: Link, path: Path) -> None:
-        """Set a parent up that is down, and remember what it was."""
-        own = self.records.own
-        before = own.raised.get(seen.name) if own else None
-        if before is None:
-            before = next(
-                (r.raised[seen.name] for r in self.records.others if seen.name in r.raised), None
-            )
-        if seen.up and before is None:
-            return
-        if seen.owner is not None:
-            return
-        if before is None:
-            before = PriorLink(
-                tuple(a.text for a in seen.addresses if a.permanent),
-                tuple(a.text for a in seen.addresses if a.permanent and a.nodad),
-                tuple(sorted(str(child.key) for child in self.observed.children(seen.key))),
-            )
-        self.raised[seen.name] = before
-        if seen.key not in self.links:
-            self.links[seen.key] = Link(
-                seen.name, seen.kind, settings={"up": True}, owner=None, origin=path
-            )
 
     def _check_mtu(self, link: Link, parent: Link | None, path: Path, related: Path) -> None:
         mtu = link.settings.get("mtu")
@@ -398,11 +283,3 @@ class _Resolver(Draft):
 def namespace_path(pid: int | None, path: str | None) -> str:
     """Where a namespace is found that a topology names by pid or path."""
     return path if path is not None else f"/proc/{pid}/ns/net"
-
-
-def _inherited(parent: Link) -> dict[str, Setting]:
-    return {
-        key: value
-        for key in ("mtu", "mac")
-        if (value := parent.settings.get(key, parent.defaults.get(key))) is not None
-    }

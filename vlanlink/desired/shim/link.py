@@ -20,7 +20,7 @@ _LINK_LOCALS = 254 * 256
 """RFC 3927, section 2.1: the first and the last 256 are kept."""
 
 
-def add_shims(draft: Draft, has_ipv6: bool) -> None:
+def add_shims(draft: Draft) -> None:
     """The link of each shim, on the parent that the endpoints are on."""
     by_link: dict[LinkName, list[Shim]] = {}
     for shim in draft.addressing.shims.values():
@@ -28,7 +28,7 @@ def add_shims(draft: Draft, has_ipv6: bool) -> None:
     for key, sharing in by_link.items():
         endpoints = [link for shim in sharing for link in endpoint_links(draft, shim.network)]
         if endpoints and endpoints[0].parent:
-            draft.links[key] = _link(draft, sharing, endpoints, has_ipv6)
+            draft.links[key] = _link(draft, sharing, endpoints)
 
 
 def endpoint_links(draft: Draft, network: str) -> list[Link]:
@@ -42,7 +42,7 @@ def endpoint_links(draft: Draft, network: str) -> list[Link]:
     return [draft.links[key] for key in keys if key in draft.links]
 
 
-def _link(draft: Draft, sharing: list[Shim], endpoints: list[Link], has_ipv6: bool) -> Link:
+def _link(draft: Draft, sharing: list[Shim], endpoints: list[Link]) -> Link:
     """A sibling of ``endpoints``, with no address but those that it needs."""
     first, name = endpoints[0], sharing[0].name
     kind = KINDS[first.kind]
@@ -63,7 +63,7 @@ def _link(draft: Draft, sharing: list[Shim], endpoints: list[Link], has_ipv6: bo
     settings |= {"mac": mac} if own_mac else {}
     settings |= {} if kind.routed(first.settings) else _arp_policy()
     mtu = settings.get("mtu") or first.defaults.get("mtu")
-    settings |= ipv6_policy(draft.topology, HOST, name, addresses, mtu, has_ipv6)
+    settings |= ipv6_policy(draft.topology, HOST, name, addresses, mtu, draft.has_ipv6)
     return Link(
         name,
         first.kind,
