@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NoReturn, overload
 
 from vlanlink.apply import Progress
@@ -19,7 +19,9 @@ from vlanlink.lifeline.confirming import (
     await_confirmation,
     make_provisionally,
     refuse_if_waiting,
+    waiting_change,
 )
+from vlanlink.lifeline.pending import Waiting
 from vlanlink.lock import LOCK_SECONDS
 from vlanlink.model import State
 from vlanlink.planning.plan import Plan
@@ -53,11 +55,15 @@ class Status:
     plan: Plan
     problems: tuple[Diagnostic, ...] = ()
     """Why it could not be brought up as the machine is now."""
+    waiting: Waiting | None = None
+    """The last change waits for confirmation."""
 
     def to_dict(self) -> dict[str, object]:
-        """The JSON form."""
+        """The JSON form; ``waiting`` is null where nothing waits."""
         problems = [problem.to_dict() for problem in self.problems]
-        return {**self.plan.to_dict(), "state": self.state, "problems": problems}
+        waiting = self.waiting.to_dict() if self.waiting else None
+        found = {"state": self.state, "problems": problems, "waiting": waiting}
+        return {**self.plan.to_dict(), **found}
 
 
 def plan(
@@ -172,8 +178,11 @@ def status(
         return tuple(status(name, host) for name in known_topologies(host))
     records = files(host).records()
     wanted = stored(topology, records, host) if isinstance(topology, str) else topology
+    store = files(host)
     with open_machine(host, wanted) as machine:
-        return _judge(look_at(machine, wanted, files(host)))
+        found = _judge(look_at(machine, wanted, store))
+    pending = waiting_change(wanted.name, store)
+    return replace(found, waiting=pending.waiting() if pending else None)
 
 
 def verify(

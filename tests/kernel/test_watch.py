@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,7 @@ class Watched:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self.reload: Callable[[], None] = lambda: None
         self._more = threading.Condition()
 
     def hear(self, event: Event) -> None:
@@ -93,11 +94,12 @@ class Watched:
 
 
 @contextmanager
-def _watched(text: str, **options: Any) -> Iterator[Watched]:
+def watched(text: str, **options: Any) -> Iterator[Watched]:
     """A watch in a thread of this process."""
     Path(FILE).write_text(text)
     found = Watched()
     watch = vlanlink.Watch(vlanlink.load(FILE), on_event=found.hear, **options)
+    found.reload = watch.reload
     thread = threading.Thread(target=watch.run)
     thread.start()
     try:
@@ -110,7 +112,7 @@ def _watched(text: str, **options: Any) -> Iterator[Watched]:
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_others_change_is_told_and_mended(lan: Lan, change: str) -> None:
     world = lan.world
-    with _watched(_text(2)) as watch:
+    with watched(_text(2)) as watch:
         watch.told("up")
         before = dump(world, "n0", "n1")
         world.ip(change.format("n1", 11))
@@ -124,7 +126,7 @@ def test_two_hundred_changes_in_a_row(lan: Lan) -> None:
     every = [(change, n) for change in CHANGES for n in range(count)]
     dice = random.Random(3)
     rounds = [dice.sample(every, len(every)) for _ in range(200 // len(every) + 1)]
-    with _watched(_text(count)) as watch:
+    with watched(_text(count)) as watch:
         watch.told("up")
         spaces = [f"n{n}" for n in range(count)]
         before = dump(world, *spaces, sysctls=False)
@@ -138,7 +140,7 @@ def test_two_hundred_changes_in_a_row(lan: Lan) -> None:
 
 def test_a_namespace_whose_name_alone_is_gone(lan: Lan) -> None:
     world = lan.world
-    with _watched(_text(1)) as watch:
+    with watched(_text(1)) as watch:
         watch.told("up")
         world.run("umount /run/netns/n0")
         watch.told("drift", "namespace n0 is gone")
@@ -148,7 +150,7 @@ def test_a_namespace_whose_name_alone_is_gone(lan: Lan) -> None:
 
 def test_a_parent_that_vanishes_and_comes_back(lan: Lan) -> None:
     world = lan.world
-    with _watched(_text(2)) as watch:
+    with watched(_text(2)) as watch:
         watch.told("up")
         world.ip("link delete eth0")
         watch.told("blocked")
@@ -159,7 +161,7 @@ def test_a_parent_that_vanishes_and_comes_back(lan: Lan) -> None:
 
 
 def test_a_parent_that_is_not_there_yet(world: World) -> None:
-    with _watched(_text(1)) as watch:
+    with watched(_text(1)) as watch:
         watch.told("blocked")
         world.ip("link add eth0 type veth peer name far")
         watch.told("up")
@@ -169,7 +171,7 @@ def test_a_parent_that_is_not_there_yet(world: World) -> None:
 def test_only_told_without_repair(lan: Lan) -> None:
     world = lan.world
     vlanlink.up(vlanlink.load(FILE, text=_text(1)))
-    with _watched(_text(1), repair=False) as watch:
+    with watched(_text(1), repair=False) as watch:
         watch.told("up")
         world.ip("-n n0 address delete 172.16.3.10/24 dev eth0")
         watch.told("drift", "address 172.16.3.10/24 of n0/eth0 is gone")
@@ -188,7 +190,7 @@ def test_a_namespace_that_is_deleted_is_not_kept_alive(lan: Lan) -> None:
     world = lan.world
     vlanlink.up(vlanlink.load(FILE, text=_text(1)))
     mac = world.link("eth0", "n0")["address"]
-    with _watched(_text(1), repair=False) as watch:
+    with watched(_text(1), repair=False) as watch:
         watch.told("up")
         world.ip("netns delete n0")
         watch.told("drift", "namespace n0 is gone")
@@ -200,7 +202,7 @@ def test_a_namespace_that_is_deleted_is_not_kept_alive(lan: Lan) -> None:
 def test_what_another_manager_keeps_undoing_is_left_alone(lan: Lan) -> None:
     world = lan.world
     policy = Policy(at_once=2, pause=0.01, limit=4)
-    with _watched(_text(2), policy=policy) as watch:
+    with watched(_text(2), policy=policy) as watch:
         watch.told("up")
         rival = subprocess.Popen(
             ["ip", "-n", "n0", "-batch", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE
@@ -225,7 +227,7 @@ def test_what_another_manager_keeps_undoing_is_left_alone(lan: Lan) -> None:
 def test_down_is_not_undone_and_up_goes_on(lan: Lan) -> None:
     world = lan.world
     before = dump(world)
-    with _watched(_text(1)) as watch:
+    with watched(_text(1)) as watch:
         watch.told("up")
         vlanlink.down("office")
         watch.told("down")
@@ -238,7 +240,7 @@ def test_down_is_not_undone_and_up_goes_on(lan: Lan) -> None:
 
 def test_an_edited_file_that_was_brought_up_is_the_measure_then(lan: Lan) -> None:
     world = lan.world
-    with _watched(_text(1)) as watch:
+    with watched(_text(1)) as watch:
         watch.told("up")
         vlanlink.up(vlanlink.load(FILE, text=_text(1).replace("172.16.3.10", "172.16.3.77")))
         watch.told("reloaded")
@@ -249,7 +251,7 @@ def test_an_edited_file_that_was_brought_up_is_the_measure_then(lan: Lan) -> Non
 
 
 def test_up_from_another_file_is_left_alone(lan: Lan) -> None:
-    with _watched(_text(1)) as watch:
+    with watched(_text(1)) as watch:
         watch.told("up")
         other = vlanlink.load("/run/other.toml", text=_text(1).replace("3.10", "3.77"))
         vlanlink.up(other, replace_file=True)
@@ -266,7 +268,7 @@ def test_the_end_of_a_process_whose_namespace_it_is(lan: Lan) -> None:
     text += '[namespaces.guest.interfaces.eth7]\nnetwork = "pub"\naddresses = ["172.16.3.9"]\n'
     own = os.stat("/proc/self/ns/net").st_ino
     until(lambda: os.stat(f"/proc/{sleeper.pid}/ns/net").st_ino != own, "a namespace of its own")
-    with _watched(text) as watch:
+    with watched(text) as watch:
         watch.told("up")
         sleeper.kill()
         sleeper.wait()
@@ -277,7 +279,7 @@ def test_a_mending_that_fails_is_tried_again_after_pauses(lan: Lan) -> None:
     """A station on the LAN takes our address while we have not got it."""
     world = lan.world
     text = _text(1).replace("probe = false", "probe = { count = 2, seconds = 0.5 }")
-    with _watched(text, policy=Policy(pause=0.1)) as watch:
+    with watched(text, policy=Policy(pause=0.1)) as watch:
         watch.told("up")
         lan.station("thief", "172.16.3.10/24")
         world.ip("address delete 172.16.3.10/24 dev eth0", "n0")

@@ -186,6 +186,7 @@ def test_a_plan_in_json() -> None:
         "state": "down",
         "changes": [],
         "problems": [],
+        "waiting": None,
     }
 
 

@@ -27,6 +27,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         output.print_notes(found.problems)
         print(f"{found.topology}: {found.state}")
+        _print_waiting(found)
         if found.state == "drifted":
             output.print_plan(found.plan)
     return 0 if found.state == "up" else DIFFERS
@@ -39,9 +40,19 @@ def _all(*, as_json: bool) -> int:
     elif found:
         rows = [(one.topology, one.state, _count(one)) for one in found]
         output.print_table("", ("topology", "state", "differences"), rows)
+        for one in found:
+            _print_waiting(one)
     else:
         print("No topology is up.")
     return 0 if all(one.state == "up" for one in found) else DIFFERS
+
+
+def _print_waiting(one: "vlanlink.Status") -> None:
+    """Until when the last change waits for confirmation, if it does, and the commands."""
+    if one.waiting:
+        left = f"{max(one.waiting.seconds_left, 0):.0f} s are left"
+        print(f"{one.topology} waits for confirmation until {one.waiting.until}, {left}")
+        print(f"  {one.waiting.way_out}")
 
 
 def _count(one: "vlanlink.Status") -> str:

@@ -101,6 +101,8 @@ def _lines(event: "Event") -> list[str]:
             return [f"{name} is watched as {event.what[0]} says now."]
         case "elsewhere":
             return [f"{name} is up from {event.what[0]} now, and left alone."]
+        case "waiting":
+            return [f"{name} waits for confirmation, and is left alone: {event.what[0]}."]
     return [f"{name} {_STATES[event.event]}"]
 
 
@@ -108,5 +110,6 @@ _STATES = {
     "right": "is right again.",
     "blocked": "can't be up on this machine as it is; waiting for a change of it.",
     "down": "is down, by vlanlink down; waiting until it is up again.",
+    "reverted": "was not confirmed in time: put back.",
     "refused": "is watched as before; its file can't be used as it is now.",
 }

@@ -26,8 +26,8 @@ from vlanlink.store import Store
 from vlanlink.topology import Topology, empty, parse
 
 _POLL_SECONDS = 0.1
-_GRACE_SECONDS = 5.0
-"""How long the process that waits leaves it to the reverter: it could be killed in between."""
+GRACE_SECONDS = 5.0
+"""How long who waits leaves it to the reverter: it could be killed in between."""
 
 Decide = Callable[[Plan, float], bool | None]
 """Asked again and again, with what was done and the seconds left: True keeps it, False puts it
@@ -73,17 +73,17 @@ def confirm(
         return Confirmation(pending.topology, not revert, pending.seconds)
 
 
-def revert_overdue(host: Host | None = None) -> tuple[Confirmation, ...]:
+def revert_overdue(host: Host | None = None, *, grace: float = 0.0) -> tuple[Confirmation, ...]:
     """Put back what nobody confirmed in time, where the process that should have done it is gone.
 
-    Raises as ``confirm`` does.
+    ``grace`` is how many seconds more that one is given. Raises as ``confirm`` does.
     """
     with ExitStack() as stack:
         waiting = [stack.enter_context(file) for file in files(host or Host()).waiting()]
         return tuple(
             Confirmation(file.pending.topology, False, file.pending.seconds)
             for file in waiting
-            if file.pending.left <= 0 and put_back(file)
+            if file.pending.left <= -grace and put_back(file)
         )
 
 
@@ -155,15 +155,20 @@ def _chosen(waiting: list[PendingFile], topology: str | None) -> PendingFile:
     raise UsageError(Diagnostic(message, hint=hint))
 
 
+def waiting_change(topology: str, store: Store) -> Pending | None:
+    """The last change of a topology, if it waits for confirmation."""
+    with ExitStack() as stack:
+        waiting = [stack.enter_context(file).pending for file in store.waiting()]
+    return next((pending for pending in waiting if pending.topology == topology), None)
+
+
 def refuse_if_waiting(topology: str, store: Store) -> None:
     """Raise ConflictError while the last change of a topology waits for confirmation."""
-    with ExitStack() as stack:
-        for file in [stack.enter_context(file) for file in store.waiting()]:
-            if file.pending.topology == topology:
-                left = f"{max(file.pending.left, 0):.0f} s are left"
-                message = f"the last change of {topology} waits for confirmation, {left}"
-                hint = f"vlanlink confirm {topology} keeps it, with --revert puts it back"
-                raise ConflictError(Diagnostic(message, hint=hint))
+    pending = waiting_change(topology, store)
+    if pending is not None:
+        left = f"{max(pending.left, 0):.0f} s are left"
+        message = f"the last change of {topology} waits for confirmation, {left}"
+        raise ConflictError(Diagnostic(message, hint=pending.way_out))
 
 
 def make_provisionally(
@@ -210,14 +215,13 @@ def await_confirmation(file: PendingFile, done: Plan, decide: Decide | None) -> 
                 _keep(file, LOCK_SECONDS)
             elif answer is False and put_back(file):
                 raise Interrupted(Diagnostic("interrupted; put back as it was"))
-            elif pending.left < -_GRACE_SECONDS:  # the reverter seems to be gone
+            elif pending.left < -GRACE_SECONDS:  # the reverter seems to be gone
                 put_back(file, LONGEST_LOCK_SECONDS)
             else:
                 time.sleep(_POLL_SECONDS)
     except KeyboardInterrupt:
         message = f"interrupted; {pending.topology} is put back in {max(pending.left, 0):.0f} s"
-        hint = f"vlanlink confirm {pending.topology} keeps it, with --revert puts it back now"
-        raise Interrupted(Diagnostic(message, hint=hint)) from None
+        raise Interrupted(Diagnostic(message, hint=f"{pending.way_out} now")) from None
     if file.outcome != "confirmed":
         message = f"{pending.topology} was not confirmed within {pending.seconds:g} s"
         raise ApplyError(Diagnostic(f"{message}; put back as it was"))

@@ -13,6 +13,25 @@ VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A change that waits for confirmation, as ``status`` tells it."""
+
+    seconds_left: float
+    """Until it is put back; none or fewer: it is overdue."""
+    until: str
+    """When that is, as clocks on this machine show it now."""
+    way_out: str
+    """What can be done about it, in words."""
+    command: str
+    """What keeps it."""
+
+    def to_dict(self) -> dict[str, object]:
+        """The JSON form."""
+        left = round(self.seconds_left, 1)
+        return {"seconds_left": left, "until": self.until, "command": self.command}
+
+
+@dataclass(frozen=True, slots=True)
 class Pending:
     """Written before the first change of ``up --confirm``; who reads it can put all of it back."""
 
@@ -35,6 +54,22 @@ class Pending:
     def left(self) -> float:
         """Seconds until it is put back; none or fewer: it is overdue."""
         return self.deadline - now()
+
+    @property
+    def command(self) -> str:
+        """What keeps it."""
+        return f"vlanlink confirm {self.topology}"
+
+    @property
+    def way_out(self) -> str:
+        """What can be done about it, in words."""
+        return f"{self.command} keeps it, with --revert puts it back"
+
+    def waiting(self) -> Waiting:
+        """How long it still waits, from now on."""
+        left = self.left
+        until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + left))
+        return Waiting(left, until, self.way_out, self.command)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""

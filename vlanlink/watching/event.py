@@ -8,13 +8,14 @@ from vlanlink.planning.plan import Plan
 
 Word = Literal[
     "up", "drift", "mended", "right", "blocked", "failed", "left", "down", "elsewhere", "reloaded",
-    "refused",
+    "refused", "waiting", "reverted",
 ]  # fmt: skip
 """up: all is as the file says, for the first time · drift: what differs from it · mended · right:
 all is as it should be again, and it was not us · blocked: the machine stands in the way · failed:
 a mending did not succeed · left: what somebody else keeps changing · down: taken down, by vlanlink
 down · elsewhere: up from another file now · reloaded: the file was read anew · refused: what was
-read can't be used."""
+read can't be used · waiting: the last change waits for confirmation · reverted: nobody confirmed
+it, and it was put back here, for who should have done it is gone."""
 
 
 @dataclass(frozen=True, slots=True)

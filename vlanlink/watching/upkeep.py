@@ -16,6 +16,13 @@ from vlanlink.errors import (
 from vlanlink.host import Host
 from vlanlink.kernel.events import Events
 from vlanlink.kernel.machine import Machine
+from vlanlink.lifeline.confirming import (
+    GRACE_SECONDS,
+    refuse_if_waiting,
+    revert_overdue,
+    waiting_change,
+)
+from vlanlink.lifeline.pending import Pending
 from vlanlink.lock import LOCK_SECONDS
 from vlanlink.record import Record, Records
 from vlanlink.session import (
@@ -33,6 +40,10 @@ from vlanlink.topology import Topology, load, parse
 from vlanlink.watching.drift import drifts
 from vlanlink.watching.event import Event
 from vlanlink.watching.patience import Patience, Policy, doubled
+
+CONFIRM_POLL_SECONDS = 1.0
+"""How often it is asked what became of a change that waits for confirmation: a look at a file,
+while one waits. The kernel has no event that tells of it."""
 
 
 @dataclass(slots=True)
@@ -73,27 +84,26 @@ class Upkeep:
         self._course = _Course(Patience(self.policy))
 
     def begin(self) -> None:
-        """Raise ConflictError if the topology is up from another file, unless that is meant."""
-        refuse_other_file(self.topology, self._record(), replace_file=self.replace_file)
+        """Raise ConflictError if the topology is up from another file, unless that is meant.
+
+        So it does, if there is something to mend, while its last change waits for confirmation.
+        """
+        self._refuse_to_take(self.topology)
+
+    def _refuse_to_take(self, topology: Topology) -> None:
+        refuse_other_file(topology, self._record(), replace_file=self.replace_file)
+        if self.repair:
+            refuse_if_waiting(topology.name, files(self.host))
 
     def turn(self, events: Events) -> float | None:
         """One look, and what follows from it; the seconds until the next, None: at a change."""
-        store, begin, suspects = files(self.host), time.monotonic(), events.senders()
+        store = files(self.host)
         try:
-            with (
-                locked(store, LOCK_SECONDS, None),
-                open_machine(self.host, self.topology) as machine,
-            ):
-                look = look_at(machine, self.topology, store)
-                self.cost = time.monotonic() - begin
-                names = look.resolution.desired.namespaces.keys()
-                machine.follow(events, names)  # a namespace that lost its name is let go
-                if not machine.interrupted():
-                    due = self._consider(machine, look, store, suspects)
-                new = machine.follow(events, names)
-                if machine.interrupted():
-                    raise KeyboardInterrupt
-                return 0.0 if new else due
+            with locked(store, LOCK_SECONDS, None):
+                waiting = waiting_change(self.topology.name, store)
+                if waiting is None:
+                    return self._look(store, events)
+            return self._leave_alone(waiting)
         except (ConflictError, ApplyError, PrivilegeError) as error:
             if self._course.fresh and isinstance(error, PrivilegeError):
                 raise
@@ -109,11 +119,36 @@ class Upkeep:
             if new.name != name:
                 hint = f"end the watch and take {name} down, then watch {new.name}"
                 raise UsageError(Diagnostic(f"the file is that of {new.name} now", hint=hint))
-            refuse_other_file(new, self._record(), replace_file=self.replace_file)
+            self._refuse_to_take(new)
         except VlanlinkError as error:
             self.tell(Event("refused", name, diagnostics=error.diagnostics))
         else:
             self._take(new)
+
+    def _look(self, store: Store, events: Events) -> float | None:
+        begin, suspects = time.monotonic(), events.senders()
+        with open_machine(self.host, self.topology) as machine:
+            look = look_at(machine, self.topology, store)
+            self.cost = time.monotonic() - begin
+            names = look.resolution.desired.namespaces.keys()
+            machine.follow(events, names)  # a namespace that lost its name is let go
+            if not machine.interrupted():
+                due = self._consider(machine, look, store, suspects)
+            new = machine.follow(events, names)
+            if machine.interrupted():
+                raise KeyboardInterrupt
+            return 0.0 if new else due
+
+    def _leave_alone(self, waiting: Pending) -> float:
+        """What may be put back is neither mended nor taken up; it is ours if nobody else does."""
+        name = self.topology.name
+        self._tell_once(Event("waiting", name, (waiting.way_out,)))
+        if self.repair and time.monotonic() >= self._course.not_before:
+            done = revert_overdue(self.host, grace=GRACE_SECONDS)
+            if any(one.topology == name for one in done):
+                self.tell(Event("reverted", name))
+                return 0.0
+        return CONFIRM_POLL_SECONDS
 
     # -- what a look means ---------------------------------------------------------------------
 
