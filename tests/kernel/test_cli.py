@@ -33,7 +33,7 @@ class Cli:
 
     def run(self, words: str, *, code: int = 0, stdin: str = "") -> str:
         """What `vlanlink WORDS` prints on stdout; it exits with ``code``."""
-        self.patch.setattr(sys, "stdin", io.StringIO(stdin))
+        self.patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
         handler = signal.getsignal(signal.SIGTERM)
         try:
             done = main(words.split())

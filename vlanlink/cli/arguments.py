@@ -97,7 +97,9 @@ def read(file: str) -> "vlanlink.Topology":
         message = f"{file} is the name of a topology, and a file is wanted"
         raise UsageError(Diagnostic(message, hint=f"write ./{file} if it is a file"))
     if file == "-":
-        return vlanlink.load("-", text=sys.stdin.read())
+        from vlanlink.topology.load import LARGEST
+
+        return vlanlink.load("-", text=sys.stdin.buffer.read(LARGEST + 1))
     return vlanlink.load(file)
 
 

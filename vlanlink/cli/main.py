@@ -3,11 +3,12 @@
 import argparse
 import gc
 import io
+import os
 import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from vlanlink import Diagnostic, Interrupted, UsageError, VlanlinkError, __version__
 from vlanlink.cli import (
@@ -47,13 +48,20 @@ VERBS = (
 MACHINELESS = (validate,)
 """Verbs that are the same on whatever machine."""
 
+_READER_GONE = 128 + signal.SIGPIPE
+"""As a shell has it for a command that SIGPIPE ended."""
+
 _COLLECT_AFTER = 100_000
 """Objects made before garbage is looked for: a run ends soon and leaves little of it, and the
 interpreter's own bound costs a tenth of the time of a large one."""
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose complaints are errors like any other."""
+    """A parser whose complaints are errors like any other. Options are written in full."""
+
+    def __init__(self, **settings: Any) -> None:
+        """As ArgumentParser."""
+        super().__init__(**settings, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError, with how the verb is used for a hint."""
@@ -81,8 +89,24 @@ def parser() -> Parser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; its exit code. Errors go to stderr, or as JSON to stdout."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    as_json = "--json" in words
     _prepare()
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+    except OSError as error:
+        if error.filename is not None:  # not of a stream
+            raise
+        _give_up_streams()
+        if isinstance(error, BrokenPipeError):
+            return _READER_GONE
+        message = f"the output can't be written: {error.strerror}"
+        output.print_notes([Diagnostic(message)])
+        return VlanlinkError.exit_code
+    return code
+
+
+def _run(words: list[str]) -> int:
+    as_json = "--json" in words and words[:1] != [enter.NAME]  # the rest is another command's
     try:
         options = parser().parse_args(words)
         if options.verb not in {verb.NAME for verb in MACHINELESS}:
@@ -94,9 +118,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         output.print_error(Interrupted(Diagnostic("interrupted")), as_json=as_json)
         return Interrupted.exit_code
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 141
     return code
 
 
@@ -112,8 +133,27 @@ def _revert_overdue() -> None:
         output.print_error(error, as_json=False)
 
 
+def _give_up_streams() -> None:
+    """Let what can't be written go nowhere, or Python would try it again at the end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+
+
+def _open_closed_streams() -> None:
+    """The next file opened would have the number of a stream that the caller closed."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - open to the end
+
+
 def _prepare() -> None:
     """Take an end from outside for an interrupt; print whatever the terminal can't show."""
+    _open_closed_streams()
     signal.signal(signal.SIGTERM, _terminate)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup(1) sets it
         signal.signal(signal.SIGHUP, _terminate)

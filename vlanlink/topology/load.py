@@ -19,13 +19,14 @@ LARGEST: Final = 4 * 1024 * 1024
 """The size of file that is still read, in bytes. 4,000 endpoints take a tenth of it."""
 
 
-def load(path: str | os.PathLike[str], *, text: str | None = None) -> Topology:
+def load(path: str | os.PathLike[str], *, text: str | bytes | None = None) -> Topology:
     """Read and check a topology file. ``text`` is its content, if that was read elsewhere.
 
     Raises TopologyError with everything that is wrong. Needs no root, and asks the machine nothing.
     """
     file = os.fspath(path)
-    return parse(_content(file) if text is None else text, file=file)
+    content = _content(file) if text is None else text
+    return parse(content if isinstance(content, str) else _decoded(file, content), file=file)
 
 
 def parse(text: str, file: str = "topology.toml") -> Topology:
@@ -112,12 +113,15 @@ def _named(data: dict[str, Any], stem: str) -> tuple[dict[str, Any], list[Findin
         return data | {"topology": heading | {"name": "unnamed"}}, [Finding(wrong.code, problem)]
 
 
-def _content(file: str) -> str:
+def _content(file: str) -> bytes:
     try:
-        data = _bytes(file)
+        return _bytes(file)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise _unreadable(file, f"can't read {quote(file)}: {reason}") from error
+
+
+def _decoded(file: str, data: bytes) -> str:
     if len(data) > LARGEST:
         size = f"more than {LARGEST // 1024 // 1024} MiB"
         raise _unreadable(file, f"{quote(file)} is no topology: it has {size}")

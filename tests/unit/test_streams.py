@@ -1,0 +1,86 @@
+"""The command with streams that are closed, full or read by nobody: no traceback, the exit code."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RIGHT = '[topology]\nname = "office"\n'
+ENVIRONMENT = {key: word for key, word in os.environ.items() if key != "PYTHONUNBUFFERED"}
+WRONG = '[topology]\nname = "no name"\n'
+
+
+def vlanlink(
+    words: str, *, text: str | bytes = "", shell: str = ""
+) -> subprocess.CompletedProcess[bytes]:
+    """`vlanlink WORDS`, with redirections as a shell has them."""
+    command = f'"$0" -m vlanlink {words} {shell}'
+    data = text.encode() if isinstance(text, str) else text
+    run = ["sh", "-c", command, sys.executable]
+    return subprocess.run(run, input=data, capture_output=True, check=False, env=ENVIRONMENT)
+
+
+def test_no_stdin() -> None:
+    done = vlanlink("validate -", shell="<&-")
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+    assert b"no name" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "json", "closed"),
+    [(RIGHT, 0, "", "1"), (WRONG, 2, "--json", "1"), (WRONG, 2, "", "2")],
+)
+def test_a_closed_stream_costs_only_its_output(
+    text: str, code: int, json: str, closed: str
+) -> None:
+    done = vlanlink(f"validate - {json}", text=text, shell=f"{closed}>&-")
+    assert done.returncode == code
+    assert b"Traceback" not in done.stderr
+    assert closed == "1" or b"error:" not in done.stdout
+
+
+@pytest.mark.parametrize(("text", "json"), [(RIGHT, ""), (RIGHT, "--json"), (WRONG, "--json")])
+def test_an_output_that_is_full(text: str, json: str) -> None:
+    done = vlanlink(f"validate - {json}", text=text, shell=">/dev/full")
+    assert done.returncode == 1
+    message = b"error: the output can't be written: No space left on device\n"
+    assert done.stderr == message
+
+
+@pytest.mark.parametrize(
+    ("text", "json", "stream"),
+    [(RIGHT, "", "stdout"), (WRONG, "--json", "stdout"), (WRONG, "", "stderr")],
+)
+def test_an_output_that_nobody_reads(text: str, json: str, stream: str, tmp_path: Path) -> None:
+    file = tmp_path / "topology.toml"
+    file.write_text(text)
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [sys.executable, "-m", "vlanlink", "validate", str(file), *json.split()]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: writer}
+    done = subprocess.run(words, check=False, env=ENVIRONMENT, **streams)  # type: ignore[call-overload]
+    os.close(writer)
+    assert done.returncode == 141
+    assert not done.stderr
+
+
+def test_a_pipe_is_read_as_a_file_is() -> None:
+    done = vlanlink("validate -", text=b'[topology]\nname = "b\xfcro"\n')
+    assert done.returncode == 2
+    assert b"-:2:10: error: byte 0xfc is no UTF-8" in done.stderr
+    assert b"more than 4 MiB" in vlanlink("validate -", text="#" * 5_000_000).stderr
+    fits = vlanlink("validate -", text='[topology]\nname = "a"\n[networks."bü"]\nkind="macvlan"\n')
+    assert fits.returncode == 0
+
+
+def test_options_are_written_in_full() -> None:
+    assert b"unrecognized arguments: --js" in vlanlink("validate - --js", text=RIGHT).stderr
+
+
+def test_an_option_of_the_command_of_exec_is_not_ours() -> None:
+    done = vlanlink("exec nowhere -- tool --json")
+    assert done.stdout == b""
+    assert done.stderr.startswith(b"error: ")
