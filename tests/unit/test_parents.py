@@ -43,8 +43,8 @@ def test_what_the_topology_stands_on(there: tuple[str, ...], missing: tuple[str,
 def test_a_link_comes_after_what_it_stands_on() -> None:
     upside_down = """
     [links]
-    top = { kind = "macvlan", parent = "eth0.100.20" }
-    "eth0.100" = { kind = "vlan", parent = "base", id = 100, protocol = "802.1ad" }
+    top = { kind = "macvlan", parent = "base.100.20" }
+    "base.100" = { kind = "vlan", parent = "base", id = 100, protocol = "802.1ad" }
     base = { kind = "dummy" }
     """
-    assert parents_first(parse(upside_down)) == ("base", "eth0.100", "top")
+    assert parents_first(parse(upside_down)) == ("base", "base.100", "top")

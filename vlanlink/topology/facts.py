@@ -132,8 +132,7 @@ class Facts:
 
     def implied(self, name: str) -> tuple[str, int] | None:
         """The parent and the VLAN id that the name of a missing link stands for."""
-        found = None if self.has_link(name) else _IMPLIED.fullmatch(name)
-        return (found["parent"], int(found["number"][:6])) if found else None
+        return None if self.has_link(name) else spelled(name)
 
     def below(self, name: str) -> str | None:
         """The parent of a link on the host, as far as the file tells."""
@@ -236,6 +235,12 @@ def _with_peer(path: Path, space: str, name: str, link: Link) -> Iterator[Place]
     if link.peer is not None:
         peer = link.peer
         yield Place((*path, "peer"), peer.namespace or HOST, peer.name, peer, kind)
+
+
+def spelled(name: str) -> tuple[str, int] | None:
+    """The parent and the VLAN id that a link's name spells, be the link there or not."""
+    found = _IMPLIED.fullmatch(name)
+    return (found["parent"], int(found["number"][:6])) if found else None
 
 
 def is_subnet_of(word: str, network: Network | None) -> bool:

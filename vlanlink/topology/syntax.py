@@ -7,6 +7,7 @@ What is written twice is left out too, but that does not keep the rest from bein
 
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -62,7 +63,17 @@ def read(source: Source) -> Reading:
         except (ValueError, RecursionError) as error:
             if not _leave_out(error, lines, reading):
                 break
+    broken = {span.line for span, _ in reading.faults}
+    reading.doubled = [
+        one for one in reading.doubled if _heading(source.lines, one[0].line) not in broken
+    ]
     return reading
+
+
+def _heading(lines: Sequence[str], line: int) -> int | None:
+    """The line of the heading above: what follows a broken one stands under another."""
+    above = range(line - 1, 0, -1)
+    return next((at for at in above if lines[at - 1].lstrip().startswith("[")), None)
 
 
 def _within_depth(data: dict[str, Any]) -> dict[str, Any]:
@@ -87,8 +98,11 @@ def _leave_out(error: Exception, lines: list[str], reading: Reading) -> bool:
         return _note(reading, _deepest(lines), _TOO_DEEP)
     tree = parse_tree("\n".join(lines))
     damage = list(_damaged(tree.root_node))
-    if not damage and str(error).startswith(("Cannot ", "Duplicate ")):
+    if str(error).startswith(("Cannot ", "Duplicate ")):
         doubled = Source("\n".join(lines)).index.doubled
+        if damage:  # then only what tomllib doubts too
+            stopped = _stopped(error, lines)
+            doubled = [one for one in doubled if stopped and one.key.line == stopped.line]
         for one in doubled:
             _note_doubled(reading, one)
             _blank(lines, one.first, one.last)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from vlanlink.errors import Path, Problem, nearest
 from vlanlink.kinds import KINDS
-from vlanlink.topology.facts import HOST, Facts, Place
+from vlanlink.topology.facts import HOST, Facts, Place, spelled
 from vlanlink.topology.model import Network, Shim
 from vlanlink.topology.wrong import quote, some
 
@@ -95,6 +95,59 @@ def vlan_parent(facts: Facts) -> Iterator[Problem]:
                 message = f"{quote(name)} means VLAN {number} of {below}, and there is none such"
                 yield Problem(path, message, "write a number from 1 to 4094 after the dot")
             implied = facts.implied(below)
+
+
+def vlan_other_link(facts: Facts) -> Iterator[Problem]:
+    """A link of the file called ``NAME.N`` on which something stands is VLAN N of NAME."""
+    for path, name in facts.parents():
+        at = _first_link(facts, name)
+        place, meant = facts.on_host.get(at), spelled(at)
+        if place is None or meant is None or meant[1] not in _VLAN_IDS:
+            continue
+        if facts.touched(*place.path) or _is_vlan(place, meant):
+            continue
+        below, number = meant
+        yield Problem(
+            path,
+            f"{quote(at)} means VLAN {number} of {below}, and the file has another link of that "
+            "name",
+            "give that link a name without a dot and a number, and write it here",
+            related=place.path,
+        )
+
+
+def _first_link(facts: Facts, name: str) -> str:
+    """The name itself if it is a link of the file, else the first below that is."""
+    while (implied := facts.implied(name)) is not None:
+        name = implied[0]
+    return name
+
+
+def _is_vlan(place: Place, meant: tuple[str, int]) -> bool:
+    found = (place.kind and place.kind.name, place.parent, place.options.get("id"))
+    return found == ("vlan", *meant)
+
+
+def vlan_other_name(facts: Facts) -> Iterator[Problem]:
+    """A VLAN that ``NAME.N`` would make is not in the file under a name of its own."""
+    by_identity = {
+        (claim.parent, claim.get("id")): claim
+        for claim in reversed(facts.claims)
+        if claim.kind.name == "vlan" and claim.get("protocol") == "802.1q"
+    }
+    for path, name in facts.parents():
+        implied = facts.implied(name)
+        while implied:
+            claim = by_identity.get(implied)
+            if claim is not None and not facts.touched(*claim.path):
+                below, number = implied
+                yield Problem(
+                    path,
+                    f"VLAN {number} of {below} is in the file under the name {claim.label}",
+                    f"write parent = {quote(claim.label)}, or leave {claim.label} out",
+                    related=claim.path,
+                )
+            implied = facts.implied(implied[0])
 
 
 def altname(facts: Facts) -> Iterator[Problem]:
@@ -240,7 +293,8 @@ def unknown_namespace(facts: Facts) -> Iterator[Problem]:
         name = place.namespace
         if name != HOST and name not in known and not facts.lost("namespaces", name):
             path = (*place.path, "namespace")
-            hint = _known(name, known, "namespaces")
+            on_host = name in RESERVED_NAMESPACES[:1]
+            hint = "leave it out" if on_host else _known(name, known, "namespaces")
             yield Problem(path, f"there is no namespace {quote(name)}", hint)
 
 

@@ -22,6 +22,14 @@ def _subnets(facts: Facts) -> Iterator[tuple[Path, Subnet]]:
             yield (*path, "subnets", at), subnet
 
 
+def subnet_multicast(facts: Facts) -> Iterator[Problem]:
+    """The addresses of a subnet are machines'."""
+    for path, subnet in _subnets(facts):
+        if subnet.subnet.is_multicast:
+            message = f"{subnet.subnet} holds no address that a link can have"
+            yield Problem((*path, "subnet"), message, "write a subnet of unicast addresses")
+
+
 def subnet_overlap(facts: Facts) -> Iterator[Problem]:
     """An address belongs to one subnet of a network."""
     for path, network in _networks(facts):
