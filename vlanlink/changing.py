@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from vlanlink.apply import Progress
 from vlanlink.bring_up import bring_up
-from vlanlink.errors import UsageError
+from vlanlink.errors import TopologyError, UsageError
 from vlanlink.host import Host
 from vlanlink.kernel.marks import NAMELESS
 from vlanlink.known import enabled, known_topologies, need_known, unknown
@@ -66,7 +66,8 @@ def take(
     if name.startswith(NAMELESS):
         raise UsageError(unknown(name, known_topologies(host)))
     nothing = empty(name)
-    with open_machine(host, nothing, store.records()) as machine:
+    written = _as_written(name, host) if isinstance(topology, str) else topology
+    with open_machine(host, nothing, store.records(), written) as machine:
         look = look_at(machine, nothing, store)
         if isinstance(topology, str):
             need_known(look, store, host)
@@ -75,6 +76,13 @@ def take(
             take_down(machine, look, store, on_progress)
             if forget:
                 store.forget(name)
-            written = enabled(name, host) if isinstance(topology, str) else topology
             tell_what_is_lost(look, written)
         return todo
+
+
+def _as_written(name: str, host: Host) -> Topology | None:
+    """The topology by the copy for the boot, if there is one that can be read."""
+    try:
+        return enabled(name, host)
+    except TopologyError:
+        return None

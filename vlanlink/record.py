@@ -36,6 +36,8 @@ class PriorLink:
     nodad: tuple[str, ...] = ()
     """Those of the addresses that have no duplicate detection (IFA_F_NODAD)."""
     children: tuple[str, ...] = ()
+    known: bool = True
+    """Else the record of then is lost, and nobody knows whether it was up or down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Record:
                     "addresses": list(p.addresses),
                     "nodad": list(p.nodad),
                     "children": list(p.children),
+                    "known": p.known,
                 }
                 for name, p in self.raised.items()
             },
@@ -98,7 +101,10 @@ class Record:
             },
             raised={
                 str(name): PriorLink(
-                    tuple(p["addresses"]), tuple(p.get("nodad", ())), tuple(p["children"])
+                    tuple(p["addresses"]),
+                    tuple(p.get("nodad", ())),
+                    tuple(p["children"]),
+                    bool(p.get("known", True)),
                 )
                 for name, p in data["raised"].items()
             },

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 from vlanlink.apply import Change, Progress, Refused, Unfinished
 from vlanlink.desired.addressing import Heard
-from vlanlink.desired.priors import is_lost, keys_to_read, lost_priors
+from vlanlink.desired.lost import is_lost, lost_parents, lost_routes
+from vlanlink.desired.priors import keys_to_read, lost_sysctls
 from vlanlink.desired.resolve import Resolution, namespace_path, resolve
 from vlanlink.errors import (
     ApplyError,
@@ -87,22 +88,31 @@ def _translated_refusals() -> Iterator[None]:
 
 @contextmanager
 def open_machine(
-    host: Host, topology: Topology, records: Sequence[Record] | None = None
+    host: Host,
+    topology: Topology,
+    records: Sequence[Record] | None = None,
+    was: Topology | None = None,
 ) -> Iterator[Machine]:
-    """The door to the machine, with the namespaces in sight that the topology names by path."""
+    """The door to the machine, with the namespaces in sight that the topology names by path.
+
+    So are those that it named before, by its record or, where that is lost, as it ``was`` written.
+    """
     known = records if records is not None else files(host).records()
-    paths = {
-        name: namespace_path(entry.pid, entry.path)
-        for name, entry in topology.namespaces.items()
-        if entry.pid is not None or entry.path is not None
-    }
-    for record in known:
-        if record.topology == topology.name:
-            paths = {**record.paths, **paths}
+    own = next((record for record in known if record.topology == topology.name), None)
+    before = own.paths if own else _paths(was) if was else {}
+    paths = {**before, **_paths(topology)}
     topologies = tuple({topology.name, *(record.topology for record in known)})
     names = frozenset(topology.namespaces) | {n for record in known for n in record.namespaces}
     with opened(host, Wanted(paths=paths, topologies=topologies, names=names)) as machine:
         yield machine
+
+
+def _paths(topology: Topology) -> dict[str, str]:
+    return {
+        name: namespace_path(entry.pid, entry.path)
+        for name, entry in topology.namespaces.items()
+        if entry.pid is not None or entry.path is not None
+    }
 
 
 def reconsidered(look: Look, identity: str, heard: Heard) -> Look:
@@ -158,7 +168,7 @@ def checked(look: Look) -> Plan:
     if problems:
         raise ConflictError(*problems)
     lost = (
-        Problem((), f"a sysctl stays as it is, for its prior value is lost: {command} puts it back")
+        Problem((), f"how it was before is lost, so it stays as it is: {command} puts it back")
         for command in look.resolution.lost
     )
     found: tuple[Problem, ...] = (*look.resolution.warnings, *look.todo.warnings, *lost)
@@ -284,13 +294,17 @@ def tell_what_is_lost(look: Look, written: Topology | None) -> None:
 
     ``written`` is what was up, where that is known. Raises ApplyError if something is not put back.
     """
-    name, hint = look.topology.name, "the record of how things were is lost"
+    name, hint = look.topology.name, "the record of how things were before is lost"
     lines = look.resolution.lost
     if is_lost(name, look.observed, look.records):
         if written is None:
             message = f"{name} is down; what it changed on things that are not its own is unknown"
             raise ApplyError(Diagnostic(message, hint=f"{hint}, and so is the topology's copy"))
-        lines = lost_priors(written, look.observed)
+        lines = (
+            *lost_parents(written, look.observed, look.records),
+            *lost_sysctls(written, look.observed),
+            *lost_routes(written, look.resolution.desired, look.records),
+        )
     if lines:
         message = f"{name} is down, but not all is as it was before"
         raise ApplyError(Diagnostic(message, hint=hint), not_undone=lines)

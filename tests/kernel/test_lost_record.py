@@ -1,5 +1,6 @@
 """The record of how things were is lost: what is marked still goes, and what is not is told."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
+from tests.kernel.world import until
 from vlanlink.kernel.identity import identify
 
 pytestmark = pytest.mark.needs("macvlan")
@@ -48,6 +50,10 @@ DAMAGES: dict[str, Callable[[str], str]] = {
 }
 
 
+HOSTS_OWN = "address add 172.16.86.2/24 dev eth0"
+"""With an address of the host on it, eth0 is not what anybody would set down."""
+
+
 def damage(how: str) -> None:
     text = record().read_text()
     record().unlink()
@@ -66,6 +72,7 @@ def told(topology: vlanlink.Topology | str) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("how", ["gone", *DAMAGES])
 def test_what_bears_the_mark_goes(lan: Lan, how: str) -> None:
+    lan.world.ip(HOSTS_OWN)
     before = dump(lan.world)
     vlanlink.up(load(TOPOLOGY))
     damage(how)
@@ -79,6 +86,7 @@ def test_what_bears_the_mark_goes(lan: Lan, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["gone", *DAMAGES])
 def test_what_the_file_set_on_the_host_is_told_with_the_command(lan: Lan, how: str) -> None:
+    lan.world.ip(HOSTS_OWN)
     vlanlink.up(load(SYSCTLS))
     damage(how)
     assert told(load(SYSCTLS)) == (COMMAND,)
@@ -87,6 +95,7 @@ def test_what_the_file_set_on_the_host_is_told_with_the_command(lan: Lan, how: s
 
 
 def test_our_own_values_are_no_prior_values(lan: Lan) -> None:
+    lan.world.ip(HOSTS_OWN)
     """`up` after the loss reads what it wrote itself; the new record must not take it for more."""
     vlanlink.up(load(SYSCTLS))
     damage("gone")
@@ -99,6 +108,7 @@ def test_our_own_values_are_no_prior_values(lan: Lan) -> None:
 
 
 def test_a_value_that_differs_from_the_file_is_how_it_was(lan: Lan) -> None:
+    lan.world.ip(HOSTS_OWN)
     vlanlink.up(load(SYSCTLS))
     damage("gone")
     lan.world.run("sysctl -w net.ipv4.ip_forward=0")
@@ -128,6 +138,7 @@ def test_without_file_and_copy_it_is_said_to_be_unknown(lan: Lan) -> None:
 
 
 def test_the_copy_for_the_boot_tells_what_was_set(lan: Lan) -> None:
+    lan.world.ip(HOSTS_OWN)
     host = vlanlink.Host(configuration_directory=Path("/run/etc"))
     Path("/run/etc").mkdir()
     Path("/run/etc/lost.toml").write_text(SYSCTLS)
@@ -136,4 +147,99 @@ def test_the_copy_for_the_boot_tells_what_was_set(lan: Lan) -> None:
     with pytest.raises(vlanlink.ApplyError) as caught:
         vlanlink.down("lost", host)
     assert caught.value.not_undone == (COMMAND,)
-    del lan
+
+
+# -- a parent that was down ------------------------------------------------------------------------
+
+SET_UP = "ip link set eth0 VALUE"
+
+
+def is_up(lan: Lan) -> bool:
+    return "UP" in lan.world.link("eth0")["flags"]
+
+
+def test_a_parent_that_may_have_been_down_is_told(lan: Lan) -> None:
+    lan.world.ip("link set eth0 down")
+    vlanlink.up(load(TOPOLOGY))
+    damage("gone")
+    assert told(load(TOPOLOGY)) == (SET_UP,)
+    assert is_up(lan)
+    assert vlanlink.down(load(TOPOLOGY)).operations == ()
+
+
+def test_up_after_the_loss_does_not_take_it_for_one_that_was_up(lan: Lan) -> None:
+    lan.world.ip("link set eth0 down")
+    vlanlink.up(load(TOPOLOGY))
+    damage("gone")
+    for _ in range(2):
+        assert vlanlink.up(load(TOPOLOGY)).operations == ()
+    assert SET_UP in str(vlanlink.plan(load('[topology]\nname = "lost"\n')).notes[0])
+    assert told("lost") == (SET_UP,)
+    assert is_up(lan)
+
+
+def test_a_parent_that_was_set_down_meanwhile_was_down(lan: Lan) -> None:
+    lan.world.ip("link set eth0 down")
+    before = dump(lan.world)
+    vlanlink.up(load(TOPOLOGY))
+    damage("gone")
+    lan.world.ip("link set eth0 down")
+    vlanlink.up(load(TOPOLOGY))
+    vlanlink.down("lost")
+    same(lan.world, before)
+
+
+@pytest.mark.needs("vlan")
+def test_what_a_vlan_of_ours_stands_on_is_told(lan: Lan) -> None:
+    lan.world.ip("link set eth0 down")
+    vlanlink.up(load(TOPOLOGY.replace('"eth0"', '"eth0.50"')))
+    damage("gone")
+    assert told(load(TOPOLOGY.replace('"eth0"', '"eth0.50"'))) == (SET_UP,)
+    assert lan.world.names() == {"lo", "eth0"}
+
+
+def test_who_else_uses_the_parent_puts_it_down(lan: Lan) -> None:
+    """The other topology's record tells how it was."""
+    lan.world.ip("link set eth0 down")
+    before = dump(lan.world)
+    other = TOPOLOGY.replace('"lost"', '"other"').replace("one", "two").replace("86.10", "86.11")
+    vlanlink.up(load(TOPOLOGY))
+    vlanlink.up(vlanlink.load("/run/other.toml", text=other))
+    damage("gone")
+    vlanlink.down(load(TOPOLOGY))
+    vlanlink.down("other")
+    same(lan.world, before)
+
+
+# -- the rest of what a record holds ---------------------------------------------------------------
+
+
+def test_a_namespace_that_only_its_process_tells_of_is_found_by_the_file(lan: Lan) -> None:
+    world = lan.world
+    world.ip(HOSTS_OWN)
+    sleeper = world.start("unshare -n sleep 1000")
+    own = os.stat("/proc/self/ns/net").st_ino
+    until(lambda: os.stat(f"/proc/{sleeper.pid}/ns/net").st_ino != own, "a namespace of its own")
+    before = dump(world)
+    guest = f"[namespaces.one]\npid = {sleeper.pid}\n[namespaces.one.interfaces.m0]"
+    text = TOPOLOGY.replace("[namespaces.one.interfaces.eth0]", guest)
+    vlanlink.up(load(text))
+    damage("gone")
+    vlanlink.down(load(text))
+    assert "m0" not in world.run(f"nsenter -n -t {sleeper.pid} ip -br link").stdout
+    same(world, before)
+
+
+def test_a_route_on_a_link_of_nobodys_is_told_where_it_may_be_anothers(lan: Lan) -> None:
+    world = lan.world
+    world.ip(HOSTS_OWN)
+    routes = '[host]\nroutes = [{ to = "10.7.0.0/16", dev = "eth0", via = "172.16.86.1" }]\n'
+    vlanlink.up(load(TOPOLOGY + routes))
+    other = TOPOLOGY.replace('"lost"', '"other"').replace("one", "two").replace("86.10", "86.11")
+    vlanlink.up(vlanlink.load("/run/other.toml", text=other))
+    damage("gone")
+    (command,) = told(load(TOPOLOGY + routes))
+    assert "10.7.0.0/16" in world.ip("route")
+    world.run(command)
+    assert "10.7.0.0/16" not in world.ip("route")
+    vlanlink.down("other")

@@ -21,7 +21,8 @@ records = st.builds(
     paths=st.dictionaries(texts, texts, max_size=3),
     sysctls=st.dictionaries(texts, st.dictionaries(texts, priors, max_size=3), max_size=3),
     raised=st.dictionaries(
-        texts, st.builds(PriorLink, **dict.fromkeys((f.name for f in fields(PriorLink)), tuples))
+        texts,
+        st.builds(PriorLink, addresses=tuples, nodad=tuples, children=tuples, known=st.booleans()),
     ),
     routes=st.lists(st.tuples(texts, texts), max_size=3).map(tuple),
 )

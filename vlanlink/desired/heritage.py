@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from vlanlink.desired.draft import Draft
+from vlanlink.desired.lost import up_or_down
 from vlanlink.errors import Problem
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Route
 from vlanlink.record import PriorLink
@@ -54,6 +55,9 @@ def put_parents_back(draft: Draft) -> None:
         if name in draft.raised or seen is None or not seen.up:
             continue
         if any(name in record.raised for record in draft.records.others):
+            continue
+        if not before.known:
+            draft.lost.append(up_or_down(name))
             continue
         more = _more_than_before(draft, seen, before)
         if more:

@@ -6,6 +6,7 @@ answers most of these with a bare EBUSY or EINVAL, or lets a new link change its
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from vlanlink.desired.parents import held_by_host
 from vlanlink.errors import Problem
 from vlanlink.kinds import KINDS, Kind
 from vlanlink.model import HOST, LOOPBACK, Address, Link, LinkName, State
@@ -179,9 +180,7 @@ def _host_is_there(link: Link, parent: Link, observed: State) -> Iterator[Proble
     """The host's own network on the parent would go dead."""
     if parent.key.namespace != HOST:
         return
-    routes = observed.host.routes
-    held = [a.text for a in parent.addresses if not a.link_local]
-    held += [str(r) for r in routes if r.dev == parent.name and not r.to.startswith("fe80::/")]
+    held = held_by_host(parent, observed.host.routes)
     if held:
         yield Problem(
             link.origin,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from vlanlink.desired.draft import Draft
 from vlanlink.desired.endpoints import DEFAULT_MTU, IPV6_MINIMUM_MTU
+from vlanlink.desired.lost import is_lost, may_have_been_set_up
 from vlanlink.desired.parents import dummy_name, implied_vlan, vlan_problem
 from vlanlink.errors import Path, Problem
 from vlanlink.kinds import KINDS
@@ -110,6 +111,8 @@ def _set_up(draft: Draft, seen: Link, path: Path) -> None:
         before = next(
             (r.raised[seen.name] for r in draft.records.others if seen.name in r.raised), None
         )
+    if seen.up and before is None and _is_forgotten(draft, seen):
+        before = PriorLink(known=False)
     if seen.up and before is None:
         return
     if seen.owner is not None:
@@ -125,6 +128,12 @@ def _set_up(draft: Draft, seen: Link, path: Path) -> None:
         draft.links[seen.key] = Link(
             seen.name, seen.kind, settings={"up": True}, owner=None, origin=path
         )
+
+
+def _is_forgotten(draft: Draft, parent: Link) -> bool:
+    """Whether it may have been us who set it up, and the record that told is lost."""
+    lost = is_lost(draft.name, draft.observed, draft.records)
+    return lost and may_have_been_set_up(parent, draft.observed)
 
 
 def _inherited(parent: Link) -> dict[str, Setting]:

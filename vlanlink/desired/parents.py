@@ -1,10 +1,10 @@
 """Names that stand for links: ``eth0.50`` is VLAN 50 of eth0; those that no file gives. Pure."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from zlib import crc32
 
-from vlanlink.model import HOST, Link, LinkName
+from vlanlink.model import HOST, Link, LinkName, Route, State
 from vlanlink.topology import Topology
 
 _VLAN_NAME = re.compile(r"(.+)\.([1-9][0-9]{0,3})")
@@ -66,6 +66,34 @@ def missing_parents(topology: Topology, there: Collection[str]) -> tuple[str, ..
     """
     found = (_missing(name, topology, there) for name in _named_parents(topology))
     return tuple(dict.fromkeys(name for name in found if name is not None))
+
+
+def parents_of_others(topology: Topology, observed: State) -> tuple[str, ...]:
+    """The links of the host that the topology stands on, and that vlanlink did not make."""
+    found = (_ground(name, topology, observed) for name in _named_parents(topology))
+    return tuple(dict.fromkeys(name for name in found if name is not None))
+
+
+def _ground(name: str, topology: Topology, observed: State) -> str | None:
+    seen = observed.host.links.get(name)
+    if name in topology.links:
+        below = topology.links[name].parent
+        return _ground(below, topology, observed) if below else None
+    if seen is not None and seen.owner != topology.name:
+        return name if seen.owner is None else None
+    implied = implied_vlan(name)
+    return _ground(implied[0], topology, observed) if implied else None
+
+
+def held_by_host(parent: Link, routes: Iterable[Route]) -> list[str]:
+    """The host's addresses on a link, and those of ``routes`` that lead there.
+
+    What the kernel gives every link that is up does not count.
+    """
+    held = [a.text for a in parent.addresses if not a.link_local]
+    return held + [
+        str(r) for r in routes if r.dev == parent.name and not r.to.startswith("fe80::/")
+    ]
 
 
 def _named_parents(topology: Topology) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """Sysctls that a topology wants, and those it no longer wants, as they were. Pure."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from vlanlink.desired.lost import is_lost
 from vlanlink.desired.shim.sources import sysctl_keys
 from vlanlink.errors import Path, Problem
 from vlanlink.model import HOST, LinkName, Namespace, State
@@ -130,12 +131,6 @@ def _origin(topology: Topology, space: str, key: str) -> Path:
     return (*where, next((k for k in written if slashed(k, links) == key), key))
 
 
-def is_lost(topology: str, observed: State, records: Records) -> bool:
-    """Whether the topology had a record: what bears its mark tells, or what is left of the file."""
-    marked = any(link.owner == topology for link in observed.links())
-    return records.own is None and (records.torn or marked)
-
-
 def _forget_our_own(
     result: Sysctls, observed: State, records: Records, space: str, asked: Iterable[str]
 ) -> None:
@@ -151,15 +146,12 @@ def _forget_our_own(
             priors[key] = replace(prior, before=None)
 
 
-def lost_priors(topology: Topology, observed: State) -> tuple[str, ...]:
-    """What can't be put back without a record: the command for each, VALUE for what was before."""
-    return tuple(
-        _command(seen, key)
-        for space, values in asked_sysctls(topology, observed).items()
-        if (seen := observed.namespaces.get(space)) and seen.owner is None
-        for key in values
-        if not _is_made(seen, key)
-    )
+def lost_sysctls(topology: Topology, observed: State) -> Iterator[str]:
+    """The sysctls that can't be put back without a record: the command for each."""
+    for space, values in asked_sysctls(topology, observed).items():
+        seen = observed.namespaces.get(space)
+        if seen is not None and seen.owner is None:
+            yield from (_command(seen, key) for key in values if not _is_made(seen, key))
 
 
 def _command(namespace: Namespace, key: str) -> str:

@@ -109,7 +109,7 @@ class _Resolver(Draft):
             self.addressing.leases,
             (*self.addressing.conflicts, *self.conflicts),
             tuple(self.warnings),
-            tuple(sysctls.lost),
+            (*self.lost, *sysctls.lost),
             inquiries,
         )
 
