@@ -52,9 +52,10 @@ class Look:
     dead_names: tuple[Problem, ...] = ()
 
     def problems(self) -> tuple[Diagnostic, ...]:
-        """Why it can't be had on this machine, each at its place in the file."""
+        """Why it can't be had on this machine, each at its place in the file, by line."""
         found = (*self.resolution.conflicts, *self.todo.conflicts, *self.dead_names)
-        return tuple(dict.fromkeys(self.topology.diagnose(problem) for problem in found))
+        once = dict.fromkeys(self.topology.diagnose(problem) for problem in found)
+        return tuple(sorted(once, key=lambda one: (one.line or 0, one.column or 0)))
 
 
 def absolute(file: str | None) -> str | None:

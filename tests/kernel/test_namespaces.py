@@ -232,3 +232,17 @@ def test_more_namespaces_than_files_may_be_open(lan: Lan) -> None:
     assert world.addresses("eth0", "n1090") == ["10.1.0.111/16"]
     run("down many")
     same(world, before)
+
+
+def test_a_path_to_something_else_is_told_at_its_line(lan: Lan) -> None:
+    lan.world.run(["mkfifo", "/run/fifo"])
+    paths = ("/proc/self/ns/mnt", "/etc/passwd", "/run/fifo", "/run/nothing")
+    text = '[topology]\nname = "paths"\n'
+    for number, path in enumerate(paths):
+        text += f'[namespaces.n{number}]\npath = "{path}"\n'
+        text += 'interfaces.e = { kind = "macvlan", parent = "eth0" }\n'
+    with pytest.raises(vlanlink.ConflictError) as caught:
+        vlanlink.up(vlanlink.load("/run/paths.toml", text=text))
+    said = [(one.line, one.message) for one in caught.value.diagnostics]
+    message = "there is no network namespace at"
+    assert said == [(4 + 3 * at, f"{message} {path}") for at, path in enumerate(paths)]

@@ -210,6 +210,7 @@ def test_the_hosts_and_others_addresses_are_refused_unasked(lan: Lan) -> None:
             vlanlink.up(vlanlink.load("/run/other.toml", text=text))
         said: Any = caught.value.diagnostics[0]
         assert f"other/eth0 can't have {address}: {holder}" in said.message
+        assert said.path[-2:] == ("addresses", 0)
 
 
 def test_nobody_is_asked_behind_a_pair_that_is_still_to_be_made(lan: Lan) -> None:

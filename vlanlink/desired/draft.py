@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from vlanlink.desired.addressing import Addressing
-from vlanlink.errors import Problem
+from vlanlink.errors import Path, Problem
 from vlanlink.model import LOOPBACK, Link, LinkName, Namespace, Route, State
 from vlanlink.record import PriorLink, Records
 from vlanlink.topology import Endpoint, Topology
@@ -44,6 +44,14 @@ class Draft:
     def add_route(self, space: str, route: Route) -> None:
         """Want a route in a namespace."""
         self.routes.setdefault(space, set()).add(route)
+
+    def address_place(self, link: Link, address: str) -> Path:
+        """Where a bare address of a link is written; the link's own place if it was chosen."""
+        entry = self.entry(link)
+        for at, text in enumerate((entry.addresses if entry else None) or ()):
+            if text.partition("/")[0] == address:
+                return (*link.origin, "addresses", at)
+        return link.origin
 
     def entry(self, link: Link) -> Endpoint | None:
         """The entry of the file that a link comes from; None for one that the file only names."""

@@ -6,8 +6,9 @@ answers most of these with a bare EBUSY or EINVAL, or lets a new link change its
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from vlanlink.desired.draft import Draft
 from vlanlink.desired.parents import held_by_host
-from vlanlink.errors import Problem
+from vlanlink.errors import Path, Problem
 from vlanlink.kinds import KINDS, Kind
 from vlanlink.model import HOST, LOOPBACK, Address, Link, LinkName, State
 from vlanlink.planning.operations import show
@@ -64,15 +65,14 @@ def parent_conflicts(
             yield from _host_is_there(link, parent, observed)
 
 
-def address_conflicts(
-    wanted: Mapping[LinkName, Link], observed: State, topology: str
-) -> Iterator[Problem]:
+def address_conflicts(draft: Draft) -> Iterator[Problem]:
     """Addresses that the host has on a link's parent, or somebody else's link beside it."""
-    strangers = _strangers(observed, topology)
-    for link in wanted.values():
+    observed = draft.observed
+    strangers = _strangers(observed, draft.name)
+    for link in draft.links.values():
         kind = KINDS.get(link.kind)
         parent = observed.link(link.parent)
-        if kind is None or not kind.takes_over_parent or parent is None or link.owner != topology:
+        if kind is None or not kind.takes_over_parent or parent is None or link.owner != draft.name:
             continue
         if kind.alone(link.settings):
             continue  # the host has no network there
@@ -81,17 +81,18 @@ def address_conflicts(
             have |= {address.bare: other for address in other.addresses}
         for address in link.addresses:
             if address.bare in have and not address.link_local:
-                yield _address_taken(link, address, have[address.bare])
+                place = draft.address_place(link, address.bare)
+                yield _address_taken(link, place, address, have[address.bare])
 
 
-def _address_taken(link: Link, address: Address, holder: Link) -> Problem:
+def _address_taken(link: Link, place: Path, address: Address, holder: Link) -> Problem:
     where = "the host" if holder.namespace == HOST else f"namespace {holder.namespace}"
     whose = f" (topology {holder.owner})" if holder.owner else ""
     return Problem(
-        link.origin,
+        place,
         f"{link.key} can't have {address.bare}: {where} has it on {holder.name}{whose}",
         "write another address",
-        at_key=True,
+        at_key=place == link.origin,
     )
 
 

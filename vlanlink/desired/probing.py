@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from vlanlink.desired.addressing import Heard
 from vlanlink.desired.draft import Draft
-from vlanlink.errors import Path, Problem
+from vlanlink.errors import Problem
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Address, Link, LinkName, State
 from vlanlink.topology import Interface, Probe
@@ -122,19 +122,11 @@ def _taken(draft: Draft, link: Link, asked: Sequence[Inquiry], heard: Heard) -> 
         mac = heard.get(inquiry.key)
         if mac is not None:
             yield Problem(
-                _place(draft, link, inquiry.address),
+                draft.address_place(link, inquiry.address),
                 f"{inquiry.address} is taken on the LAN of {inquiry.parent.name}: "
                 f"{mac} answers for it",
                 "write another address, or find that station; probe = false puts it there unasked",
             )
-
-
-def _place(draft: Draft, link: Link, address: str) -> Path:
-    entry = draft.entry(link)
-    for at, text in enumerate((entry.addresses if entry else None) or ()):
-        if text.partition("/")[0] == address:
-            return (*link.origin, "addresses", at)
-    return link.origin
 
 
 def _marked(draft: Draft, link: Link, unproven: Collection[str]) -> Link:

@@ -92,7 +92,7 @@ class _Resolver(Draft):
         self.conflicts += parent_conflicts(
             self.links, self.observed, self.name, frozenset(self.takers)
         )
-        self.conflicts += address_conflicts(self.links, self.observed, self.name)
+        self.conflicts += address_conflicts(self)
         inquiries = ask_about_addresses(self, heard)
         self._add_routes()
         add_shim_routes(self)

@@ -27,6 +27,7 @@ from vlanlink.kernel.namespaces import (
     Namespaces,
     clear_dead_names,
     dead_names,
+    is_of_the_network,
     mounts_are_seen,
     named,
     prepare_directory,
@@ -149,6 +150,7 @@ class Machine:
             named(self.host.netns_directory), key=lambda one: one[0] not in self.wanted.names
         )
         elsewhere = [(name, Path(path)) for name, path in self.wanted.paths.items()]
+        elsewhere = [one for one in elsewhere if is_of_the_network(one[1])]
         places = {path for _, path in elsewhere}
         for name, path in (*elsewhere, *named_ones):
             if path in places or name not in self.wanted.paths:

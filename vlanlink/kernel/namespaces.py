@@ -23,7 +23,8 @@ from vlanlink.kernel.transport import Socket
 from vlanlink.model import HOST
 
 _SELF = "/proc/thread-self/ns/net"
-_NSFS_MAGIC = 0x6E736673
+_NS_GET_NSTYPE = 0xB703
+"""ioctl_ns(2)."""
 
 _T = TypeVar("_T")
 
@@ -207,11 +208,25 @@ def _claim(path: str) -> None:
 
 
 def is_namespace(path: str | Path) -> bool:
-    """Whether a network namespace is found at ``path``; False too where nothing is."""
+    """Whether a namespace is found at ``path``; False too where nothing is."""
     try:
         return os.stat(path).st_dev == _namespace_device()
     except OSError:
         return False
+
+
+def is_of_the_network(path: Path) -> bool:
+    """Whether what is found at ``path`` is a namespace, and one of the network."""
+    if not is_namespace(path):
+        return False
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return fcntl.ioctl(descriptor, _NS_GET_NSTYPE) == system.CLONE_NEWNET
+    finally:
+        os.close(descriptor)
 
 
 @cache
