@@ -9,7 +9,13 @@ from vlanlink.apply import Progress
 from vlanlink.changing import make, take
 from vlanlink.errors import Diagnostic, UsageError
 from vlanlink.host import Host
-from vlanlink.inventory import NetworkDetail, NetworkSummary, describe_network, list_networks
+from vlanlink.inventory import (
+    Known,
+    NetworkDetail,
+    NetworkSummary,
+    describe_network,
+    list_networks,
+)
 from vlanlink.kernel.enter import become, find_namespace
 from vlanlink.kernel.namespaces import named as named_namespaces
 from vlanlink.kernel.snapshot import Wanted
@@ -220,7 +226,7 @@ def verify(
 def networks(host: Host | None = None) -> tuple[NetworkSummary, ...]:
     """The networks of every topology that is up here, as `docker network ls` lists them."""
     host = host or Host()
-    return tuple(list_networks(_known_topology_files(host), snapshot(host)))
+    return tuple(list_networks(_known_networks(host), snapshot(host)))
 
 
 def inspect(name: str, host: Host | None = None) -> NetworkDetail:
@@ -230,7 +236,7 @@ def inspect(name: str, host: Host | None = None) -> NetworkDetail:
     name. Raises UsageError if there is none, or more than one.
     """
     host = host or Host()
-    return describe_network(name, _known_topology_files(host), snapshot(host))
+    return describe_network(name, _known_networks(host), snapshot(host))
 
 
 def enter(namespace: str, command: Sequence[str], host: Host | None = None) -> NoReturn:
@@ -266,9 +272,13 @@ def _judge(look: Look) -> Status:
     return Status(name, "drifted" if traces else "down", look.todo, problems)
 
 
-def _known_topology_files(host: Host) -> list[Topology]:
-    records = files(host).records()
-    return [parse(r.text, file=r.file or r.topology) for r in records if r.text]
+def _known_networks(host: Host) -> list[Known]:
+    store = files(host)
+    return [
+        Known(parse(r.text, file=r.file or r.topology), store.leases(r.topology).subnets)
+        for r in store.records()
+        if r.text
+    ]
 
 
 def _no_namespace(name: str, host: Host) -> Diagnostic:

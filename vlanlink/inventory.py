@@ -1,11 +1,49 @@
 """Networks and their endpoints as they are now: what ``ls`` and ``inspect`` tell. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from vlanlink.errors import Diagnostic, UsageError, nearest
 from vlanlink.model import LinkName, State
-from vlanlink.topology import Network, Topology
+from vlanlink.topology import Topology
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A topology that is up, and the subnets chosen for networks that leave theirs out."""
+
+    topology: Topology
+    chosen: Mapping[str, tuple[str, ...]]
+
+    def subnets(self, network: str) -> tuple[dict[str, Any], ...]:
+        """The subnets of a network, as written or as chosen."""
+        written = self.topology.networks[network].subnets
+        if written is None:
+            return tuple(_subnet(one) for one in self.chosen.get(network, ()))
+        return tuple(
+            _subnet(
+                str(one.subnet),
+                str(one.gateway) if one.gateway else None,
+                str(one.ip_range) if one.ip_range else None,
+                {name: str(ip) for name, ip in one.aux_addresses.items()},
+            )
+            for one in written
+        )
+
+
+def _subnet(
+    subnet: str,
+    gateway: str | None = None,
+    ip_range: str | None = None,
+    aux_addresses: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    return {
+        "subnet": subnet,
+        "gateway": gateway,
+        "ip_range": ip_range,
+        "aux_addresses": aux_addresses or {},
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +92,10 @@ class NetworkSummary:
 
 @dataclass(frozen=True, slots=True)
 class NetworkDetail:
-    """A network, its subnets as written, and its endpoints."""
+    """A network, its subnets as written or chosen, and its endpoints."""
 
     summary: NetworkSummary
-    subnets: tuple[dict[str, object], ...]
+    subnets: tuple[dict[str, Any], ...]
     endpoints: tuple[Endpoint, ...]
 
     def to_dict(self) -> dict[str, object]:
@@ -69,59 +107,48 @@ class NetworkDetail:
         }
 
 
-def list_networks(topologies: Iterable[Topology], state: State) -> Iterator[NetworkSummary]:
+def list_networks(known: Iterable[Known], state: State) -> Iterator[NetworkSummary]:
     """A summary of each network of the topologies that are up."""
-    for topology in topologies:
-        for name, network in topology.networks.items():
-            yield _summary(topology, name, network, len(_endpoints(topology, name, state)))
+    for one in known:
+        for name in one.topology.networks:
+            yield _summary(one, name, len(_endpoints(one.topology, name, state)))
 
 
-def describe_network(name: str, topologies: Iterable[Topology], state: State) -> NetworkDetail:
+def describe_network(name: str, known: Iterable[Known], state: State) -> NetworkDetail:
     """One network whole. Raises UsageError if no topology has it, or more than one."""
-    known = list(topologies)
+    everything = list(known)
     owner, _, short = name.rpartition("/")
     found = [
-        topology
-        for topology in known
-        if short in topology.networks and owner in ("", topology.name)
+        one
+        for one in everything
+        if short in one.topology.networks and owner in ("", one.topology.name)
     ]
     if len(found) != 1:
-        raise UsageError(_not_one(name, short, found, known))
-    topology = found[0]
-    network = topology.networks[short]
-    endpoints = _endpoints(topology, short, state)
-    subnets: tuple[dict[str, object], ...] = tuple(
-        {
-            "subnet": str(subnet.subnet),
-            "gateway": str(subnet.gateway) if subnet.gateway else None,
-            "ip_range": str(subnet.ip_range) if subnet.ip_range else None,
-            "aux_addresses": {k: str(v) for k, v in subnet.aux_addresses.items()},
-        }
-        for subnet in network.subnets or ()
-    )
-    return NetworkDetail(
-        _summary(topology, short, network, len(endpoints)), subnets, tuple(endpoints)
-    )
+        raise UsageError(_not_one(name, short, found, everything))
+    endpoints = _endpoints(found[0].topology, short, state)
+    summary = _summary(found[0], short, len(endpoints))
+    return NetworkDetail(summary, found[0].subnets(short), tuple(endpoints))
 
 
-def _not_one(name: str, short: str, found: list[Topology], known: list[Topology]) -> Diagnostic:
+def _not_one(name: str, short: str, found: list[Known], known: list[Known]) -> Diagnostic:
     if found:
-        choices = ", ".join(f"{topology.name}/{short}" for topology in found)
+        choices = ", ".join(f"{one.topology.name}/{short}" for one in found)
         return Diagnostic(f"several topologies have a network {short}", hint=f"write {choices}")
-    names = [network for topology in known for network in topology.networks]
+    names = [network for one in known for network in one.topology.networks]
     meant = nearest(short, names)
     hint = f"did you mean {meant}?" if meant else "vlanlink ls lists the networks that are up"
     return Diagnostic(f"there is no network {name} here", hint=hint)
 
 
-def _summary(topology: Topology, name: str, network: Network, endpoints: int) -> NetworkSummary:
+def _summary(known: Known, name: str, endpoints: int) -> NetworkSummary:
+    network = known.topology.networks[name]
     return NetworkSummary(
-        topology=topology.name,
+        topology=known.topology.name,
         name=name,
         kind=network.kind,
         mode=str(network.options.get("mode", "")),
         parent=network.parent,
-        subnets=tuple(str(subnet.subnet) for subnet in network.subnets or ()),
+        subnets=tuple(str(subnet["subnet"]) for subnet in known.subnets(name)),
         endpoints=endpoints,
     )
 

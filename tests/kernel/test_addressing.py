@@ -162,6 +162,9 @@ def test_s9_nothing_leaves_the_host(lan: Lan) -> None:
     world.reaches("one", "172.16.0.2")
     world.reaches("one", "192.168.210.2")
     assert vlanlink.up(example("09-internal")).operations == ()
+    chosen = [network.subnets for network in vlanlink.networks() if network.name == "quiet"]
+    assert chosen == [("172.16.0.0/24",)]
+    assert [subnet["subnet"] for subnet in vlanlink.inspect("quiet").subnets] == ["172.16.0.0/24"]
     world.does_not_reach("one", "192.168.210.254")
     found = verified(example("09-internal"))
     assert (

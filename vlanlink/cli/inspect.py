@@ -27,6 +27,7 @@ def run(options: argparse.Namespace) -> int:
     branches: dict[str, list[str]] = {}
     for subnet in found.subnets:
         facts = [f"{key} {subnet[key]}" for key in ("gateway", "ip_range") if subnet[key]]
+        facts += [f"aux {name} {ip}" for name, ip in subnet["aux_addresses"].items()]
         branches[f"subnet {subnet['subnet']}"] = facts
     title = f"{summary.topology}/{summary.name}: {summary.kind} {summary.mode}{where}"
     output.print_tree(title, branches)
