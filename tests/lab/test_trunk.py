@@ -1,6 +1,5 @@
 """S2, S4 and S6 across two machines: VLANs, tags, gateways, MACs, and a cable that is pulled."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,6 @@ from tests.kernel.world import until
 from tests.lab.machine import Machine
 from tests.lab.topologies import up
 
-ROOT = Path(__file__).parents[2]
 TEXT = Path(__file__).with_name("office.toml").read_text()
 ENDPOINTS = {
     "nginx": ("172.16.2.1@", "172.16.2.1"),
@@ -29,7 +27,7 @@ def _office(host1: Machine, host2: Machine) -> Iterator[None]:
 
 def _set_cable(machine: Machine, *, plugged: bool) -> None:
     verb = "plug" if plugged else "unplug"
-    subprocess.run([ROOT / "scripts/lab", verb, machine.name], check=True, timeout=60)
+    machine.lab(verb)
     until(lambda: machine.has_carrier() == plugged, f"the cable is {verb}ged", seconds=30)
 
 

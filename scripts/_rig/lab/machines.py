@@ -24,6 +24,7 @@ _WHEELS = _STATE / "wheel"
 SSH_CONFIG = _STATE / "ssh_config"
 _SHOWN_LINES = 40
 _UP_SECONDS = 480
+_RELOAD_SECONDS = 300
 _SHORT_SECONDS = 60
 
 
@@ -93,6 +94,13 @@ class Machines:
                     self._run(command)
                 return
         raise RigError(f"{name} is no machine of libvirt or VirtualBox")
+
+    def reload(self, name: str) -> None:
+        """Shut a machine down as its operator would, and start it anew.
+
+        A reboot that keeps QEMU's process boots ten times as slowly under TCG (QEMU 7.2).
+        """
+        self._vagrant("reload", name, seconds=_RELOAD_SECONDS)
 
     def _config(self) -> Path:
         if not SSH_CONFIG.exists():

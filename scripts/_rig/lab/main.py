@@ -28,6 +28,7 @@ The integration lab: two hosts and a router as virtual machines, with a trunk be
   test [...]    run the tests of the lab; what follows is handed to pytest
   ssh NAME ...  log in to host1, host2 or router, or run a command there
   unplug NAME   pull a machine's trunk cable; plug NAME puts it back
+  reload NAME   shut a machine down and start it anew
   down          end all of it
   ci            up, test and down within 15 minutes, as CI does
 
@@ -39,6 +40,7 @@ _EPILOG = """\
 exit status: 0 done, 1 a test failed, 4 something is missing here, 124 a time limit was reached,
 125 the lab could not be built or started.
 """
+_OF_ONE = ("ssh", "plug", "unplug", "reload")
 _TESTS = "tests/lab"
 _CI_START_SECONDS = 9 * 60
 # No group of tests begins after this; one that has begun has some time left.
@@ -70,21 +72,21 @@ def _interrupt(_signal: int, _frame: object) -> NoReturn:
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/lab",
-        usage="scripts/lab [OPTION...] box|up|test|ssh|unplug|plug|down|ci [ARG...]",
+        usage="scripts/lab [OPTION...] box|up|test|ssh|unplug|plug|reload|down|ci [ARG...]",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    verbs = ("box", "up", "test", "ssh", "unplug", "plug", "down", "ci")
+    verbs = ("box", "up", "test", *_OF_ONE, "down", "ci")
     add("verb", choices=verbs, help=argparse.SUPPRESS)
     add("--install", action="store_true", help="install missing Debian packages without asking")
     add("--accel", choices=("tcg", "kvm"), default="tcg", help="default: %(default)s, always works")
     known, rest = parser.parse_known_args(arguments)
     known.rest = rest
-    if known.verb in ("ssh", "plug", "unplug") and (not rest or rest[0] not in NAMES):
+    if known.verb in _OF_ONE and (not rest or rest[0] not in NAMES):
         parser.error(f"{known.verb} which machine: {', '.join(NAMES)}?")
-    if rest and known.verb not in ("ssh", "plug", "unplug", "test"):
+    if rest and known.verb not in (*_OF_ONE, "test"):
         parser.error(f"unknown: {' '.join(rest)}")
     return known
 
@@ -106,6 +108,8 @@ def _run(options: argparse.Namespace) -> int:
             return machines.ssh(options.rest[0], options.rest[1:])
         case "plug" | "unplug":
             machines.set_cable(options.rest[0], plugged=options.verb == "plug")
+        case "reload":
+            machines.reload(options.rest[0])
         case "down":
             machines.down()
     return 0
