@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from _bench.scene import NETNS
 from vlanlink.kernel.codec.encode import encode, mark_loopback
-from vlanlink.kernel.machine import batches
+from vlanlink.kernel.execution import BATCH, batches
 from vlanlink.model import HOST
 from vlanlink.planning.operations import MakeNamespace, WriteSysctl
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 _NAMESPACE, _SYSCTL, _SEND = 1, 2, 3
 _BASE = 100
 _ORDER = struct.Struct("=IIII")
-_BATCH = 64
 
 
 def orders(plan: Plan) -> bytes:
@@ -31,7 +30,7 @@ def orders(plan: Plan) -> bytes:
 def _orders(plan: Plan) -> Iterator[bytes]:
     numbers: dict[str, int] = defaultdict(lambda: len(numbers))
     assert numbers[HOST] == 0
-    for batch in batches(plan.operations, _BATCH):
+    for batch in batches(plan.operations, BATCH):
         first = batch[0]
         match first:
             case MakeNamespace():

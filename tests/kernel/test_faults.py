@@ -21,7 +21,7 @@ from tests.kernel.judge import differences, dump
 from tests.kernel.world import World, until
 from vlanlink import apply, bring_up
 from vlanlink.apply import undo
-from vlanlink.kernel import machine, sysctl_files
+from vlanlink.kernel import execution, machine, sysctl_files
 from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.namespaces import Namespaces
 from vlanlink.kernel.transport import Refusal, Socket
@@ -284,7 +284,7 @@ def refusal(number: int, shift: int = 0) -> Iterator[Fault]:
         patch.setattr(sysctl_files, "write", faulty_write)
         patch.setattr(apply, "undo", one.undone)
         # Undo may need it, while a namespace is cleaned up; a refusal of ours is not waited out.
-        patch.setattr(machine, "BUSY_SECONDS", 1.0)
+        patch.setattr(execution, "BUSY_SECONDS", 1.0)
         yield one
 
 

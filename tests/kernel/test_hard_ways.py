@@ -11,6 +11,7 @@ import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from vlanlink.cli.main import main
+from vlanlink.kernel.execution import Execution
 from vlanlink.kernel.machine import Machine
 from vlanlink.model import State
 from vlanlink.planning.operations import MakeNamespace
@@ -195,13 +196,13 @@ def test_an_end_from_outside_is_undone(
     """The terminal is lost, or somebody ends the run, just before it makes its first change."""
     Path(FILE).write_text(TOPOLOGY)
     before = dump(lan.world)
-    real = Machine._make_namespace
+    real = Execution._make_namespace
 
-    def make(machine: Machine, operation: MakeNamespace) -> None:
+    def make(execution: Execution, operation: MakeNamespace) -> None:
         os.kill(os.getpid(), number)
-        real(machine, operation)
+        real(execution, operation)
 
-    monkeypatch.setattr(Machine, "_make_namespace", make)
+    monkeypatch.setattr(Execution, "_make_namespace", make)
     handlers = {n: signal.getsignal(n) for n in (signal.SIGHUP, signal.SIGTERM)}
     try:
         assert main(["up", FILE]) == 130

@@ -4,8 +4,6 @@ All of it happens in one thread of its own, which enters namespaces as it needs;
 caller stays where it is.
 """
 
-import errno
-import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,13 +13,11 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, TypeVar
 
-from vlanlink.apply import Refused
 from vlanlink.host import Host
-from vlanlink.kernel import sysctl_files
 from vlanlink.kernel.arrivals import Arrivals
 from vlanlink.kernel.events import Events
-from vlanlink.kernel.explain import explain
-from vlanlink.kernel.features import has_address_protocols, load_module
+from vlanlink.kernel.execution import BATCH, Execution, batches, phase
+from vlanlink.kernel.features import has_address_protocols
 from vlanlink.kernel.lan import Announcement, Question, announce, probe
 from vlanlink.kernel.namespaces import (
     Namespaces,
@@ -30,37 +26,17 @@ from vlanlink.kernel.namespaces import (
     is_of_the_network,
     mounts_are_seen,
     named,
-    prepare_directory,
     processes_by_namespace,
 )
 from vlanlink.kernel.snapshot import Wanted, assemble, read_namespace
-from vlanlink.kernel.transport import Refusal
-from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Namespace, State
-from vlanlink.planning.operations import (
-    AddAddress,
-    AddRoute,
-    MakeLink,
-    MakeNamespace,
-    Operation,
-    RemoveAddress,
-    RemoveLink,
-    RemoveNamespace,
-    RemoveRoute,
-    SetLink,
-    WriteSysctl,
-)
-from vlanlink.timings import Phase, Timings
+from vlanlink.planning.operations import Operation
+from vlanlink.timings import Timings
 
 if TYPE_CHECKING:  # what `up` does without is loaded by who needs it
     from vlanlink.checkup import Facts
     from vlanlink.proof.probes import Answer, Ask
 
-BATCH = 64
-"""Messages in one send, at the most."""
-BUSY_SECONDS = 3.0
-"""How long a link may be refused because of one that the kernel is still cleaning up."""
-_BUSY_POLL_SECONDS = 0.01
 TELL_SECONDS = 0.02
 """How long a run goes on between two reports of its progress."""
 
@@ -75,12 +51,13 @@ class Machine:
         self.host = host
         self.wanted = wanted or Wanted()
         self.timings = Timings()
-        self._has_run = self._prepared = False
+        self._has_run = False
         self._stop = Event()
         self._thread = ThreadPoolExecutor(1, "vlanlink")
         self._namespaces: Namespaces = self._do(
             lambda: Namespaces(host.network_namespace, self.wanted.paths)
         )
+        self._execution = Execution(self._namespaces, host.netns_directory, self._snapshot)
 
     def __enter__(self) -> "Machine":
         """Itself."""
@@ -300,159 +277,12 @@ class Machine:
         done = 0
         deadline = time.monotonic() + TELL_SECONDS
         for batch in rest:
-            with self.timings.taking(*map(_phase, batch)):
-                self._run_batch(batch)
+            self._run_batch(batch)
             done += len(batch)
             if time.monotonic() >= deadline or (stoppable and self.interrupted()):
                 break
         return done
 
     def _run_batch(self, batch: Sequence[Operation]) -> None:
-        first = batch[0]
-        try:
-            match first:
-                case MakeNamespace():
-                    self._make_namespace(first)
-                case RemoveNamespace():
-                    self._namespaces.remove(first.namespace)
-                case WriteSysctl():
-                    root = self._namespaces.sysctls(first.namespace)
-                    sysctl_files.write(first.key, first.new, root)
-                case _:
-                    self._send(batch)
-        except OSError as error:
-            raise self._refused(first, error.errno or 0, _own_text(error)) from None
-
-    def _make_namespace(self, operation: MakeNamespace) -> None:
-        from vlanlink.kernel.codec.encode import mark_loopback  # loads pyroute2
-
-        directory = self.host.netns_directory
-        if not self._prepared:  # it goes through all mounts below
-            prepare_directory(directory)
-            self._prepared = True
-        path = os.fspath(directory / operation.namespace)
-        first = mark_loopback(operation.owner)
-        self._namespaces.make(operation.namespace, path, first)
-
-    def _send(self, batch: Sequence[Operation]) -> None:
-        from vlanlink.kernel.codec.encode import encode  # loads pyroute2
-
-        owners: list[Operation] = []
-        messages: list[bytearray] = []
-        target = ""
-        descriptors = _Descriptors(self._namespaces)
-        for operation in batch:
-            for request in encode(operation, HOST, descriptors):
-                owners.append(operation)
-                messages.append(request.message)
-                target = request.namespace
-        answers = self._namespaces.socket(target).request(messages)
-        insisted = False
-        for operation, message, answer in zip(owners, messages, answers, strict=True):
-            again = answer
-            if again and insisted:  # it may have failed for want of the one before
-                again = self._namespaces.socket(target).request([message])[0]
-            if again and not _harmless(operation, again):
-                self._insist(operation, message, again, target)
-                insisted = True
-
-    def _insist(
-        self, operation: Operation, message: bytearray, answer: Refusal, target: str
-    ) -> None:
-        """Ask again while the kernel may still be cleaning up what is in the way."""
-        deadline = time.monotonic() + BUSY_SECONDS
-        again: Refusal | None = answer
-        if isinstance(operation, MakeLink) and answer.errno == errno.EOPNOTSUPP:
-            load_module(KINDS[operation.link.kind].module)
-            again = self._namespaces.socket(target).request([message])[0]
-        while again and _may_pass(operation, again) and time.monotonic() < deadline:
-            time.sleep(_BUSY_POLL_SECONDS)
-            again = self._namespaces.socket(target).request([message])[0]
-        if again:
-            raise self._refused(operation, again.errno, again.text)
-
-    def _refused(self, operation: Operation, number: int, text: str) -> Refused:
-        hint = None
-        with suppress(OSError):
-            hint = explain(operation, number, text, self._snapshot())
-        return Refused(operation, number, text, hint)
-
-
-class _Descriptors(Mapping[str, int]):
-    """Open files of namespaces, opened as they are asked for."""
-
-    def __init__(self, namespaces: Namespaces) -> None:
-        self._namespaces = namespaces
-
-    def __getitem__(self, name: str) -> int:
-        return self._namespaces.descriptor(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
-
-
-def _socket_of(operation: Operation) -> str | None:
-    """The namespace whose socket carries an operation; None if it is no netlink message."""
-    if isinstance(operation, MakeNamespace | RemoveNamespace | WriteSysctl):
-        return None
-    if isinstance(operation, MakeLink) and operation.link.parent:
-        return HOST
-    return operation.namespace
-
-
-def _phase(operation: Operation) -> Phase:
-    match operation:
-        case MakeNamespace() | RemoveNamespace():
-            return "namespaces"
-        case WriteSysctl():
-            return "sysctls"
-        case AddAddress() | RemoveAddress():
-            return "addresses"
-        case AddRoute() | RemoveRoute():
-            return "routes"
-    return "links"
-
-
-def batches(operations: Sequence[Operation], size: int) -> Iterator[list[Operation]]:
-    """Runs of operations that go through one socket.
-
-    A link is made in a batch of its own kind: what follows names it by its number, and must not
-    be sent before the kernel said that the number is its.
-    """
-    batch: list[Operation] = []
-    for operation in operations:
-        same = (
-            batch
-            and _socket_of(operation) is not None
-            and _socket_of(batch[0]) == _socket_of(operation)
-            and isinstance(batch[0], MakeLink) == isinstance(operation, MakeLink)
-            and len(batch) < size
-        )
-        if batch and not same:
-            yield batch
-            batch = []
-        batch.append(operation)
-    if batch:
-        yield batch
-
-
-def _harmless(operation: Operation, refusal: Refusal) -> bool:
-    """Already gone is success for what takes away, already there for what adds an address."""
-    if isinstance(operation, RemoveLink | RemoveAddress | RemoveRoute):
-        return refusal.errno in (errno.ENODEV, errno.EADDRNOTAVAIL, errno.ESRCH)
-    return isinstance(operation, AddAddress) and refusal.errno == errno.EEXIST
-
-
-def _may_pass(operation: Operation, refusal: Refusal) -> bool:
-    """Whether what is in the way may be a link of a namespace that is being deleted."""
-    if isinstance(operation, MakeLink):
-        return refusal.errno in (errno.EBUSY, errno.EEXIST, errno.EINVAL)
-    return isinstance(operation, SetLink) and refusal.errno == errno.EADDRINUSE
-
-
-def _own_text(error: OSError) -> str:
-    standard = os.strerror(error.errno) if error.errno else ""
-    return "" if error.strerror == standard else str(error.strerror or error)
+        with self.timings.taking(*map(phase, batch)):
+            self._execution.run(batch)
