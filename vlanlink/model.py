@@ -144,6 +144,18 @@ class Link:
     origin: Path = field(default=(), compare=False)
     """The entry of the topology that it comes from, for messages."""
 
+    def to_dict(self) -> dict[str, object]:
+        """The JSON form. Parent and peer are written ``NAMESPACE/NAME``, the host's bare."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "parent": str(self.parent) if self.parent else None,
+            "peer": str(self.peer) if self.peer else None,
+            "settings": dict(self.settings),
+            "addresses": [address.text for address in self.addresses],
+            "owner": self.owner,
+        }
+
     @property
     def key(self) -> LinkName:
         """Where it is and what it is called."""
@@ -178,12 +190,26 @@ class Namespace:
     aliases: tuple[str, ...] = field(default=(), compare=False)
     """Observed: the other names that it has."""
 
+    def to_dict(self) -> dict[str, object]:
+        """The JSON form; routes are written as `ip route` has them."""
+        return {
+            "path": self.path,
+            "owner": self.owner,
+            "links": [link.to_dict() for link in self.links.values()],
+            "routes": sorted(map(str, self.routes)),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class State:
     """The network of one machine, as seen or as wished for."""
 
     namespaces: Mapping[str, Namespace]
+
+    def to_dict(self) -> dict[str, object]:
+        """The JSON form: the namespaces by name, the host's own under ``""``."""
+        spaces = self.namespaces.items()
+        return {"namespaces": {name: namespace.to_dict() for name, namespace in spaces}}
 
     @property
     def host(self) -> Namespace:

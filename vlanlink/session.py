@@ -36,7 +36,7 @@ from vlanlink.planning.plan import plan as difference
 from vlanlink.record import Record, Records, on_the_way
 from vlanlink.requirements import too_new
 from vlanlink.store import Store
-from vlanlink.topology import Topology
+from vlanlink.topology import Topology, settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,11 @@ def reconsidered(look: Look, identity: str, heard: Heard) -> Look:
 
 
 def look_at(machine: Machine, topology: Topology, store: Store) -> Look:
-    """What is there, what the topology comes to here, and the plan from the one to the other."""
+    """What is there, what the topology comes to here, and the plan from the one to the other.
+
+    Raises TopologyError for one made in code that is wrong.
+    """
+    topology = settled(topology)
     records = Records.of(topology.name, store.records(), store.torn())
     leases = store.leases(topology.name)
     observed = machine.snapshot()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import vlanlink
 from tests.kernel.examples import DIRECTORY
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
@@ -166,6 +167,25 @@ def test_s20_ls_and_inspect_tell_what_docker_tells(lan: Lan, cli: Cli) -> None:
         words = (space, dev, world.link(dev, space)["address"], *world.addresses(dev, space))
         assert all(word in told for word in words), told
     assert "172.16.20.10/24" not in told
+
+
+def test_what_was_made_in_code_is_known_by_its_name(lan: Lan, cli: Cli) -> None:
+    tables: Any = {
+        "networks": {"pub": {"kind": "macvlan", "parent": "eth0"}},
+        "namespaces": {"web": {"interfaces": {"eth0": {"network": "pub"}}}},
+    }
+    tables["networks"]["pub"]["subnets"] = [{"subnet": "172.16.86.0/24"}]
+    made = vlanlink.Topology(name="code", **tables)
+    assert "eth0" in lan.world.names()
+    vlanlink.up(made)
+    assert cli.json("status code")["state"] == "up"
+    assert [network["endpoints"] for network in cli.json("ls")["networks"]] == [1]
+    assert cli.json("verify code")["ok"]
+    assert '"web"' in json.dumps(vlanlink.snapshot().to_dict())
+    cli.run("down code")
+    wrong = made.model_copy(update={"networks": {}})
+    with pytest.raises(vlanlink.TopologyError, match="there is no network"):
+        vlanlink.up(wrong)
 
 
 def test_exec_exits_as_the_command_does(lan: Lan, cli: Cli) -> None:

@@ -15,6 +15,7 @@ from vlanlink.api import Status
 from vlanlink.checkup import Finding, Report
 from vlanlink.errors import Diagnostic
 from vlanlink.inventory import Endpoint, NetworkDetail, NetworkSummary
+from vlanlink.model import HOST, Link, Namespace, State
 from vlanlink.planning.operations import Change
 from vlanlink.planning.plan import Plan
 
@@ -153,6 +154,7 @@ RESULTS = [
     Diagnostic("message"),
     Finding("parent-down", "note", "what", "why"),
     Report("office"),
+    State({HOST: Namespace(HOST, links={"lo": Link("lo", "loopback")})}),
 ]
 
 

@@ -35,6 +35,7 @@ from vlanlink.model import (
 from vlanlink.record import Record, Records
 from vlanlink.topology import Interface, Topology
 from vlanlink.topology import Link as TopologyLink
+from vlanlink.topology.written import text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +268,7 @@ class _Resolver(Draft):
         return Record(
             topology=self.name,
             file=source.file if source else None,
-            text=source.text if source else "",
+            text=text_of(self.topology),
             namespaces=tuple(sorted(made)),
             paths={
                 n: namespace_path(entry.pid, entry.path)

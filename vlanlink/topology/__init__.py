@@ -4,7 +4,7 @@
 each at its line and column. Nothing here asks the machine.
 """
 
-from vlanlink.topology.load import empty, load, parse
+from vlanlink.topology.load import empty, load, parse, settled
 from vlanlink.topology.model import (
     DefaultRoute,
     Endpoint,
@@ -43,5 +43,6 @@ __all__ = [
     "empty",
     "load",
     "parse",
+    "settled",
     "slashed",
 ]

@@ -223,7 +223,8 @@ def _options(entry: BaseModel, written: dict[str, Any]) -> dict[str, Any]:
 def as_written(value: Any) -> Any:
     """A topology, or part of one, as the plain data of a file that says the same."""
     if isinstance(value, BaseModel):
-        fields = {key: as_written(getattr(value, key)) for key in sorted(value.model_fields_set)}
+        said = {key: getattr(value, key) for key in sorted(value.model_fields_set)}
+        fields = {key: as_written(item) for key, item in said.items() if item is not None}
         return _options(value, fields.pop("options", {})) | fields
     if isinstance(value, Mapping):
         return {key: as_written(item) for key, item in value.items()}

@@ -42,6 +42,11 @@ def build(mapping: Mapping[str, Any] | Topology) -> Topology:
     return _settled(*_checked(Draft(mapping, set())), None)
 
 
+def settled(topology: Topology) -> Topology:
+    """The topology, checked whole also where it was made in code. Raises TopologyError."""
+    return topology if topology.source else build(topology)
+
+
 def empty(name: str) -> Topology:
     """The topology of a name with nothing in it. Raises UsageError for what can't be a name."""
     try:

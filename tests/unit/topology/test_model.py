@@ -10,6 +10,7 @@ from vlanlink.kinds import KINDS
 from vlanlink.topology import (
     DefaultRoute,
     Link,
+    Namespace,
     Network,
     Probe,
     Route,
@@ -18,6 +19,7 @@ from vlanlink.topology import (
     slashed,
 )
 from vlanlink.topology.options import options_model
+from vlanlink.topology.written import text_of
 
 OFFICE = """
 [topology]
@@ -173,6 +175,16 @@ def test_made_in_code() -> None:
     lonely = Topology(name="x", links={"a": Link(kind="macvlan")})
     with pytest.raises(TopologyError):
         Topology.build(lonely)
+
+
+def test_the_text_of_one_made_in_code() -> None:
+    odd = parse("[networks.'a\\ü\"']\nkind = 'macvlan'")
+    for topology in (parse(OFFICE), odd):
+        text = text_of(Topology.build(topology.as_written()))
+        assert parse(text) == topology
+        assert text_of(topology) == (topology.source and topology.source.text)
+    left_out = Topology(name="x", namespaces={"a": Namespace(path=None)})
+    assert parse(text_of(left_out)) == left_out
 
 
 def test_frozen() -> None:
