@@ -265,9 +265,11 @@ def snapshot(host: Host | None = None) -> State:
 
 def _judge(look: Look) -> Status:
     name, problems = look.topology.name, look.problems()
-    traces = name in marked_topologies(look.observed) or look.records.own is not None
-    lost = look.topology == Topology(name=name)  # something of it is left, but not what it was
-    if not look.todo.operations and not problems and not (lost and traces):
+    own = look.records.own
+    traces = name in marked_topologies(look.observed) or own is not None
+    # Of an empty topology it is not known what it was, unless its text was kept.
+    lost = look.topology == Topology(name=name) and not (own and own.text)
+    if not look.todo.operations and not problems and not lost:
         return Status(name, "up", look.todo)
     return Status(name, "drifted" if traces else "down", look.todo, problems)
 

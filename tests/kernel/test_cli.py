@@ -169,6 +169,26 @@ def test_s20_ls_and_inspect_tell_what_docker_tells(lan: Lan, cli: Cli) -> None:
     assert "172.16.20.10/24" not in told
 
 
+def test_of_what_is_down_only_the_leases_are_known(lan: Lan, cli: Cli) -> None:
+    text = """
+    [topology]
+    name = "leased"
+    [networks.pub]
+    kind = "macvlan"
+    parent = "eth0"
+    subnets = [{ subnet = "172.16.86.0/24" }]
+    [namespaces.web.interfaces.eth0]
+    network = "pub"
+    """
+    cli.run("up -", stdin=text)
+    cli.run("down leased")
+    assert "web" not in lan.world.namespaces()
+    assert cli.json("status leased", code=3)["state"] == "down"
+    assert cli.run("status leased", code=3) == "leased: down\n"
+    assert cli.json("verify leased", code=3)["state"] == "down"
+    assert cli.json("down leased")["changes"] == []
+
+
 def test_what_was_made_in_code_is_known_by_its_name(lan: Lan, cli: Cli) -> None:
     tables: Any = {
         "networks": {"pub": {"kind": "macvlan", "parent": "eth0"}},
