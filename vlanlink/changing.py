@@ -8,8 +8,8 @@ from vlanlink.apply import Progress
 from vlanlink.bring_up import bring_up
 from vlanlink.errors import TopologyError, UsageError
 from vlanlink.host import Host
-from vlanlink.kernel.marks import NAMELESS
 from vlanlink.known import enabled, known_topologies, need_known, unknown
+from vlanlink.model import NAMELESS
 from vlanlink.planning.plan import Plan
 from vlanlink.session import (
     Look,

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from vlanlink import boot
 from vlanlink.errors import Diagnostic, UsageError, nearest
 from vlanlink.host import Host
-from vlanlink.kernel.marks import NAMELESS
 from vlanlink.kernel.snapshot import Wanted
+from vlanlink.model import NAMELESS
 from vlanlink.record import Record
 from vlanlink.session import Look, files, marked_topologies, opened
 from vlanlink.store import Store

@@ -17,6 +17,19 @@ HOST: Final = ""
 
 LOOPBACK: Final = "lo"
 
+NAMELESS: Final = "?"
+"""What the name of an owner begins with that is no topology of this host's: eight characters, and
+the name that its mark tells besides."""
+
+
+def owner_in_words(owner: str) -> str:
+    """``topology office``, or what is known of one that is not this host's."""
+    if not owner.startswith(NAMELESS):
+        return f"topology {owner}"
+    name = owner.partition(" ")[2]
+    return f"topology {name} of another network namespace" if name else "an unknown topology"
+
+
 Setting = str | int | bool | tuple[str, ...] | tuple[tuple[int, int], ...] | None
 
 

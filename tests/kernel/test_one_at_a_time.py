@@ -106,6 +106,38 @@ def test_two_hosts_that_share_run(world: World) -> None:
     same(world, before, "second")
 
 
+@pytest.mark.parametrize("records", ["kept", "lost"])
+def test_one_topology_on_two_hosts_that_share_run(world: World, records: str) -> None:
+    """What bears the name alone is not taken for one's own: it may be the other's."""
+    world.make_place("second")
+    for namespace in ("", "second"):
+        world.ip("link add eth0 type veth peer name other", namespace)
+    second = vlanlink.Host(network_namespace=world.path("second"))
+    office = vlanlink.load("/run/office.toml", text=_text("office", 10))
+    vlanlink.up(office)
+    if records == "lost":
+        for path in Path("/run/vlanlink").glob("*.json"):
+            path.unlink()
+    before = dump(world, "second", "office")
+    with pytest.raises(vlanlink.ConflictError) as caught:
+        vlanlink.up(office, second)
+    message = "namespace office was made by topology office of another network namespace"
+    assert message in str(caught.value)
+    assert "/run/office.toml:9:" in str(caught.value)
+    assert vlanlink.status(office, second).state == "down"
+    assert vlanlink.down(office, second).operations == ()
+    with pytest.raises(vlanlink.UsageError, match="nothing is known here of a topology office"):
+        vlanlink.down("office", second)
+    same(world, before, "second", "office")
+    # With names of its own the other host has a topology of that name too.
+    text = _text("office", 11).replace("[namespaces.office.", "[namespaces.elsewhere.")
+    vlanlink.up(vlanlink.load("/run/office.toml", text=text), second)
+    assert vlanlink.status(office).state == "up"
+    assert world.namespaces() == {"office", "elsewhere"}
+    vlanlink.down("office", second)
+    same(world, before, "second", "office")
+
+
 def _lock_made() -> Path:
     _lock().parent.mkdir(exist_ok=True)
     return _lock()

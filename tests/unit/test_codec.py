@@ -23,7 +23,7 @@ from vlanlink.kernel.codec import decode_link
 from vlanlink.kernel.codec.encode import encode, mark_loopback
 from vlanlink.kernel.codec.message import UnknownAttributeError, encode_message, encode_whole
 from vlanlink.kernel.codec.write_options import encode_options
-from vlanlink.kernel.marks import PROTOCOL, alias_of, group_of, owner_of
+from vlanlink.kernel.marks import PROTOCOL, Marks
 from vlanlink.kinds import KINDS, Kind, Number
 from vlanlink.model import HOST, Address, Link, LinkName, Route, Setting
 from vlanlink.planning.operations import (
@@ -41,13 +41,14 @@ from vlanlink.planning.operations import (
 )
 
 FILES = {"web": 7, "lab": 8}
+MARKS = Marks(1)
 NO_MESSAGES = (MakeNamespace, RemoveNamespace, WriteSysctl)
 
 kinds = pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
 
 
 def messages(operation: Operation, files: dict[str, int] = FILES) -> list[bytes]:
-    return [bytes(request.message) for request in encode(operation, HOST, files)]
+    return [bytes(request.message) for request in encode(operation, HOST, files, MARKS)]
 
 
 def only(operation: Operation) -> bytes:
@@ -225,7 +226,7 @@ def test_a_list_of_macs_is_replaced_or_flushed() -> None:
 def test_a_link_is_made_marked_in_its_namespace_with_its_number() -> None:
     settings: dict[str, Setting] = {"mode": "bridge", "mtu": 1400, "mac": "02:42:00:00:00:01"}
     operation = make(KINDS["macvlan"], settings, namespace="web")
-    (request,) = encode(operation, HOST, FILES)
+    (request,) = encode(operation, HOST, FILES, MARKS)
     assert request.namespace == HOST
     found = parsed(ifinfmsg, bytes(request.message))
     assert found["header"]["type"] == 16
@@ -236,7 +237,7 @@ def test_a_link_is_made_marked_in_its_namespace_with_its_number() -> None:
     assert found.get_attr("IFLA_LINK") == 5
     assert found.get_attr("IFLA_MTU") == 1400
     assert found.get_attr("IFLA_ADDRESS") == "02:42:00:00:00:01"
-    assert found.get_attr("IFLA_GROUP") == group_of("office")
+    assert found.get_attr("IFLA_GROUP") == MARKS.group("office")
     assert found.get_attr("IFLA_NET_NS_FD") == 7
 
 
@@ -251,7 +252,7 @@ def test_a_pair_is_made_by_one_request() -> None:
     link = replace(link, settings={"mtu": 1400}, peer=LinkName("lab", "v1"))
     peer = Link("v1", "veth", "lab", owner="office", index=10_001)
     peer = replace(peer, settings={"mac": "02:42:00:00:00:02"}, peer=link.key)
-    (request,) = encode(MakeLink(namespace="web", link=link, peer=peer), HOST, FILES)
+    (request,) = encode(MakeLink(namespace="web", link=link, peer=peer), HOST, FILES, MARKS)
     assert request.namespace == "web"
     outer = top(bytes(request.message))
     assert 28 not in outer  # made where it is asked for: no IFLA_NET_NS_FD
@@ -262,7 +263,7 @@ def test_a_pair_is_made_by_one_request() -> None:
     assert there[3] == b"v1\0"
     assert there[1].hex(":") == "02:42:00:00:00:02"
     assert struct.unpack("=I", there[28]) == (8,)
-    assert struct.unpack("=I", there[27]) == (group_of("office"),)
+    assert struct.unpack("=I", there[27]) == (MARKS.group("office"),)
 
 
 @given(up=st.booleans(), mtu=st.integers(68, 65535), mac=macs)
@@ -270,7 +271,11 @@ def test_settings_of_a_living_link(up: bool, mtu: int, mac: str) -> None:
     new: dict[str, Setting] = {"up": up, "mtu": mtu, "mac": mac}
     seen = decode_link(only(set_link("dummy", new, owner="office")))
     assert {key: seen.settings[key] for key in new} == new
-    assert (seen.group, seen.alias, seen.index) == (group_of("office"), alias_of("office"), 10_000)
+    assert (seen.group, seen.alias, seen.index) == (
+        MARKS.group("office"),
+        MARKS.alias("office"),
+        10_000,
+    )
 
 
 def test_up_is_left_alone_where_it_is_not_asked_for() -> None:
@@ -534,7 +539,7 @@ def test_an_option_that_its_kind_has_no_row_for_is_refused() -> None:
 
 def test_what_is_no_netlink_message_is_refused() -> None:
     with pytest.raises(TypeError):
-        encode(MakeNamespace(namespace="web", owner="office"), HOST, FILES)
+        encode(MakeNamespace(namespace="web", owner="office"), HOST, FILES, MARKS)
 
 
 # -- marks ---------------------------------------------------------------------------------------
@@ -544,24 +549,38 @@ names = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,62}", fullmatch=True)
 
 @given(name=names, other=names)
 def test_marks_round_trip(name: str, other: str) -> None:
-    group = group_of(name)
+    group = MARKS.group(name)
     assert 0 <= group <= 0xFFFFFFFF
-    assert owner_of(group, alias_of(name), ()) == (name, True)
-    assert owner_of(group, "", [other, name]) in {(name, False), (other, False)}
-    assert owner_of(group, "", []) == (f"?{group & 0xFFFFFF:06x}", False)
+    assert MARKS.owner(group, MARKS.alias(name), ()) == (name, True)
+    assert MARKS.owner(group, "", [other, name]) in {(name, False), (other, False)}
+    unknown = f"?{group & 0xFFFFFF:06x}"
+    assert MARKS.owner(group, "", []) == (unknown, True)
     # The alias alone is no mark: anybody can set one.
-    assert owner_of(0, alias_of(name), [name]) == (None, True)
-    if group_of(other) != group:
-        assert owner_of(group, alias_of(other), [name]) == (name, False)
+    assert MARKS.owner(0, MARKS.alias(name), [name]) == (None, True)
+    if MARKS.group(other) != group:
+        assert MARKS.owner(group, MARKS.alias(other), [name]) == (name, False)
+
+
+@given(name=names, other=st.integers(0, 1 << 64))
+def test_another_hosts_marks_are_kept_as_they_are(name: str, other: int) -> None:
+    """Though of one name the topologies are two; who passes such a mark on writes the same."""
+    theirs = Marks(other)
+    if theirs.group(name) == MARKS.group(name):
+        return
+    owner, whole = MARKS.owner(theirs.group(name), theirs.alias(name), [name])
+    assert (owner, whole) == (f"?{theirs.group(name) & 0xFFFFFF:06x} {name}", True)
+    assert MARKS.group(str(owner)) == theirs.group(name)
+    assert MARKS.alias(str(owner)) == theirs.alias(name)
+    assert theirs.owner(MARKS.group(str(owner)), MARKS.alias(str(owner)), []) == (name, True)
 
 
 @given(group=st.integers(0, 0xFFFFFFFF))
 def test_groups_of_others_are_no_marks(group: int) -> None:
-    owner, _ = owner_of(group, "", ())
+    owner, _ = MARKS.owner(group, "", ())
     assert (owner is None) == (group >> 24 != 0x76)
 
 
 def test_the_mark_of_a_namespace_stands_on_its_loopback() -> None:
-    seen = decode_link(bytes(mark_loopback("office")))
-    assert (seen.index, seen.group, seen.alias) == (1, group_of("office"), alias_of("office"))
+    seen = decode_link(bytes(mark_loopback("office", MARKS)))
+    assert (seen.index, seen.group, seen.alias) == (1, MARKS.group("office"), MARKS.alias("office"))
     assert seen.settings["up"] is True

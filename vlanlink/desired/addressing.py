@@ -12,7 +12,7 @@ from vlanlink.desired import ipam
 from vlanlink.desired.shim.sources import Shim, shim_of
 from vlanlink.errors import Path, Problem
 from vlanlink.leases import Leases
-from vlanlink.model import HOST, LinkName, State
+from vlanlink.model import HOST, LinkName, State, owner_in_words
 from vlanlink.topology import Interface, Network, Subnet, Topology
 from vlanlink.topology import Shim as ShimTable
 
@@ -215,7 +215,7 @@ def _used(
             used[ipaddress.ip_address(address.bare)] = "the host"
         for child in observed.children(parent):
             if child.owner != topology.name:
-                who = f"topology {child.owner}" if child.owner else f"{child.key}"
+                who = owner_in_words(child.owner) if child.owner else f"{child.key}"
                 for address in child.addresses:
                     used[ipaddress.ip_address(address.bare)] = who
     for asker in askers:

@@ -10,7 +10,7 @@ from vlanlink.desired.draft import Draft
 from vlanlink.desired.parents import held_by_host
 from vlanlink.errors import Path, Problem
 from vlanlink.kinds import KINDS, Kind
-from vlanlink.model import HOST, LOOPBACK, Address, Link, LinkName, State
+from vlanlink.model import HOST, LOOPBACK, Address, Link, LinkName, State, owner_in_words
 from vlanlink.planning.operations import show
 
 
@@ -32,7 +32,7 @@ def _names(link: Link) -> set[object]:
 
 def _name_taken(link: Link, name: object, seen: Link) -> Problem:
     foreign = f"a {seen.kind} that vlanlink did not make"
-    whose = f"made by topology {seen.owner}" if seen.owner else foreign
+    whose = f"made by {owner_in_words(seen.owner)}" if seen.owner else foreign
     where = f" in namespace {link.namespace}" if link.namespace else ""
     return Problem(
         link.origin,
@@ -87,7 +87,7 @@ def address_conflicts(draft: Draft) -> Iterator[Problem]:
 
 def _address_taken(link: Link, place: Path, address: Address, holder: Link) -> Problem:
     where = "the host" if holder.namespace == HOST else f"namespace {holder.namespace}"
-    whose = f" (topology {holder.owner})" if holder.owner else ""
+    whose = f" ({owner_in_words(holder.owner)})" if holder.owner else ""
     return Problem(
         place,
         f"{link.key} can't have {address.bare}: {where} has it on {holder.name}{whose}",
@@ -151,7 +151,7 @@ def _beside_others(
             continue
         why = _why_not_beside(link, kind, other, theirs)
         if why:
-            whose = f" of topology {other.owner}" if other.owner else ""
+            whose = f" of {owner_in_words(other.owner)}" if other.owner else ""
             yield Problem(
                 link.origin,
                 f"{link.kind} {link.key} can't share {parent.name} with {other.kind} "

@@ -27,10 +27,12 @@ from vlanlink.leases import Leases
 from vlanlink.model import (
     HOST,
     LOOPBACK,
+    NAMELESS,
     Link,
     LinkName,
     Namespace,
     State,
+    owner_in_words,
 )
 from vlanlink.record import Record, Records
 from vlanlink.topology import Interface, Topology
@@ -141,6 +143,10 @@ class _Resolver(Draft):
             whose = f"namespace {called}" if called != HOST else "the host's own namespace"
             self.conflicts.append(Problem(origin, f"{name} is {whose} by another name"))
         owner = self.name if seen is None else seen.owner
+        if owner is not None and owner.startswith(NAMELESS):
+            message = f"namespace {name} was made by {owner_in_words(owner)}"
+            hint = "the two share the names of namespaces: give this one another"
+            self.conflicts.append(Problem(origin, message, hint, at_key=True))
         self.namespaces[name] = Namespace(
             name, path=seen.path if seen else None, owner=owner, origin=origin
         )

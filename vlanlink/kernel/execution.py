@@ -14,6 +14,7 @@ from vlanlink.apply import Refused
 from vlanlink.kernel import sysctl_files
 from vlanlink.kernel.explain import explain
 from vlanlink.kernel.features import load_module
+from vlanlink.kernel.marks import Marks
 from vlanlink.kernel.namespaces import Namespaces, prepare_directory
 from vlanlink.kernel.transport import Refusal
 from vlanlink.kinds import KINDS
@@ -44,11 +45,16 @@ class Execution:
     """What carries out operations, in the thread that enters namespaces."""
 
     def __init__(
-        self, namespaces: Namespaces, netns_directory: Path, snapshot: Callable[[], State]
+        self,
+        namespaces: Namespaces,
+        netns_directory: Path,
+        marks: Marks,
+        snapshot: Callable[[], State],
     ) -> None:
         """``snapshot`` tells what is there, where a refusal has to be explained."""
         self._namespaces = namespaces
         self._netns_directory = netns_directory
+        self._marks = marks
         self._snapshot = snapshot
         self._prepared = False
 
@@ -77,7 +83,7 @@ class Execution:
             prepare_directory(directory)
             self._prepared = True
         path = os.fspath(directory / operation.namespace)
-        first = mark_loopback(operation.owner)
+        first = mark_loopback(operation.owner, self._marks)
         self._namespaces.make(operation.namespace, path, first)
 
     def _send(self, batch: Sequence[Operation]) -> None:
@@ -88,7 +94,7 @@ class Execution:
         target = ""
         descriptors = _Descriptors(self._namespaces)
         for operation in batch:
-            for request in encode(operation, HOST, descriptors):
+            for request in encode(operation, HOST, descriptors, self._marks):
                 owners.append(operation)
                 messages.append(request.message)
                 target = request.namespace

@@ -19,18 +19,19 @@ def identify(path: str | None) -> int:
     Raises OSError.
     """
     if path is None:
-        return _identify_own()
+        return identify_here()
 
     def enter() -> int:
         with open(path, "rb") as namespace:
             system.setns(namespace.fileno(), system.CLONE_NEWNET)
-        return _identify_own()
+        return identify_here()
 
     with ThreadPoolExecutor(1, "vlanlink") as thread:
         return thread.submit(enter).result()
 
 
-def _identify_own() -> int:
+def identify_here() -> int:
+    """The same of the namespace that the calling thread is in."""
     with socket.socket(socket.AF_UNIX) as inside:
         try:
             cookie = inside.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8)

@@ -18,7 +18,9 @@ from vlanlink.kernel.arrivals import Arrivals
 from vlanlink.kernel.events import Events
 from vlanlink.kernel.execution import BATCH, Execution, batches, phase
 from vlanlink.kernel.features import has_address_protocols
+from vlanlink.kernel.identity import identify_here
 from vlanlink.kernel.lan import Announcement, Question, announce, probe
+from vlanlink.kernel.marks import Marks
 from vlanlink.kernel.namespaces import (
     Namespaces,
     clear_dead_names,
@@ -57,7 +59,10 @@ class Machine:
         self._namespaces: Namespaces = self._do(
             lambda: Namespaces(host.network_namespace, self.wanted.paths)
         )
-        self._execution = Execution(self._namespaces, host.netns_directory, self._snapshot)
+        self._marks = Marks(self._do(identify_here))
+        self._execution = Execution(
+            self._namespaces, host.netns_directory, self._marks, self._snapshot
+        )
 
     def __enter__(self) -> "Machine":
         """Itself."""
@@ -118,7 +123,7 @@ class Machine:
                 readings.append(read_namespace(name, self._namespaces, keys, protocols=protocols))
             except FileNotFoundError:
                 continue  # gone between the listing and the look
-        return assemble(readings, self.wanted, processes_by_namespace(), aliases)
+        return assemble(readings, self.wanted, processes_by_namespace(), aliases, self._marks)
 
     def _find_namespaces(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Every namespace in sight, once, with the other names that it has besides."""

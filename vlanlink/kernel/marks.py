@@ -2,46 +2,59 @@
 
 A link bears it in two places. Its *group* (IFLA_GROUP) is taken from the very request that makes
 it, so there is no instant at which a link of ours exists unmarked: one byte says vlanlink, three
-are a checksum of the topology's name. Its *alias* (IFLA_IFALIAS), which the kernel only takes from
-a second request, spells the name for people. Addresses and routes bear a protocol number. The mark
-of a namespace stands on its ``lo``.
+are a checksum of the topology's name and of the host, which is a network namespace: hosts that
+share /run/netns see each other's, and none takes another's for its own. Its *alias* (IFLA_IFALIAS),
+which the kernel only takes from a second request, spells the name for people. Addresses and routes
+bear a protocol number. The mark of a namespace stands on its ``lo``.
 """
 
+import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from zlib import crc32
+
+from vlanlink.model import NAMELESS
 
 PROTOCOL = 118
 """Our IFA_PROTO and RTA_PROTOCOL: a number that rtnetlink.h and iproute2 leave free."""
 
-NAMELESS = "?"
-"""What the name of an owner begins with whose topology nothing here knows."""
-
 _PREFIX = "vlanlink:"
 _MAGIC = 0x76 << 24
+_UNKNOWN = re.compile(rf"{re.escape(NAMELESS)}([0-9a-f]{{6}}) ?(.*)", re.DOTALL)
 
 
-def group_of(topology: str) -> int:
-    """The link group that says: made by vlanlink for this topology."""
-    return _MAGIC | crc32(topology.encode()) & 0xFFFFFF
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The marks of a host, which is told from others by the number of ``identity.identify``."""
 
+    host: int
 
-def alias_of(topology: str) -> str:
-    """The alias that says it in words."""
-    return _PREFIX + topology
+    def group(self, owner: str) -> int:
+        """The link group that says: made by vlanlink for this topology."""
+        unknown = _UNKNOWN.fullmatch(owner)
+        if unknown:
+            return _MAGIC | int(unknown[1], 16)
+        return _MAGIC | crc32(f"{owner}@{self.host}".encode()) & 0xFFFFFF
 
+    def alias(self, owner: str) -> str:
+        """The alias that says it in words."""
+        unknown = _UNKNOWN.fullmatch(owner)
+        name = unknown[2] if unknown else owner
+        return _PREFIX + name if name else ""
 
-def owner_of(group: int, alias: str, known: Iterable[str]) -> tuple[str | None, bool]:
-    """Whose a link is by its mark, and whether the mark is whole.
+    def owner(self, group: int, alias: str, known: Iterable[str]) -> tuple[str | None, bool]:
+        """Whose a link is by its mark, and whether the mark is whole.
 
-    Where the alias is missing the name is looked for among ``known`` ones; a mark of a topology
-    that nothing here knows belongs to ``?`` and its checksum.
-    """
-    if group & 0xFF000000 != _MAGIC:
-        return None, True
-    name = alias.removeprefix(_PREFIX)
-    if alias.startswith(_PREFIX) and group_of(name) == group:
-        return name, True
-    for name in known:
-        if group_of(name) == group:
-            return name, False
-    return f"{NAMELESS}{group & 0xFFFFFF:06x}", False
+        Where the alias is missing the name is looked for among ``known`` ones. A mark of another
+        host, or of a topology that nothing here knows, belongs to ``?``, its checksum, and the
+        name if the alias tells it.
+        """
+        if group & 0xFF000000 != _MAGIC:
+            return None, True
+        name = alias.removeprefix(_PREFIX) if alias.startswith(_PREFIX) else ""
+        if name and self.group(name) == group:
+            return name, True
+        for one in known:
+            if self.group(one) == group:
+                return one, False
+        return f"{NAMELESS}{group & 0xFFFFFF:06x} {name}".rstrip(), True

@@ -1,12 +1,12 @@
 """What is there now: dumps of each namespace, put together into one observed State."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from vlanlink.kernel import codec, sysctl_files
-from vlanlink.kernel.marks import owner_of
+from vlanlink.kernel.marks import Marks
 from vlanlink.kernel.namespaces import Namespaces
 from vlanlink.kernel.transport import Socket
 from vlanlink.kernel.wifi import NETLINK_GENERIC, stations
@@ -20,6 +20,8 @@ from vlanlink.model import (
     Route,
     State,
 )
+
+_OwnerOf = Callable[[codec.SeenLink], tuple[str | None, bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +100,21 @@ def assemble(
     wanted: Wanted,
     processes: Mapping[int, list[int]],
     aliases: Mapping[str, tuple[str, ...]],
+    marks: Marks,
 ) -> State:
     """One State of many readings: numbers become names, marks become owners.
 
-    ``aliases`` are the other names that namespaces have.
+    ``aliases`` are the other names that namespaces have, ``marks`` those of the host.
     """
+
+    def owner_of(seen: codec.SeenLink) -> tuple[str | None, bool]:
+        return marks.owner(seen.group, seen.alias, wanted.topologies)
+
     by_name = {reading.name: reading for reading in readings}
     pairs = _pairs(by_name.values())
     namespaces = {
         reading.name: replace(
-            _namespace(reading, by_name, wanted, processes, pairs),
+            _namespace(reading, by_name, owner_of, processes, pairs),
             aliases=aliases.get(reading.name, ()),
         )
         for reading in by_name.values()
@@ -118,12 +125,12 @@ def assemble(
 def _namespace(
     reading: Reading,
     all_readings: Mapping[str, Reading],
-    wanted: Wanted,
+    owner_of: _OwnerOf,
     processes: Mapping[int, list[int]],
     pairs: Mapping[tuple[int, int], list[LinkName]],
 ) -> Namespace:
     links = {
-        seen.name: _link(seen, reading, all_readings, wanted, pairs)
+        seen.name: _link(seen, reading, all_readings, owner_of, pairs)
         for seen in reading.links.values()
     }
     loopback = links.get(LOOPBACK)
@@ -142,10 +149,10 @@ def _link(
     seen: codec.SeenLink,
     reading: Reading,
     all_readings: Mapping[str, Reading],
-    wanted: Wanted,
+    owner_of: _OwnerOf,
     pairs: Mapping[tuple[int, int], list[LinkName]],
 ) -> Link:
-    owner, labelled = owner_of(seen.group, seen.alias, wanted.topologies)
+    owner, labelled = owner_of(seen)
     parent = peer = None
     if seen.kind == "veth":
         own = LinkName(reading.name, seen.name)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from vlanlink.errors import Problem
-from vlanlink.model import HOST, Link, LinkName, Namespace, Route
+from vlanlink.model import HOST, Link, LinkName, Namespace, Route, owner_in_words
 from vlanlink.planning.between import Between, depth, route_order
 from vlanlink.planning.links import kept_addresses
 from vlanlink.planning.operations import (
@@ -133,7 +133,7 @@ def _refuse_to_take_from_others(between: Between, gone: list[Link]) -> None:
     for link in gone if on_others else ():
         for child in on_others:
             if child.parent == link.key:
-                whose = f"topology {child.owner}" if child.owner else "something else"
+                whose = owner_in_words(child.owner) if child.owner else "something else"
                 want = between.desired.link(link.key)
                 between.conflicts.append(
                     Problem(

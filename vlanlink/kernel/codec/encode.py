@@ -29,7 +29,7 @@ from vlanlink.kernel.codec.constants import (
 from vlanlink.kernel.codec.families import ifaddrmsg, ifinfmsg, rtmsg
 from vlanlink.kernel.codec.message import Attributes, encode_message
 from vlanlink.kernel.codec.write_options import encode_options
-from vlanlink.kernel.marks import PROTOCOL, alias_of, group_of
+from vlanlink.kernel.marks import PROTOCOL, Marks
 from vlanlink.kinds import KINDS
 from vlanlink.model import Link, Setting
 from vlanlink.planning.operations import (
@@ -54,7 +54,9 @@ class Request:
     message: bytearray
 
 
-def encode(operation: Operation, host: str, descriptor: "Mapping[str, int]") -> list[Request]:
+def encode(
+    operation: Operation, host: str, descriptor: "Mapping[str, int]", marks: Marks
+) -> list[Request]:
     """The messages that carry out an operation.
 
     ``host`` is where links with a parent are made, ``descriptor`` gives an open file for each
@@ -62,9 +64,9 @@ def encode(operation: Operation, host: str, descriptor: "Mapping[str, int]") -> 
     """
     match operation:
         case MakeLink():
-            return [_make_link(operation, host, descriptor)]
+            return [_make_link(operation, host, descriptor, marks)]
         case SetLink():
-            return [Request(operation.namespace, m) for m in _set_link(operation)]
+            return [Request(operation.namespace, m) for m in _set_link(operation, marks)]
         case RemoveLink():
             body = {"index": operation.index}
             message = encode_message(ifinfmsg, DELLINK, REQUEST | ACK, body, [])
@@ -80,11 +82,13 @@ def encode(operation: Operation, host: str, descriptor: "Mapping[str, int]") -> 
     raise TypeError(f"no netlink message for {operation!r}")
 
 
-def _make_link(operation: MakeLink, host: str, descriptor: Mapping[str, int]) -> Request:
+def _make_link(
+    operation: MakeLink, host: str, descriptor: Mapping[str, int], marks: Marks
+) -> Request:
     link, peer = operation.link, operation.peer
     kind = KINDS[link.kind]
     asked_from = host if link.parent else link.namespace
-    attributes = _new_link_attributes(link)
+    attributes = _new_link_attributes(link, marks)
     if link.namespace != asked_from:
         attributes.append(("IFLA_NET_NS_FD", descriptor[link.namespace]))
     info: Attributes = [("IFLA_INFO_KIND", link.kind)]
@@ -92,7 +96,7 @@ def _make_link(operation: MakeLink, host: str, descriptor: Mapping[str, int]) ->
     if options:
         info.append(("IFLA_INFO_DATA", {"attrs": options}))
     if peer:
-        there = _new_link_attributes(peer)
+        there = _new_link_attributes(peer, marks)
         if peer.namespace != asked_from:
             there.append(("IFLA_NET_NS_FD", descriptor[peer.namespace]))
         body = {"index": peer.index, "attrs": there}
@@ -104,8 +108,11 @@ def _make_link(operation: MakeLink, host: str, descriptor: Mapping[str, int]) ->
     )
 
 
-def _new_link_attributes(link: Link) -> Attributes:
-    attributes: Attributes = [("IFLA_IFNAME", link.name), ("IFLA_GROUP", group_of(str(link.owner)))]
+def _new_link_attributes(link: Link, marks: Marks) -> Attributes:
+    attributes: Attributes = [
+        ("IFLA_IFNAME", link.name),
+        ("IFLA_GROUP", marks.group(str(link.owner))),
+    ]
     if link.parent:
         attributes.append(("IFLA_LINK", link.parent_index))
     if link.settings.get("mtu"):
@@ -116,7 +123,7 @@ def _new_link_attributes(link: Link) -> Attributes:
     return attributes
 
 
-def _set_link(operation: SetLink) -> list[bytearray]:
+def _set_link(operation: SetLink, marks: Marks) -> list[bytearray]:
     messages: list[bytearray] = []
     new = operation.new
     kind = KINDS.get(operation.kind)
@@ -131,8 +138,8 @@ def _set_link(operation: SetLink) -> list[bytearray]:
     messages += _set_altnames(operation)
     attributes = []
     if operation.owner is not None:
-        attributes.append(("IFLA_GROUP", group_of(operation.owner)))
-        attributes.append(("IFLA_IFALIAS", alias_of(operation.owner)))
+        attributes.append(("IFLA_GROUP", marks.group(operation.owner)))
+        attributes.append(("IFLA_IFALIAS", marks.alias(operation.owner)))
     if "mtu" in new:
         attributes.append(("IFLA_MTU", new["mtu"]))
     if "mac" in new:
@@ -212,9 +219,12 @@ def _route(operation: AddRoute | RemoveRoute, kind: int, flags: int) -> bytearra
     return encode_message(rtmsg, kind, REQUEST | ACK | flags, body, attributes)
 
 
-def mark_loopback(owner: str) -> bytearray:
+def mark_loopback(owner: str, marks: Marks) -> bytearray:
     """The message that sets ``lo`` (always number 1) up and marks its namespace."""
-    attributes: Attributes = [("IFLA_GROUP", group_of(owner)), ("IFLA_IFALIAS", alias_of(owner))]
+    attributes: Attributes = [
+        ("IFLA_GROUP", marks.group(owner)),
+        ("IFLA_IFALIAS", marks.alias(owner)),
+    ]
     body = {"index": 1, "flags": IFF_UP, "change": IFF_UP}
     return encode_message(ifinfmsg, SETLINK, REQUEST | ACK, body, attributes)
 
