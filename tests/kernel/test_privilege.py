@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import vlanlink
+from tests.kernel.confirming import FILE, LATE, prepared, reverters, started
 from tests.kernel.lan import Lan
 from tests.kernel.world import World
 
@@ -65,6 +66,17 @@ def test_only_what_is_needed_is_kept_while_working(world: World, file: str) -> N
     asleep = world.start("sleep 1000", "one")
     said = world.run([*VLANLINK, "down", "least"])
     assert f"pid {asleep.pid}" in said.stderr, "it sees who is in a namespace"
+
+
+def test_what_puts_a_change_back_keeps_no_more(lan: Lan) -> None:
+    with prepared(lan) as world:
+        started(world, FILE, LATE)
+        (reverter,) = reverters()
+        for task in Path(f"/proc/{reverter}/task").iterdir():
+            sets = capabilities((task / "status").read_text())
+            assert sets["CapEff"] == sets["CapPrm"] == ALLOWED, task
+        assert world.run([*VLANLINK, "confirm", "--revert"]).returncode == 0
+        assert world.namespaces() == set()
 
 
 def test_exec_hands_all_of_roots_privileges_on(lan: Lan, file: str) -> None:

@@ -1,7 +1,8 @@
 """What the command may do: capabilities(7) that it has no use for are given up at its start.
 
-Only a process of our own gives them up, never one that uses the library. The commands that it
-starts as root (modprobe, systemctl, what ``exec`` becomes) have all of root's again: execve(2).
+Only a process of our own gives them up (the command, and what puts an unconfirmed change back),
+never one that uses the library. The commands that it starts as root (modprobe, systemctl, what
+``exec`` becomes) have all of root's again: execve(2).
 """
 
 import ctypes

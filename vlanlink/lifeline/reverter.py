@@ -2,7 +2,8 @@
 
 A timer starts it as ``reverter FILE TOKEN`` when the time is over. Else it is started before the
 change, says that it is ready, and reads the same from a line of JSON. It ends when the change is
-settled, by whomever; and without a line at once.
+settled, by whomever; and without a line at once. At its start it gives up those
+of root's capabilities that it has no use for.
 """
 
 import json
@@ -15,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from vlanlink.errors import VlanlinkError
+from vlanlink.kernel.privilege import keep_needed_capabilities
 from vlanlink.lifeline.arming import READY
 from vlanlink.lifeline.confirming import put_back
 from vlanlink.lifeline.pending_files import PendingFile
@@ -71,5 +73,6 @@ def _log(level: int, message: str) -> None:
 
 
 if __name__ == "__main__":
+    keep_needed_capabilities()
     syslog.openlog("vlanlink", syslog.LOG_PID)
     sys.exit(main(sys.argv[1:]))
