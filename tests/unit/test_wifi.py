@@ -11,11 +11,16 @@ from vlanlink.kernel.wifi import stations
 NL80211 = 31
 
 
-def _message(cls: Any, attributes: list[tuple[str, Any]]) -> bytes:
+def generic_message(cls: Any, attributes: list[tuple[str, Any]]) -> bytes:
     message = cls()
     message["attrs"] = attributes
     message.encode()
     return bytes(message.data)
+
+
+def family_message(name: str, number: int) -> bytes:
+    rows = [("CTRL_ATTR_FAMILY_ID", number), ("CTRL_ATTR_FAMILY_NAME", name)]
+    return generic_message(ctrlmsg, rows)
 
 
 class Generic:
@@ -32,14 +37,16 @@ class Generic:
         if asked == 16:
             assert message[16] == 3, "CTRL_CMD_GETFAMILY"
             return [
-                _message(ctrlmsg, [("CTRL_ATTR_FAMILY_ID", i), ("CTRL_ATTR_FAMILY_NAME", name)])
+                generic_message(
+                    ctrlmsg, [("CTRL_ATTR_FAMILY_ID", i), ("CTRL_ATTR_FAMILY_NAME", name)]
+                )
                 for name, i in self.families.items()
             ]
         assert (asked, message[16]) == (NL80211, 5), "NL80211_CMD_GET_INTERFACE"
-        return [_message(nl80211cmd, link) for link in self.links]
+        return [generic_message(nl80211cmd, link) for link in self.links]
 
 
-def _link(index: int, kind: int, *more: tuple[str, Any]) -> list[tuple[str, Any]]:
+def wifi_link(index: int, kind: int, *more: tuple[str, Any]) -> list[tuple[str, Any]]:
     return [("NL80211_ATTR_IFINDEX", index), ("NL80211_ATTR_IFTYPE", kind), *more]
 
 
@@ -50,14 +57,14 @@ def test_a_machine_without_wifi_has_no_stations() -> None:
 @pytest.mark.parametrize(
     ("link", "found"),
     [
-        (_link(3, 2), {3}),
-        (_link(3, 2, ("NL80211_ATTR_4ADDR", b"\0")), {3}),
-        (_link(3, 2, ("NL80211_ATTR_4ADDR", b"\1")), set()),
-        (_link(3, 8), {3}),  # a client of Wi-Fi Direct
-        (_link(3, 3), set()),  # an access point
-        (_link(3, 7), set()),  # a mesh
+        (wifi_link(3, 2), {3}),
+        (wifi_link(3, 2, ("NL80211_ATTR_4ADDR", b"\0")), {3}),
+        (wifi_link(3, 2, ("NL80211_ATTR_4ADDR", b"\1")), set()),
+        (wifi_link(3, 8), {3}),  # a client of Wi-Fi Direct
+        (wifi_link(3, 3), set()),  # an access point
+        (wifi_link(3, 7), set()),  # a mesh
     ],
 )
 def test_stations_by_their_type(link: list[tuple[str, Any]], found: set[int]) -> None:
-    there = Generic({"nlctrl": 16, "nl80211": NL80211}, [_link(9, 3), link])
+    there = Generic({"nlctrl": 16, "nl80211": NL80211}, [wifi_link(9, 3), link])
     assert stations(there) == found  # type: ignore[arg-type]

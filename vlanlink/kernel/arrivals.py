@@ -75,8 +75,10 @@ class Arrivals:
         offset = 0
         while offset + _HEADER.size + _IFINFOMSG.size <= len(data):
             length, kind, *_ = _HEADER.unpack_from(data, offset)
+            if length < _HEADER.size + _IFINFOMSG.size:
+                raise OSError(errno.EBADMSG, "what the kernel told of links is cut short")
             self._note(kind, data[offset + _HEADER.size : offset + length])
-            offset += (max(length, _HEADER.size) + 3) & ~3
+            offset += (length + 3) & ~3
 
     def _note(self, kind: int, body: bytes) -> None:
         family, _, index, _, _ = _IFINFOMSG.unpack_from(body)

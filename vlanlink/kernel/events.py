@@ -157,8 +157,9 @@ class Events:
         if known or port in (0, os.getpid()):
             return
         with suppress(OSError):
-            command = Path(f"/proc/{port}/comm").read_text().strip()
-            self._senders[port] = f"{command} (process {port})"
+            command = Path(f"/proc/{port}/comm").read_text(errors="replace").strip()
+            shown = "".join(c if c.isprintable() else "?" for c in command)
+            self._senders[port] = f"{shown} (process {port})"
 
 
 def _listener() -> socket.socket:

@@ -5,7 +5,7 @@ sysfs would tell as well, but of the namespace that it was mounted in, not of th
 
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from vlanlink.kernel.transport import Socket, attributes
 
@@ -21,6 +21,7 @@ _CTRL_CMD_GETFAMILY, _CTRL_ATTR_FAMILY_ID, _CTRL_ATTR_FAMILY_NAME = 3, 1, 2
 _NL80211_CMD_GET_INTERFACE = 5
 _ATTR_IFINDEX, _ATTR_IFTYPE, _ATTR_4ADDR = 3, 5, 83
 _STATION, _P2P_CLIENT = 2, 8
+_U16, _U32 = 2, 4
 _REQUEST_DUMP = 0x301
 
 
@@ -36,8 +37,9 @@ def stations(generic: Socket) -> frozenset[int]:
         return frozenset()
     found = set()
     for values in _dump(generic, family, _NL80211_CMD_GET_INTERFACE):
-        index, kind = (_number(values.get(key, b"")) for key in (_ATTR_IFINDEX, _ATTR_IFTYPE))
-        if kind in (_STATION, _P2P_CLIENT) and not any(values.get(_ATTR_4ADDR, b"")):
+        index, kind = (_number(values, key, _U32) for key in (_ATTR_IFINDEX, _ATTR_IFTYPE))
+        four_addresses = any(values.get(_ATTR_4ADDR, b""))
+        if index is not None and kind in (_STATION, _P2P_CLIENT) and not four_addresses:
             found.add(index)
     return frozenset(found)
 
@@ -46,7 +48,7 @@ def _family(generic: Socket, name: bytes) -> int | None:
     """The number of a family that is there. Asking for one by name would load its module."""
     for values in _dump(generic, _GENL_ID_CTRL, _CTRL_CMD_GETFAMILY):
         if values.get(_CTRL_ATTR_FAMILY_NAME, b"").rstrip(b"\0") == name:
-            return _number(values[_CTRL_ATTR_FAMILY_ID])
+            return _number(values, _CTRL_ATTR_FAMILY_ID, _U16)
     return None
 
 
@@ -56,5 +58,7 @@ def _dump(generic: Socket, family: int, command: int) -> Iterator[dict[int, byte
         yield dict(attributes(message, _BODY))
 
 
-def _number(value: bytes) -> int:
-    return int.from_bytes(value, sys.byteorder)
+def _number(values: Mapping[int, bytes], key: int, size: int) -> int | None:
+    """The number of an attribute; None where it is missing, or of another size."""
+    value = values.get(key, b"")
+    return int.from_bytes(value, sys.byteorder) if len(value) == size else None
