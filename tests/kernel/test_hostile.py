@@ -181,6 +181,7 @@ def test_what_is_up_goes_down_on_a_full_disk(lan: Lan) -> None:
 def test_planted_symbolic_links_are_not_followed(lan: Lan) -> None:
     victim = Path("/run/victim")
     victim.write_text("mine")
+    lan.world.ip("address add 192.0.2.2/24 dev eth0")  # the host's own: nobody set it up
     topology = vlanlink.load("/run/planted.toml", text=HEAD + LEFT_OUT)
     directory = Path("/run/vlanlink")
     vlanlink.up(topology)
@@ -197,7 +198,6 @@ def test_planted_symbolic_links_are_not_followed(lan: Lan) -> None:
             assert not (directory / name).is_symlink(), "replaced by a file of ours"
             vlanlink.down(topology)
     assert victim.read_text() == "mine"
-    del lan
 
 
 @pytest.mark.parametrize("place", ["/run/vlanlink", "/var/lib/vlanlink"])

@@ -5,6 +5,7 @@ import random
 import sys
 import time
 import traceback
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
-from tests.kernel.world import World
+from tests.kernel.world import World, until
 from vlanlink.cli.main import main
 from vlanlink.kernel.identity import identify
 from vlanlink.lock import locked
@@ -106,12 +107,22 @@ def test_two_hosts_that_share_run(world: World) -> None:
     same(world, before, "second")
 
 
+def _has_settled(world: World, namespace: str) -> bool:
+    """Addresses come with the carrier, and are tentative at first."""
+    shown = world.ip("-6 address", namespace)
+    return shown.count("fe80:") == 2 and "tentative" not in shown
+
+
 @pytest.mark.parametrize("records", ["kept", "lost"])
 def test_one_topology_on_two_hosts_that_share_run(world: World, records: str) -> None:
     """What bears the name alone is not taken for one's own: it may be the other's."""
     world.make_place("second")
     for namespace in ("", "second"):
-        world.ip("link add eth0 type veth peer name other", namespace)
+        world.batch(
+            "link add eth0 type veth peer name other\nlink set other up\nlink set eth0 up\n",
+            namespace,
+        )
+        until(partial(_has_settled, world, namespace), "eth0 has its carrier", 60.0)
     second = vlanlink.Host(network_namespace=world.path("second"))
     office = vlanlink.load("/run/office.toml", text=_text("office", 10))
     vlanlink.up(office)
