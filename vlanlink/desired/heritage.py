@@ -48,13 +48,18 @@ def _keep_namespace(draft: Draft, name: str, heir: str) -> None:
 
 
 def put_parents_back(draft: Draft) -> None:
-    """A parent that we set up goes down again when nothing more than before is on it."""
+    """A parent that we set up goes down again when nothing more than before is on it.
+
+    One that another topology counts on stays up; that one sees to it.
+    """
     own = draft.records.own
+    for name in sorted({name for record in draft.records.others for name in record.raised}):
+        seen = draft.observed.host.links.get(name)
+        if seen is not None and seen.up and seen.key not in draft.links:
+            draft.links[seen.key] = Link(name, seen.kind, settings={"up": True}, owner=None)
     for name, before in own.raised.items() if own else ():
         seen = draft.observed.host.links.get(name)
-        if name in draft.raised or seen is None or not seen.up:
-            continue
-        if any(name in record.raised for record in draft.records.others):
+        if seen is None or not seen.up or seen.key in draft.links:
             continue
         if not before.known:
             draft.lost.append(up_or_down(name))
