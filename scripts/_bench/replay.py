@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from _bench.scene import NETNS
 from vlanlink.kernel.codec.encode import encode, mark_loopback
 from vlanlink.kernel.execution import BATCH, batches
+from vlanlink.kernel.identity import identify
+from vlanlink.kernel.marks import Marks
 from vlanlink.model import HOST
 from vlanlink.planning.operations import MakeNamespace, WriteSysctl
 
@@ -30,19 +32,20 @@ def orders(plan: Plan) -> bytes:
 def _orders(plan: Plan) -> Iterator[bytes]:
     numbers: dict[str, int] = defaultdict(lambda: len(numbers))
     assert numbers[HOST] == 0
+    marks = Marks(identify(None))
     for batch in batches(plan.operations, BATCH):
         first = batch[0]
         match first:
             case MakeNamespace():
                 where = numbers[first.namespace]
                 yield _order(_NAMESPACE, where, f"{NETNS / first.namespace}\0".encode())
-                yield _order(_SEND, where, bytes(mark_loopback(first.owner)))
+                yield _order(_SEND, where, bytes(mark_loopback(first.owner, marks)))
             case WriteSysctl():
                 text = f"/proc/sys/{first.key}\0{first.new}\0"
                 yield _order(_SYSCTL, numbers[first.namespace], text.encode())
             case _:
                 files = {name: _BASE + 2 * number for name, number in numbers.items()}
-                sent = [r for operation in batch for r in encode(operation, HOST, files)]
+                sent = [r for operation in batch for r in encode(operation, HOST, files, marks)]
                 where = numbers[sent[0].namespace]
                 yield _order(_SEND, where, b"".join(r.message for r in sent), len(sent))
 
