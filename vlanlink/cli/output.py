@@ -93,12 +93,16 @@ def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]
         from rich import box
         from rich.console import Console
         from rich.table import Table
+        from rich.text import Text
 
-        table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
+        # Text, for rich takes :1234: in a string for an emoji, and [name] for a style.
+        table = Table(
+            title=Text(title) if title else None, title_justify="left", box=box.SIMPLE_HEAD
+        )
         for column in columns:
             table.add_column(column, overflow="fold")
         for row in found:
-            table.add_row(*row)
+            table.add_row(*map(Text, row))
         Console().print(table)
         return
     lines = [tuple(column.upper() for column in columns), *found]
@@ -143,7 +147,7 @@ def progress(verb: str) -> Iterator[Progress | None]:
         TextColumn(verb),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
     )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None)

@@ -1,0 +1,48 @@
+"""What a terminal shows: names and addresses as they are."""
+
+import io
+
+import pytest
+
+from vlanlink.cli import output
+
+ODD = ("2001:db8:1234::1", "[bold]", ":100:")
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is one."""
+
+    def isatty(self) -> bool:
+        """Yes."""
+        return True
+
+
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Where results and progress go from now on."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    stream = Terminal()
+    monkeypatch.setattr("sys.stdout", stream)
+    monkeypatch.setattr("sys.stderr", stream)
+    return stream
+
+
+def test_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = terminal(monkeypatch)
+    output.print_table(ODD[0], ("a", "b", "c"), [ODD])
+    assert all(stream.getvalue().count(word) >= 1 for word in ODD)
+
+
+def test_a_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = terminal(monkeypatch)
+    output.print_tree(ODD[0], {ODD[1]: [ODD[2]]})
+    assert all(word in stream.getvalue() for word in ODD)
+
+
+def test_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = terminal(monkeypatch)
+    with output.progress("up") as report:
+        assert report is not None
+        report(1, 2, " ".join(ODD))
+    assert " ".join(ODD) in stream.getvalue()
