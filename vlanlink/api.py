@@ -268,7 +268,7 @@ def _judge(look: Look) -> Status:
     own = look.records.own
     traces = name in marked_topologies(look.observed) or own is not None
     # Of an empty topology it is not known what it was, unless its text was kept.
-    lost = look.topology == Topology(name=name) and not (own and own.text)
+    lost = look.topology == Topology(name=name) and not (own and (own.text or own.file))
     if not look.todo.operations and not problems and not lost:
         return Status(name, "up", look.todo)
     return Status(name, "drifted" if traces else "down", look.todo, problems)
