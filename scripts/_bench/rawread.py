@@ -64,7 +64,7 @@ def dump(at: socket.socket, request: bytes, body: struct.Struct) -> list[tuple[A
     at.send(request)
     found: list[tuple[Any, ...]] = []
     while True:
-        data = at.recv(1 << 18)
+        data = at.recv(1 << 16)
         offset = 0
         while offset < len(data):
             length, kind, _, _, _ = _HEADER.unpack_from(data, offset)

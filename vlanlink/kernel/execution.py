@@ -41,6 +41,12 @@ BUSY_SECONDS = 3.0
 _BUSY_POLL_SECONDS = 0.01
 
 
+def load_encoder(operations: Sequence[Operation]) -> None:
+    """Load what messages are made by (pyroute2) if there are any: it is of no phase."""
+    if not all(isinstance(one, RemoveNamespace | WriteSysctl) for one in operations):
+        from vlanlink.kernel.codec import encode  # noqa: F401
+
+
 class Execution:
     """What carries out operations, in the thread that enters namespaces."""
 
@@ -76,18 +82,18 @@ class Execution:
             raise self._refused(first, error.errno or 0, _own_text(error)) from None
 
     def _make_namespace(self, operation: MakeNamespace) -> None:
-        from vlanlink.kernel.codec.encode import mark_loopback  # loads pyroute2
+        from vlanlink.kernel.codec.encode import mark_loopback
 
         directory = self._netns_directory
         if not self._prepared:  # it goes through all mounts below
             prepare_directory(directory)
             self._prepared = True
-        path = os.fspath(directory / operation.namespace)
+        path = os.path.join(directory, operation.namespace)
         first = mark_loopback(operation.owner, self._marks)
         self._namespaces.make(operation.namespace, path, first)
 
     def _send(self, batch: Sequence[Operation]) -> None:
-        from vlanlink.kernel.codec.encode import encode  # loads pyroute2
+        from vlanlink.kernel.codec.encode import encode
 
         owners: list[Operation] = []
         messages: list[bytearray] = []
@@ -148,10 +154,11 @@ class _Descriptors(Mapping[str, int]):
 
 def _socket_of(operation: Operation) -> str | None:
     """The namespace whose socket carries an operation; None if it is no netlink message."""
-    if isinstance(operation, MakeNamespace | RemoveNamespace | WriteSysctl):
-        return None
-    if isinstance(operation, MakeLink) and operation.link.parent:
-        return HOST
+    match operation:
+        case MakeNamespace() | RemoveNamespace() | WriteSysctl():
+            return None
+        case MakeLink() if operation.link.parent:
+            return HOST
     return operation.namespace
 
 
@@ -176,15 +183,11 @@ def batches(operations: Sequence[Operation], size: int) -> Iterator[list[Operati
     be sent before the kernel said that the number is its.
     """
     batch: list[Operation] = []
+    way = None
     for operation in operations:
-        same = (
-            batch
-            and _socket_of(operation) is not None
-            and _socket_of(batch[0]) == _socket_of(operation)
-            and isinstance(batch[0], MakeLink) == isinstance(operation, MakeLink)
-            and len(batch) < size
-        )
-        if batch and not same:
+        socket = _socket_of(operation)
+        before, way = way, (socket, isinstance(operation, MakeLink))
+        if batch and (socket is None or way != before or len(batch) == size):
             yield batch
             batch = []
         batch.append(operation)

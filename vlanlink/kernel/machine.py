@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from vlanlink.host import Host
 from vlanlink.kernel.arrivals import Arrivals
 from vlanlink.kernel.events import Events
-from vlanlink.kernel.execution import BATCH, Execution, batches, phase
+from vlanlink.kernel.execution import BATCH, Execution, batches, load_encoder, phase
 from vlanlink.kernel.features import has_address_protocols
 from vlanlink.kernel.identity import identify_here
 from vlanlink.kernel.lan import Announcement, Question, announce, probe
@@ -266,6 +266,7 @@ class Machine:
 
         Raises Refused at the first that the kernel refuses.
         """
+        load_encoder(operations)
         done = 0
         self._has_run = True
         rest = batches(operations, min(BATCH, self._namespaces.window))

@@ -1,5 +1,6 @@
 """Sysctls of the namespace that the calling thread is in, read and written under /proc/sys."""
 
+import os
 from pathlib import Path
 
 _ROOT = Path("/proc/sys")
@@ -18,4 +19,5 @@ def read(key: str, root: Path = _ROOT) -> str | None:
 
 def write(key: str, value: str, root: Path = _ROOT) -> None:
     """Write a value, which may be empty. Raises OSError."""
-    (root / key).write_text(f"{value}\n")
+    with open(os.path.join(root, key), "w", encoding="utf-8") as file:
+        file.write(f"{value}\n")

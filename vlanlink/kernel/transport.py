@@ -24,6 +24,10 @@ _CAP_ACK, _EXT_ACK, _GET_STRICT_CHK = 10, 11, 12
 _SO_RCVBUFFORCE = 33
 
 _RECEIVE_BUFFER = 8 << 20
+_LARGEST_ANSWER = 96 << 10
+"""Bytes to receive at once. The kernel puts 32 KiB into an answer at the most, more only where one
+message alone is longer (netlink_dump in af_netlink.c). From 128 KiB on malloc(3) would map and
+unmap memory for each answer, which takes longer than the answer."""
 _TIMEOUT_SECONDS = 30.0
 DUMP_ATTEMPTS = 8
 """How often a dump is asked for again when the kernel says that it was interrupted."""
@@ -121,7 +125,7 @@ class Socket:
 
     def _receive(self, *, keep_header: bool = False) -> Iterator[tuple[int, int, int, bytes]]:
         try:
-            data = self._socket.recv(1 << 18)
+            data = self._socket.recv(_LARGEST_ANSWER)
         except TimeoutError:
             message = f"the kernel did not answer within {_TIMEOUT_SECONDS:g} s"
             raise OSError(errno.ETIMEDOUT, message) from None
