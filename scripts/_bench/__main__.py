@@ -32,9 +32,11 @@ def main() -> int:
     for what in _scenes(options):
         found[what] = _time(what, options)
         print(report.table(str(what), found[what]), flush=True)
-    started = startup.samples(options.runs)
-    print(report.table("start", started))
-    print(report.goals(found, started))
+    started: Samples = {}
+    if not options.vlans:
+        started = startup.samples(options.runs)
+        print(report.table("start", started))
+        print(report.goals(found, started))
     if options.json:
         options.json.write_text(json.dumps(report.to_dict(found, started), indent=1) + "\n")
     return 0
@@ -44,7 +46,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench")
     parser.add_argument("--sizes", type=_numbers, default=(500,), help="endpoints: 1,100,4000")
     parser.add_argument("--vlans", type=int, help="instead of endpoints: so many VLAN links")
-    parser.add_argument("--runs", type=int, default=5, help="of each, after one to warm up")
+    parser.add_argument(
+        "--runs", type=int, default=5, help="of each, after one to warm up; 0: that one"
+    )
     parser.add_argument("--ipv6", action="store_true", help="an IPv6 address and route besides")
     parser.add_argument(
         "--peers",
@@ -76,7 +80,7 @@ def _time(what: scene.Scene | scene.Vlans, options: argparse.Namespace) -> Sampl
             turn = number % len(everyone)
             for one in everyone[turn:] + everyone[:turn]:
                 for verb, sample in _run(one, None if number else what):
-                    if number:
+                    if number or not options.runs:
                         found[one.name, verb].append(sample)
     return found
 

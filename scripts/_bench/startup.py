@@ -30,7 +30,7 @@ def samples(runs: int) -> Samples:
             "--help": [ours, "--help"],
             "validate": [ours, "validate", str(file)],
         }
-        for number in range(runs * _ROUNDS + 1):
+        for number in range(max(1, runs) * _ROUNDS + 1):
             for name, words in commands.items():
                 sample = timed(words)
                 if number:
