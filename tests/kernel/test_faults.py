@@ -17,7 +17,10 @@ from typing import Any
 import pytest
 
 import vlanlink
+from tests.conftest import is_long
+from tests.kernel.examples import every_example, example
 from tests.kernel.judge import differences, dump
+from tests.kernel.lan import Lan
 from tests.kernel.world import World, until
 from vlanlink import apply, bring_up
 from vlanlink.apply import undo
@@ -419,6 +422,35 @@ def test_each_operation_refused(world: World, kind: str, fault: Injected, long_r
 
 def down(on_progress: Any = None) -> None:
     vlanlink.down("faults", on_progress=on_progress)
+
+
+class ExampleBench(Bench):
+    """A LAN, and a topology of examples/ to bring up on it."""
+
+    def __init__(self, lan: Lan, name: str) -> None:
+        self.world = lan.world
+        self.topologies = [example(name)]
+
+    def down(self) -> None:
+        vlanlink.down(self.topologies[0].name)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """``--long``: every example; else the first."""
+    if "example_name" in metafunc.fixturenames:
+        every = every_example()
+        metafunc.parametrize("example_name", every if is_long(metafunc.config) else every[:1])
+
+
+def test_each_operation_of_an_example_refused(
+    lan: Lan, example_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Machine, "probe_lan", lambda *_, **__: {})  # it takes its time
+    bench = ExampleBench(lan, example_name)
+    fresh = bench.dump()
+    assert each_refused(bench, bench.up, refusal, 0, at_line=False) >= 3
+    assert each_refused(bench, bench.down, refusal, 0, at_line=False) > 0
+    bench.same(fresh)
 
 
 # -- interrupts ----------------------------------------------------------------------------------
