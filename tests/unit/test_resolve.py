@@ -364,3 +364,55 @@ def test_a_peer_is_where_it_is_wanted() -> None:
     found = resolved(text)
     assert link(found, "v0", HOST).peer == LinkName("web", "v1")
     assert link(found, "v1").peer == LinkName(HOST, "v0")
+
+
+# -- addresses left out, beside the rest of the topology -----------------------------------------
+
+BESIDE = """
+[links.eth0]
+kind = "dummy"
+addresses = ["10.1.0.1/24"]
+[links.host]
+kind = "macvlan"
+parent = "eth0"
+addresses = ["10.1.0.2/24"]
+[networks.one]
+kind = "macvlan"
+parent = "eth0"
+subnets = [{ subnet = "10.1.0.0/24" }]
+[networks.other]
+kind = "macvlan"
+mode = "private"
+parent = "eth0"
+subnets = [{ subnet = "10.1.0.0/24" }]
+[networks.elsewhere]
+kind = "macvlan"
+parent = "eth1"
+subnets = [{ subnet = "10.1.0.0/24" }]
+[namespaces.a.interfaces]
+alone = { kind = "macvlan", parent = "eth0", addresses = ["10.1.0.3/24"] }
+one = { network = "one" }
+other = { network = "other" }
+fixed = { network = "other", addresses = ["10.1.0.4"] }
+elsewhere = { network = "elsewhere" }
+"""
+
+
+def chosen(found: Resolution) -> dict[str, str]:
+    links = found.desired.namespaces["a"].links
+    return {name: links[name].addresses[0].bare for name in links if links[name].addresses}
+
+
+def test_what_is_chosen_collides_with_nothing_on_the_parent() -> None:
+    state: dict[str, Any] = {"host": {"links": {"eth1": {}}}}
+    topology = parse('[topology]\nname = "office"\n' + BESIDE)
+    first = resolve(topology, read_state(state), read_records({}), "machine")
+    assert not first.conflicts
+    given = chosen(first)
+    assert (given["one"], given["other"]) == ("10.1.0.5", "10.1.0.6")
+    assert given["elsewhere"] == "10.1.0.1"
+
+    more = BESIDE + 'first = { network = "one" }\n'
+    topology = parse('[topology]\nname = "office"\n' + more)
+    then = resolve(topology, read_state(state), read_records({}), "machine", first.leases)
+    assert chosen(then) == given | {"first": "10.1.0.7"}

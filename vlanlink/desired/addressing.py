@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vlanlink.desired import ipam
+from vlanlink.desired.beside import taken_beside, written
 from vlanlink.desired.shim.sources import Shim, shim_of
 from vlanlink.errors import Path, Problem
 from vlanlink.leases import Leases
-from vlanlink.model import HOST, LinkName, State, owner_in_words
+from vlanlink.model import LinkName, State
 from vlanlink.topology import Interface, Network, Subnet, Topology
 from vlanlink.topology import Shim as ShimTable
 
@@ -131,7 +132,7 @@ def _fill(
         result.shims[name] = shim
         askers.append(_of_shim(shim, network))
     wishes = {asker: list(_wishes(asker, subnets)) for asker in askers}
-    used = _used(network, askers, topology, observed, stations)
+    used = _used(name, askers, topology, observed, leases, stations, result)
     held = {
         (asker.key.namespace, asker.key.name): [a.bare for a in link.addresses if a.ours]
         for asker in askers
@@ -198,40 +199,23 @@ def _families_left(asker: _Asker, subnets: Sequence[Subnet]) -> Iterator[int]:
 
 
 def _used(
-    network: Network,
+    network: str,
     askers: Sequence[_Asker],
     topology: Topology,
     observed: State,
+    leases: Leases,
     stations: Mapping[str, str],
+    result: Addressing,
 ) -> dict[ipam.Ip, str]:
     """Who has which address of the network already."""
     used: dict[ipam.Ip, str] = {}
     for text, mac in stations.items():
         used[ipaddress.ip_address(text)] = f"stations on the LAN ({mac})"
-    if network.parent is not None:
-        parent = LinkName(HOST, network.parent)
-        seen = observed.link(parent)
-        for address in seen.addresses if seen else ():
-            used[ipaddress.ip_address(address.bare)] = "the host"
-        for child in observed.children(parent):
-            if child.owner != topology.name:
-                who = owner_in_words(child.owner) if child.owner else f"{child.key}"
-                for address in child.addresses:
-                    used[ipaddress.ip_address(address.bare)] = who
+    used.update(taken_beside(network, topology, observed, leases, result.addresses))
     for asker in askers:
-        for word in asker.words:
-            if word != _AUTO and _is_address(word):
-                used[ipaddress.ip_interface(word).ip] = "addresses that the file writes"
+        for word in written(asker.words):
+            used[ipaddress.ip_interface(word).ip] = "addresses that the file writes"
     return used
-
-
-def _is_address(word: str) -> bool:
-    """Whether an entry is an address, with or without prefix, and not a subnet."""
-    try:
-        ipaddress.ip_network(word)
-    except ValueError:
-        return True
-    return "/" not in word
 
 
 def _settle(
