@@ -56,6 +56,7 @@ def _options() -> argparse.Namespace:
         help="CNI plugins, pyroute2 and IfState besides (fetches what is missing)",
     )
     parser.add_argument("--only", type=lambda text: text.split(","), help="contenders, by name")
+    parser.add_argument("--progress", action="store_true", help="tell each time when it is taken")
     parser.add_argument("--json", type=Path, help="a file for the figures")
     return parser.parse_args()
 
@@ -80,6 +81,8 @@ def _time(what: scene.Scene | scene.Vlans, options: argparse.Namespace) -> Sampl
             turn = number % len(everyone)
             for one in everyone[turn:] + everyone[:turn]:
                 for verb, sample in _run(one, None if number else what):
+                    if options.progress:
+                        print(f"bench: {one.name} {verb}: {sample.wall:.3f} s", file=sys.stderr)
                     if number or not options.runs:
                         found[one.name, verb].append(sample)
     return found

@@ -82,13 +82,16 @@ def _differing(
 
 def alone_on_parent(facts: Facts) -> Iterator[Problem]:
     """Some links suffer no second one of their kind on their parent."""
-    on: dict[tuple[str, str], list[Claim]] = {}
+    first: dict[tuple[str, str], Claim] = {}
+    first_alone: dict[tuple[str, str], Claim] = {}
     for claim in facts.claims:
         if not facts.chosen(claim.path, claim.kind):
             continue
-        others = on.setdefault((claim.parent, claim.kind.name), [])
-        clash = next((one for one in others if _alone(one) or _alone(claim)), None)
-        others.append(claim)
+        on = claim.parent, claim.kind.name
+        clash = first.get(on) if _alone(claim) else first_alone.get(on)
+        first.setdefault(on, claim)
+        if _alone(claim):
+            first_alone.setdefault(on, claim)
         if clash is not None:
             who = claim if _alone(claim) else clash
             yield Problem(
