@@ -71,7 +71,7 @@ def take(
         look = look_at(machine, nothing, store)
         if isinstance(topology, str):
             need_known(look, store, host)
-        todo = checked(look)
+        todo = checked(look, written)
         if not dry_run:
             take_down(machine, look, store, on_progress)
             if forget:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from vlanlink.apply import Change, Progress, Refused, Unfinished
 from vlanlink.desired.addressing import Heard
-from vlanlink.desired.lost import is_lost, lost_parents, lost_routes
+from vlanlink.desired.lost import doubtful_parents, is_lost, lost_routes
 from vlanlink.desired.priors import keys_to_read, lost_sysctls
 from vlanlink.desired.resolve import Resolution, namespace_path, resolve
 from vlanlink.errors import (
@@ -161,8 +161,8 @@ def _dead_names_in_the_way(
     )
 
 
-def checked(look: Look) -> Plan:
-    """The plan, its warnings at their places.
+def checked(look: Look, was: Topology | None = None) -> Plan:
+    """The plan, its warnings at their places; ``was``: the topology that ``down`` takes away.
 
     Raises ConflictError if it can't be carried out, PrivilegeError if the kernel is too old for it.
     """
@@ -176,7 +176,10 @@ def checked(look: Look) -> Plan:
         Problem((), f"how it was before is lost, so it stays as it is: {command} puts it back")
         for command in look.resolution.lost
     )
-    found: tuple[Problem, ...] = (*look.resolution.warnings, *look.todo.warnings, *lost)
+    doubts: tuple[Problem, ...] = ()
+    if was is not None and is_lost(was.name, look.observed, look.records):
+        doubts = tuple(doubtful_parents(was, look.observed, look.records))
+    found = (*look.resolution.warnings, *look.todo.warnings, *lost, *doubts)
     notes = tuple(look.topology.diagnose(problem, severity="warning") for problem in found)
     return replace(look.todo, notes=notes)
 
@@ -306,7 +309,6 @@ def tell_what_is_lost(look: Look, written: Topology | None) -> None:
             message = f"{name} is down; what it changed on things that are not its own is unknown"
             raise ApplyError(Diagnostic(message, hint=f"{hint}, and so is the topology's copy"))
         lines = (
-            *lost_parents(written, look.observed, look.records),
             *lost_sysctls(written, look.observed),
             *lost_routes(written, look.resolution.desired, look.records),
         )

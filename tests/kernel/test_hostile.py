@@ -178,10 +178,10 @@ def test_what_is_up_goes_down_on_a_full_disk(lan: Lan) -> None:
 # -- planted links ---------------------------------------------------------------------------------
 
 
-def test_planted_symbolic_links_are_not_followed(lan: Lan) -> None:
+@pytest.mark.usefixtures("lan")
+def test_planted_symbolic_links_are_not_followed() -> None:
     victim = Path("/run/victim")
     victim.write_text("mine")
-    lan.world.ip("address add 192.0.2.2/24 dev eth0")  # the host's own: nobody set it up
     topology = vlanlink.load("/run/planted.toml", text=HEAD + LEFT_OUT)
     directory = Path("/run/vlanlink")
     vlanlink.up(topology)

@@ -27,8 +27,6 @@ class Draft:
     """Links that may take their parent from the host."""
     conflicts: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)
-    """The commands that would put back what nobody knows the prior value of."""
 
     @property
     def name(self) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from vlanlink.desired.draft import Draft
-from vlanlink.desired.lost import up_or_down
+from vlanlink.desired.lost import doubt
 from vlanlink.errors import Problem
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Route
 from vlanlink.record import PriorLink
@@ -62,7 +62,7 @@ def put_parents_back(draft: Draft) -> None:
         if seen is None or not seen.up or seen.key in draft.links:
             continue
         if not before.known:
-            draft.lost.append(up_or_down(name))
+            draft.warnings.append(doubt(name))
             continue
         more = _more_than_before(draft, seen, before)
         if more:

@@ -7,6 +7,7 @@ puts it back, ``VALUE`` in the place of what nobody knows.
 from collections.abc import Iterator
 
 from vlanlink.desired.parents import held_by_host, parents_of_others
+from vlanlink.errors import Problem
 from vlanlink.model import Link, State
 from vlanlink.record import Records
 from vlanlink.topology import Topology
@@ -27,18 +28,19 @@ def may_have_been_set_up(parent: Link, observed: State) -> bool:
     return parent.up and parent.owner is None and not held_by_host(parent, routes)
 
 
-def up_or_down(parent: str) -> str:
-    """The command for a parent that may have been down."""
-    return f"ip link set {parent} VALUE"
+def doubt(parent: str) -> Problem:
+    """What is said of a parent that may have been down: most were not, so it is no failure."""
+    message = f"{parent} stays up: the record that told whether it was up before is lost"
+    return Problem((), message, f"ip link set {parent} down, if it was down before")
 
 
-def lost_parents(written: Topology, observed: State, records: Records) -> Iterator[str]:
-    """The command for each parent that may have been down, and that nobody else sees to."""
+def doubtful_parents(written: Topology, observed: State, records: Records) -> Iterator[Problem]:
+    """Each parent that may have been down, and that nobody else sees to."""
     for name in parents_of_others(written, observed):
         parent = observed.host.links[name]
         known = any(name in record.raised for record in records.others)
         if may_have_been_set_up(parent, observed) and not known:
-            yield up_or_down(name)
+            yield doubt(name)
 
 
 def lost_routes(written: Topology, left: State, records: Records) -> Iterator[str]:

@@ -112,7 +112,7 @@ class _Resolver(Draft):
             self.addressing.leases,
             (*self.addressing.conflicts, *self.conflicts),
             tuple(self.warnings),
-            (*self.lost, *sysctls.lost),
+            tuple(sysctls.lost),
             inquiries,
         )
 
