@@ -27,7 +27,8 @@ def ours(scene: Scene | Vlans, directory: Path) -> Contender:
         "plan": [_OURS, "plan", str(file)],
         "up": [_OURS, "up", "--timings", str(file)],
         "up again": [_OURS, "up", "--timings", str(file)],
-        "verify": [_OURS, "verify", str(file)],
+        # Where a busy machine answers too late it exits 3; it is timed all the same.
+        "verify": ["sh", "-c", f"{_OURS} verify {file} || [ $? -eq 3 ]"],
         "down": [_OURS, "down", str(file)],
     }
     if isinstance(scene, Vlans):
