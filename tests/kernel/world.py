@@ -14,7 +14,7 @@ from typing import Any
 from vlanlink.kernel import system
 
 POLL_SECONDS = 0.05
-BOUND_SECONDS = 10.0
+BOUND_SECONDS = 30.0
 
 
 def until(
