@@ -98,7 +98,7 @@ class Machines:
     def reload(self, name: str) -> None:
         """Shut a machine down as its operator would, and start it anew.
 
-        A reboot that keeps QEMU's process boots ten times as slowly under TCG (QEMU 7.2).
+        After a reset QEMU 7.2 was seen to take minutes, under TCG, for the kernel to unpack itself.
         """
         self._vagrant("reload", name, seconds=_RELOAD_SECONDS)
 
