@@ -1,6 +1,9 @@
 """The ``vlanlink`` command, and ``python -m vlanlink``."""
 
+import os
 import sys
+from contextlib import suppress
+from typing import NoReturn
 
 from vlanlink.cli.main import main
 from vlanlink.kernel.privilege import keep_needed_capabilities
@@ -12,5 +15,13 @@ def run() -> int:
     return main()
 
 
+def program() -> NoReturn:
+    """``run``, and the process ends: what it holds goes with it, not piece by piece before."""
+    code = run()
+    with suppress(OSError):
+        sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(run())
+    program()

@@ -98,7 +98,7 @@ class Capture:
     def __init__(self, world: World, where: str, dev: str, words: str) -> None:
         self.world = world
         self.file = f"/run/capture-{where}-{dev}-{len(world.started)}"
-        shell = f"exec tcpdump -l -n -e -i {dev} '{words}' >{self.file} 2>{self.file}.err"
+        shell = f"exec tcpdump -B 8192 -l -n -e -i {dev} '{words}' >{self.file} 2>{self.file}.err"
         world.start(["sh", "-c", shell], where)
         until(self._listening, "tcpdump listens")
 
