@@ -189,6 +189,15 @@ def test_of_what_is_down_only_the_leases_are_known(lan: Lan, cli: Cli) -> None:
     assert cli.json("down leased")["changes"] == []
 
 
+@pytest.mark.usefixtures("lan")
+def test_an_empty_file_that_is_up_is_up(cli: Cli) -> None:
+    Path("/run/nothing.toml").write_text("")
+    cli.run("up /run/nothing.toml")
+    assert cli.json("status nothing")["state"] == "up"
+    assert cli.json("status /run/nothing.toml")["state"] == "up"
+    cli.run("down nothing")
+
+
 def test_what_was_made_in_code_is_known_by_its_name(lan: Lan, cli: Cli) -> None:
     tables: Any = {
         "networks": {"pub": {"kind": "macvlan", "parent": "eth0"}},
