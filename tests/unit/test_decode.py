@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.unit import by_pyroute2
 from vlanlink.kernel import codec
-from vlanlink.kernel.codec.attributes import attributes
+from vlanlink.kernel.codec.attributes import attributes, either_way, first, selected
 
 CAPTURES = sorted((Path(__file__).parents[1] / "cases" / "messages").glob("*.txt"))
 """A line a message: what it is about, and its bytes in hex."""
@@ -29,6 +29,8 @@ def messages(capture: Path, kind: str) -> Iterator[bytes]:
 
 def fields(value: Any) -> Any:
     """Every field, also those that do not count for equality."""
+    if isinstance(value, codec.SeenLink):
+        return value._asdict()
     return asdict(value) if value is not None else None
 
 
@@ -62,8 +64,29 @@ def test_routes(capture: Path) -> None:
 @given(value=st.binary(min_size=1, max_size=16), cut=st.integers(0, 7))
 def test_an_attribute_that_is_cut_short_is_an_error(value: bytes, cut: int) -> None:
     whole = (4 + len(value)).to_bytes(2, "little") + b"\x05\x80" + value
+    wanted = either_way(5)
     assert attributes(whole) == [(5, value)]
+    assert selected(whole, wanted) == {5: value}
+    assert first(whole, 5) == value
     short = whole[: max(4, len(whole) - cut)]
     if len(short) < len(whole):
         with pytest.raises(OSError, match="cut short"):
             attributes(short)
+        with pytest.raises(OSError, match="cut short"):
+            selected(short, wanted)
+        with pytest.raises(OSError, match="cut short"):
+            first(short, 5)
+
+
+def test_what_is_not_wanted_is_passed_over() -> None:
+    message = b"\x05\x00\x01\x00a\0\0\0" + b"\x06\x00\x02\x80bc\0\0" + b"\x05\x00\x01\x00d"
+    assert selected(message, either_way(2)) == {2: b"bc"}
+    assert selected(message, either_way(1, 2)) == {1: b"d", 2: b"bc"}
+    assert first(message, 1) == b"a"
+    assert first(message, 3) is None
+    beyond = b"\x40\x00\x07\x00" + bytes(8)
+    with pytest.raises(OSError, match="cut short"):
+        selected(beyond, either_way(1))
+    endless = b"\x00\x00\x07\x00" + bytes(8)
+    with pytest.raises(OSError, match="cut short"):
+        selected(endless, either_way(1))

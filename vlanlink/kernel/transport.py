@@ -87,9 +87,10 @@ class Socket:
         self._socket.send(b"".join(messages))
         answers: dict[int, Refusal | None] = {}
         while len(answers) < len(messages):
-            for kind, flags, sequence, payload in self._receive():
+            data = self._received()
+            for start, end, kind, flags, sequence in _parts(data):
                 if kind == _NLMSG_ERROR and sequence >= first:
-                    answers[sequence] = _refusal(flags, payload)
+                    answers[sequence] = _refusal(flags, data[start + 16 : end])
         return [answers[first + i] for i in range(len(messages))]
 
     def dump(self, message: bytearray) -> list[bytes]:
@@ -104,26 +105,28 @@ class Socket:
         raise OSError(errno.EINTR, "the kernel's tables changed during each attempt to read them")
 
     def _dump_once(self, message: bytearray) -> tuple[list[bytes], bool]:
-        self._sequence += 1
-        struct.pack_into("=I", message, 8, self._sequence)
+        self._sequence = ours = self._sequence + 1
+        struct.pack_into("=I", message, 8, ours)
         self._socket.send(message)
         found: list[bytes] = []
         whole = True
         while True:
-            for kind, flags, sequence, payload in self._receive(keep_header=True):
-                if sequence != self._sequence:
+            data = self._received()
+            for start, end, kind, flags, sequence in _parts(data):
+                if sequence != ours:
                     continue
                 whole = whole and not flags & _FLAG_DUMP_INTR
-                if kind in (_NLMSG_DONE, _NLMSG_ERROR):
-                    code = _ERROR.unpack_from(payload, 16)[0] if len(payload) >= 20 else 0
-                    if code == -errno.EINTR:
-                        return [], False
-                    if code < 0:
-                        raise OSError(-code, _refusal_text(payload[16:]))
-                    return found, whole
-                found.append(payload)
+                if kind not in (_NLMSG_DONE, _NLMSG_ERROR):
+                    found.append(data[start:end])
+                    continue
+                code = _ERROR.unpack_from(data, start + 16)[0] if end - start >= 20 else 0
+                if code == -errno.EINTR:
+                    return [], False
+                if code < 0:
+                    raise OSError(-code, _refusal_text(data[start + 16 : end]))
+                return found, whole
 
-    def _receive(self, *, keep_header: bool = False) -> Iterator[tuple[int, int, int, bytes]]:
+    def _received(self) -> bytes:
         try:
             data = self._socket.recv(_LARGEST_ANSWER)
         except TimeoutError:
@@ -131,15 +134,19 @@ class Socket:
             raise OSError(errno.ETIMEDOUT, message) from None
         if not data:
             raise OSError(errno.EBADMSG, "the kernel's answer is empty")
-        offset = 0
-        while offset + 16 <= len(data):
-            length, kind, flags, sequence, _ = _HEADER.unpack_from(data, offset)
-            cut = length < 16 or offset + length > len(data)
-            if cut or (kind == _NLMSG_ERROR and length < 20):
-                raise OSError(errno.EBADMSG, "the kernel's answer is cut short")
-            start = offset if keep_header else offset + 16
-            yield kind, flags, sequence, data[start : offset + length]
-            offset += (length + 3) & ~3
+        return data
+
+
+def _parts(data: bytes) -> Iterator[tuple[int, int, int, int, int]]:
+    """Beginning, end, type, flags and sequence number of each message in an answer."""
+    start, whole = 0, len(data)
+    while start + 16 <= whole:
+        length, kind, flags, sequence, _ = _HEADER.unpack_from(data, start)
+        end = start + length
+        if length < 16 or end > whole or (kind == _NLMSG_ERROR and length < 20):
+            raise OSError(errno.EBADMSG, "the kernel's answer is cut short")
+        yield start, end, kind, flags, sequence
+        start += (length + 3) & ~3
 
 
 def _refusal(flags: int, payload: bytes) -> Refusal | None:

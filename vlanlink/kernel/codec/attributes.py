@@ -11,8 +11,13 @@ from socket import AF_INET, AF_INET6, inet_ntop
 
 _HEADER = struct.Struct("=HH")
 _U32 = struct.Struct("=I")
+_NESTED = 0x8000
 _NUMBER_BITS = 0x3FFF
 """Of an attribute's type; the two bits above are NLA_F_NESTED and NLA_F_NET_BYTEORDER."""
+
+
+def _cut_short() -> OSError:
+    return OSError(errno.EBADMSG, "the kernel's answer is cut short")
 
 
 def attributes(data: bytes, offset: int = 0) -> list[tuple[int, bytes]]:
@@ -26,10 +31,51 @@ def attributes(data: bytes, offset: int = 0) -> list[tuple[int, bytes]]:
     while offset + 4 <= end:
         length, number = header(data, offset)
         if length < 4 or offset + length > end:
-            raise OSError(errno.EBADMSG, "the kernel's answer is cut short")
+            raise _cut_short()
         found.append((number & _NUMBER_BITS, data[offset + 4 : offset + length]))
         offset += (length + 3) & ~3
     return found
+
+
+def either_way(*numbers: int) -> frozenset[int]:
+    """Numbers of attributes as ``selected`` wants them: bare, and flagged as nested."""
+    return frozenset(numbers) | {number | _NESTED for number in numbers}
+
+
+def selected(data: bytes, wanted: frozenset[int], offset: int = 0) -> dict[int, bytes]:
+    """The values of some attributes by number; a link has forty, of which ten are of concern.
+
+    Raises OSError (EBADMSG) where the message is cut short.
+    """
+    found = {}
+    end = len(data)
+    last = end - 4
+    header = _HEADER.unpack_from
+    while offset <= last:
+        length, number = header(data, offset)
+        if length < 4:
+            raise _cut_short()
+        if number in wanted:
+            if offset + length > end:
+                raise _cut_short()
+            found[number & _NUMBER_BITS] = data[offset + 4 : offset + length]
+        offset += (length + 3) & ~3
+    if offset > end + 3:
+        raise _cut_short()
+    return found
+
+
+def first(data: bytes, wanted: int) -> bytes | None:
+    """The value of the first attribute of that number; what comes after it is not looked at."""
+    offset, end = 0, len(data)
+    while offset + 4 <= end:
+        length, number = _HEADER.unpack_from(data, offset)
+        if length < 4 or offset + length > end:
+            raise _cut_short()
+        if number & _NUMBER_BITS == wanted:
+            return data[offset + 4 : offset + length]
+        offset += (length + 3) & ~3
+    return None
 
 
 def places(data: bytes, offset: int) -> dict[int, tuple[int, int]]:

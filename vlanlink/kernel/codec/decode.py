@@ -4,9 +4,18 @@ import errno
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
-from vlanlink.kernel.codec.attributes import attributes, ip, text, u32
+from vlanlink.kernel.codec.attributes import (
+    attributes,
+    either_way,
+    first,
+    ip,
+    selected,
+    text,
+    u32,
+)
 from vlanlink.kernel.codec.constants import (
     ARPHRD_LOOPBACK,
     IFA_F_DADFAILED,
@@ -44,17 +53,41 @@ _AF_INET, _AF_INET6, _IFLA_INET_CONF, _IFLA_INET6_CONF = 2, 10, 1, 2
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS, _IFA_PROTO = 1, 2, 8, 11
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_TABLE = 1, 4, 5, 6, 7, 15
 
-_DEVCONF = (
-    (_AF_INET, _IFLA_INET_CONF, {"arp_filter": 12, "arp_announce": 17, "arp_ignore": 18}),
-    (_AF_INET6, _IFLA_INET6_CONF, {"accept_ra": 3, "disable_ipv6": 26, "accept_dad": 27}),
+_OF_A_LINK = either_way(
+    _IFLA_ADDRESS,
+    _IFLA_IFNAME,
+    _IFLA_MTU,
+    _IFLA_LINK,
+    _IFLA_MASTER,
+    _IFLA_LINKINFO,
+    _IFLA_IFALIAS,
+    _IFLA_AF_SPEC,
+    _IFLA_GROUP,
+    _IFLA_LINK_NETNSID,
+    _IFLA_PROP_LIST,
 )
-"""Where a setting stands in an array of numbers: one less than linux/ip.h IPV4_DEVCONF_*, and
-linux/ipv6.h DEVCONF_*."""
+_OF_AN_ADDRESS = either_way(_IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS, _IFA_PROTO)
+
+_DEVCONF = (
+    (
+        _AF_INET,
+        _IFLA_INET_CONF,
+        ("arp_filter", "arp_announce", "arp_ignore"),
+        struct.Struct("=48xi16xii"),
+    ),
+    (
+        _AF_INET6,
+        _IFLA_INET6_CONF,
+        ("accept_ra", "disable_ipv6", "accept_dad"),
+        struct.Struct("=12xi88xii"),
+    ),
+)
+"""Settings out of arrays of numbers: 12, 17 and 18, one less than linux/ip.h IPV4_DEVCONF_*, and 3,
+26 and 27, linux/ipv6.h DEVCONF_*."""
 _ANYWHERE = {2: "0.0.0.0", 10: "::"}
 
 
-@dataclass(frozen=True, slots=True)
-class SeenLink:
+class SeenLink(NamedTuple):
     """A link of a dump, its parent, peer and master still numbers."""
 
     index: int
@@ -82,25 +115,22 @@ def readable() -> Iterator[None]:
 def decode_link(data: bytes) -> SeenLink:
     """A link from an RTM_NEWLINK message."""
     hardware, index, flags = _LINK.unpack_from(data, _HEADER)
-    found = dict(attributes(data, _HEADER + _LINK.size))
+    found = selected(data, _OF_A_LINK, _HEADER + _LINK.size)
     get = found.get
-    info = dict(attributes(get(_IFLA_LINKINFO, b"")))
-    kind_name = text(info.get(_IFLA_INFO_KIND))
+    kind, options = _kind_and_options(get(_IFLA_LINKINFO, b""))
     address, mtu = get(_IFLA_ADDRESS), get(_IFLA_MTU)
     settings: dict[str, Setting] = {
         "up": bool(flags & IFF_UP),
         "mtu": u32(mtu) if mtu else None,
         "mac": address.hex(":") if address else None,
         "altnames": _altnames(get(_IFLA_PROP_LIST, b"")),
-        **_link_sysctls(get(_IFLA_AF_SPEC, b"")),
     }
-    kind = KINDS.get(kind_name)
-    if kind:
-        settings |= decode_options(kind, info.get(_IFLA_INFO_DATA, b""))
+    _add_sysctls(settings, get(_IFLA_AF_SPEC, b""))
+    settings.update(options)
     return SeenLink(
         index=index,
         name=text(get(_IFLA_IFNAME)),
-        kind=kind_name or ("loopback" if hardware == ARPHRD_LOOPBACK else "device"),
+        kind=kind or ("loopback" if hardware == ARPHRD_LOOPBACK else "device"),
         group=u32(get(_IFLA_GROUP)),
         alias=text(get(_IFLA_IFALIAS)),
         settings=settings,
@@ -111,26 +141,31 @@ def decode_link(data: bytes) -> SeenLink:
     )
 
 
+@lru_cache(maxsize=256)
+def _kind_and_options(info: bytes) -> tuple[str, Mapping[str, Setting]]:
+    """Out of IFLA_LINKINFO, the same for all links of a network."""
+    found = dict(attributes(info))
+    kind = KINDS.get(name := text(found.get(_IFLA_INFO_KIND)))
+    return name, decode_options(kind, found.get(_IFLA_INFO_DATA, b"")) if kind else {}
+
+
 def _altnames(properties: bytes) -> tuple[str, ...]:
-    rows = attributes(properties)
+    rows = attributes(properties) if properties else ()
     return tuple(sorted(text(value) for number, value in rows if number == _IFLA_ALT_IFNAME))
 
 
-def _link_sysctls(spec: bytes) -> dict[str, Setting]:
+def _add_sysctls(settings: dict[str, Setting], spec: bytes) -> None:
     families = dict(attributes(spec))
-    found: dict[str, Setting] = {}
-    for family, array, settings in _DEVCONF:
-        values = dict(attributes(families.get(family, b""))).get(array)
+    for family, array, keys, places in _DEVCONF:
+        values = first(families.get(family, b""), array)
         if values is not None:
-            for key, at in settings.items():
-                found[key] = struct.unpack_from("=i", values, 4 * at)[0]
-    return found
+            settings.update(zip(keys, places.unpack_from(values), strict=True))
 
 
 def decode_address(data: bytes, *, protocols: bool) -> tuple[int, Address]:
     """An address and the number of its link; ``protocols``: the kernel has IFA_PROTO (5.18)."""
     family, prefix, short_flags, scope, index = _ADDRESS.unpack_from(data, _HEADER)
-    get = dict(attributes(data, _HEADER + _ADDRESS.size)).get
+    get = selected(data, _OF_AN_ADDRESS, _HEADER + _ADDRESS.size).get
     flags = u32(get(_IFA_FLAGS)) or short_flags
     permanent = bool(flags & IFA_F_PERMANENT)
     ours = get(_IFA_PROTO) == bytes([PROTOCOL])
