@@ -44,6 +44,7 @@ from vlanlink.session import (
     refuse_other_file,
 )
 from vlanlink.topology import Topology, parse
+from vlanlink.topology.heading import Heading
 from vlanlink.waiting import OnWait, await_parents
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def up(
 
 
 def down(
-    topology: str | Topology,
+    topology: str | Topology | Heading,
     host: Host | None = None,
     on_progress: Progress | None = None,
     *,
@@ -148,10 +149,10 @@ def down(
 ) -> Plan:
     """Take away what was made for a topology, and put back what was changed for it.
 
-    The addresses that its endpoints were given stay theirs, unless it shall ``forget`` them.
-    ``lock_timeout`` as in ``up``; a dry run needs no lock. Raises UsageError for a name of which
-    nothing is known, ConflictError if something of another's would go too, ApplyError and
-    Interrupted after undoing.
+    Of a file the heading is enough. The addresses that its endpoints were given stay theirs, unless
+    it shall ``forget`` them. ``lock_timeout`` as in ``up``; a dry run needs no lock. Raises
+    UsageError for a name of which nothing is known, ConflictError if something of another's would
+    go too, ApplyError and Interrupted after undoing.
     """
     host = host or Host()
     need_privilege()

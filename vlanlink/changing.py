@@ -22,6 +22,7 @@ from vlanlink.session import (
 )
 from vlanlink.store import Store
 from vlanlink.topology import Topology, empty
+from vlanlink.topology.heading import Heading
 
 Guard = Callable[[Look], AbstractContextManager[None]]
 """What stands around the change itself."""
@@ -53,7 +54,7 @@ def make(
 
 
 def take(
-    topology: str | Topology,
+    topology: str | Topology | Heading,
     host: Host,
     store: Store,
     on_progress: Progress | None = None,
@@ -65,9 +66,10 @@ def take(
     name = topology if isinstance(topology, str) else topology.name
     if name.startswith(NAMELESS):
         raise UsageError(unknown(name, known_topologies(host)))
-    nothing = empty(name)
-    written = _as_written(name, host) if isinstance(topology, str) else topology
-    with open_machine(host, nothing, store.records(), written) as machine:
+    nothing, records = empty(name), store.records()
+    recorded = any(record.topology == name for record in records)
+    written = None if recorded else _as_written(topology, host)
+    with open_machine(host, nothing, records, written) as machine:
         look = look_at(machine, nothing, store)
         if isinstance(topology, str):
             need_known(look, store, host)
@@ -80,9 +82,13 @@ def take(
         return todo
 
 
-def _as_written(name: str, host: Host) -> Topology | None:
-    """The topology by the copy for the boot, if there is one that can be read."""
+def _as_written(topology: str | Topology | Heading, host: Host) -> Topology | None:
+    """The topology of a name by the copy for the boot; None where that, or the file, is wrong."""
+    if isinstance(topology, Topology):
+        return topology
+    if isinstance(topology, Heading):
+        return topology.whole()
     try:
-        return enabled(name, host)
+        return enabled(topology, host)
     except TopologyError:
         return None

@@ -235,12 +235,14 @@ def test_what_is_wrong_with_the_file_or_the_command_line_exits_2(lan: Lan, cli: 
     world = lan.world
     before = dump(world)
     text = Path(FILE).read_text().replace("172.16.86.10", "172.16.87.10")
-    for verb in ("up", "plan", "validate", "status", "down"):
+    for verb in ("up", "plan", "validate", "status"):
         error = cli.errors(f"{verb} -", code=2, stdin=text)[0]
         where = text[: text.index("172.16.87.10")].count("\n") + 1
         assert (error["file"], error["line"]) == ("-", where)
         assert error["column"] > 1
         assert error["path"] == "namespaces.one.interfaces.eth0.addresses.0"
+    assert "nothing to do" in cli.run("down -", stdin=text)  # it needs the name alone
+    cli.errors("down -", code=2, stdin=text + "[networks\n")
     for words in ("down nosuch", "status nosuch", "inspect nosuch"):
         error = cli.errors(words, code=2)[0]
         assert "nosuch" in error["message"]

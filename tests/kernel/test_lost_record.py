@@ -11,6 +11,7 @@ from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.world import until
 from vlanlink.kernel.identity import identify
+from vlanlink.topology.heading import heading
 
 pytestmark = pytest.mark.needs("macvlan")
 
@@ -127,6 +128,23 @@ def test_without_file_and_copy_it_is_said_to_be_unknown(lan: Lan) -> None:
     with pytest.raises(vlanlink.ApplyError, match="is unknown"):
         vlanlink.down("lost")
     assert lan.world.namespaces() == set()
+
+
+@pytest.mark.usefixtures("lan")
+def test_a_file_that_is_wrong_tells_nothing_of_it() -> None:
+    vlanlink.up(load(SYSCTLS))
+    record().unlink()
+    with pytest.raises(vlanlink.ApplyError, match="is unknown"):
+        vlanlink.down(heading("/run/lost.toml", text=SYSCTLS.encode() + b"[nonsense]\n"))
+
+
+@pytest.mark.usefixtures("lan")
+def test_a_heading_tells_what_the_file_set() -> None:
+    vlanlink.up(load(SYSCTLS))
+    record().unlink()
+    with pytest.raises(vlanlink.ApplyError) as caught:
+        vlanlink.down(heading("/run/lost.toml", text=SYSCTLS.encode()))
+    assert caught.value.not_undone == (COMMAND,)
 
 
 @pytest.mark.usefixtures("lan")

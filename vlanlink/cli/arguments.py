@@ -2,11 +2,14 @@
 
 import argparse
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import vlanlink
-from vlanlink import Diagnostic, TopologyError, UsageError
+from vlanlink import Diagnostic, UsageError
 from vlanlink.lock import LOCK_SECONDS
+
+if TYPE_CHECKING:
+    from vlanlink.topology.heading import Heading
 
 LONGEST_WAIT = 86400
 
@@ -96,31 +99,35 @@ def read(file: str) -> "vlanlink.Topology":
     if not is_file(file):
         message = f"{file} is the name of a topology, and a file is wanted"
         raise UsageError(Diagnostic(message, hint=f"write ./{file} if it is a file"))
-    if file == "-":
-        from vlanlink.topology.load import LARGEST
-
-        return vlanlink.load("-", text=sys.stdin.buffer.read(LARGEST + 1))
-    return vlanlink.load(file)
+    return vlanlink.load(file, text=_standard_input(file))
 
 
-def read_or_only_name(word: str) -> "vlanlink.Topology | str":
-    """As ``read_or_name``; of a file that is wrong the name will do, if it can be told."""
-    try:
-        return read_or_name(word)
-    except TopologyError:
-        try:
-            import tomllib
+def _standard_input(file: str) -> bytes | None:
+    if file != "-":
+        return None
+    from vlanlink.topology.load import LARGEST
 
-            heading = tomllib.loads(Path(word).read_text()).get("topology", {})
-            return vlanlink.Topology(name=heading.get("name", Path(word).stem))
-        except (OSError, ValueError, AttributeError):
-            pass
-        raise
+    return sys.stdin.buffer.read(LARGEST + 1)
 
 
 def read_or_name(word: str) -> "vlanlink.Topology | str":
     """The topology of a FILE|NAME argument that is a file; a name as it is."""
     return read(word) if is_file(word) else word
+
+
+def heading_or_name(word: str) -> "Heading | str":
+    """The same for what needs the name alone: the rest of the file may be wrong."""
+    if not is_file(word):
+        return word
+    from vlanlink.topology.heading import heading
+
+    return heading(word, text=_standard_input(word))
+
+
+def name(word: str) -> str:
+    """The name that a FILE|NAME argument stands for."""
+    found = heading_or_name(word)
+    return found if isinstance(found, str) else found.name
 
 
 def is_file(word: str) -> bool:

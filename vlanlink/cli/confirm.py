@@ -20,9 +20,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Exit 0 when it is done; 2 if nothing waits."""
-    wanted = shared.read_or_only_name(options.topology) if options.topology else None
     found = vlanlink.confirm(
-        wanted if wanted is None or isinstance(wanted, str) else wanted.name,
+        shared.name(options.topology) if options.topology else None,
         revert=options.revert,
         lock_timeout=options.lock_timeout,
     )

@@ -19,7 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Exit 0 when it is not enabled, or was not before."""
-    result = vlanlink.disable(shared.read_or_only_name(options.topology), now=options.now)
+    result = vlanlink.disable(shared.name(options.topology), now=options.now)
     output.print_notes(result.notes)
     if options.json:
         output.print_json(result.to_dict())

@@ -23,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Exit 0 when it is gone, or was not there."""
-    wanted = shared.read_or_only_name(options.topology)
+    wanted = shared.heading_or_name(options.topology)
     name = wanted if isinstance(wanted, str) else wanted.name
     with output.progress("down") as report:
         result = vlanlink.down(

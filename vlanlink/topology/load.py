@@ -24,9 +24,14 @@ def load(path: str | os.PathLike[str], *, text: str | bytes | None = None) -> To
 
     Raises TopologyError with everything that is wrong. Needs no root, and asks the machine nothing.
     """
+    return parse(content(path, text), file=os.fspath(path))
+
+
+def content(path: str | os.PathLike[str], text: str | bytes | None = None) -> str:
+    """What stands in a file, or ``text`` decoded. Raises TopologyError."""
     file = os.fspath(path)
-    content = _content(file) if text is None else text
-    return parse(content if isinstance(content, str) else _decoded(file, content), file=file)
+    found = _content(file) if text is None else text
+    return found if isinstance(found, str) else _decoded(file, found)
 
 
 def parse(text: str, file: str = "topology.toml") -> Topology:
@@ -44,15 +49,18 @@ def build(mapping: Mapping[str, Any] | Topology) -> Topology:
 
 def settled(topology: Topology) -> Topology:
     """The topology, checked whole also where it was made in code. Raises TopologyError."""
-    return topology if topology.source else build(topology)
+    return topology if topology.checked else build(topology)
 
 
 def empty(name: str) -> Topology:
     """The topology of a name with nothing in it. Raises UsageError for what can't be a name."""
     try:
-        return Topology(name=values.topology_name(name))
+        # Nothing else is to be checked, and it takes a while to make what checks.
+        topology = Topology.model_construct(name=values.topology_name(name))
     except Wrong as wrong:
         raise UsageError(Diagnostic(wrong.message, hint=wrong.hint)) from None
+    topology._checked = True
+    return topology
 
 
 def examine(source: Source) -> tuple[Topology | None, list[Finding]]:
@@ -77,6 +85,7 @@ def _settled(topology: Topology | None, findings: list[Finding], source: Source 
     errors = [one for one in findings if not one.warning]
     if topology is None or errors:
         raise TopologyError(*diagnostics(errors, source))
+    topology._checked = True
     topology._source = source
     topology._warnings = tuple(diagnostics(findings, source))
     return topology

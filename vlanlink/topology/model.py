@@ -13,6 +13,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     ModelWrapValidatorHandler,
     PlainValidator,
     PrivateAttr,
@@ -331,8 +332,9 @@ class Topology(Entry):
     networks: Mapping[str, Network] = {}
     namespaces: Mapping[str, Namespace] = {}
     links: Mapping[str, Link] = {}
-    host: HostSection = HostSection()
+    host: HostSection = Field(default_factory=HostSection.model_construct)
 
+    _checked: bool = PrivateAttr(default=False)
     _source: Source | None = PrivateAttr(default=None)
     _warnings: tuple[Diagnostic, ...] = PrivateAttr(default=())
 
@@ -374,6 +376,20 @@ class Topology(Entry):
 
         written: dict[str, Any] = as_written(self)
         return {"topology": {"name": written.pop("name")}} | written
+
+    def model_copy(
+        self, *, update: Mapping[str, Any] | None = None, deep: bool = False
+    ) -> "Topology":
+        """As pydantic has it; one with an ``update`` is no longer what was read and checked."""
+        copied = super().model_copy(update=update, deep=deep)
+        if update:
+            copied._checked, copied._source, copied._warnings = False, None, ()
+        return copied
+
+    @property
+    def checked(self) -> bool:
+        """Whether it is known that nothing is wrong with the whole of it."""
+        return self._checked
 
     @property
     def source(self) -> Source | None:

@@ -5,6 +5,7 @@ from ipaddress import ip_address, ip_network
 import pytest
 from pydantic import ValidationError
 
+import vlanlink
 from vlanlink.errors import TopologyError
 from vlanlink.kinds import KINDS
 from vlanlink.topology import (
@@ -15,6 +16,7 @@ from vlanlink.topology import (
     Probe,
     Route,
     Topology,
+    empty,
     parse,
     slashed,
 )
@@ -246,3 +248,20 @@ def test_sysctl_keys(key: str, path: str) -> None:
 )  # fmt: skip
 def test_good_files(text: str) -> None:
     assert parse(text).warnings == ()
+
+
+def test_a_changed_copy_is_no_longer_what_was_checked() -> None:
+    whole = vlanlink.load(
+        "/run/x.toml", text='[topology]\nname = "x"\n[links.d0]\nkind = "dummy"\n'
+    )
+    assert whole.checked
+    assert whole.model_copy().source is whole.source
+    changed = whole.model_copy(update={"name": "y"})
+    assert not changed.checked
+    assert changed.source is None
+
+
+def test_an_empty_one_needs_no_check() -> None:
+    nothing = empty("x")
+    assert nothing.checked
+    assert nothing == vlanlink.Topology(name="x")
