@@ -9,14 +9,6 @@ from vlanlink.apply import Progress
 from vlanlink.changing import make, take
 from vlanlink.errors import Diagnostic, UsageError
 from vlanlink.host import Host
-from vlanlink.inventory import (
-    Known,
-    NetworkDetail,
-    NetworkSummary,
-    describe_network,
-    list_networks,
-)
-from vlanlink.kernel.enter import become, find_namespace
 from vlanlink.kernel.namespaces import named as named_namespaces
 from vlanlink.kernel.snapshot import Wanted
 from vlanlink.known import known_topologies, stored
@@ -47,7 +39,8 @@ from vlanlink.topology import Topology, parse
 from vlanlink.topology.heading import Heading
 from vlanlink.waiting import OnWait, await_parents
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what one verb needs, the others do without
+    from vlanlink.inventory import Known, NetworkDetail, NetworkSummary
     from vlanlink.proof.verification import Verification
 
 StateWord = Literal["up", "drifted", "down"]
@@ -206,7 +199,7 @@ def verify(
     and not ok. Raises UsageError for a name that is unknown or whose copy is lost, PrivilegeError
     without root, Interrupted.
     """
-    from vlanlink.proof.measuring import measure  # no other verb needs these
+    from vlanlink.proof.measuring import measure
     from vlanlink.proof.verification import Verification
 
     host = host or Host()
@@ -224,18 +217,22 @@ def verify(
         return measure(machine, look, on_progress, everything=everything)
 
 
-def networks(host: Host | None = None) -> tuple[NetworkSummary, ...]:
+def networks(host: Host | None = None) -> "tuple[NetworkSummary, ...]":
     """The networks of every topology that is up here, as `docker network ls` lists them."""
+    from vlanlink.inventory import list_networks
+
     host = host or Host()
     return tuple(list_networks(_known_networks(host), snapshot(host)))
 
 
-def inspect(name: str, host: Host | None = None) -> NetworkDetail:
+def inspect(name: str, host: Host | None = None) -> "NetworkDetail":
     """A network and its endpoints as they are now, as `docker network inspect` shows them.
 
     ``name`` is that of the network, or TOPOLOGY/NETWORK where several topologies have one of the
     name. Raises UsageError if there is none, or more than one.
     """
+    from vlanlink.inventory import describe_network
+
     host = host or Host()
     return describe_network(name, _known_networks(host), snapshot(host))
 
@@ -246,6 +243,8 @@ def enter(namespace: str, command: Sequence[str], host: Host | None = None) -> N
     Raises UsageError if there is no such namespace, FileNotFoundError and PermissionError as
     execvp(3) does, PrivilegeError without root.
     """
+    from vlanlink.kernel.enter import become, find_namespace
+
     host = host or Host()
     need_privilege()
     records = files(host).records()
@@ -275,7 +274,9 @@ def _judge(look: Look) -> Status:
     return Status(name, "drifted" if traces else "down", look.todo, problems)
 
 
-def _known_networks(host: Host) -> list[Known]:
+def _known_networks(host: Host) -> "list[Known]":
+    from vlanlink.inventory import Known
+
     store = files(host)
     return [
         Known(parse(r.text, file=r.file or r.topology), store.leases(r.topology).subnets)

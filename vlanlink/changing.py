@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from vlanlink.apply import Progress
-from vlanlink.bring_up import bring_up
 from vlanlink.errors import TopologyError, UsageError
 from vlanlink.host import Host
 from vlanlink.known import enabled, known_topologies, need_known, unknown
@@ -42,6 +41,8 @@ def make(
 
     A topology that was up a moment ago need not ``ask_lan`` whether its addresses are free.
     """
+    from vlanlink.bring_up import bring_up  # `down` does without, and without what it needs
+
     with open_machine(host, topology) as machine:
         with machine.timings.taking("plan"):
             look = look_at(machine, topology, store)

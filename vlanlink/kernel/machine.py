@@ -14,12 +14,9 @@ from threading import Event
 from typing import TYPE_CHECKING, TypeVar
 
 from vlanlink.host import Host
-from vlanlink.kernel.arrivals import Arrivals
-from vlanlink.kernel.events import Events
 from vlanlink.kernel.execution import BATCH, Execution, batches, load_encoder, phase
 from vlanlink.kernel.features import has_address_protocols
 from vlanlink.kernel.identity import identify_here
-from vlanlink.kernel.lan import Announcement, Question, announce, probe
 from vlanlink.kernel.marks import Marks
 from vlanlink.kernel.namespaces import (
     Namespaces,
@@ -37,6 +34,9 @@ from vlanlink.timings import Timings
 
 if TYPE_CHECKING:  # what `up` does without is loaded by who needs it
     from vlanlink.checkup import Facts
+    from vlanlink.kernel.arrivals import Arrivals
+    from vlanlink.kernel.events import Events
+    from vlanlink.kernel.lan import Announcement, Question
     from vlanlink.proof.probes import Answer, Ask
 
 TELL_SECONDS = 0.02
@@ -169,15 +169,17 @@ class Machine:
         return names[0] if names else None
 
     @contextmanager
-    def arrivals(self) -> Iterator[Arrivals]:
+    def arrivals(self) -> Iterator["Arrivals"]:
         """The host's links as they come and go. Waiting for them is up to the caller's thread."""
+        from vlanlink.kernel.arrivals import Arrivals
+
         heard = self._do(Arrivals)
         try:
             yield heard
         finally:
             heard.close()
 
-    def follow(self, events: Events, names: Collection[str]) -> bool:
+    def follow(self, events: "Events", names: Collection[str]) -> bool:
         """Have ``events`` tell of the host and of ``names``, if there; whether some are new."""
         return self._do(lambda: events.follow(self._namespaces, self._inodes(names)))
 
@@ -193,13 +195,15 @@ class Machine:
 
     def probe_lan(
         self,
-        questions: Sequence[Question],
+        questions: Sequence["Question"],
         *,
         own: Collection[str] = (),
         count: int = 2,
         seconds: float = 1.0,
-    ) -> dict[Question, str]:
+    ) -> dict["Question", str]:
         """The questions whose address is taken on the LAN, and by which MAC (``lan.probe``)."""
+        from vlanlink.kernel.lan import probe
+
         with self.timings.taking("probe"):
             return self._do(
                 lambda: probe(
@@ -213,9 +217,11 @@ class Machine:
             )
 
     def announce(
-        self, announcements: Sequence[Announcement], *, times: int = 1, apart: float = 0.2
-    ) -> dict[Announcement, str]:
+        self, announcements: Sequence["Announcement"], *, times: int = 1, apart: float = 0.2
+    ) -> dict["Announcement", str]:
         """Tell the LAN who has which address; those that could not be told, and why."""
+        from vlanlink.kernel.lan import announce
+
         with self.timings.taking("announce"):
             return self._do(
                 lambda: announce(

@@ -1,19 +1,22 @@
-"""Files and texts to topologies: all that is wrong with one, in one run, at its place."""
+"""Files and texts to topologies: all that is wrong with one, in one run, at its place.
+
+What does the checking is imported when something is to be checked: `down` checks nothing.
+"""
 
 import os
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import PurePath
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from vlanlink.errors import Diagnostic, Problem, TopologyError, UsageError
 from vlanlink.topology import values
-from vlanlink.topology.checked import Draft
 from vlanlink.topology.model import Topology
 from vlanlink.topology.positions import Severity, Source, Span, without_source
-from vlanlink.topology.rules import judge
-from vlanlink.topology.syntax import read
 from vlanlink.topology.wrong import Finding, Wrong, quote
+
+if TYPE_CHECKING:
+    from vlanlink.topology.checked import Draft
 
 LARGEST: Final = 4 * 1024 * 1024
 """The size of file that is still read, in bytes. 4,000 endpoints take a tenth of it."""
@@ -42,6 +45,8 @@ def parse(text: str, file: str = "topology.toml") -> Topology:
 
 def build(mapping: Mapping[str, Any] | Topology) -> Topology:
     """Check a topology that was made in code; the keys are those of a file."""
+    from vlanlink.topology.checked import Draft
+
     if isinstance(mapping, Topology):
         mapping = mapping.as_written()
     return _settled(*_checked(Draft(mapping, set())), None)
@@ -65,6 +70,9 @@ def empty(name: str) -> Topology:
 
 def examine(source: Source) -> tuple[Topology | None, list[Finding]]:
     """What can be made of a text, and all that there is to say about it."""
+    from vlanlink.topology.checked import Draft
+    from vlanlink.topology.syntax import read
+
     reading = read(source)
     doubled = [Finding("doubled", problem, span=span) for span, problem in reading.doubled]
     if reading.faults:
@@ -76,7 +84,9 @@ def examine(source: Source) -> tuple[Topology | None, list[Finding]]:
     return _checked(draft)
 
 
-def _checked(draft: Draft) -> tuple[Topology, list[Finding]]:
+def _checked(draft: "Draft") -> tuple[Topology, list[Finding]]:
+    from vlanlink.topology.rules import judge
+
     topology = draft.topology()
     return topology, draft.findings + judge(topology, draft)
 
