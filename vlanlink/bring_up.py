@@ -4,7 +4,6 @@ Most topologies need one step. Where addresses are new on a LAN, the parents tha
 made in a step of their own, for it is from them that the LAN is asked.
 """
 
-import ipaddress
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -205,8 +204,8 @@ def _new_addresses(look: Look, now: State) -> Iterator[Announcement]:
         parent = now.link(link.parent)
         by_parent = parent.index if parent and siblings[link.parent] > _CROWD else 0
         for address in link.addresses:
-            link_local = ipaddress.ip_address(address.bare).is_link_local
-            if not link_local and address not in had:
+            of_the_link = address.link_local or address.text.startswith("169.254.")
+            if not of_the_link and address not in had:
                 yield Announcement(link.namespace, link.index, mac, address.bare, by_parent)
 
 

@@ -62,10 +62,11 @@ def print_changes(plan: "Plan") -> None:
 
 def print_lines(lines: Iterable[str]) -> None:
     """Lines that begin with ``+`` create, ``~`` change, ``-`` delete; in colour on a terminal."""
-    colours = {"  + ": "32", "  ~ ": "33", "  - ": "31"} if is_rich(sys.stdout) else {}
-    for line in lines:
-        colour = colours.get(line[:4])
-        print(f"\x1b[{colour}m{line}\x1b[0m" if colour else line)
+    if is_rich(sys.stdout):
+        colours = {"  + ": "32", "  ~ ": "33", "  - ": "31"}
+        shown = ((colours.get(line[:4]), line) for line in lines)
+        lines = (f"\x1b[{colour}m{line}\x1b[0m" if colour else line for colour, line in shown)
+    sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
 def done(plan: "Plan") -> str:

@@ -214,7 +214,7 @@ def _used(
     used.update(taken_beside(network, topology, observed, leases, result.addresses))
     for asker in askers:
         for word in written(asker.words):
-            used[ipaddress.ip_interface(word).ip] = "addresses that the file writes"
+            used[ipaddress.ip_address(word.partition("/")[0])] = "addresses that the file writes"
     return used
 
 

@@ -86,8 +86,10 @@ def _each(texts: Iterable[str], who: str) -> Iterator[tuple[Ip, str]]:
 
 
 def _is_address(word: str) -> bool:
+    if "/" not in word:
+        return word != "auto"
     try:
         ipaddress.ip_network(word)
     except ValueError:
-        return word != "auto"
-    return "/" not in word
+        return True
+    return False

@@ -42,8 +42,9 @@ def desired_link(
             settings[option.key] = option.canonical(options[option.key])
     settings |= {"mtu": mtu} if mtu else {}
     settings |= _mac(kind, entry.mac, topology.name, space, name, settings, identity)
-    texts = entry.addresses or () if chosen is None else chosen
-    addresses = tuple(Address(with_prefix(text, ())) for text in texts)
+    if chosen is None:
+        chosen = tuple(with_prefix(word, ()) for word in entry.addresses or ())
+    addresses = tuple(map(Address, chosen))
     mode = entry.ipv6 if isinstance(entry, Interface) else "static"
     defaults = _defaults(kind, settings, parent)
     real_mtu = mtu or defaults.get("mtu")

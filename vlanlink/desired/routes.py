@@ -115,9 +115,10 @@ def _default(
     network = topology.networks.get(interface.network or "")
     if network is None or network.internal or network.parent is None:
         return None
-    first = ipaddress.ip_address(addresses[0].bare)
-    for subnet in network.subnets or ():
-        if first in subnet.subnet and subnet.gateway is not None:
+    gateways = [subnet for subnet in network.subnets or () if subnet.gateway is not None]
+    first = ipaddress.ip_address(addresses[0].bare) if gateways else None
+    for subnet in gateways:
+        if first in subnet.subnet:
             if str(subnet.gateway) in {a.bare for a in link.addresses}:
                 return None  # it holds the gateway's address: it is the router
             return replace(route, via=str(subnet.gateway))

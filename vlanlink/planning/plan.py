@@ -12,6 +12,7 @@ and at last, namespace by namespace, what is in them.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from vlanlink.errors import Diagnostic, Problem
 from vlanlink.model import Link, LinkName, Namespace, State
@@ -21,7 +22,7 @@ from vlanlink.planning.operations import Action, Change, Operation, SetLink, Wri
 from vlanlink.planning.sysctls import possible_effects, side_effects
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: the changes are worked out once
 class Plan:
     """Ordered operations, and what they mean for the user."""
 
@@ -35,7 +36,7 @@ class Plan:
     timings: Mapping[str, float] = field(default_factory=dict, compare=False)
     """Of a plan that was carried out: where the time went, in seconds."""
 
-    @property
+    @cached_property
     def changes(self) -> tuple[Change, ...]:
         """A line for each thing that is made, changed or deleted."""
         return tuple(change for op in self.operations for change in op.changes())
