@@ -34,7 +34,7 @@ class Kernel:
 
     def recv(self, size: int) -> bytes:
         if not self.chunks:
-            raise TimeoutError("timed out")  # what a real socket's timeout raises
+            raise BlockingIOError(errno.EAGAIN, "again")  # what SO_RCVTIMEO comes to
         return self.chunks.pop(0)[:size]
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ bear a protocol number. The mark of a namespace stands on its ``lo``.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from zlib import crc32
 
 from vlanlink.model import NAMELESS
@@ -23,6 +24,14 @@ _MAGIC = 0x76 << 24
 _UNKNOWN = re.compile(rf"{re.escape(NAMELESS)}([0-9a-f]{{6}}) ?(.*)", re.DOTALL)
 
 
+@lru_cache(maxsize=256)
+def _group(owner: str, host: int) -> int:
+    unknown = _UNKNOWN.fullmatch(owner)
+    if unknown:
+        return _MAGIC | int(unknown[1], 16)
+    return _MAGIC | crc32(f"{owner}@{host}".encode()) & 0xFFFFFF
+
+
 @dataclass(frozen=True, slots=True)
 class Marks:
     """The marks of a host, which is told from others by the number of ``identity.identify``."""
@@ -31,10 +40,7 @@ class Marks:
 
     def group(self, owner: str) -> int:
         """The link group that says: made by vlanlink for this topology."""
-        unknown = _UNKNOWN.fullmatch(owner)
-        if unknown:
-            return _MAGIC | int(unknown[1], 16)
-        return _MAGIC | crc32(f"{owner}@{self.host}".encode()) & 0xFFFFFF
+        return _group(owner, self.host)
 
     def alias(self, owner: str) -> str:
         """The alias that says it in words."""

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from vlanlink.kernel import codec, sysctl_files
 from vlanlink.kernel.marks import Marks
@@ -113,10 +113,7 @@ def assemble(
     by_name = {reading.name: reading for reading in readings}
     pairs = _pairs(by_name.values())
     namespaces = {
-        reading.name: replace(
-            _namespace(reading, by_name, owner_of, processes, pairs),
-            aliases=aliases.get(reading.name, ()),
-        )
+        reading.name: _namespace(reading, by_name, owner_of, processes, pairs, aliases)
         for reading in by_name.values()
     }
     return State(namespaces)
@@ -128,6 +125,7 @@ def _namespace(
     owner_of: _OwnerOf,
     processes: Mapping[int, list[int]],
     pairs: Mapping[tuple[int, int], list[LinkName]],
+    aliases: Mapping[str, tuple[str, ...]],
 ) -> Namespace:
     links = {
         seen.name: _link(seen, reading, all_readings, owner_of, pairs)
@@ -142,6 +140,7 @@ def _namespace(
         sysctls=reading.sysctls,
         owner=loopback.owner if loopback and reading.name != HOST else None,
         pids=tuple(processes.get(reading.inode, ())),
+        aliases=aliases.get(reading.name, ()),
     )
 
 

@@ -28,7 +28,9 @@ _LARGEST_ANSWER = 96 << 10
 """Bytes to receive at once. The kernel puts 32 KiB into an answer at the most, more only where one
 message alone is longer (netlink_dump in af_netlink.c). From 128 KiB on malloc(3) would map and
 unmap memory for each answer, which takes longer than the answer."""
-_TIMEOUT_SECONDS = 30.0
+_TIMEOUT_SECONDS = 30
+_TIMEOUT = struct.pack("@ll", _TIMEOUT_SECONDS, 0)
+"""struct timeval, for SO_RCVTIMEO (socket(7))."""
 DUMP_ATTEMPTS = 8
 """How often a dump is asked for again when the kernel says that it was interrupted."""
 
@@ -66,8 +68,8 @@ class Socket:
             self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
         except PermissionError:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-        self._socket.settimeout(_TIMEOUT_SECONDS)
-        self._socket.bind((0, 0))
+        # The kernel's own: with settimeout() Python would poll(2) before each send and receive.
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEOUT)
         self._sequence = 0
 
     def close(self) -> None:
@@ -129,7 +131,7 @@ class Socket:
     def _received(self) -> bytes:
         try:
             data = self._socket.recv(_LARGEST_ANSWER)
-        except TimeoutError:
+        except BlockingIOError:
             message = f"the kernel did not answer within {_TIMEOUT_SECONDS:g} s"
             raise OSError(errno.ETIMEDOUT, message) from None
         if not data:

@@ -42,6 +42,8 @@ class Between:
 
 def depth(state: State, link: Link) -> int:
     """How many parents a link has below it."""
+    if link.parent is None:
+        return 0
     found, seen = 0, {link.key}
     parent = state.link(link.parent)
     while parent and parent.key not in seen:

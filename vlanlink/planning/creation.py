@@ -91,6 +91,8 @@ def _start(between: Between, link: Link) -> Iterator[Operation]:
 
 
 def _add_addresses(between: Between, link: Link) -> Iterator[Operation]:
+    if not link.addresses:
+        return
     seen = None if link.key in between.recreated else between.observed.link(link.key)
     have = set(seen.addresses) if seen else set()
     if seen and between.mine(seen):

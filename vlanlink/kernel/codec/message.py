@@ -66,24 +66,25 @@ def encode_message(
     cls: type[Any], kind: int, flags: int, body: Mapping[str, Any], attributes: Attributes
 ) -> bytearray:
     """The bytes of a message of pyroute2's class ``cls``. Raises UnknownAttributeError."""
-    values = [
-        (name, _VARYING[name][1](value)) if name in _VARYING else (name, None)
-        for name, value in attributes
-    ]
-    rows = [
-        (name, len(value)) if value is not None else (name, repr(given))
-        for (name, value), (_, given) in zip(values, attributes, strict=True)
-    ]
+    values: list[tuple[int, bytes]] = []
+    rows: list[tuple[str, int | str]] = []
+    for name, value in attributes:
+        if name in _VARYING:
+            number, write = _VARYING[name]
+            written = write(value)
+            values.append((number, written))
+            rows.append((name, len(written)))
+        else:
+            rows.append((name, repr(value)))
     fixed = [(key, value) for key, value in body.items() if key != "index"]
     wanted = _Wanted(cls, (kind, flags, *fixed, *rows), body, attributes)
     template, places = _shape(wanted)
     message = bytearray(template)
     if "index" in body:
         struct.pack_into("=i", message, _INDEX_AT[cls.__name__], body["index"])
-    for name, value in values:
-        if value is not None:
-            at = places[_VARYING[name][0]]
-            message[at : at + len(value)] = value
+    for number, written in values:
+        at = places[number]
+        message[at : at + len(written)] = written
     return message
 
 
