@@ -123,6 +123,26 @@ def test_a_timer_of_systemd_starts_it_when_the_time_is_over(
     is_back(world, before)
 
 
+@pytest.mark.parametrize("revert", [False, True])
+def test_a_timer_with_nothing_left_to_do_goes(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, revert: bool
+) -> None:
+    for name in ("systemd-run", "systemctl"):
+        fake = tmp_path / name
+        fake.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{tmp_path}/told-{name}\n')
+        fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(lifeline, "systemd_runs_here", lambda _: True)
+    with pytest.raises(vlanlink.Interrupted):
+        vlanlink.up(vlanlink.load(FILE), confirm=600, decide=gone)
+    assert not (tmp_path / "told-systemctl").exists()
+    vlanlink.confirm(revert=revert)
+    made = (tmp_path / "told-systemd-run").read_text().splitlines()
+    (unit,) = (word.removeprefix("--unit=") for word in made if word.startswith("--unit="))
+    assert (tmp_path / "told-systemctl").read_text().splitlines() == ["stop", f"{unit}.timer"]
+    assert world.namespaces() == (set() if revert else {"one", "two"})
+
+
 def test_a_timer_that_systemd_refuses(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -90,6 +90,7 @@ def armed(store: Store, pending: Pending) -> Iterator[PendingFile]:
     except BaseException as error:
         if not getattr(error, "not_undone", ()):
             file.settle("failed")
+            disarm(pending)
         file.close()
         raise
 
@@ -110,13 +111,24 @@ def systemd_runs_here(host: Host) -> bool:
         return False
 
 
+def disarm(pending: Pending) -> None:
+    """Take the timer away that has nothing left to do; it would find that out by itself."""
+    if systemd_runs_here(pending.host):
+        with suppress(OSError, PrivilegeError):
+            _run(["systemctl", "stop", f"{_unit(pending)}.timer"])
+
+
+def _unit(pending: Pending) -> str:
+    return f"vlanlink-revert-{pending.topology}-{pending.token}"
+
+
 def timer_command(pending: Pending, path: Path) -> list[str]:
     """What arms a transient timer, systemd-run(1)."""
     return [
         "systemd-run",
         "--quiet",
         "--collect",
-        f"--unit=vlanlink-revert-{pending.topology}-{pending.token}",
+        f"--unit={_unit(pending)}",
         f"--description=vlanlink: put {pending.topology} back unless it is confirmed",
         f"--on-active={pending.seconds:g}s",
         "--timer-property=AccuracySec=100ms",

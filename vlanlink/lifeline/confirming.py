@@ -16,7 +16,7 @@ from vlanlink.errors import (
     VlanlinkError,
 )
 from vlanlink.host import Host
-from vlanlink.lifeline.arming import armed, pending_change
+from vlanlink.lifeline.arming import armed, disarm, pending_change
 from vlanlink.lifeline.pending import Pending
 from vlanlink.lifeline.pending_files import Outcome, PendingFile
 from vlanlink.lock import LOCK_SECONDS, LONGEST_LOCK_SECONDS
@@ -140,6 +140,7 @@ def _settle(file: PendingFile, outcome: Outcome) -> None:
     except OSError as error:
         message = f"{file.pending.topology} is {outcome}, but {file.path} can't be written"
         raise ApplyError(Diagnostic(f"{message}: {error.strerror}")) from None
+    disarm(file.pending)
 
 
 def _chosen(waiting: list[PendingFile], topology: str | None) -> PendingFile:
