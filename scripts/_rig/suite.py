@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _SENSITIVE_SECONDS = 300
+_GUEST_SECONDS = 3 * 3600
 _NO_TESTS = 5  # pytest's exit status
 _UNIT, _KERNEL = "tests/unit", "tests/kernel"
 _EPILOG = """\
@@ -167,16 +168,15 @@ def _here_part(request: Request, work: Path, left: Path) -> Part:
 
 
 def _guest_part(
-    request: Request, work: Path, version: str, left: Path | None, seconds: float | None = None
+    request: Request, work: Path, version: str, left: Path | None, seconds: float = _GUEST_SECONDS
 ) -> Part:
     """Run all kernel tests, or those that are left, in a guest."""
     where = f"kernel, in the guest ({version})"
     if not _packages("vm", install=request.install):
         return _not_run(where, left)
     report = work / f"guest-{version}.xml"
-    guest = ["scripts/vm", "--kernel", version, "--fetch", str(report)]
-    if seconds:
-        guest += ["--timeout", f"{seconds:g}"]
+    guest = ["scripts/vm", "--kernel", version, "--timeout", f"{seconds:g}"]
+    guest += ["--fetch", str(report)]
     if left:
         guest += ["--send", str(left)]
     tests = [f"@{left}"] if left else list(request.kernel)
