@@ -156,6 +156,12 @@ class Link:
     """A Wi-Fi link that sends under its own MAC alone."""
     origin: Path = field(default=(), compare=False)
     """The entry of the topology that it comes from, for messages."""
+    key: LinkName = field(init=False, compare=False, repr=False)
+    """Where it is and what it is called."""
+
+    def __post_init__(self) -> None:
+        """Work out the key, which is asked for again and again."""
+        object.__setattr__(self, "key", LinkName(self.namespace, self.name))
 
     def to_dict(self) -> dict[str, object]:
         """The JSON form. Parent and peer are written ``NAMESPACE/NAME``, the host's bare."""
@@ -168,11 +174,6 @@ class Link:
             "addresses": [address.text for address in self.addresses],
             "owner": self.owner,
         }
-
-    @property
-    def key(self) -> LinkName:
-        """Where it is and what it is called."""
-        return LinkName(self.namespace, self.name)
 
     @property
     def up(self) -> bool:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, TypeVar
 
@@ -131,8 +130,7 @@ class Machine:
         named_ones = sorted(
             named(self.host.netns_directory), key=lambda one: one[0] not in self.wanted.names
         )
-        elsewhere = [(name, Path(path)) for name, path in self.wanted.paths.items()]
-        elsewhere = [one for one in elsewhere if is_of_the_network(one[1])]
+        elsewhere = [one for one in self.wanted.paths.items() if is_of_the_network(one[1])]
         places = {path for _, path in elsewhere}
         for name, path in (*elsewhere, *named_ones):
             if path in places or name not in self.wanted.paths:

@@ -65,19 +65,19 @@ class Namespaces:
             held.close()
         self._open.clear()
 
-    def place(self, name: str, path: Path) -> int:
+    def place(self, name: str, path: str) -> int:
         """Tell where the namespace ``name`` is found; what tells it from others.
 
         Raises OSError if no namespace is there.
         """
-        found = path.stat()
+        found = os.stat(path)
         if found.st_dev != _namespace_device():
-            raise FileNotFoundError(errno.ENOENT, "no namespace", os.fspath(path))
+            raise FileNotFoundError(errno.ENOENT, "no namespace", path)
         inode = found.st_ino
         held = self._open.get(name)
         if held and os.fstat(held.descriptor).st_ino != inode:
             self.forget(name)
-        self._paths[name] = os.fspath(path)
+        self._paths[name] = path
         return inode
 
     def path(self, name: str) -> str:
@@ -195,7 +195,7 @@ class Namespaces:
             except OSError as error:
                 if error.errno != errno.EINVAL:  # a file that no namespace is mounted on
                     raise
-            Path(path).unlink()
+            os.unlink(path)
 
 
 def _claim(path: str) -> None:
@@ -215,7 +215,7 @@ def is_namespace(path: str | Path) -> bool:
         return False
 
 
-def is_of_the_network(path: Path) -> bool:
+def is_of_the_network(path: str) -> bool:
     """Whether what is found at ``path`` is a namespace, and one of the network."""
     if not is_namespace(path):
         return False
@@ -235,14 +235,14 @@ def _namespace_device() -> int:
     return os.stat("/proc/self/ns/net").st_dev
 
 
-def named(directory: Path) -> Iterator[tuple[str, Path]]:
+def named(directory: Path) -> Iterator[tuple[str, str]]:
     """The namespaces that have a name in ``directory``."""
     try:
         entries = sorted(os.listdir(directory))
     except FileNotFoundError:
         return
     for entry in entries:
-        path = directory / entry
+        path = os.path.join(directory, entry)
         if is_namespace(path):
             yield entry, path
 
@@ -251,7 +251,7 @@ def dead_names(directory: Path) -> Iterator[str]:
     """The files in ``directory`` that no namespace is mounted on."""
     with suppress(FileNotFoundError):
         for entry in sorted(os.listdir(directory)):
-            if not is_namespace(directory / entry):
+            if not is_namespace(os.path.join(directory, entry)):
                 yield entry
 
 

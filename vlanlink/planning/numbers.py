@@ -15,6 +15,8 @@ def choose_indexes(between: Between, new: list[Link]) -> None:
     one on the host: else the other could not be made anew. One that had a number gets it
     again, also from a link that goes; else a new link has a new one.
     """
+    if not new:
+        return
     used = {
         name: {link.index for link in space.links.values()}
         for name, space in between.observed.namespaces.items()
@@ -24,13 +26,15 @@ def choose_indexes(between: Between, new: list[Link]) -> None:
     kept = {
         (link.namespace, link.index) for link in between.observed.links() if between.lives_on(link)
     }
+    free: dict[str, int] = {}  # below it all are taken, for links of that namespace
     for link in sorted(new, key=lambda link: (not link.index, link.namespace != HOST)):
         taken = used.setdefault(link.namespace, set()) if link.namespace != HOST else anywhere
         number = link.index
         if not number or not kept.isdisjoint({(HOST, number), (link.namespace, number)}):
-            number = FIRST_INDEX
+            number = free.get(link.namespace, FIRST_INDEX)
             while number in taken or number in on_host:
                 number += 1
+            free[link.namespace] = number
         between.new_index[link.key] = number
         kept.add((link.namespace, number))
         taken.add(number)
