@@ -75,6 +75,7 @@ def _scenes(options: argparse.Namespace) -> Iterator[scene.Scene | scene.Vlans]:
 
 def _time(what: scene.Scene | scene.Vlans, options: argparse.Namespace) -> Samples:
     found: Samples = defaultdict(list)
+    scene.clear()  # the floor's messages are those of a plan, made for a machine with nothing on it
     with tempfile.TemporaryDirectory() as place:
         everyone = list(_contenders(what, options, Path(place)))
         for number in range(options.runs + 1):
