@@ -9,7 +9,10 @@ import pytest
 import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
+from tests.kernel.wire import a_machine
 from tests.kernel.world import World, until
+from vlanlink.model import HOST
+from vlanlink.planning.operations import MakeNamespace, RemoveNamespace
 
 pytestmark = pytest.mark.needs("macvlan")
 
@@ -232,6 +235,42 @@ def test_more_namespaces_than_files_may_be_open(lan: Lan) -> None:
     assert world.addresses("eth0", "n1090") == ["10.1.0.111/16"]
     run("down many")
     same(world, before)
+
+
+def test_what_lost_its_name_is_let_go_of(lan: Lan) -> None:
+    """It is held while others lose theirs: no longer than the run, nor past what comes after it."""
+    world = lan.world
+    for name in ("one", "two"):
+        world.ip(f"netns add {name}")
+        world.ip(f"link add to_{name} type veth peer name eth0 netns {name}")
+
+    def gone(name: str) -> bool:
+        return world.run(f"ip link show to_{name}", check=False).returncode != 0
+
+    with a_machine() as machine:
+        machine.snapshot()
+        again = MakeNamespace(namespace="two", owner="spaces")
+        machine.run([RemoveNamespace(namespace="two"), again], lambda _: None)
+        until(lambda: gone("two"), "the first two is gone")
+        machine.run([RemoveNamespace(namespace="one")], lambda _: None)
+        assert machine.snapshot().namespaces.keys() == {HOST, "two"}
+        until(lambda: gone("one"), "one is gone")
+        machine.run([RemoveNamespace(namespace="two")], lambda _: None)
+        machine.snapshot()
+    assert world.namespaces() == set()
+
+
+def test_many_files_are_for_us_and_not_for_what_is_run(lan: Lan) -> None:
+    lan.world.ip("netns add one")
+    limit = "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE))"
+    ours = f"from vlanlink.cli.main import main; main(['ls', '--json']); {limit}"
+
+    def told(*words: str) -> str:
+        shell = ["sh", "-c", 'ulimit -Sn 300; ulimit -Hn 900; exec "$0" "$@"']
+        return lan.world.run([*shell, *words]).stdout.splitlines()[-1]
+
+    assert told(sys.executable, "-c", ours) == "(900, 900)"
+    assert told(VLANLINK, "exec", "one", "--", sys.executable, "-c", limit) == "(300, 900)"
 
 
 def test_a_path_to_something_else_is_told_at_its_line(lan: Lan) -> None:

@@ -4,9 +4,11 @@ import argparse
 import gc
 import io
 import os
+import resource
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -111,6 +113,8 @@ def _run(words: list[str]) -> int:
         options = parser().parse_args(words)
         if options.verb not in {verb.NAME for verb in MACHINELESS}:
             _revert_overdue()
+        if options.verb != enter.NAME:  # what is run there has the caller's limits
+            _allow_many_files()
         code: int = options.run(options)
     except VlanlinkError as error:
         output.print_error(error, as_json=as_json)
@@ -119,6 +123,13 @@ def _run(words: list[str]) -> int:
         output.print_error(Interrupted(Diagnostic("interrupted")), as_json=as_json)
         return Interrupted.exit_code
     return code
+
+
+def _allow_many_files() -> None:
+    """Take the hard limit: namespaces that are read, removed or watched are open files."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # more than fs.nr_open
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _revert_overdue() -> None:

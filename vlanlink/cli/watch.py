@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import resource
 import signal
 import sys
 from contextlib import closing
@@ -56,7 +55,6 @@ def run(options: argparse.Namespace) -> int:
         on_beat=service.beat,
         beat_seconds=service.beat_seconds,
     )
-    _allow_many_files()
     if not sys.stdin.isatty():  # a hangup of the terminal is an end like any other
         signal.signal(signal.SIGHUP, lambda *_: watch.reload())
     ended: list[int] = []
@@ -75,12 +73,6 @@ def run(options: argparse.Namespace) -> int:
             if signal.SIGTERM not in ended:
                 raise
     return vlanlink.Interrupted.exit_code if signal.SIGINT in ended else 0
-
-
-def _allow_many_files() -> None:
-    """A file is open for each namespace that is watched; the soft limit is for select(2)."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _lines(event: "Event") -> list[str]:

@@ -67,6 +67,8 @@ class Execution:
     def run(self, batch: Sequence[Operation]) -> None:
         """Carry out a batch of ``batches``. Raises Refused."""
         first = batch[0]
+        if not isinstance(first, RemoveNamespace):
+            self._namespaces.let_go()
         try:
             match first:
                 case MakeNamespace():

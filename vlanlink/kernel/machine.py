@@ -96,9 +96,15 @@ class Machine:
     # -- reading -------------------------------------------------------------------------------
 
     def snapshot(self) -> State:
-        """What is there now: the host, every named namespace, and those that were asked for."""
+        """What is there now: the host, every named namespace, and those that were asked for.
+
+        The kernel begins to delete after it what a run took the names of: while it deletes links,
+        those of the host can't be read.
+        """
         with self.timings.taking("verify" if self._has_run else "read"):
-            return self._do(self._snapshot)
+            state = self._do(self._snapshot)
+        self._do(self._namespaces.let_go)
+        return state
 
     def host_snapshot(self) -> State:
         """What is in the host's namespace alone: it takes no privilege where that is the own."""

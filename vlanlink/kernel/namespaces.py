@@ -51,6 +51,8 @@ class Namespaces:
         """Open the host's namespace: the one at ``host_path``, or the calling thread's."""
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self.window = max(8, min(512, (soft - 64) // 3))
+        self._most_nameless = soft - 64 - 2 * self.window
+        self._nameless: list[int] = []
         self._open: OrderedDict[str, _Open] = OrderedDict()
         self._paths = dict(paths or {})
         self._host = _Open(os.open(host_path or _SELF, os.O_RDONLY | os.O_CLOEXEC))
@@ -60,6 +62,7 @@ class Namespaces:
 
     def close(self) -> None:
         """Close everything."""
+        self.let_go()
         self._proc.close()
         for held in (*self._open.values(), self._host):
             held.close()
@@ -186,8 +189,17 @@ class Namespaces:
         )
 
     def remove(self, name: str) -> None:
-        """Take a namespace's name away; the kernel deletes it when nobody holds it."""
+        """Take a namespace's name away; the kernel deletes it when nobody holds it.
+
+        It is held here until ``let_go``: a kernel that does not preempt itself deletes many at a
+        time, and an umount(2) meanwhile waits for that processor (synchronize_rcu_expedited() in
+        fs/namespace.c), up to half a second with thousands of them.
+        """
         path = self._paths[name]
+        if len(self._nameless) >= self._most_nameless:
+            self.let_go()
+        with suppress(OSError):  # not held, it goes at once
+            self._nameless.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
         self.forget(name)
         with suppress(FileNotFoundError):
             try:
@@ -196,6 +208,12 @@ class Namespaces:
                 if error.errno != errno.EINVAL:  # a file that no namespace is mounted on
                     raise
             os.unlink(path)
+
+    def let_go(self) -> None:
+        """Hold those no longer whose names were taken away."""
+        for descriptor in self._nameless:
+            os.close(descriptor)
+        self._nameless.clear()
 
 
 def _claim(path: str) -> None:
