@@ -141,3 +141,43 @@ def test_a_parent_of_another_topology_does_not_go_under_it(lan: Lan) -> None:
     assert world.names() >= {"v0", "v1"}
     vlanlink.down("above")
     same(world, before)
+
+
+def test_a_route_on_the_link_of_another_topology_is_of_who_asked_for_it(lan: Lan) -> None:
+    world = lan.world
+    link = """
+        [links.mv0]
+        kind = "macvlan"
+        parent = "%s"
+        mac = "02:00:00:00:00:0a"
+        probe = false
+        addresses = ["10.77.0.1/24"]
+        """
+    route = """
+        [[host.routes]]
+        to = "10.99.0.0/24"
+        via = "10.77.0.9"
+        dev = "mv0"
+        """
+    lan.trunk("eth1", mac="02:00:00:00:00:ab")
+    below, above = _load("below", link % "eth0"), _load("above", route)
+    before = dump(world)
+    vlanlink.up(below)
+    alone = dump(world)
+    vlanlink.up(above)
+    both = dump(world)
+    assert "10.99.0.0/24 via 10.77.0.9 dev mv0" in world.run("ip route").stdout
+    assert vlanlink.up(below).operations == ()
+    assert vlanlink.up(above).operations == ()
+    vlanlink.up(_load("below", link % "eth1"))  # made anew, and the route with it
+    assert vlanlink.up(above).operations == ()
+    vlanlink.up(below)
+    same(world, both)
+    vlanlink.down("above")
+    same(world, alone)
+
+    vlanlink.up(above)
+    vlanlink.down("below")
+    assert vlanlink.status("above").state == "drifted"
+    vlanlink.down("above")
+    same(world, before)

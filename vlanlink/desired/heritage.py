@@ -97,18 +97,27 @@ def _more_than_before(draft: Draft, seen: Link, before: PriorLink) -> list[str]:
 
 
 def kept_routes(draft: Draft, space: str) -> set[Route]:
-    """Routes of other topologies on links that are nobody's: only records tell whose."""
+    """Routes of other topologies, which stay. A route bears no name: records tell whose it is.
+
+    Where they do not, it is of the topology that its link is of.
+    """
     seen = draft.observed.namespaces.get(space)
     own = set(draft.records.own.routes) if draft.records.own else set()
     asked = {(space, str(route)) for route in draft.routes.get(space, ())}
+    others = draft.records.others
     kept = set()
     for route in seen.routes if seen else ():
         dev = seen.links.get(route.dev) if seen else None
-        if not route.ours or dev is None or dev.owner == draft.name:
+        if not route.ours or dev is None:
             continue
         row = (space, str(route))
-        claimed = any(row in record.routes for record in draft.records.others)
-        stranger = row not in own and row not in asked and bool(draft.records.others)
-        if dev.owner is not None or claimed or stranger:
+        claimed = any(row in record.routes for record in others)
+        if dev.owner == draft.name:
+            stays = claimed and dev.key in draft.links
+        elif dev.owner is None:
+            stays = claimed or (bool(others) and row not in own and row not in asked)
+        else:
+            stays = claimed or row not in own
+        if stays:
             kept.add(route)
     return kept

@@ -30,14 +30,12 @@ net.core.fb_tunnels_only_for_init_net): nobody made it, and it goes with the nam
 
 
 def drop_routes(between: Between) -> Iterator[Operation]:
-    """Routes of ours that are not wanted; those of a link that goes, go with it."""
+    """Routes that vlanlink made and are not wanted; those of a link that goes, go with it."""
     for name, namespace in between.observed.namespaces.items():
         want = _wanted_routes(between, name)
         for route in sorted(namespace.routes - want, key=route_order):
             dev = namespace.links.get(route.dev)
-            if not route.ours or dev is None or dev.owner not in (None, between.topology):
-                continue
-            if dev.key in between.recreated or not between.lives_on(dev):
+            if not route.ours or dev is None or not between.lives_on(dev):
                 continue
             yield RemoveRoute(namespace=name, route=route, index=dev.index, origin=route.origin)
 
