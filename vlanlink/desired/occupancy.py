@@ -16,21 +16,26 @@ from vlanlink.planning.operations import show
 
 def name_conflicts(wanted: Iterable[Link], observed: State, topology: str) -> Iterator[Problem]:
     """Names and altnames that something holds which the topology did not make."""
+    holders = {
+        (seen.namespace, name): seen
+        for seen in observed.links()
+        if seen.owner != topology
+        for name in _names(seen)
+    }
     for link in wanted:
-        space = observed.namespaces.get(link.namespace)
-        if space is None or link.owner is None or link.name == LOOPBACK:
+        if link.owner is None or link.name == LOOPBACK:
             continue
-        for seen in space.links.values():
-            for name in _names(link) & _names(seen) if seen.owner != topology else ():
-                yield _name_taken(link, name, seen)
+        for name in _names(link):
+            if (link.namespace, name) in holders:
+                yield _name_taken(link, name, holders[link.namespace, name])
 
 
-def _names(link: Link) -> set[object]:
+def _names(link: Link) -> tuple[str, ...]:
     altnames = link.settings.get("altnames")
-    return {link.name, *(altnames if isinstance(altnames, tuple) else ())}
+    return (link.name, *(altnames if isinstance(altnames, tuple) else ()))
 
 
-def _name_taken(link: Link, name: object, seen: Link) -> Problem:
+def _name_taken(link: Link, name: str, seen: Link) -> Problem:
     foreign = f"a {seen.kind} that vlanlink did not make"
     whose = f"made by {owner_in_words(seen.owner)}" if seen.owner else foreign
     where = f" in namespace {link.namespace}" if link.namespace else ""
