@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from vlanlink.desired.addressing import Addressing
+from vlanlink.desired.lost import is_lost
 from vlanlink.errors import Path, Problem
 from vlanlink.model import LOOPBACK, Link, LinkName, Namespace, Route, State
 from vlanlink.record import PriorLink, Records
@@ -27,6 +28,12 @@ class Draft:
     """Links that may take their parent from the host."""
     conflicts: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    lost: bool = field(init=False)
+    """The record of how things were is lost."""
+
+    def __post_init__(self) -> None:
+        """Look once: it takes a walk through all links."""
+        self.lost = is_lost(self.name, self.observed, self.records)
 
     @property
     def name(self) -> str:

@@ -15,8 +15,9 @@ from vlanlink.topology import Topology
 
 def is_lost(topology: str, observed: State, records: Records) -> bool:
     """Whether the topology had a record: what bears its mark tells, or what is left of the file."""
-    marked = any(link.owner == topology for link in observed.links())
-    return records.own is None and (records.torn or marked)
+    if records.own is not None:
+        return False
+    return records.torn or any(link.owner == topology for link in observed.links())
 
 
 def may_have_been_set_up(parent: Link, observed: State) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from vlanlink.desired.draft import Draft
 from vlanlink.desired.endpoints import DEFAULT_MTU, IPV6_MINIMUM_MTU
-from vlanlink.desired.lost import is_lost, may_have_been_set_up
+from vlanlink.desired.lost import may_have_been_set_up
 from vlanlink.desired.parents import dummy_name, implied_vlan, vlan_problem
 from vlanlink.errors import Path, Problem
 from vlanlink.kinds import KINDS
@@ -132,8 +132,7 @@ def _set_up(draft: Draft, seen: Link, path: Path) -> None:
 
 def _is_forgotten(draft: Draft, parent: Link) -> bool:
     """Whether it may have been us who set it up, and the record that told is lost."""
-    lost = is_lost(draft.name, draft.observed, draft.records)
-    return lost and may_have_been_set_up(parent, draft.observed)
+    return draft.lost and may_have_been_set_up(parent, draft.observed)
 
 
 def _inherited(parent: Link) -> dict[str, Setting]:

@@ -88,13 +88,14 @@ def desired_sysctls(
     ``staying`` are the links that are wanted.
     """
     result = Sysctls()
+    lost = is_lost(topology.name, observed, records)
     for space, values in asked_sysctls(topology, observed).items():
         for key, value in values.items():
             _refuse_other_wish(result, records, topology, space, key, value)
             _refuse_unknown(result, observed, topology, space, key)
         result.wanted[space] = dict(values)
         result.priors[space] = _priors(observed, records, space, values)
-        if is_lost(topology.name, observed, records):
+        if lost:
             _forget_our_own(result, observed, records, space, values)
     _go_back(result, observed, records, staying, warnings)
     result.priors = {space: priors for space, priors in result.priors.items() if priors}

@@ -10,19 +10,57 @@ from vlanlink.desired.shim.sources import Shim
 from vlanlink.errors import Problem
 from vlanlink.model import HOST, Link, Route, family_of
 
+_Prefix = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 
 def add_shim_routes(draft: Draft) -> None:
     """The host's routes to the endpoints, and theirs to what the host speaks with."""
+    if not draft.addressing.shims:
+        return
+    host, homes = _HostRoutes(draft), _prefixes(draft)
     for shim in draft.addressing.shims.values():
         link = draft.links.get(shim.key)
         if link is None:
             continue
         endpoints = [endpoint for endpoint in endpoint_links(draft, shim.network) if endpoint.up]
         _complain_of_no_source(draft, shim, endpoints)
-        ranges = _add_range_routes(draft, shim, endpoints)
+        ranges = _add_range_routes(draft, host, shim, endpoints)
         for endpoint in endpoints:
-            _add_routes_to(draft, shim, endpoint, ranges)
-            _add_routes_back(draft, shim, link, endpoint)
+            _add_routes_to(draft, host, shim, endpoint, ranges)
+            _add_routes_back(draft, shim, link, endpoint, homes[endpoint.namespace])
+
+
+class _HostRoutes:
+    """The host's routes by the place that they lead to, of which the kernel has one each."""
+
+    def __init__(self, draft: Draft) -> None:
+        """Those that others have there, and those that are wanted so far."""
+        seen = draft.observed.host
+        others = (one for one in seen.routes if seen.links[one.dev].owner != draft.name)
+        self._draft = draft
+        self._by_place = {_place(one): one for one in (*others, *draft.routes.get(HOST, ()))}
+
+    def in_the_way(self, route: Route) -> Route | None:
+        """One to the same place."""
+        return self._by_place.get(_place(route))
+
+    def add(self, route: Route) -> None:
+        """Want it."""
+        self._draft.add_route(HOST, route)
+        self._by_place[_place(route)] = route
+
+
+def _place(route: Route) -> tuple[object, ...]:
+    return (route.to, route.metric, route.table)
+
+
+def _prefixes(draft: Draft) -> dict[str, list[_Prefix]]:
+    """The prefixes of the addresses in each namespace."""
+    found: dict[str, list[_Prefix]] = {}
+    for link in draft.links.values():
+        networks = (ipaddress.ip_interface(address.text).network for address in link.addresses)
+        found.setdefault(link.namespace, []).extend(networks)
+    return found
 
 
 def sources(draft: Draft, shim: Shim, family: int) -> tuple[str, ...]:
@@ -32,7 +70,7 @@ def sources(draft: Draft, shim: Shim, family: int) -> tuple[str, ...]:
     return of_family or shim.of_parent.get(family, ())
 
 
-def _source(draft: Draft, shim: Shim, prefix: ipaddress.IPv4Network | ipaddress.IPv6Network) -> str:
+def _source(draft: Draft, shim: Shim, prefix: _Prefix) -> str:
     """What the host speaks with to a prefix: of several addresses one in it, else the first."""
     bare = [text.partition("/")[0] for text in sources(draft, shim, prefix.version)]
     return next((ip for ip in bare if ipaddress.ip_address(ip) in prefix), bare[0])
@@ -49,7 +87,9 @@ def _complain_of_no_source(draft: Draft, shim: Shim, endpoints: Iterable[Link]) 
             draft.conflicts.append(Problem(shim.origin, message, hint, at_key=True))
 
 
-def _add_range_routes(draft: Draft, shim: Shim, endpoints: list[Link]) -> list[Route]:
+def _add_range_routes(
+    draft: Draft, host: _HostRoutes, shim: Shim, endpoints: list[Link]
+) -> list[Route]:
     """One route for all addresses that are handed out, where nobody else can be among them."""
     made: list[Route] = []
     network = draft.topology.networks[shim.network]
@@ -65,14 +105,14 @@ def _add_range_routes(draft: Draft, shim: Shim, endpoints: list[Link]) -> list[R
         route = _route(shim, str(prefix), _source(draft, shim, subnet.subnet))
         if not inside or any(_in(str(ip), prefix) for ip in strangers if ip is not None):
             continue
-        if any(_in(ip, prefix) for ip in _hosts_own(draft)) or _in_the_way(draft, route):
+        if any(_in(ip, prefix) for ip in _hosts_own(draft)) or host.in_the_way(route):
             continue
-        draft.add_route(HOST, route)
+        host.add(route)
         made.append(route)
     return made
 
 
-def _in(ip: str, prefix: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+def _in(ip: str, prefix: _Prefix) -> bool:
     return ipaddress.ip_address(ip) in prefix
 
 
@@ -86,22 +126,9 @@ def _hosts_own(draft: Draft) -> Iterator[str]:
         yield from [route.via] if route.via else []
 
 
-def _in_the_way(draft: Draft, route: Route) -> Route | None:
-    """A route of the host's to the same place, which the kernel would not have a second one of."""
-    others = {
-        seen
-        for seen in draft.observed.host.routes
-        if draft.observed.host.links[seen.dev].owner != draft.name
-    }
-    return _same_place(others | draft.routes.get(HOST, set()), route)
-
-
-def _same_place(routes: Iterable[Route], route: Route) -> Route | None:
-    same = (route.to, route.metric, route.table)
-    return next((r for r in routes if (r.to, r.metric, r.table) == same), None)
-
-
-def _add_routes_to(draft: Draft, shim: Shim, endpoint: Link, ranges: list[Route]) -> None:
+def _add_routes_to(
+    draft: Draft, host: _HostRoutes, shim: Shim, endpoint: Link, ranges: list[Route]
+) -> None:
     for address in endpoint.addresses:
         if address.link_local or not sources(draft, shim, address.family):
             continue
@@ -109,13 +136,13 @@ def _add_routes_to(draft: Draft, shim: Shim, endpoint: Link, ranges: list[Route]
             continue
         source = _source(draft, shim, ipaddress.ip_interface(address.text).network)
         route = _route(shim, _alone(address.text), source)
-        other = _in_the_way(draft, route)
+        other = host.in_the_way(route)
         if other:
             message = f"the host has a route to {address.bare} already: {other}"
             hint = "take that route away: the shim brings one of its own"
             draft.conflicts.append(Problem(shim.origin, message, hint, at_key=True))
         else:
-            draft.add_route(HOST, route)
+            host.add(route)
 
 
 def _route(shim: Shim, to: str, src: str) -> Route:
@@ -131,7 +158,9 @@ def _alone(text: str) -> str:
 # -- and back --------------------------------------------------------------------------------------
 
 
-def _add_routes_back(draft: Draft, shim: Shim, link: Link, endpoint: Link) -> None:
+def _add_routes_back(
+    draft: Draft, shim: Shim, link: Link, endpoint: Link, home: list[_Prefix]
+) -> None:
     """The endpoint's routes to what it is spoken to with, where it would not find that by itself.
 
     In IPv6 nobody but the parent answers for the parent's address, so there the way leads through
@@ -159,14 +188,12 @@ def _add_routes_back(draft: Draft, shim: Shim, link: Link, endpoint: Link) -> No
             origin=shim.origin,
         )
         there = draft.routes.get(endpoint.namespace, set())
-        at_home = via is None and _is_at_home(draft, ip, endpoint.namespace, there)
-        if not at_home and _same_place(there, route) is None:
+        at_home = via is None and _is_at_home(ip, home, there)
+        if not at_home and all(_place(one) != _place(route) for one in there):
             draft.add_route(endpoint.namespace, route)
 
 
-def _is_at_home(draft: Draft, ip: str, space: str, routes: Iterable[Route]) -> bool:
+def _is_at_home(ip: str, home: list[_Prefix], routes: Iterable[Route]) -> bool:
     """Whether a namespace's own prefixes lead there, or a default route by device alone."""
-    links = [link for link in draft.links.values() if link.namespace == space]
-    prefixes = [ipaddress.ip_interface(a.text).network for link in links for a in link.addresses]
     anywhere = any(route.to == ANYWHERE[family_of(ip)] and route.via is None for route in routes)
-    return anywhere or any(_in(ip, prefix) for prefix in prefixes)
+    return anywhere or any(_in(ip, prefix) for prefix in home)
