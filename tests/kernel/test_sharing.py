@@ -1,10 +1,17 @@
 """Several topologies on one host: what they share goes with the last of them."""
 
+import errno
+import struct
+from collections.abc import Sequence
+
 import pytest
 
 import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
+from tests.kernel.test_faults import is_of_a_group
+from vlanlink.kernel.codec.constants import DELLINK
+from vlanlink.kernel.transport import Refusal, Socket
 
 pytestmark = pytest.mark.needs("macvlan")
 
@@ -141,6 +148,61 @@ def test_a_parent_of_another_topology_does_not_go_under_it(lan: Lan) -> None:
     assert world.names() >= {"v0", "v1"}
     vlanlink.down("above")
     same(world, before)
+
+
+def test_links_of_the_host_go_at_once_and_no_others(
+    lan: Lan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = lan.world
+    lines = [f'[links.m{n}]\nkind = "macvlan"\nparent = "eth0"\n' for n in range(6)]
+    first = _load("first", "".join(lines))
+    second = _load("second", '[links.n0]\nkind = "macvlan"\nparent = "eth0"\n')
+    world.ip("link add by_hand link eth0 type macvlan mode bridge")
+    vlanlink.up(second)
+    before = dump(world)
+    real, deleting, refused = Socket.request, 0, 0
+
+    def request(socket: Socket, messages: Sequence[bytearray]) -> list[Refusal | None]:
+        nonlocal deleting, refused
+        if refused and is_of_a_group(messages[0]):
+            refused -= 1
+            return [Refusal(errno.EOPNOTSUPP)]
+        deleting += sum(struct.unpack_from("=H", each, 4)[0] == DELLINK for each in messages)
+        return real(socket, messages)
+
+    monkeypatch.setattr(Socket, "request", request)
+    vlanlink.up(first)
+    vlanlink.down("first")
+    assert deleting == 1
+    same(world, before)
+
+    vlanlink.up(first)
+    vlanlink.up(_load("first", lines[2]))  # one stays: each of the others by itself
+    assert deleting == 1 + 5
+    assert {"m0", "m1", "m2", "m3", "m4", "m5"} & world.names() == {"m2"}
+    assert {"n0", "by_hand"} <= world.names()
+    vlanlink.down("first")
+    same(world, before)
+
+    vlanlink.up(first)
+    deleting, refused = 0, 1
+    vlanlink.down("first")
+    assert (deleting, refused) == (6, 0)
+    same(world, before)
+
+
+def test_a_parent_that_goes_down_is_promiscuous_no_longer(lan: Lan) -> None:
+    """The links in namespaces are deleted in the background, after the names are gone."""
+    world = lan.world
+    world.ip("link set eth0 down")
+    text = '[networks.pub]\nkind = "macvlan"\nparent = "eth0"\nprobe = false\n'
+    for n in range(20):
+        text += f'[namespaces.n{n}.interfaces.eth0]\nnetwork = "pub"\n'
+    vlanlink.up(_load("many", text))
+    assert world.link("eth0")["promiscuity"] == 1
+    vlanlink.down("many")
+    eth0 = world.link("eth0")
+    assert (eth0["promiscuity"], "UP" in eth0["flags"]) == (0, False)
 
 
 def test_a_route_on_the_link_of_another_topology_is_of_who_asked_for_it(lan: Lan) -> None:

@@ -11,7 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from vlanlink.apply import Refused
-from vlanlink.kernel import sysctl_files
+from vlanlink.kernel import codec, sysctl_files
+from vlanlink.kernel.codec.constants import IFLA_GROUP, IFLA_PROMISCUITY
 from vlanlink.kernel.explain import explain
 from vlanlink.kernel.features import load_module
 from vlanlink.kernel.marks import Marks
@@ -38,7 +39,9 @@ BATCH = 64
 """Messages in one send, at the most."""
 BUSY_SECONDS = 3.0
 """How long a link may be refused because of one that the kernel is still cleaning up."""
-_BUSY_POLL_SECONDS = 0.01
+CALM_SECONDS = 5.0
+"""How long a parent that is set down may stay promiscuous for links that are being deleted."""
+_POLL_SECONDS = 0.01
 
 
 def load_encoder(operations: Sequence[Operation]) -> None:
@@ -63,6 +66,14 @@ class Execution:
         self._marks = marks
         self._snapshot = snapshot
         self._prepared = False
+        self._doomed: frozenset[int] = frozenset()
+        self._gone: frozenset[int] = frozenset()
+
+    def expect(self, operations: Sequence[Operation]) -> None:
+        """Tell what ``run`` will get batch by batch."""
+        going = (one for one in operations if isinstance(one, RemoveLink))
+        self._doomed = frozenset(one.index for one in going if one.namespace == HOST)
+        self._gone = frozenset()
 
     def run(self, batch: Sequence[Operation]) -> None:
         """Carry out a batch of ``batches``. Raises Refused."""
@@ -78,7 +89,11 @@ class Execution:
                 case WriteSysctl():
                     root = self._namespaces.sysctls(first.namespace)
                     sysctl_files.write(first.key, first.new, root)
+                case RemoveLink():
+                    self._remove_links(batch)
                 case _:
+                    for index in filter(None, map(_parent_to_set_down, batch)):
+                        self._await_calm(index)
                     self._send(batch)
         except OSError as error:
             raise self._refused(first, error.errno or 0, _own_text(error)) from None
@@ -93,6 +108,50 @@ class Execution:
         path = os.path.join(directory, operation.namespace)
         first = mark_loopback(operation.owner, self._marks)
         self._namespaces.make(operation.namespace, path, first)
+
+    def _remove_links(self, batch: Sequence[Operation]) -> None:
+        """Delete links of one namespace: the host's at once, if they are all that bear a mark.
+
+        The kernel takes some 20 ms for one, mostly waiting, and 0.1 s for a thousand at once.
+        """
+        links = [one for one in batch if isinstance(one, RemoveLink)]
+        if batch[0].namespace == HOST:
+            if len(self._doomed) > 1:
+                self._gone = self._remove_groups(self._doomed)
+            self._doomed = frozenset()
+            links = [one for one in links if one.index not in self._gone]
+        if links:
+            self._send(links)
+
+    def _remove_groups(self, doomed: frozenset[int]) -> frozenset[int]:
+        """The links of the host that went with all of their mark."""
+        from vlanlink.kernel.codec.encode import remove_group
+
+        members: dict[int, set[int]] = {}
+        for index, group in self._numbers_of_links(IFLA_GROUP).items():
+            members.setdefault(group, set()).add(index)
+        gone: set[int] = set()
+        for group, links in members.items():
+            if self._marks.are(group) and links <= doomed:
+                refused = self._namespaces.socket(HOST).request([remove_group(group)])[0]
+                gone |= set() if refused else links  # refused: each is asked for by itself
+        return frozenset(gone)
+
+    def _await_calm(self, index: int) -> None:
+        """Wait until a parent is promiscuous no longer for links of namespaces that went.
+
+        The kernel deletes those in the background, and what a device that is down by then was
+        asked for stays (__dev_set_rx_mode in net/core/dev.c).
+        """
+        deadline = time.monotonic() + CALM_SECONDS
+        while self._numbers_of_links(IFLA_PROMISCUITY).get(index) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+
+    def _numbers_of_links(self, attribute: int) -> dict[int, int]:
+        """An attribute of the host's links, by their number."""
+        with codec.readable():
+            found = self._namespaces.socket(HOST).dump(codec.dump_links())
+            return dict(codec.decode_number(message, attribute) for message in found)
 
     def _send(self, batch: Sequence[Operation]) -> None:
         from vlanlink.kernel.codec.encode import encode
@@ -126,7 +185,7 @@ class Execution:
             load_module(KINDS[operation.link.kind].module)
             again = self._namespaces.socket(target).request([message])[0]
         while again and _may_pass(operation, again) and time.monotonic() < deadline:
-            time.sleep(_BUSY_POLL_SECONDS)
+            time.sleep(_POLL_SECONDS)
             again = self._namespaces.socket(target).request([message])[0]
         if again:
             raise self._refused(operation, again.errno, again.text)
@@ -181,20 +240,31 @@ def phase(operation: Operation) -> Phase:
 def batches(operations: Sequence[Operation], size: int) -> Iterator[list[Operation]]:
     """Runs of operations that go through one socket.
 
-    A link is made in a batch of its own kind: what follows names it by its number, and must not
-    be sent before the kernel said that the number is its.
+    Links are made in batches of their own: what follows names one by its number, and must not be
+    sent before the kernel said that the number is its. And so they are deleted.
     """
     batch: list[Operation] = []
     way = None
     for operation in operations:
         socket = _socket_of(operation)
-        before, way = way, (socket, isinstance(operation, MakeLink))
+        before, way = way, (socket, _apart(operation))
         if batch and (socket is None or way != before or len(batch) == size):
             yield batch
             batch = []
         batch.append(operation)
     if batch:
         yield batch
+
+
+def _parent_to_set_down(operation: Operation) -> int | None:
+    match operation:
+        case SetLink(namespace=space, index=index, new=new) if new.get("up") is False:
+            return index if space == HOST else None
+    return None
+
+
+def _apart(operation: Operation) -> type[Operation] | None:
+    return type(operation) if isinstance(operation, MakeLink | RemoveLink) else None
 
 
 def _harmless(operation: Operation, refusal: Refusal) -> bool:

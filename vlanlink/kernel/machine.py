@@ -277,6 +277,7 @@ class Machine:
         Raises Refused at the first that the kernel refuses.
         """
         load_encoder(operations)
+        self._execution.expect(operations)
         done = 0
         self._has_run = True
         rest = batches(operations, min(BATCH, self._namespaces.window))

@@ -48,6 +48,10 @@ class Marks:
         name = unknown[2] if unknown else owner
         return _PREFIX + name if name else ""
 
+    def are(self, group: int) -> bool:
+        """Whether a link group is a mark of vlanlink."""
+        return group & 0xFF000000 == _MAGIC
+
     def owner(self, group: int, alias: str, known: Iterable[str]) -> tuple[str | None, bool]:
         """Whose a link is by its mark, and whether the mark is whole.
 
@@ -55,7 +59,7 @@ class Marks:
         host, or of a topology that nothing here knows, belongs to ``?``, its checksum, and the
         name if the alias tells it.
         """
-        if group & 0xFF000000 != _MAGIC:
+        if not self.are(group):
             return None, True
         name = alias.removeprefix(_PREFIX) if alias.startswith(_PREFIX) else ""
         if name and self.group(name) == group:

@@ -86,8 +86,7 @@ def drop_links(between: Between, gone: list[Link]) -> Iterator[Operation]:
             )
     done: set[LinkName] = set()
     for link in sorted(gone, key=lambda link: (-depth(between.observed, link), link.key)):
-        goes_with_namespace = link.namespace in removable and not _parent_may_go_down(between, link)
-        if goes_with_namespace or link.key in done:
+        if link.namespace in removable or link.key in done:
             continue
         if link.peer:
             done.add(link.peer)
@@ -109,21 +108,6 @@ def _leaving_namespaces(between: Between) -> Iterator[Namespace]:
         mine = name != HOST and namespace.owner == between.topology
         if mine and name not in between.desired.namespaces:
             yield namespace
-
-
-def _parent_may_go_down(between: Between, link: Link) -> bool:
-    """Whether a device below it is somebody else's and was set up by us: it goes down again.
-
-    That may be now, or when the next topology goes. The kernel deletes a namespace's links in the
-    background, and a parent that is down by then keeps the promiscuity that they asked for.
-    """
-    below = between.observed.link(link.parent)
-    while below:
-        want = between.desired.link(below.key)
-        if want and want.owner is None and below.up and "up" in want.settings:
-            return True
-        below = between.observed.link(below.parent)
-    return False
 
 
 def _refuse_to_take_from_others(between: Between, gone: list[Link]) -> None:

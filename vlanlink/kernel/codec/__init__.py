@@ -8,6 +8,7 @@ from vlanlink.kernel.codec.decode import (
     SeenLink,
     decode_address,
     decode_link,
+    decode_number,
     decode_route,
     readable,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "SeenLink",
     "decode_address",
     "decode_link",
+    "decode_number",
     "decode_route",
     "dump_addresses",
     "dump_links",

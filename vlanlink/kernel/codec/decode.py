@@ -25,6 +25,7 @@ from vlanlink.kernel.codec.constants import (
     IFA_F_TENTATIVE,
     IFF_LOWER_UP,
     IFF_UP,
+    IFLA_GROUP,
     RT_SCOPE_LINK,
     RT_TABLE_LOCAL,
     RTM_F_CLONED,
@@ -46,7 +47,7 @@ _ROUTE = struct.Struct("=BBxxBBxBI")
 """struct rtmsg: family, prefix length, table, protocol, type, flags."""
 
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER = 1, 3, 4, 5, 10
-_IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_AF_SPEC, _IFLA_GROUP = 18, 20, 26, 27
+_IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_AF_SPEC = 18, 20, 26
 _IFLA_LINK_NETNSID, _IFLA_PROP_LIST, _IFLA_ALT_IFNAME = 37, 52, 53
 _IFLA_INFO_KIND, _IFLA_INFO_DATA = 1, 2
 _AF_INET, _AF_INET6, _IFLA_INET_CONF, _IFLA_INET6_CONF = 2, 10, 1, 2
@@ -62,7 +63,7 @@ _OF_A_LINK = either_way(
     _IFLA_LINKINFO,
     _IFLA_IFALIAS,
     _IFLA_AF_SPEC,
-    _IFLA_GROUP,
+    IFLA_GROUP,
     _IFLA_LINK_NETNSID,
     _IFLA_PROP_LIST,
 )
@@ -132,7 +133,7 @@ def decode_link(data: bytes) -> SeenLink:
         index=index,
         name=text(get(_IFLA_IFNAME)),
         kind=kind or ("loopback" if hardware == ARPHRD_LOOPBACK else "device"),
-        group=u32(get(_IFLA_GROUP)),
+        group=u32(get(IFLA_GROUP)),
         alias=text(get(_IFLA_IFALIAS)),
         settings=settings,
         parent_index=u32(get(_IFLA_LINK)),
@@ -140,6 +141,12 @@ def decode_link(data: bytes) -> SeenLink:
         master_index=u32(get(_IFLA_MASTER)),
         carrier=bool(flags & IFF_LOWER_UP),
     )
+
+
+def decode_number(data: bytes, attribute: int) -> tuple[int, int]:
+    """The number of a link from an RTM_NEWLINK message, and an attribute of it that is a number."""
+    _, index, _ = _LINK.unpack_from(data, _HEADER)
+    return index, u32(first(data[_HEADER + _LINK.size :], attribute))
 
 
 @lru_cache(maxsize=256)

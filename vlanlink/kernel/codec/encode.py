@@ -229,6 +229,11 @@ def mark_loopback(owner: str, marks: Marks) -> bytearray:
     return encode_message(ifinfmsg, SETLINK, REQUEST | ACK, body, attributes)
 
 
+def remove_group(group: int) -> bytearray:
+    """The message that deletes all links of a group (rtnl_group_dellink, net/core/rtnetlink.c)."""
+    return encode_message(ifinfmsg, DELLINK, REQUEST | ACK, {"index": 0}, [("IFLA_GROUP", group)])
+
+
 def bare_link(kind: str) -> bytearray:
     """A request for a link that has a kind and nothing else."""
     info = {"attrs": [("IFLA_INFO_KIND", kind)]}
