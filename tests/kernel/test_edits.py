@@ -320,6 +320,28 @@ def test_a_vlan_of_another_id_is_made_anew_with_what_is_on_it(lan: Lan) -> None:
 
 @pytest.mark.sensitive
 @pytest.mark.needs("ipvlan")
+def test_an_ipvlan_endpoint_moves_with_its_address(lan: Lan) -> None:
+    """The address is in use on the parent until the namespace that had it is deleted."""
+    text = """
+    [topology]
+    name = "move"
+    [networks.n]
+    kind = "ipvlan"
+    parent = "eth0"
+    probe = false
+    subnets = [{ subnet = "10.3.0.0/24" }, { subnet = "2001:db8:3::/64" }]
+    [namespaces.%s.interfaces.eth0]
+    network = "n"
+    addresses = ["10.3.0.2", "2001:db8:3::2"]
+    """
+    for space in ("one", "two", "one"):
+        vlanlink.up(vlanlink.load("/run/move.toml", text=text % space))
+        assert lan.world.namespaces() == {space}
+        assert _addresses(_row(lan.world, namespace=space)) == ["10.3.0.2", "2001:db8:3::2"]
+
+
+@pytest.mark.sensitive
+@pytest.mark.needs("ipvlan")
 def test_an_ipvlan_mode_is_changed_for_all_of_the_parent(lan: Lan) -> None:
     world = lan.world
     text = """

@@ -238,6 +238,13 @@ def test_a_route_on_the_link_of_another_topology_is_of_who_asked_for_it(lan: Lan
     vlanlink.down("above")
     same(world, alone)
 
+    own = link % "eth0" + 'routes = [{ to = "10.99.0.0/24", via = "10.77.0.9" }]\n'
+    vlanlink.up(_load("below", own))
+    assert vlanlink.up(above).operations == ()
+    vlanlink.down("above")
+    same(world, both)
+
+    vlanlink.up(below)
     vlanlink.up(above)
     vlanlink.down("below")
     assert vlanlink.status("above").state == "drifted"

@@ -240,6 +240,20 @@ def test_down_is_not_undone_and_up_goes_on(lan: Lan) -> None:
         watch.told("mended")
 
 
+def test_a_watch_does_not_keep_what_goes_down_alive(lan: Lan) -> None:
+    """It listens in the namespaces; the parent is set down once their links are deleted."""
+    world = lan.world
+    world.ip("link set eth0 down")
+    before = dump(world)
+    with watched(_text(3)) as watch:
+        watch.told("up")
+        assert world.link("eth0")["promiscuity"] == 1
+        vlanlink.down("office")
+        assert world.link("eth0")["promiscuity"] == 0
+        watch.told("down")
+        same(world, before)
+
+
 def test_an_edited_file_that_was_brought_up_is_the_measure_then(lan: Lan) -> None:
     world = lan.world
     with watched(_text(1)) as watch:

@@ -17,3 +17,13 @@ def test_a_namespace_goes_with_the_devices_that_the_kernel_puts_into_each(
     todo = plan(observed, State({HOST: Namespace(HOST)}), "office")
     assert (todo.operations == (RemoveNamespace(namespace="web"),)) is goes
     assert (todo.warnings == ()) is goes
+
+
+def test_what_another_host_makes_in_a_shared_directory_of_namespaces_is_not_ours() -> None:
+    """It comes after the look, and stands in a later snapshot only: no lock is shared."""
+    links = {"eth0": {"kind": "macvlan", "owner": "theirs"}}
+    routes = ["default via 10.0.0.1 dev eth0"]
+    theirs = {"owner": "theirs", "links": links, "routes": routes}
+    seen = read_state({"host": {"links": {}}, "web9": theirs})
+    assert all(one.ours for one in seen.namespaces["web9"].routes)
+    assert plan(seen, State({HOST: Namespace(HOST)}), "office").operations == ()

@@ -111,10 +111,10 @@ def _run(words: list[str]) -> int:
     as_json = "--json" in words and words[:1] != [enter.NAME]  # the rest is another command's
     try:
         options = parser().parse_args(words)
-        if options.verb not in {verb.NAME for verb in MACHINELESS}:
-            _revert_overdue()
         if options.verb != enter.NAME:  # what is run there has the caller's limits
             _allow_many_files()
+        if options.verb not in {verb.NAME for verb in MACHINELESS}:
+            _revert_overdue()
         code: int = options.run(options)
     except VlanlinkError as error:
         output.print_error(error, as_json=as_json)

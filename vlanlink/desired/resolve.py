@@ -31,6 +31,7 @@ from vlanlink.model import (
     Link,
     LinkName,
     Namespace,
+    Route,
     State,
     owner_in_words,
 )
@@ -269,7 +270,7 @@ class _Resolver(Draft):
             (space, str(route))
             for space, routes in self.routes.items()
             for route in routes
-            if LinkName(space, route.dev) not in self.links
+            if LinkName(space, route.dev) not in self.links and not self._has_owner(space, route)
         ]
         return Record(
             topology=self.name,
@@ -285,6 +286,17 @@ class _Resolver(Draft):
             raised=self.raised,
             routes=tuple(sorted(foreign_routes)),
         )
+
+    def _has_owner(self, space: str, route: Route) -> bool:
+        """Whether another topology has the route on a link of its own."""
+        seen = self.observed.namespaces.get(space)
+        dev = seen.links.get(route.dev) if seen else None
+        if seen is None or dev is None or dev.owner in (None, self.name):
+            return False
+        row = (space, str(route))
+        recorded = ([self.records.own] if self.records.own else []) + [*self.records.others]
+        there = row in {(space, str(one)) for one in seen.routes if one.ours}
+        return there and not any(row in record.routes for record in recorded)
 
 
 def namespace_path(pid: int | None, path: str | None) -> str:

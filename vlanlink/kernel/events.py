@@ -37,6 +37,8 @@ class _Followed:
 
     inode: int
     socket: socket.socket
+    path: str | None
+    """Where it is found; None: the host."""
 
 
 class Events:
@@ -84,12 +86,19 @@ class Events:
         for name in new:
             namespaces.enter(name)
             listener = _listener()
-            self._followed[name] = _Followed(inodes[name], listener)
+            path = namespaces.path(name) if name else None
+            self._followed[name] = _Followed(inodes[name], listener, path)
             self._sockets[listener.fileno()] = listener
             self._poll.register(listener, select.EPOLLIN)
         found = (_PROCESS.fullmatch(namespaces.path(name)) for name in inodes if name)
         self._follow_processes({int(match[1]) for match in found if match})
         return bool(new)
+
+    def leave_what_lost_its_name(self) -> None:
+        """Keep no namespace alive that is no longer found where it was."""
+        for name, held in list(self._followed.items()):
+            if held.path is not None and _inode(held.path) != held.inode:
+                self._leave(name)
 
     def wait(self, seconds: float | None) -> bool:
         """Sleep until something changed; False when the time is up before, None for no bound.
@@ -160,6 +169,13 @@ class Events:
             command = Path(f"/proc/{port}/comm").read_text(errors="replace").strip()
             shown = "".join(c if c.isprintable() else "?" for c in command)
             self._senders[port] = f"{shown} (process {port})"
+
+
+def _inode(path: str) -> int | None:
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return None
 
 
 def _listener() -> socket.socket:

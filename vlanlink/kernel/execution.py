@@ -40,7 +40,7 @@ BATCH = 64
 BUSY_SECONDS = 3.0
 """How long a link may be refused because of one that the kernel is still cleaning up."""
 CALM_SECONDS = 5.0
-"""How long a parent that is set down may stay promiscuous for links that are being deleted."""
+"""How long parents that are set down may stay promiscuous for links that are being deleted."""
 _POLL_SECONDS = 0.01
 
 
@@ -67,13 +67,19 @@ class Execution:
         self._snapshot = snapshot
         self._prepared = False
         self._doomed: frozenset[int] = frozenset()
+        """The links of the host that are to go, until the first of them is asked for."""
         self._gone: frozenset[int] = frozenset()
+        """Those that went with it."""
+        self._emptied = False
+        """Namespaces were removed: the kernel deletes what is in them in the background."""
+        self._calm_by: float | None = None
 
     def expect(self, operations: Sequence[Operation]) -> None:
         """Tell what ``run`` will get batch by batch."""
         going = (one for one in operations if isinstance(one, RemoveLink))
         self._doomed = frozenset(one.index for one in going if one.namespace == HOST)
         self._gone = frozenset()
+        self._emptied, self._calm_by = False, None
 
     def run(self, batch: Sequence[Operation]) -> None:
         """Carry out a batch of ``batches``. Raises Refused."""
@@ -86,6 +92,7 @@ class Execution:
                     self._make_namespace(first)
                 case RemoveNamespace():
                     self._namespaces.remove(first.namespace)
+                    self._emptied = True
                 case WriteSysctl():
                     root = self._namespaces.sysctls(first.namespace)
                     sysctl_files.write(first.key, first.new, root)
@@ -128,11 +135,12 @@ class Execution:
         from vlanlink.kernel.codec.encode import remove_group
 
         members: dict[int, set[int]] = {}
-        for index, group in self._numbers_of_links(IFLA_GROUP).items():
-            members.setdefault(group, set()).add(index)
+        with suppress(OSError):  # else one by one
+            for index, group in self._numbers_of_links(IFLA_GROUP).items():
+                members.setdefault(group, set()).add(index)
         gone: set[int] = set()
         for group, links in members.items():
-            if self._marks.are(group) and links <= doomed:
+            if self._marks.is_mark(group) and links <= doomed:
                 refused = self._namespaces.socket(HOST).request([remove_group(group)])[0]
                 gone |= set() if refused else links  # refused: each is asked for by itself
         return frozenset(gone)
@@ -140,12 +148,18 @@ class Execution:
     def _await_calm(self, index: int) -> None:
         """Wait until a parent is promiscuous no longer for links of namespaces that went.
 
-        The kernel deletes those in the background, and what a device that is down by then was
-        asked for stays (__dev_set_rx_mode in net/core/dev.c).
+        What a device that is down by then was asked for stays until it is up again
+        (__dev_set_rx_mode in net/core/dev.c).
         """
-        deadline = time.monotonic() + CALM_SECONDS
-        while self._numbers_of_links(IFLA_PROMISCUITY).get(index) and time.monotonic() < deadline:
-            time.sleep(_POLL_SECONDS)
+        if not self._emptied:
+            return
+        if self._calm_by is None:
+            self._calm_by = time.monotonic() + CALM_SECONDS
+        with suppress(OSError):
+            while self._numbers_of_links(IFLA_PROMISCUITY).get(index):
+                if time.monotonic() > self._calm_by:
+                    break
+                time.sleep(_POLL_SECONDS)
 
     def _numbers_of_links(self, attribute: int) -> dict[int, int]:
         """An attribute of the host's links, by their number."""
@@ -278,7 +292,8 @@ def _may_pass(operation: Operation, refusal: Refusal) -> bool:
     """Whether what is in the way may be a link of a namespace that is being deleted."""
     if isinstance(operation, MakeLink):
         return refusal.errno in (errno.EBUSY, errno.EEXIST, errno.EINVAL)
-    return isinstance(operation, SetLink) and refusal.errno == errno.EADDRINUSE
+    # macvlan has a MAC once on a parent, ipvlan an address.
+    return isinstance(operation, SetLink | AddAddress) and refusal.errno == errno.EADDRINUSE
 
 
 def _own_text(error: OSError) -> str:

@@ -101,10 +101,11 @@ class Machine:
         The kernel begins to delete after it what a run took the names of: while it deletes links,
         those of the host can't be read.
         """
-        with self.timings.taking("verify" if self._has_run else "read"):
-            state = self._do(self._snapshot)
-        self._do(self._namespaces.let_go)
-        return state
+        try:
+            with self.timings.taking("verify" if self._has_run else "read"):
+                return self._do(self._snapshot)
+        finally:
+            self._do(self._namespaces.let_go)
 
     def host_snapshot(self) -> State:
         """What is in the host's namespace alone: it takes no privilege where that is the own."""

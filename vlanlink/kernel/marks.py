@@ -48,7 +48,7 @@ class Marks:
         name = unknown[2] if unknown else owner
         return _PREFIX + name if name else ""
 
-    def are(self, group: int) -> bool:
+    def is_mark(self, group: int) -> bool:
         """Whether a link group is a mark of vlanlink."""
         return group & 0xFF000000 == _MAGIC
 
@@ -59,7 +59,7 @@ class Marks:
         host, or of a topology that nothing here knows, belongs to ``?``, its checksum, and the
         name if the alias tells it.
         """
-        if not self.are(group):
+        if not self.is_mark(group):
             return None, True
         name = alias.removeprefix(_PREFIX) if alias.startswith(_PREFIX) else ""
         if name and self.group(name) == group:

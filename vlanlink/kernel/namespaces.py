@@ -51,8 +51,8 @@ class Namespaces:
         """Open the host's namespace: the one at ``host_path``, or the calling thread's."""
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self.window = max(8, min(512, (soft - 64) // 3))
-        self._most_nameless = soft - 64 - 2 * self.window
-        self._nameless: list[int] = []
+        self._most_unmounted = soft - 64 - 2 * self.window
+        self._unmounted: list[int] = []
         self._open: OrderedDict[str, _Open] = OrderedDict()
         self._paths = dict(paths or {})
         self._host = _Open(os.open(host_path or _SELF, os.O_RDONLY | os.O_CLOEXEC))
@@ -196,10 +196,12 @@ class Namespaces:
         fs/namespace.c), up to half a second with thousands of them.
         """
         path = self._paths[name]
-        if len(self._nameless) >= self._most_nameless:
+        if len(self._unmounted) >= self._most_unmounted:
             self.let_go()
-        with suppress(OSError):  # not held, it goes at once
-            self._nameless.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        try:
+            self._unmounted.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        except OSError:  # no more files, perhaps: this one goes at once
+            self.let_go()
         self.forget(name)
         with suppress(FileNotFoundError):
             try:
@@ -211,9 +213,9 @@ class Namespaces:
 
     def let_go(self) -> None:
         """Hold those no longer whose names were taken away."""
-        for descriptor in self._nameless:
+        for descriptor in self._unmounted:
             os.close(descriptor)
-        self._nameless.clear()
+        self._unmounted.clear()
 
 
 def _claim(path: str) -> None:

@@ -186,8 +186,9 @@ def _start_detached() -> Arm:
 
 def _await_ready(process: "subprocess.Popen[str]") -> None:
     assert process.stdout is not None
-    there, _, _ = select.select([process.stdout], [], [], _START_SECONDS)
-    if there and process.stdout.readline().strip() == READY:
+    poll = select.poll()  # select(2) ends at descriptor 1023
+    poll.register(process.stdout, select.POLLIN)
+    if poll.poll(_START_SECONDS * 1000) and process.stdout.readline().strip() == READY:
         return
     process.kill()
     _, told = process.communicate()

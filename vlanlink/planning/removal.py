@@ -30,12 +30,19 @@ net.core.fb_tunnels_only_for_init_net): nobody made it, and it goes with the nam
 
 
 def drop_routes(between: Between) -> Iterator[Operation]:
-    """Routes that vlanlink made and are not wanted; those of a link that goes, go with it."""
+    """Routes that vlanlink made and are not wanted; those of a link that goes, go with it.
+
+    On the host the desired State names those of other topologies (``kept_routes``), which the lock
+    keeps from changing meanwhile. In a namespace of another topology, which may be one of another
+    host that shares /run/netns, nothing is ours.
+    """
     for name, namespace in between.observed.namespaces.items():
         want = _wanted_routes(between, name)
         for route in sorted(namespace.routes - want, key=route_order):
             dev = namespace.links.get(route.dev)
             if not route.ours or dev is None or not between.lives_on(dev):
+                continue
+            if name != HOST and dev.owner not in (None, between.topology):
                 continue
             yield RemoveRoute(namespace=name, route=route, index=dev.index, origin=route.origin)
 

@@ -36,7 +36,7 @@ Addresses = Annotated[
     tuple[Annotated[str, AfterValidator(values.entry)], ...], BeforeValidator(values.listed)
 ]
 Words = Annotated[tuple[str, ...], BeforeValidator(values.listed)]
-Setting = Annotated[str, BeforeValidator(values.setting)]
+SysctlValue = Annotated[str, BeforeValidator(values.setting)]
 
 
 class Subnet(Entry):
@@ -180,7 +180,7 @@ def _of_network(key: str, written: Mapping[str, Any]) -> dict[str, Any]:
 class Namespace(Entry):
     """A network namespace: one of that name, or the one at a path or of a process."""
 
-    sysctls: Mapping[str, Setting] = {}
+    sysctls: Mapping[str, SysctlValue] = {}
     interfaces: Mapping[str, Interface] = {}
     pid: Annotated[int, AfterValidator(values.between(1, 0x3FFFFFFF))] | None = None
     path: str | None = None
@@ -189,7 +189,7 @@ class Namespace(Entry):
 class HostSection(Entry):
     """What the topology asks of the host itself."""
 
-    sysctls: Mapping[str, Setting] = {}
+    sysctls: Mapping[str, SysctlValue] = {}
     routes: Annotated[tuple[HostRoute, ...], BeforeValidator(values.listed)] = ()
 
 

@@ -98,6 +98,7 @@ class Upkeep:
     def turn(self, events: Events) -> float | None:
         """One look, and what follows from it; the seconds until the next, None: at a change."""
         store = files(self.host)
+        events.leave_what_lost_its_name()  # who has the lock may wait for it to be deleted
         try:
             with locked(store, LOCK_SECONDS, None):
                 waiting = waiting_change(self.topology.name, store)
