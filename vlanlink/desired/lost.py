@@ -45,7 +45,7 @@ def doubtful_parents(written: Topology, observed: State, records: Records) -> It
 
 
 def lost_routes(written: Topology, left: State, records: Records) -> Iterator[str]:
-    """The command for each route of the file on a link that is nobody's, if it is ``left``.
+    """The command for each route of the file on a link that is not its own, if it is ``left``.
 
     Where other topologies are up, such a route may be one of theirs, and stays.
     """
