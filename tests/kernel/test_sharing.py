@@ -150,12 +150,14 @@ def test_a_parent_of_another_topology_does_not_go_under_it(lan: Lan) -> None:
     same(world, before)
 
 
+@pytest.mark.sensitive
 def test_links_of_the_host_go_at_once_and_no_others(
     lan: Lan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = lan.world
     lines = [f'[links.m{n}]\nkind = "macvlan"\nparent = "eth0"\n' for n in range(6)]
-    first = _load("first", "".join(lines))
+    pair = '[links.a]\nkind = "veth"\npeer = { name = "b" }\n'
+    first = _load("first", "".join(lines) + pair)
     second = _load("second", '[links.n0]\nkind = "macvlan"\nparent = "eth0"\n')
     world.ip("link add by_hand link eth0 type macvlan mode bridge")
     vlanlink.up(second)
@@ -178,8 +180,8 @@ def test_links_of_the_host_go_at_once_and_no_others(
 
     vlanlink.up(first)
     vlanlink.up(_load("first", lines[2]))  # one stays: each of the others by itself
-    assert deleting == 1 + 5
-    assert {"m0", "m1", "m2", "m3", "m4", "m5"} & world.names() == {"m2"}
+    assert deleting == 1 + 5 + 1
+    assert {"m0", "m1", "m2", "m3", "m4", "m5", "a", "b"} & world.names() == {"m2"}
     assert {"n0", "by_hand"} <= world.names()
     vlanlink.down("first")
     same(world, before)
@@ -187,10 +189,11 @@ def test_links_of_the_host_go_at_once_and_no_others(
     vlanlink.up(first)
     deleting, refused = 0, 1
     vlanlink.down("first")
-    assert (deleting, refused) == (6, 0)
+    assert (deleting, refused) == (7, 0)
     same(world, before)
 
 
+@pytest.mark.sensitive
 def test_a_parent_that_goes_down_is_promiscuous_no_longer(lan: Lan) -> None:
     """The links in namespaces are deleted in the background, after the names are gone."""
     world = lan.world

@@ -76,8 +76,9 @@ class Execution:
 
     def expect(self, operations: Sequence[Operation]) -> None:
         """Tell what ``run`` will get batch by batch."""
-        going = (one for one in operations if isinstance(one, RemoveLink))
-        self._doomed = frozenset(one.index for one in going if one.namespace == HOST)
+        going = [one for one in operations if isinstance(one, RemoveLink)]
+        on_host = {one.index for one in going if one.namespace == HOST}
+        self._doomed = frozenset(on_host | {one.peer_index for one in going} - {0})
         self._gone = frozenset()
         self._emptied, self._calm_by = False, None
 

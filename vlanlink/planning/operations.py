@@ -160,6 +160,8 @@ class RemoveLink(Operation):
     index: int
     peer: LinkName | None = None
     """The other end, where it has a line of its own."""
+    peer_index: int = 0
+    """Its number, if it is on the host."""
     why: str = ""
 
     def changes(self) -> Iterator[Change]:

@@ -95,14 +95,16 @@ def drop_links(between: Between, gone: list[Link]) -> Iterator[Operation]:
     for link in sorted(gone, key=lambda link: (-depth(between.observed, link), link.key)):
         if link.namespace in removable or link.key in done:
             continue
-        if link.peer:
-            done.add(link.peer)
+        peer = between.observed.link(link.peer)
+        if peer:
+            done.add(peer.key)
         yield RemoveLink(
             namespace=link.namespace,
             name=link.name,
             kind=link.kind,
             index=link.index,
-            peer=link.peer if link.peer and link.peer.namespace not in removable else None,
+            peer=peer.key if peer and peer.namespace not in removable else None,
+            peer_index=peer.index if peer and peer.namespace == HOST else 0,
             why=between.recreated.get(link.key, ""),
             origin=link.origin,
         )
