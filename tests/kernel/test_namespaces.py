@@ -1,7 +1,12 @@
 """Namespaces: as `ip netns` would have them, those of others used and left, what lives in them."""
 
+import errno
+import os
 import shlex
+import signal
 import sys
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,8 +16,11 @@ from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.wire import a_machine
 from tests.kernel.world import World, until
+from vlanlink.kernel import system
+from vlanlink.kernel.execution import Execution
+from vlanlink.kernel.machine import Machine
 from vlanlink.model import HOST
-from vlanlink.planning.operations import MakeNamespace, RemoveNamespace
+from vlanlink.planning.operations import MakeNamespace, Operation, RemoveNamespace
 
 pytestmark = pytest.mark.needs("macvlan")
 
@@ -38,6 +46,11 @@ def _load(*namespaces: str, name: str = "spaces", first: int = 2, **keys: str) -
         text += f'[namespaces.{namespace}.interfaces.eth0]\nnetwork = "pub"\n'
         text += f'addresses = ["10.1.{number // 256}.{number % 256}"]\n'
     return vlanlink.load(f"/run/{name}.toml", text=text)
+
+
+def _open_namespaces() -> list[str]:
+    found = (Path("/proc/self/fd", name) for name in os.listdir("/proc/self/fd"))
+    return [str(path) for path in found if path.is_symlink() and "net:[" in str(path.readlink())]
 
 
 def _kill(world: World, pid: int) -> None:
@@ -258,6 +271,55 @@ def test_what_lost_its_name_is_let_go_of(lan: Lan) -> None:
         machine.run([RemoveNamespace(namespace="two")], lambda _: None)
         machine.snapshot()
     assert world.namespaces() == set()
+
+
+@pytest.mark.parametrize("possible", [0, 1, 5])
+def test_only_so_many_can_be_made(lan: Lan, monkeypatch: pytest.MonkeyPatch, possible: int) -> None:
+    """As with user.max_net_namespaces: they are made ahead, by a thread of their own."""
+    before, files = dump(lan.world), len(os.listdir("/proc/self/fd"))
+    real, made = system.unshare, 0
+
+    def unshare(flags: int) -> None:
+        nonlocal made
+        made += 1
+        if made > possible:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(flags)
+
+    monkeypatch.setattr(system, "unshare", unshare)
+    names = [f"n{n}" for n in range(9)]
+    with pytest.raises(vlanlink.ApplyError) as caught:
+        vlanlink.up(_load(*names))
+    (said,) = caught.value.diagnostics
+    assert f"can't make namespace {names[possible]}" in said.message
+    assert "ENOSPC" in said.message
+    same(lan.world, before)
+    assert len(os.listdir("/proc/self/fd")) == files
+
+
+def test_an_interrupt_leaves_none_that_were_made_ahead(
+    lan: Lan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, files = dump(lan.world), len(os.listdir("/proc/self/fd"))
+    real, interrupt, heard = Execution.run, Machine.interrupt, threading.Event()
+
+    def run(execution: Execution, batch: Sequence[Operation]) -> None:
+        real(execution, batch)
+        if batch[0] == MakeNamespace(namespace="n2", owner="spaces", origin=batch[0].origin):
+            until(lambda: len(_open_namespaces()) > 9, "some are made ahead")
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            assert heard.wait(30)
+
+    def hear(machine: Machine) -> None:
+        interrupt(machine)
+        heard.set()
+
+    monkeypatch.setattr(Execution, "run", run)
+    monkeypatch.setattr(Machine, "interrupt", hear)
+    with pytest.raises(vlanlink.Interrupted):
+        vlanlink.up(_load(*(f"n{n}" for n in range(40))))
+    same(lan.world, before)
+    assert len(os.listdir("/proc/self/fd")) == files
 
 
 def test_many_files_are_for_us_and_not_for_what_is_run(lan: Lan) -> None:

@@ -76,6 +76,7 @@ class Execution:
 
     def expect(self, operations: Sequence[Operation]) -> None:
         """Tell what ``run`` will get batch by batch."""
+        self._namespaces.expect(sum(isinstance(one, MakeNamespace) for one in operations))
         going = [one for one in operations if isinstance(one, RemoveLink)]
         on_host = {one.index for one in going if one.namespace == HOST}
         self._doomed = frozenset(on_host | {one.peer_index for one in going} - {0})

@@ -277,14 +277,17 @@ class Machine:
 
         Raises Refused at the first that the kernel refuses.
         """
-        load_encoder(operations)
-        self._execution.expect(operations)
         done = 0
         self._has_run = True
-        rest = batches(operations, min(BATCH, self._namespaces.window))
-        while done < len(operations) and not (stoppable and self.interrupted()):
-            progress(done)
-            done += self._do(lambda: self._run_for_a_while(rest, stoppable=stoppable))
+        self._do(lambda: self._execution.expect(operations))
+        try:
+            load_encoder(operations)
+            rest = batches(operations, min(BATCH, self._namespaces.window))
+            while done < len(operations) and not (stoppable and self.interrupted()):
+                progress(done)
+                done += self._do(lambda: self._run_for_a_while(rest, stoppable=stoppable))
+        finally:
+            self._do(lambda: self._namespaces.expect(0))
         progress(done)
 
     def _run_for_a_while(self, rest: Iterator[list[Operation]], *, stoppable: bool) -> int:

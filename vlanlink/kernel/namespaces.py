@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from vlanlink.kernel import sysctl_files, system
+from vlanlink.kernel.ahead import Ahead
 from vlanlink.kernel.proc import SHARED, Proc
 from vlanlink.kernel.transport import Socket
 from vlanlink.model import HOST
 
-_SELF = "/proc/thread-self/ns/net"
 _NS_GET_NSTYPE = 0xB703
 """ioctl_ns(2)."""
 
@@ -55,7 +55,8 @@ class Namespaces:
         self._unmounted: list[int] = []
         self._open: OrderedDict[str, _Open] = OrderedDict()
         self._paths = dict(paths or {})
-        self._host = _Open(os.open(host_path or _SELF, os.O_RDONLY | os.O_CLOEXEC))
+        self._host = _Open(os.open(host_path or system.OWN_NETWORK, os.O_RDONLY | os.O_CLOEXEC))
+        self._ahead: Ahead | None = None
         self._proc = Proc()
         self._inside: str | None = None if host_path else HOST  # entering takes privilege
         self.enter(HOST)
@@ -63,6 +64,7 @@ class Namespaces:
     def close(self) -> None:
         """Close everything."""
         self.let_go()
+        self.expect(0)
         self._proc.close()
         for held in (*self._open.values(), self._host):
             held.close()
@@ -153,14 +155,13 @@ class Namespaces:
         _claim(path)
         try:
             self._inside = None
-            system.unshare(system.CLONE_NEWNET)
-            held = _Open(os.open(_SELF, os.O_RDONLY | os.O_CLOEXEC), Socket())
+            held = _Open(self._new())
             try:
-                assert held.socket is not None
+                held.socket = Socket()
                 refusal = held.socket.request([first])[0]
                 if refusal:
                     raise OSError(refusal.errno, refusal.text or os.strerror(refusal.errno), path)
-                system.mount(_SELF, path, "none", system.MS_BIND)
+                system.mount(system.OWN_NETWORK, path, "none", system.MS_BIND)
             except OSError:
                 held.close()
                 raise
@@ -172,6 +173,25 @@ class Namespaces:
         self._paths[name] = path
         self._open[name] = held
         self._inside = name
+
+    def _new(self) -> int:
+        """Enter a new namespace; an open file of it. Raises OSError."""
+        if self._ahead is None or not self._ahead.left:
+            system.unshare(system.CLONE_NEWNET)
+            return os.open(system.OWN_NETWORK, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = self._ahead.take()
+        try:
+            system.setns(descriptor, system.CLONE_NEWNET)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def expect(self, count: int) -> None:
+        """So many are going to be made: begin with it. With 0 those that were not needed go."""
+        if self._ahead:
+            self._ahead.close()
+        self._ahead = Ahead(count, max(1, self.window // 8)) if count > 1 else None
 
     def in_a_new_one(self, work: Callable[[], _T]) -> _T:
         """Do ``work`` in a new namespace, made for it and forgotten. Raises OSError."""

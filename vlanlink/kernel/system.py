@@ -6,6 +6,9 @@ import os
 CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
 
+OWN_NETWORK = "/proc/thread-self/ns/net"
+"""The network namespace that the calling thread is in."""
+
 MS_RDONLY, MS_BIND, MS_REC, MS_PRIVATE, MS_SLAVE, MS_SHARED = (
     1,
     4096,
