@@ -50,8 +50,10 @@ class Namespaces:
     def __init__(self, host_path: str | None, paths: Mapping[str, str] | None = None) -> None:
         """Open the host's namespace: the one at ``host_path``, or the calling thread's."""
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self.window = max(8, min(512, (soft - 64) // 3))
-        self._most_unmounted = soft - 64 - 2 * self.window
+        third = (soft - 64) // 3
+        self.window = max(8, min(512, third))
+        self._most_open = max(8, min(8192, third))
+        self._most_unmounted = soft - 64 - 2 * self._most_open
         self._unmounted: list[int] = []
         self._open: OrderedDict[str, _Open] = OrderedDict()
         self._paths = dict(paths or {})
@@ -132,7 +134,7 @@ class Namespaces:
         return held
 
     def _make_room(self) -> None:
-        while len(self._open) >= self.window:
+        while len(self._open) >= self._most_open:
             _, oldest = self._open.popitem(last=False)
             oldest.close()
 
