@@ -117,7 +117,7 @@ def test_s6_two_families_on_a_vlan(trunk: Lan) -> None:
 
 def _has_settled(shown: str) -> bool:
     """The link-local address comes with the carrier, and is tentative at first."""
-    return "fe80:" in shown and "tentative" not in shown
+    return "inet6 fe80:" in shown and "tentative" not in shown
 
 
 @macvlan
