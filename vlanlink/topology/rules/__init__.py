@@ -62,6 +62,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "address_twice": addresses.address_twice,
     "choice_without_network": addresses.choice_without_network,
     "choice_without_subnet": addresses.choice_without_subnet,
+    "auto_twice": addresses.auto_twice,
     "ipv6_off": addresses.ipv6_off,
     "route_family": routes.route_family,
     "route_via": routes.route_via,

@@ -138,6 +138,17 @@ def choice_without_subnet(facts: Facts) -> Iterator[Problem]:
             yield Problem(path, message, "write an address with its prefix, or give it subnets")
 
 
+def auto_twice(facts: Facts) -> Iterator[Problem]:
+    """One choice is for all families: a second would be a second address of each."""
+    first: dict[Path, Path] = {}
+    for path, place in _chosen(facts):
+        before = first.setdefault(place.path, path)
+        if before != path:
+            message = f"{place.label} has {quote(values.AUTO)} twice"
+            hint = "one chooses for each family; for a second address write its subnet"
+            yield Problem(path, message, hint, related=before)
+
+
 def _chosen(facts: Facts) -> Iterator[tuple[Path, Place]]:
     for place in (*facts.places, *facts.shims):
         for at, word in enumerate(place.entry.addresses or ()):
