@@ -297,6 +297,30 @@ def test_only_so_many_can_be_made(lan: Lan, monkeypatch: pytest.MonkeyPatch, pos
     assert len(os.listdir("/proc/self/fd")) == files
 
 
+def test_nobody_waits_for_a_thread_that_has_ended(
+    lan: Lan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever ends it is raised where the next namespace is wanted; another run mends the rest."""
+    before = dump(lan.world)
+    real, made = system.unshare, 0
+
+    def unshare(flags: int) -> None:
+        nonlocal made
+        made += 1
+        if made > 3:
+            raise MemoryError
+        real(flags)
+
+    topology = _load(*(f"n{n}" for n in range(9)))
+    with monkeypatch.context() as patch:
+        patch.setattr(system, "unshare", unshare)
+        with pytest.raises(MemoryError):
+            vlanlink.up(topology)
+    vlanlink.up(topology)
+    vlanlink.down(topology)
+    same(lan.world, before)
+
+
 def test_an_interrupt_leaves_none_that_were_made_ahead(
     lan: Lan, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,7 @@ class Ahead:
 
     def __init__(self, count: int, room: int) -> None:
         """Begin to make them."""
-        self._made: SimpleQueue[int | OSError] = SimpleQueue()
+        self._made: SimpleQueue[int | Exception] = SimpleQueue()
         self._room = Semaphore(room)
         self._left = count
         self._ended = False
@@ -32,7 +32,7 @@ class Ahead:
             try:
                 system.unshare(system.CLONE_NEWNET)
                 made = os.open(system.OWN_NETWORK, os.O_RDONLY | os.O_CLOEXEC)
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001 - who waits for it must hear of it
                 self._made.put(error)
                 return
             self._made.put(made)
@@ -43,11 +43,11 @@ class Ahead:
         return self._left
 
     def take(self) -> int:
-        """An open file of the next one, which is the caller's. Raises OSError."""
+        """An open file of the next one, which is the caller's. Raises what stopped the thread."""
         made = self._made.get()
         self._left -= 1
         self._room.release()
-        if isinstance(made, OSError):
+        if isinstance(made, Exception):
             self._left = 0
             raise made
         return made
