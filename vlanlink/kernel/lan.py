@@ -29,7 +29,7 @@ _GAP_SECONDS = 0.0005
 """Between two frames, so that neither our buffers nor a switch's storm control drop them."""
 _RETRY_SECONDS = 0.002
 _RETRIES = 100
-_CLOSERS = 32
+_CLOSERS = 128
 
 _ETH_P_ALL = 3
 _SOL_PACKET = 263
