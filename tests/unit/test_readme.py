@@ -1,4 +1,4 @@
-"""What README.md and docs/topology.md claim is so."""
+"""What README.md, docs/topology.md and docs/python.md claim is so."""
 
 import re
 from pathlib import Path
@@ -47,6 +47,21 @@ def test_the_format_shown_is_a_topology() -> None:
     text = _blocks((ROOT / "docs/topology.md").read_text(), "toml")[0]
     topology = vlanlink.load("office.toml", text=text)
     assert set(topology.namespaces) == {"web", "lab"}
+
+
+def test_the_python_shown_is_the_tool() -> None:
+    """Which is run by tests.kernel.test_python."""
+    tool = (ROOT / "examples/lab.py").read_text()
+    shown = _blocks((ROOT / "docs/python.md").read_text(), "python")
+    assert len(shown) == 5
+    for block in shown:
+        assert block in tool, block
+
+
+def test_the_errors_are_in_the_page() -> None:
+    page = (ROOT / "docs/python.md").read_text()
+    for error in vlanlink.VlanlinkError.__subclasses__():
+        assert f"| `{error.__name__}` | {error.exit_code} |" in page
 
 
 def test_files_and_scripts_named_are_there() -> None:
