@@ -84,7 +84,7 @@ def test_threads_take_turns(lan: Lan) -> None:
     home = os.readlink("/proc/thread-self/ns/net")
 
     def lives(number: int) -> list[str]:
-        found = []
+        found: list[str] = []
         topology = _sharing(number)
         for _ in range(5):
             vlanlink.up(topology)
