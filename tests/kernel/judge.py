@@ -108,6 +108,9 @@ def _arrays(text: str) -> list[list[dict[str, Any]]]:
 
 
 def _by(rows: list[dict[str, Any]], key: str) -> dict[str, Any]:
+    for flags in (row["flags"] for row in rows if "LOWER_UP" in row.get("flags", ())):
+        if "NO-CARRIER" in flags:  # the carrier has come, and the kernel has yet to tell of it
+            flags.remove("NO-CARRIER")
     return {row[key]: row for row in rows if row}
 
 

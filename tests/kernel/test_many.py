@@ -46,16 +46,8 @@ def test_s21_thousands_of_endpoints(lan: Lan) -> None:
         world.reaches("router", address)
     vlanlink.down(topology)
     assert world.namespaces() == set()
+    world.settle()
     same(world, before)
-    _settle(world)
-
-
-def _settle(world: World) -> None:
-    """The kernel is done with the namespaces that went: it takes them one after the other."""
-    world.ip("netns add last")
-    world.ip("link add last0 type veth peer name last1 netns last")
-    world.ip("netns del last")
-    until(lambda: "last0" not in world.names(), "the last namespace is gone", seconds=120)
 
 
 def _told(text: str) -> set[tuple[str, str]]:

@@ -230,6 +230,7 @@ def test_under_ip_netns_exec_it_is_refused_with_the_way_out(world: World) -> Non
     assert "v1@" in rest[-1]
 
 
+@pytest.mark.alone
 def test_more_namespaces_than_files_may_be_open(lan: Lan) -> None:
     world = lan.world
     count, files = 1100, 512
@@ -247,6 +248,7 @@ def test_more_namespaces_than_files_may_be_open(lan: Lan) -> None:
     assert len(world.namespaces()) == count
     assert world.addresses("eth0", "n1090") == ["10.1.0.111/16"]
     run("down many")
+    world.settle()
     same(world, before)
 
 

@@ -79,7 +79,7 @@ def test_what_waits_is_not_mended_and_is_no_drift_once_it_is_back(world: World) 
         watch.told("right")
         assert not watch.events
         same(world, before, "one", "two")
-        world.ip("netns delete one")
+        world.lose_name("one")
         watch.told("mended")
         assert world.namespaces() == {"one", "two"}
 
@@ -93,7 +93,7 @@ def test_what_was_confirmed_is_watched_from_then_on(world: World) -> None:
         assert main(["confirm"]) == 0
         watch.told("reloaded", FILE)
         watch.told("up")
-        world.ip("netns delete three")
+        world.lose_name("three")
         watch.told("mended")
         assert world.namespaces() == {"one", "two", "three"}
 

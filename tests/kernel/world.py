@@ -122,6 +122,18 @@ class World:
         """No ping is answered. Ask only after something on the same wire was reached."""
         assert not self.pings(namespace, address), f"{namespace or 'host'} reaches {address}"
 
+    def lose_name(self, namespace: str) -> None:
+        """`ip netns delete` where a watch may be quicker than `ip`, which unmounts the name, then
+        removes its file: that fails if the namespace is back by then."""
+        self.run(f"ip netns delete {namespace}", check=False)
+
+    def settle(self) -> None:
+        """The kernel is done with the namespaces that went: it takes them one after the other."""
+        self.ip("netns add last")
+        self.ip("link add last0 type veth peer name last1 netns last")
+        self.ip("netns del last")
+        until(lambda: "last0" not in self.names(), "the last namespace is gone", seconds=120)
+
     def make_place(self, name: str) -> None:
         """A namespace that has no name in /run/netns: a station, not part of the machine."""
         path = f"/run/places/{name}"
