@@ -16,7 +16,7 @@ from vlanlink.errors import Diagnostic
 from vlanlink.kernel.lan import Announcement, Question
 from vlanlink.kernel.machine import Machine
 from vlanlink.kinds import KINDS
-from vlanlink.model import Link, State
+from vlanlink.model import HOST, Link, State
 from vlanlink.planning.plan import Plan, with_links
 from vlanlink.planning.plan import plan as difference
 from vlanlink.session import (
@@ -140,8 +140,14 @@ def _ask(
 ) -> tuple[Heard, set[str]]:
     """The answers, and the parents on which nobody can answer."""
     parents = {link.key: link for link in _links(now, inquiries)}
+    had, of_the_host = _had_by_the_host(now, look.topology.name)
     questions = {
-        inquiry: Question(link.index, str(link.settings.get("mac")), inquiry.address)
+        inquiry: Question(
+            link.index,
+            str(link.settings.get("mac")),
+            inquiry.address,
+            of_the_host if inquiry.address in had else frozenset(),
+        )
         for inquiry in inquiries
         if (link := parents.get(inquiry.parent)) and link.carrier
     }
@@ -165,6 +171,19 @@ def _ask(
         for inquiry in inquiries
     }
     return answers, {key.name for key, link in parents.items() if not link.carrier}
+
+
+def _had_by_the_host(now: State, topology: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Addresses that links of ``topology`` alone have on the host, and all MACs of the host.
+
+    The kernel answers for an address on any link (arp_ignore 0, Documentation/networking/
+    ip-sysctl.rst), also while the one that has it is down: by another NIC on the same LAN, too.
+    """
+    links = [link for link in now.links() if link.namespace == HOST]
+    ours = {a.bare for link in links if link.owner == topology for a in link.addresses}
+    others = {a.bare for link in links if link.owner != topology for a in link.addresses}
+    macs = (str(link.settings.get("mac")).lower() for link in links)
+    return frozenset(ours - others), frozenset(macs)
 
 
 def _announce(

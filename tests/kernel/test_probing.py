@@ -223,3 +223,30 @@ def test_nobody_is_asked_behind_a_pair_that_is_still_to_be_made(lan: Lan) -> Non
     vlanlink.up(vlanlink.load("/run/pair.toml", text=text))
     assert {"v0", "v1"} <= lan.world.names()
     assert lan.world.addresses("eth0", "web") == ["10.1.0.1/24"]
+
+
+@macvlan
+def test_a_host_with_two_nics_on_one_lan_is_not_a_station_of_it(lan: Lan) -> None:
+    """It answers by the one for what a link on the other has, also while that is down."""
+    lan.trunk("eth1", mac=MAC)
+    ready(lan)
+    text = f"""
+[topology]
+name = "nics"
+[links.m0]
+kind = "macvlan"
+parent = "eth0"
+addresses = ["{FOUR}/24"]
+up = false
+"""
+    down, up = (
+        vlanlink.load("/run/nics.toml", text=one) for one in (text, text.replace("false", "true"))
+    )
+    vlanlink.up(down)
+    lan.world.ip(f"address add {FOUR}/32 dev eth1")  # then it is a station like any other
+    with pytest.raises(vlanlink.ConflictError, match=f"eth0: {MAC} answers for it"):
+        vlanlink.up(up)
+    lan.world.ip(f"address delete {FOUR}/32 dev eth1")
+    vlanlink.up(up)
+    assert "UP" in lan.world.link("m0")["flags"]
+    vlanlink.down(up)

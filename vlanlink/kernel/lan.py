@@ -47,6 +47,8 @@ class Question:
     parent_index: int
     parent_mac: str
     address: str
+    own: frozenset[str] = frozenset()
+    """MACs whose answer to this one is none, beside those that ``probe`` is told of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,8 @@ class _Probing:
                 data, (name, *_) = self.tap.recvfrom(2048)
                 frame = packets.parse(data)
                 found = packets.claim(frame) if frame else None
-                if found and found[1] not in self.own and (name, found[0]) in self.open:
+                asked = self.open.get((name, found[0])) if found else None
+                if found and asked and found[1] not in self.own | asked.own:
                     self.taken[self.open.pop((name, found[0]))] = found[1]
 
     def _unsent_links(self) -> str:
