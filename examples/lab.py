@@ -48,7 +48,7 @@ def ask(topology: vlanlink.Topology) -> None:
     found = vlanlink.verify(topology)
     for check in found.differences:
         print(check.pair.source, "to", check.pair.address, check.cause, file=sys.stderr)
-    print(f"{len(found.checks)} probes, {'as' if found.ok else 'not as'} promised")
+    print(f"{len(found.checks)} probes, {'as' if found.ok else 'not as'} promised", flush=True)
 
 
 def main(words: Sequence[str]) -> int:
@@ -56,7 +56,7 @@ def main(words: Sequence[str]) -> int:
     parent, subnet, count, *command = words
     try:
         topology = lab(parent, subnet, int(count))
-        print(vlanlink.plan(topology))
+        print(vlanlink.plan(topology), flush=True)
         with running(topology):
             ask(topology)
             names = topology.namespaces
