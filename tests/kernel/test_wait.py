@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import vlanlink
+from tests.kernel.interrupts import noted
 from tests.kernel.judge import dump, same
 from tests.kernel.world import World
 from vlanlink.cli.main import main
@@ -131,6 +132,14 @@ def test_an_interrupt_changes_nothing(world: World, end: signal.Signals) -> None
     assert process.returncode == 130
     assert "interrupted while waiting for nic0; nothing was changed" in err.decode()
     assert not Path("/run/vlanlink").exists()
+    same(world, before)
+
+
+def test_an_interrupt_just_before_the_sleep_ends_it(world: World) -> None:
+    before = dump(world)
+    waits = threading.Event()
+    with noted(waits), pytest.raises(vlanlink.Interrupted):
+        vlanlink.up(vlanlink.load(FILE), wait=600, on_wait=lambda _: waits.set())
     same(world, before)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import vlanlink
+from tests.kernel.interrupts import noted
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.wire import ready
@@ -359,6 +360,22 @@ def test_what_it_prints(lan: Lan) -> None:
     until(lambda: process.lines()[-1] == blocked, "blocked", SECONDS)
     said = f"{FILE}:6:10: error: parent eth0 does not exist"
     until(lambda: said in Path("/run/err").read_text(), "the error")
+
+
+def test_an_interrupt_just_before_the_sleep_ends_it(lan: Lan) -> None:
+    found, sleeps = Watched(), threading.Event()
+
+    def hear(event: Event) -> None:
+        found.hear(event)
+        sleeps.set()
+
+    watch = vlanlink.Watch(vlanlink.load(FILE, text=_text(1)), on_event=hear)
+    before = dump(lan.world)
+    with noted(sleeps), pytest.raises(vlanlink.Interrupted, match="office stays as it is"):
+        watch.run()
+    assert found.told("up")
+    vlanlink.down("office")
+    same(lan.world, before)
 
 
 def test_the_service_manager_is_told(lan: Lan) -> None:

@@ -8,6 +8,7 @@ import errno
 import socket
 import struct
 
+from vlanlink.kernel.slices import slices
 from vlanlink.kernel.transport import Socket, attributes
 
 _HEADER = struct.Struct("=IHHII")
@@ -52,16 +53,18 @@ class Arrivals:
 
         Raises OSError; KeyboardInterrupt ends the sleep.
         """
-        self._events.settimeout(seconds)
-        try:
-            self._hear(self._events.recv(1 << 18))
-        except TimeoutError:
-            return False
-        except OSError as error:
-            if error.errno != errno.ENOBUFS:  # more was told than we had room for
-                raise
-            self._look()
-        return True
+        for part in slices(seconds):
+            self._events.settimeout(part)
+            try:
+                self._hear(self._events.recv(1 << 18))
+            except (TimeoutError, BlockingIOError):
+                continue
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:  # more was told than we had room for
+                    raise
+                self._look()
+            return True
+        return False
 
     def _look(self) -> None:
         self._names.clear()

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vlanlink.kernel.namespaces import Namespaces
+from vlanlink.kernel.slices import slices
 
 _HEADER = struct.Struct("=IHHII")
 _SOL_NETLINK, _ADD_MEMBERSHIP = 270, 1
@@ -105,7 +106,7 @@ class Events:
 
         KeyboardInterrupt ends the sleep.
         """
-        ready = self._poll.poll(seconds)
+        ready = next(filter(None, map(self._poll.poll, slices(seconds))), [])
         for descriptor, _ in ready:
             if descriptor in self._sockets:
                 self._drain(self._sockets[descriptor])
