@@ -63,7 +63,7 @@ def arrived(chunks: Sequence[bytes]) -> frozenset[str]:
     more = True
     while more:
         try:
-            more = arrivals.wait(1)
+            more = arrivals.wait(0)
         except OSError as error:
             assert error.errno == errno.EBADMSG  # noqa: PT017 - it may be none, or this one
     return arrivals.names()
