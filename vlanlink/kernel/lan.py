@@ -157,8 +157,9 @@ class _Probing:
                 data, (name, *_) = self.tap.recvfrom(2048)
                 frame = packets.parse(data)
                 found = packets.claim(frame) if frame else None
-                asked = self.open.get((name, found[0])) if found else None
-                if found and asked and found[1] not in self.own | asked.own:
+                if not found or (asked := self.open.get((name, found[0]))) is None:
+                    continue
+                if found[1] not in self.own and found[1] not in asked.own:
                     self.taken[self.open.pop((name, found[0]))] = found[1]
 
     def _unsent_links(self) -> str:
