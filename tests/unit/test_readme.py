@@ -51,8 +51,10 @@ def test_the_format_shown_is_a_topology() -> None:
 
 def test_the_python_shown_is_the_tool() -> None:
     """Which is run by tests.kernel.test_python."""
-    tool = (ROOT / "examples/lab.py").read_text()
-    shown = _blocks((ROOT / "docs/python.md").read_text(), "python")
+    tool, page = ((ROOT / name).read_text() for name in ("examples/lab.py", "docs/python.md"))
+    (command,) = _blocks(page, "")
+    assert command.strip().removeprefix("$ ") in tool
+    shown = _blocks(page, "python")
     assert len(shown) == 5
     for block in shown:
         assert block in tool, block
