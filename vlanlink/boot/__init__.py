@@ -9,8 +9,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlanlink.boot import files, systemctl, unit
-from vlanlink.boot.work import Step, Work
+from vlanlink.boot import managed_files, systemctl, unit
+from vlanlink.boot.transaction import Step, Work
 from vlanlink.errors import ConflictError, Diagnostic, PrivilegeError, UsageError
 from vlanlink.host import Host
 from vlanlink.topology import Source, Topology, empty
@@ -105,40 +105,40 @@ def disable(topology: str | Topology, host: Host | None = None, *, now: bool = F
         work.systemctl("stop", name, "delete", "up")
     if systemctl.says("is-enabled", name):
         work.systemctl("disable", name, "delete", "at every boot")
-    if files.look(copy).ours:
+    if managed_files.look(copy).ours:
         work.remove(copy)
-        files.remove_empty(copy.parent)
+        managed_files.remove_empty(copy.parent)
     _remove_drop_in(work, unit.drop_in_path(wanted.name, host))
-    if files.look(unit.path(host)).ours and not unit.others_enabled(wanted.name, host):
+    if managed_files.look(unit.path(host)).ours and not unit.others_enabled(wanted.name, host):
         work.remove_unit(unit.path(host))
     return AtBoot(wanted.name, False, tuple(work.steps), _left(copy))
 
 
 def _place_copy(work: Work, path: Path, source: Source) -> None:
-    found, file = files.look(path), source.file or "-"
-    if found.text == source.text or found.text == files.marked(source.text):
+    found, file = managed_files.look(path), source.file or "-"
+    if found.text == source.text or found.text == managed_files.marked(source.text):
         return  # it is there, or it is the very file
     if found.foreign:
         message = f"{path} was not put there by vlanlink enable, or was changed since"
         hint = f"vlanlink enable {path} takes it as it is; or move it away"
         raise ConflictError(Diagnostic(message, hint=hint))
-    work.write(path, files.marked(source.text), f"from {file}")
+    work.write(path, managed_files.marked(source.text), f"from {file}")
 
 
 def _place_unit(work: Work, path: Path, text: str) -> tuple[Diagnostic, ...]:
-    found = files.look(path)
+    found = managed_files.look(path)
     if found.foreign:
         message = f"{path} is not as vlanlink enable writes it; it is used as it is"
         return (Diagnostic(message, severity="warning"),)
-    if found.text != files.marked(text):
-        work.write_unit(path, files.marked(text))
+    if found.text != managed_files.marked(text):
+        work.write_unit(path, managed_files.marked(text))
     return ()
 
 
 def _remove_drop_in(work: Work, path: Path) -> None:
-    if files.look(path).ours:
+    if managed_files.look(path).ours:
         work.remove_unit(path)
-        files.remove_empty(path.parent)
+        managed_files.remove_empty(path.parent)
 
 
 def _left(copy: Path) -> tuple[Diagnostic, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from vlanlink.boot import files, systemctl
+from vlanlink.boot import managed_files, systemctl
 from vlanlink.errors import ConflictError, Diagnostic, VlanlinkError
 
 Action = Literal["create", "change", "delete"]
@@ -41,15 +41,15 @@ class Work:
 
     def write(self, path: Path, text: str, summary: str = "") -> None:
         """Put a file of ours in place. Raises ConflictError if that can't be done."""
-        before = files.look(path).text
+        before = managed_files.look(path).text
         if before is not None:
-            self._undo.append(lambda: files.write(path, before))
+            self._undo.append(lambda: managed_files.write(path, before))
         else:
             if not path.parent.exists():
-                self._undo.append(lambda: files.remove_empty(path.parent))
+                self._undo.append(lambda: managed_files.remove_empty(path.parent))
             self._undo.append(lambda: path.unlink(missing_ok=True))
         with _told(f"can't write {path}"):
-            files.write(path, text)
+            managed_files.write(path, text)
         self.steps.append(Step("change" if before else "create", "file", str(path), summary))
 
     def write_unit(self, path: Path, text: str) -> None:
@@ -60,8 +60,8 @@ class Work:
 
     def remove(self, path: Path) -> None:
         """Remove a file of ours. Raises ConflictError if that can't be done."""
-        before = files.look(path).text
-        self._undo.append(lambda: files.write(path, before or ""))
+        before = managed_files.look(path).text
+        self._undo.append(lambda: managed_files.write(path, before or ""))
         with _told(f"can't remove {path}"):
             path.unlink()
         self.steps.append(Step("delete", "file", str(path)))
