@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vlanlink.cli.service import Service
+from vlanlink.cli.sd_notify import Service
 
 
 class Manager:

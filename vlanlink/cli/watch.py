@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import vlanlink
 from vlanlink.cli import arguments as shared
 from vlanlink.cli import output
-from vlanlink.cli.service import Service
+from vlanlink.cli.sd_notify import Service
 
 if TYPE_CHECKING:
     from vlanlink.watching import Event
