@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         verify,
     )
     from vlanlink.boot import disable, enable
+    from vlanlink.commit_confirm.commit import confirm
     from vlanlink.errors import (
         ApplyError,
         ConflictError,
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     )
     from vlanlink.examination import doctor
     from vlanlink.host import Host
-    from vlanlink.lifeline.confirming import confirm
     from vlanlink.model import State
     from vlanlink.planning.plan import Plan
     from vlanlink.proof.verification import Verification
@@ -63,7 +63,7 @@ _HOMES = {
         "verify",
     ),
     "vlanlink.boot": ("disable", "enable"),
-    "vlanlink.lifeline.confirming": ("confirm",),
+    "vlanlink.commit_confirm.commit": ("confirm",),
     "vlanlink.errors": (
         "ApplyError",
         "ConflictError",

@@ -7,20 +7,18 @@ from typing import TYPE_CHECKING, Literal, NoReturn, overload
 
 from vlanlink.apply import Progress
 from vlanlink.changing import make, take
-from vlanlink.errors import Diagnostic, UsageError
-from vlanlink.host import Host
-from vlanlink.kernel.namespaces import named as named_namespaces
-from vlanlink.kernel.snapshot import Wanted
-from vlanlink.known import known_topologies, stored
-from vlanlink.lifeline.confirming import (
+from vlanlink.commit_confirm.commit import (
     Decide,
     await_confirmation,
     make_provisionally,
     refuse_if_waiting,
     waiting_change,
 )
-from vlanlink.lifeline.pending import Waiting
-from vlanlink.lock import LOCK_SECONDS
+from vlanlink.errors import Diagnostic, UsageError
+from vlanlink.host import Host
+from vlanlink.kernel.namespaces import named as named_namespaces
+from vlanlink.kernel.snapshot import Wanted
+from vlanlink.known import known_topologies, stored
 from vlanlink.model import State
 from vlanlink.planning.plan import Plan
 from vlanlink.session import (
@@ -35,6 +33,8 @@ from vlanlink.session import (
     opened,
     refuse_other_file,
 )
+from vlanlink.store.lock import LOCK_SECONDS
+from vlanlink.store.pending import Waiting
 from vlanlink.topology import Topology, parse
 from vlanlink.topology.heading import Heading
 from vlanlink.waiting import OnWait, await_parents

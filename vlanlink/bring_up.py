@@ -30,7 +30,7 @@ from vlanlink.session import (
     write_down,
     write_down_again,
 )
-from vlanlink.store import Store
+from vlanlink.store.files import Store
 
 ROUNDS = 8
 """How often the LAN is asked about other addresses, when those chosen turn out to be taken."""

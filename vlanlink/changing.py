@@ -19,7 +19,7 @@ from vlanlink.session import (
     take_down,
     tell_what_is_lost,
 )
-from vlanlink.store import Store
+from vlanlink.store.files import Store
 from vlanlink.topology import Topology, empty
 from vlanlink.topology.heading import Heading
 

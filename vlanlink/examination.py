@@ -9,9 +9,9 @@ from vlanlink.host import Host
 from vlanlink.kernel.features import missing_capabilities
 from vlanlink.kernel.machine import Machine
 from vlanlink.model import HOST, Namespace, State
-from vlanlink.record import Records
 from vlanlink.session import files, look_at, need_visible_names, open_machine
-from vlanlink.store import Store
+from vlanlink.store.files import Store
+from vlanlink.store.record import Records
 from vlanlink.topology import Topology
 
 _NO_TOPOLOGY = Topology(name="none")

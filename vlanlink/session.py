@@ -27,15 +27,15 @@ from vlanlink.kernel.identity import identify
 from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.refusals import is_lack_of_feature, is_lack_of_privilege
 from vlanlink.kernel.snapshot import Wanted
-from vlanlink.leases import Leases
-from vlanlink.lock import Holder, LockedError
 from vlanlink.model import State
 from vlanlink.planning.operations import MakeNamespace, RemoveNamespace
 from vlanlink.planning.plan import Plan
 from vlanlink.planning.plan import plan as difference
-from vlanlink.record import Record, Records, on_the_way
 from vlanlink.requirements import too_new
-from vlanlink.store import Store
+from vlanlink.store.files import Store
+from vlanlink.store.leases import Leases
+from vlanlink.store.lock import Holder, LockedError
+from vlanlink.store.record import Record, Records, on_the_way
 from vlanlink.topology import Topology, settled
 
 

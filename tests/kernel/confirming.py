@@ -51,7 +51,7 @@ def reverters() -> list[int]:
     for entry in Path("/proc").iterdir():
         with suppress(OSError):
             words = (entry / "cmdline").read_bytes()
-            if b"vlanlink.lifeline.reverter" in words and os.stat(entry / "ns/net").st_ino == here:
+            if b"vlanlink.reverter" in words and os.stat(entry / "ns/net").st_ino == here:
                 found.append(int(entry.name))
     return found
 

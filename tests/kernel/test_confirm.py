@@ -34,8 +34,8 @@ from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.world import World, until
 from vlanlink.cli.main import main
-from vlanlink.lifeline.confirming import put_back, revert_overdue
-from vlanlink.lifeline.pending_files import PendingFile
+from vlanlink.commit_confirm.commit import put_back, revert_overdue
+from vlanlink.store.pending_files import PendingFile
 
 pytestmark = pytest.mark.needs("macvlan")
 

@@ -31,7 +31,7 @@ from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.namespaces import Namespaces
 from vlanlink.kernel.transport import Refusal, Socket
 from vlanlink.planning.plan import plan
-from vlanlink.store import Store
+from vlanlink.store.files import Store
 
 FILE = "/run/faults.toml"
 ERRNOS = (errno.EBUSY, errno.ENOMEM, errno.EPERM, errno.ENOBUFS)

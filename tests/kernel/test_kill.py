@@ -22,7 +22,7 @@ from tests.kernel.test_faults import Bench
 from tests.kernel.world import World
 from vlanlink.kernel import sysctl_files, system
 from vlanlink.kernel.transport import Socket
-from vlanlink.store import Store
+from vlanlink.store.files import Store
 
 pytestmark = pytest.mark.needs("macvlan")
 

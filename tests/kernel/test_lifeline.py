@@ -24,7 +24,7 @@ from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.world import World, until
 from vlanlink.cli.main import main
-from vlanlink.lifeline import arming as lifeline
+from vlanlink.commit_confirm import timer as lifeline
 
 pytestmark = pytest.mark.needs("macvlan")
 

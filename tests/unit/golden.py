@@ -42,7 +42,7 @@ from vlanlink.model import (
     State,
 )
 from vlanlink.planning.plan import Plan, plan, undo_target
-from vlanlink.record import VERSION, Record, Records
+from vlanlink.store.record import VERSION, Record, Records
 from vlanlink.topology import Topology, parse
 
 IDENTITY = "golden"

@@ -13,7 +13,7 @@ from vlanlink.checkup import Asked, DockerNetwork, Facts, Finding, Nic, Report, 
 from vlanlink.desired.resolve import resolve
 from vlanlink.kernel.inspection import Places, kinds, nics, vendor
 from vlanlink.kinds import KINDS
-from vlanlink.record import Records
+from vlanlink.store.record import Records
 from vlanlink.topology import parse
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vlanlink.lock import Holder, LockedError, locked
+from vlanlink.store.lock import Holder, LockedError, locked
 
 LONG = 30.0
 

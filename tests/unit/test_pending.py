@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from vlanlink.commit_confirm import timer as lifeline
+from vlanlink.commit_confirm.timer import pending_change, systemd_runs_here, timer_command
 from vlanlink.errors import PrivilegeError
 from vlanlink.host import Host
-from vlanlink.leases import Leases
-from vlanlink.lifeline import arming as lifeline
-from vlanlink.lifeline.arming import pending_change, systemd_runs_here, timer_command
-from vlanlink.lifeline.pending import Pending, now
-from vlanlink.lifeline.pending_files import PendingFile
-from vlanlink.record import Record
-from vlanlink.store import Store
+from vlanlink.store.files import Store
+from vlanlink.store.leases import Leases
+from vlanlink.store.pending import Pending, now
+from vlanlink.store.pending_files import PendingFile
+from vlanlink.store.record import Record
 
 LEASES = Leases({("pub", "web", "eth0"): ("192.0.2.5",)})
 TEXT = '[topology]\nname = "office"\n'
@@ -115,7 +115,7 @@ def test_what_systemd_is_told(host: Host) -> None:
         sys.executable,
         "-P",
         "-m",
-        "vlanlink.lifeline.reverter",
+        "vlanlink.reverter",
         "/run/vlanlink/office@1.pending",
         pending.token,
     ]

@@ -8,7 +8,7 @@ from tests.unit.golden import read_state
 from vlanlink.desired.resolve import resolve
 from vlanlink.proof.reachability import Reachability, endpoints
 from vlanlink.proof.sampling import sample
-from vlanlink.record import Records
+from vlanlink.store.record import Records
 from vlanlink.topology import Topology, parse
 
 EXPECTED = {True: "reachable", False: "unreachable", None: "unjudged"}

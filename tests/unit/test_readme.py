@@ -9,7 +9,7 @@ import vlanlink
 from tests.unit.golden import read_state
 from vlanlink.desired.resolve import resolve
 from vlanlink.planning.plan import plan
-from vlanlink.record import Records
+from vlanlink.store.record import Records
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlanlink.record import PriorLink, PriorSysctl, Record, Records, on_the_way
+from vlanlink.store.record import PriorLink, PriorSysctl, Record, Records, on_the_way
 
 texts = st.text(max_size=9)
 tuples = st.lists(texts, max_size=3).map(tuple)

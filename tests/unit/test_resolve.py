@@ -12,7 +12,7 @@ from vlanlink.desired.endpoints import derived_mac
 from vlanlink.desired.resolve import Resolution, resolve
 from vlanlink.errors import TopologyError
 from vlanlink.model import HOST, Link, LinkName, Namespace, Route, State
-from vlanlink.record import PriorLink, Records
+from vlanlink.store.record import PriorLink, Records
 from vlanlink.topology import Topology, parse
 
 HOST_STATE: dict[str, Any] = {"host": {"links": {"eth0": {}, "eth1": {}}}}

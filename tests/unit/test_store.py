@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from vlanlink.host import Host
-from vlanlink.leases import Leases
-from vlanlink.record import PriorLink, PriorSysctl, Record
-from vlanlink.store import Store
+from vlanlink.store.files import Store
+from vlanlink.store.leases import Leases
+from vlanlink.store.record import PriorLink, PriorSysctl, Record
 
 OFFICE = Record(
     "office",

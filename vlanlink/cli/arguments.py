@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import vlanlink
 from vlanlink import Diagnostic, UsageError
-from vlanlink.lock import LOCK_SECONDS
+from vlanlink.store.lock import LOCK_SECONDS
 
 if TYPE_CHECKING:
     from vlanlink.topology.heading import Heading

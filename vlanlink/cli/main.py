@@ -134,7 +134,7 @@ def _allow_many_files() -> None:
 
 def _revert_overdue() -> None:
     """Put back first what was not confirmed in time, if the process for that is gone."""
-    from vlanlink.lifeline.confirming import revert_overdue
+    from vlanlink.commit_confirm.commit import revert_overdue
 
     try:
         for found in revert_overdue():

@@ -12,8 +12,8 @@ from vlanlink.desired import ipam
 from vlanlink.desired.beside import taken_beside, written
 from vlanlink.desired.shim.sources import Shim, shim_of
 from vlanlink.errors import Path, Problem
-from vlanlink.leases import Leases
 from vlanlink.model import LinkName, State
+from vlanlink.store.leases import Leases
 from vlanlink.topology import Interface, Network, Subnet, Topology
 from vlanlink.topology import Shim as ShimTable
 

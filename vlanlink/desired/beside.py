@@ -7,8 +7,8 @@ others, and the rest of the topology: its other networks on that parent and its 
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 
-from vlanlink.leases import Leases
 from vlanlink.model import HOST, LinkName, State, owner_in_words
+from vlanlink.store.leases import Leases
 from vlanlink.topology import Endpoint, Topology
 
 Ip = ipaddress.IPv4Address | ipaddress.IPv6Address

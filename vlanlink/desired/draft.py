@@ -6,7 +6,7 @@ from vlanlink.desired.addressing import Addressing
 from vlanlink.desired.lost import is_lost
 from vlanlink.errors import Path, Problem
 from vlanlink.model import LOOPBACK, Link, LinkName, Namespace, Route, State
-from vlanlink.record import PriorLink, Records
+from vlanlink.store.record import PriorLink, Records
 from vlanlink.topology import Endpoint, Topology
 
 

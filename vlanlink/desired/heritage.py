@@ -7,7 +7,7 @@ from vlanlink.desired.draft import Draft
 from vlanlink.desired.lost import doubt
 from vlanlink.errors import Problem
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Route
-from vlanlink.record import PriorLink
+from vlanlink.store.record import PriorLink
 
 
 def keep_what_others_use(draft: Draft) -> None:

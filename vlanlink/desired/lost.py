@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from vlanlink.desired.parents import held_by_host, parents_of_others
 from vlanlink.errors import Problem
 from vlanlink.model import Link, State
-from vlanlink.record import Records
+from vlanlink.store.record import Records
 from vlanlink.topology import Topology
 
 

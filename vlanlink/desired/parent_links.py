@@ -9,7 +9,7 @@ from vlanlink.desired.parents import dummy_name, implied_vlan, vlan_problem
 from vlanlink.errors import Path, Problem
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Setting
-from vlanlink.record import PriorLink
+from vlanlink.store.record import PriorLink
 from vlanlink.topology import Network
 
 

@@ -15,7 +15,7 @@ from vlanlink.planning.sysctls import (
     side_effects,
     slashed,
 )
-from vlanlink.record import PriorSysctl, Records
+from vlanlink.store.record import PriorSysctl, Records
 from vlanlink.topology import Topology
 
 _FORWARDING = "net/ipv6/conf/all/forwarding"

@@ -23,7 +23,6 @@ from vlanlink.desired.shim.link import add_shims
 from vlanlink.desired.shim.routes import add_shim_routes
 from vlanlink.desired.shim.warnings import return_routes, shim_warnings
 from vlanlink.errors import Path, Problem
-from vlanlink.leases import Leases
 from vlanlink.model import (
     HOST,
     LOOPBACK,
@@ -35,7 +34,8 @@ from vlanlink.model import (
     State,
     owner_in_words,
 )
-from vlanlink.record import Record, Records
+from vlanlink.store.leases import Leases
+from vlanlink.store.record import Record, Records
 from vlanlink.topology import Interface, Topology
 from vlanlink.topology import Link as TopologyLink
 from vlanlink.topology.written import text_of

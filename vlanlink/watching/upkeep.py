@@ -5,6 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from vlanlink.bring_up import bring_up
+from vlanlink.commit_confirm.commit import (
+    GRACE_SECONDS,
+    refuse_if_waiting,
+    revert_overdue,
+    waiting_change,
+)
 from vlanlink.errors import (
     ApplyError,
     ConflictError,
@@ -16,15 +22,6 @@ from vlanlink.errors import (
 from vlanlink.host import Host
 from vlanlink.kernel.events import Events
 from vlanlink.kernel.machine import Machine
-from vlanlink.lifeline.confirming import (
-    GRACE_SECONDS,
-    refuse_if_waiting,
-    revert_overdue,
-    waiting_change,
-)
-from vlanlink.lifeline.pending import Pending
-from vlanlink.lock import LOCK_SECONDS
-from vlanlink.record import Record, Records
 from vlanlink.session import (
     Look,
     absolute,
@@ -35,7 +32,10 @@ from vlanlink.session import (
     open_machine,
     refuse_other_file,
 )
-from vlanlink.store import Store
+from vlanlink.store.files import Store
+from vlanlink.store.lock import LOCK_SECONDS
+from vlanlink.store.pending import Pending
+from vlanlink.store.record import Record, Records
 from vlanlink.topology import Topology, load, parse
 from vlanlink.watching.drift import drifts
 from vlanlink.watching.event import Event

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from vlanlink.host import Host
-from vlanlink.leases import Leases
-from vlanlink.lifeline.pending import Pending
-from vlanlink.lifeline.pending_files import PendingFile, find
-from vlanlink.lock import LOCK_SECONDS, OnHeld, locked
-from vlanlink.record import Record
+from vlanlink.store.leases import Leases
+from vlanlink.store.lock import LOCK_SECONDS, OnHeld, locked
+from vlanlink.store.pending import Pending
+from vlanlink.store.pending_files import PendingFile, find
+from vlanlink.store.record import Record
 
 _SUFFIX = ".json"
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vlanlink.host import Host
-from vlanlink.leases import Leases
+from vlanlink.store.leases import Leases
 
 VERSION: Final = 1
 

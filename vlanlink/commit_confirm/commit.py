@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from vlanlink.apply import Progress
 from vlanlink.changing import make, take
+from vlanlink.commit_confirm.timer import armed, disarm, pending_change
 from vlanlink.errors import (
     ApplyError,
     ConflictError,
@@ -16,13 +17,12 @@ from vlanlink.errors import (
     VlanlinkError,
 )
 from vlanlink.host import Host
-from vlanlink.lifeline.arming import armed, disarm, pending_change
-from vlanlink.lifeline.pending import Pending
-from vlanlink.lifeline.pending_files import Outcome, PendingFile
-from vlanlink.lock import LOCK_SECONDS, LONGEST_LOCK_SECONDS
 from vlanlink.planning.plan import Plan
 from vlanlink.session import Look, checked, files, locked, marked_topologies, need_privilege
-from vlanlink.store import Store
+from vlanlink.store.files import Store
+from vlanlink.store.lock import LOCK_SECONDS, LONGEST_LOCK_SECONDS
+from vlanlink.store.pending import Pending
+from vlanlink.store.pending_files import Outcome, PendingFile
 from vlanlink.topology import Topology, empty, parse
 
 _POLL_SECONDS = 0.1

@@ -1,4 +1,4 @@
-"""What puts a change back that nobody confirms: ``python -m vlanlink.lifeline.reverter``.
+"""What puts a change back that nobody confirms: ``python -m vlanlink.reverter``.
 
 A timer starts it as ``reverter FILE TOKEN`` when the time is over. Else it is started before the
 change, says that it is ready, and reads the same from a line of JSON. It ends when the change is
@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from vlanlink.commit_confirm.commit import put_back
+from vlanlink.commit_confirm.timer import READY
 from vlanlink.errors import VlanlinkError
 from vlanlink.kernel.privilege import keep_needed_capabilities
-from vlanlink.lifeline.arming import READY
-from vlanlink.lifeline.confirming import put_back
-from vlanlink.lifeline.pending_files import PendingFile
-from vlanlink.lock import LONGEST_LOCK_SECONDS
+from vlanlink.store.lock import LONGEST_LOCK_SECONDS
+from vlanlink.store.pending_files import PendingFile
 
 _POLL_SECONDS = 0.2
 _TRIES = 5

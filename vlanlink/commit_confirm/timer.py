@@ -2,7 +2,7 @@
 
 Where systemd runs that is a transient timer, which outlives the login; elsewhere a process in a
 session of its own (setsid(2)), which no terminal's end and no signal to a group reaches. Both run
-``vlanlink.lifeline.reverter``, and nothing is changed before it is known to be there.
+``vlanlink.reverter``, and nothing is changed before it is known to be there.
 """
 
 import json
@@ -20,16 +20,16 @@ from typing import Any, Final, NoReturn
 
 from vlanlink.errors import Diagnostic, PrivilegeError, TopologyError
 from vlanlink.host import Host
-from vlanlink.leases import Leases
-from vlanlink.lifeline.pending import Pending, now
-from vlanlink.lifeline.pending_files import PendingFile
-from vlanlink.record import Record
-from vlanlink.store import Store
+from vlanlink.store.files import Store
+from vlanlink.store.leases import Leases
+from vlanlink.store.pending import Pending, now
+from vlanlink.store.pending_files import PendingFile
+from vlanlink.store.record import Record
 from vlanlink.topology import parse
 
 READY: Final = "ready"
 """What the reverter says when it has all that it needs."""
-_PROGRAM: Final = (sys.executable, "-P", "-m", "vlanlink.lifeline.reverter")
+_PROGRAM: Final = (sys.executable, "-P", "-m", "vlanlink.reverter")
 _START_SECONDS = 60.0
 _BOOTED = Path("/run/systemd/system")
 """There if systemd is the init, sd_booted(3)."""

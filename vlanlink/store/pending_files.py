@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from vlanlink.lifeline.pending import Pending
+from vlanlink.store.pending import Pending
 
 Outcome = Literal["confirmed", "reverted", "failed"]
 """Kept, put back, or never made: the change itself failed and was undone."""
