@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from vlanlink.apply import Change, Progress, Unfinished
 from vlanlink.desired.addressing import Heard
-from vlanlink.desired.probing import Inquiry, parents_asked_from
+from vlanlink.desired.duplicates import Inquiry, parents_asked_from
 from vlanlink.errors import Diagnostic
 from vlanlink.kernel.lan import Announcement, Question
 from vlanlink.kernel.machine import Machine

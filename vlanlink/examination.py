@@ -2,8 +2,8 @@
 
 from vlanlink.checkup import Asked, Report, examine
 from vlanlink.checkup.facts import ROUTER_SYSCTLS
-from vlanlink.desired.priors import asked_sysctls, keys_to_read
 from vlanlink.desired.resolve import Resolution, namespace_path, resolve
+from vlanlink.desired.sysctls import asked_sysctls, keys_to_read
 from vlanlink.errors import Diagnostic, PrivilegeError
 from vlanlink.host import Host
 from vlanlink.kernel.features import missing_capabilities

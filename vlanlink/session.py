@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 
 from vlanlink.apply import Change, Progress, Refused, Unfinished
 from vlanlink.desired.addressing import Heard
-from vlanlink.desired.lost import doubtful_parents, is_lost, lost_routes
-from vlanlink.desired.priors import keys_to_read, lost_sysctls
+from vlanlink.desired.lost_record import doubtful_parents, is_lost, lost_routes
+from vlanlink.desired.requirements import too_new
 from vlanlink.desired.resolve import Resolution, namespace_path, resolve
+from vlanlink.desired.sysctls import keys_to_read, lost_sysctls
 from vlanlink.errors import (
     ApplyError,
     ConflictError,
@@ -31,7 +32,6 @@ from vlanlink.model import State
 from vlanlink.planning.operations import MakeNamespace, RemoveNamespace
 from vlanlink.planning.plan import Plan
 from vlanlink.planning.plan import plan as difference
-from vlanlink.requirements import too_new
 from vlanlink.store.files import Store
 from vlanlink.store.leases import Leases
 from vlanlink.store.lock import Holder, LockedError

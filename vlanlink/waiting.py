@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from vlanlink.desired.parents import missing_parents
+from vlanlink.desired.parent_names import missing_parents
 from vlanlink.errors import Diagnostic, Interrupted
 from vlanlink.host import Host
 from vlanlink.kernel.snapshot import Wanted

@@ -16,11 +16,11 @@ import vlanlink
 from tests.kernel.judge import differences, dump
 from tests.kernel.strategies import Slots, Table, shown, topologies
 from tests.kernel.world import World, own_world, until
+from vlanlink.desired.requirements import too_new
 from vlanlink.kernel.features import release
 from vlanlink.kinds import KINDS
 from vlanlink.model import LOOPBACK, Link, State
 from vlanlink.planning.operations import Operation
-from vlanlink.requirements import too_new
 from vlanlink.topology import Topology
 
 LONG = 1000

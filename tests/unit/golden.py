@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.unit.simulated import carried_out
-from vlanlink.desired.endpoints import derived_mac
+from vlanlink.desired.links import derived_mac
 from vlanlink.desired.resolve import Resolution, resolve
 from vlanlink.kinds import KINDS
 from vlanlink.model import (

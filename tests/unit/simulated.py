@@ -8,7 +8,7 @@ kernel's ways rests on it.
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from vlanlink.desired.endpoints import IPV6_MINIMUM_MTU
+from vlanlink.desired.links import IPV6_MINIMUM_MTU
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Namespace, Setting, State
 from vlanlink.planning.operations import (

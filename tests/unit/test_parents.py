@@ -2,7 +2,7 @@
 
 import pytest
 
-from vlanlink.desired.parents import missing_parents, parents_first
+from vlanlink.desired.parent_names import missing_parents, parents_first
 from vlanlink.topology import parse
 
 TOPOLOGY = """

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.golden import IDENTITY, UPDATE, Case, case_names
 from tests.unit.simulated import after, carried_out
-from vlanlink.desired.endpoints import derived_mac
+from vlanlink.desired.links import derived_mac
 from vlanlink.kinds import KINDS, Kind
 from vlanlink.model import Link, Namespace, Route, Setting, State
 from vlanlink.planning.operations import MakeLink, SetLink

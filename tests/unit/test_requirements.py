@@ -1,6 +1,6 @@
 """What an old kernel would pass over in silence is named, at its place in the file."""
 
-from vlanlink.requirements import too_new
+from vlanlink.desired.requirements import too_new
 from vlanlink.topology import load
 
 TEXT = """

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.golden import read_records, read_state
-from vlanlink.desired.endpoints import derived_mac
+from vlanlink.desired.links import derived_mac
 from vlanlink.desired.resolve import Resolution, resolve
 from vlanlink.errors import TopologyError
 from vlanlink.model import HOST, Link, LinkName, Namespace, Route, State

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from vlanlink.desired.occupancy import stands_on
+from vlanlink.desired.conflicts import stands_on
 from vlanlink.errors import Diagnostic
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, State

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from vlanlink.checkup.facts import Asked, Facts, Manager
 from vlanlink.checkup.report import Finding
-from vlanlink.desired.endpoints import derived_mac
+from vlanlink.desired.links import derived_mac
 from vlanlink.kinds import KINDS
 
 OLDEST_KERNEL = (5, 10)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vlanlink.desired import ipam
-from vlanlink.desired.beside import taken_beside, written
+from vlanlink.desired.reserved import taken_beside, written
 from vlanlink.desired.shim.sources import Shim, shim_of
 from vlanlink.errors import Path, Problem
 from vlanlink.model import LinkName, State

@@ -1,124 +1,143 @@
-"""Names that stand for links: ``eth0.50`` is VLAN 50 of eth0; those that no file gives. Pure."""
+"""Parents: found, made, set up, or a conflict. Pure."""
 
-import re
-from collections.abc import Collection, Iterable, Iterator
-from zlib import crc32
+from collections.abc import Mapping
 
-from vlanlink.model import HOST, Link, LinkName, Route, State
-from vlanlink.topology import Topology
-
-_VLAN_NAME = re.compile(r"(.+)\.([1-9][0-9]{0,3})")
-
-
-def dummy_name(topology: str, network: str) -> str:
-    """The name of the dummy link under a network that has no parent, as Docker's dm-… ones."""
-    return f"dm-{crc32(f'{topology}/{network}'.encode()):08x}"
+from vlanlink.desired.builder import Draft
+from vlanlink.desired.links import DEFAULT_MTU, IPV6_MINIMUM_MTU
+from vlanlink.desired.lost_record import may_have_been_set_up
+from vlanlink.desired.parent_names import dummy_name, implied_vlan, vlan_problem
+from vlanlink.errors import Path, Problem
+from vlanlink.kinds import KINDS
+from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Setting
+from vlanlink.store.record import PriorLink
+from vlanlink.topology import Network
 
 
-def shim_name(topology: str, parent: str, *what: str) -> str:
-    """The name of the host's link beside a topology's endpoints of one kind and mode."""
-    return f"sh-{crc32('/'.join((topology, parent, *what)).encode()):08x}"
-
-
-def implied_vlan(name: str) -> tuple[str, int] | None:
-    """The parent and VLAN id that a link name spells, or None: ``eth0.50`` → ("eth0", 50)."""
-    match = _VLAN_NAME.fullmatch(name)
-    return (match[1], int(match[2])) if match and int(match[2]) <= 4094 else None
-
-
-def vlan_problem(seen: Link, implied: tuple[str, int]) -> str | None:
-    """Why a link that is there is not the VLAN that its name spells, or None."""
-    below, vlan_id = implied
-    if seen.kind != "vlan":
-        return f"{seen.name} is a {seen.kind}, not VLAN {vlan_id} of {below}"
-    if seen.settings.get("id") != vlan_id or seen.parent != LinkName(HOST, below):
-        is_one = f"VLAN {seen.settings.get('id')} of {seen.parent}"
-        return f"{seen.name} is {is_one}, not {vlan_id} of {below}"
-    return None
-
-
-def parents_first(topology: Topology) -> tuple[str, ...]:
-    """The file's own links, each after the one that it stands on, be it by way of implied VLANs."""
-    seen: set[str] = set()
-    ordered: list[str] = []
-
-    def add(name: str) -> None:
-        if name in seen:
-            return
-        seen.add(name)
-        entry, implied = topology.links.get(name), implied_vlan(name)
-        below = entry.parent if entry else implied and implied[0]
-        if below:
-            add(below)
-        if entry:
-            ordered.append(name)
-
-    for name in topology.links:
-        add(name)
-    return tuple(ordered)
-
-
-def missing_parents(topology: Topology, there: Collection[str]) -> tuple[str, ...]:
-    """The links of the host that must come from elsewhere before the topology can be had.
-
-    ``there`` are the names of the host's links. A VLAN that its name spells is made, and so is
-    what the file describes: missing is then what they stand on.
-    """
-    found = (_missing(name, topology, there) for name in _named_parents(topology))
-    return tuple(dict.fromkeys(name for name in found if name is not None))
-
-
-def parents_of_others(topology: Topology, observed: State) -> tuple[str, ...]:
-    """The links of the host that the topology stands on, and that vlanlink did not make."""
-    found = (_ground(name, topology, observed) for name in _named_parents(topology))
-    return tuple(dict.fromkeys(name for name in found if name is not None))
-
-
-def _ground(name: str, topology: Topology, observed: State) -> str | None:
-    seen = observed.host.links.get(name)
-    if name in topology.links:
-        below = topology.links[name].parent
-        return _ground(below, topology, observed) if below else None
-    if seen is not None and seen.owner != topology.name:
-        return name if seen.owner is None else None
+def find_parent(draft: Draft, name: str, kind: str, path: Path) -> Link | None:
+    """The parent as it shall be: ours to make, another's to use, or a conflict."""
+    key = LinkName(HOST, name)
+    if key in draft.links and draft.links[key].owner is not None:
+        return _real(draft, draft.links[key], kind)
+    seen = draft.observed.link(key)
     implied = implied_vlan(name)
-    return _ground(implied[0], topology, observed) if implied else None
-
-
-def held_by_host(parent: Link, routes: Iterable[Route]) -> list[str]:
-    """The host's addresses on a link, and those of ``routes`` that lead there.
-
-    What the kernel gives every link that is up does not count.
-    """
-    held = [a.text for a in parent.addresses if not a.link_local]
-    return held + [
-        str(r) for r in routes if r.dev == parent.name and not r.to.startswith("fe80::/")
-    ]
-
-
-def _named_parents(topology: Topology) -> Iterator[str]:
-    used = {
-        interface.network
-        for namespace in topology.namespaces.values()
-        for interface in namespace.interfaces.values()
-    }
-    for name, network in topology.networks.items():
-        if network.parent and (name in used or network.shim):
-            yield network.parent
-    for namespace in topology.namespaces.values():
-        for interface in namespace.interfaces.values():
-            if interface.parent:
-                yield interface.parent
-    for link in topology.links.values():
-        if link.parent:
-            yield link.parent
-
-
-def _missing(name: str, topology: Topology, there: Collection[str]) -> str | None:
-    if name in topology.links:
-        below = topology.links[name].parent
-        return _missing(below, topology, there) if below else None
-    if name in there:
+    if implied and (seen is None or seen.owner == draft.name):
+        return _make_vlan(draft, name, implied, path)
+    if seen is None:
+        draft.conflicts.append(
+            Problem(path, f"parent {name} does not exist on this machine", _parents_hint(draft))
+        )
         return None
-    implied = implied_vlan(name)
-    return _missing(implied[0], topology, there) if implied else name
+    problem = implied and vlan_problem(seen, implied)
+    if problem:
+        draft.conflicts.append(Problem(path, problem))
+    _set_up(draft, seen, path)
+    return _real(draft, seen, kind)
+
+
+def _parents_hint(draft: Draft) -> str:
+    names = sorted(n for n, link in draft.observed.host.links.items() if n != LOOPBACK)
+    return "there are " + ", ".join(names[:12]) if names else "there is no link but lo"
+
+
+def dummy_parent(draft: Draft, name: str, network: Network) -> str:
+    """The parent of a network that has none: a dummy link of ours."""
+    link_name = dummy_name(draft.name, name)
+    mtu = {"mtu": network.mtu} if network.mtu else {}
+    link = Link(
+        link_name,
+        "dummy",
+        settings={"up": True, **mtu, **_no_ipv6(draft, mtu or {"mtu": DEFAULT_MTU})},
+        defaults={"mtu": DEFAULT_MTU},
+        owner=draft.name,
+        origin=("networks", name),
+    )
+    draft.links.setdefault(link.key, link)
+    return link_name
+
+
+def _real(draft: Draft, link: Link, kind: str) -> Link:
+    """The device below a parent of the same kind, which is where the kernel attaches."""
+    while KINDS.get(kind) and KINDS[kind].flattens and link.kind == kind and link.parent:
+        below = draft.links.get(link.parent) or draft.observed.link(link.parent)
+        if below is None:
+            break
+        link = below
+    return link
+
+
+def _make_vlan(draft: Draft, name: str, implied: tuple[str, int], path: Path) -> Link | None:
+    below_name, vlan_id = implied
+    below = find_parent(draft, below_name, "vlan", path)
+    if below is None:
+        return None
+    _refuse_other_name(draft, name, below, vlan_id, path)
+    link = Link(
+        name,
+        "vlan",
+        parent=below.key,
+        settings={"id": vlan_id, "up": True, **_no_ipv6(draft, _inherited(below))},
+        defaults=_inherited(below),
+        owner=draft.name,
+        origin=path,
+    )
+    draft.links[link.key] = link
+    return link
+
+
+def _refuse_other_name(draft: Draft, name: str, below: Link, vlan_id: int, path: Path) -> None:
+    for other in draft.observed.children(below.key):
+        same = (other.kind, other.settings.get("id"), other.settings.get("protocol"))
+        if same == ("vlan", vlan_id, "802.1q") and other.key != LinkName(HOST, name):
+            draft.conflicts.append(
+                Problem(
+                    path,
+                    f"VLAN {vlan_id} of {below.name} is there under the name {other.key}",
+                    f'write parent = "{other.name}"',
+                )
+            )
+
+
+def _no_ipv6(draft: Draft, inherited: Mapping[str, Setting]) -> dict[str, Setting]:
+    mtu = inherited.get("mtu")
+    small = isinstance(mtu, int) and mtu < IPV6_MINIMUM_MTU
+    return {"disable_ipv6": 1} if draft.has_ipv6 and not small else {}
+
+
+def _set_up(draft: Draft, seen: Link, path: Path) -> None:
+    """Set a parent up that is down, and remember what it was."""
+    own = draft.records.own
+    before = own.raised.get(seen.name) if own else None
+    if before is None:
+        before = next(
+            (r.raised[seen.name] for r in draft.records.others if seen.name in r.raised), None
+        )
+    if seen.up and before is None and _is_forgotten(draft, seen):
+        before = PriorLink(known=False)
+    if seen.up and before is None:
+        return
+    if seen.owner is not None:
+        return
+    if before is None:
+        before = PriorLink(
+            tuple(a.text for a in seen.addresses if a.permanent),
+            tuple(a.text for a in seen.addresses if a.permanent and a.nodad),
+            tuple(sorted(str(child.key) for child in draft.observed.children(seen.key))),
+        )
+    draft.raised[seen.name] = before
+    if seen.key not in draft.links:
+        draft.links[seen.key] = Link(
+            seen.name, seen.kind, settings={"up": True}, owner=None, origin=path
+        )
+
+
+def _is_forgotten(draft: Draft, parent: Link) -> bool:
+    """Whether it may have been us who set it up, and the record that told is lost."""
+    return draft.lost and may_have_been_set_up(parent, draft.observed)
+
+
+def _inherited(parent: Link) -> dict[str, Setting]:
+    return {
+        key: value
+        for key in ("mtu", "mac")
+        if (value := parent.settings.get(key, parent.defaults.get(key))) is not None
+    }

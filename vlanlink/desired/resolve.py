@@ -10,18 +10,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from vlanlink.desired.addressing import Heard, work_out_addresses
-from vlanlink.desired.draft import Draft
-from vlanlink.desired.endpoints import desired_link, peer_link
-from vlanlink.desired.heritage import keep_what_others_use, kept_routes, put_parents_back
-from vlanlink.desired.occupancy import address_conflicts, name_conflicts, parent_conflicts
-from vlanlink.desired.parent_links import dummy_parent, find_parent
-from vlanlink.desired.parents import parents_first
-from vlanlink.desired.priors import desired_sysctls
-from vlanlink.desired.probing import Inquiry, ask_about_addresses
+from vlanlink.desired.builder import Draft
+from vlanlink.desired.conflicts import address_conflicts, name_conflicts, parent_conflicts
+from vlanlink.desired.duplicates import Inquiry, ask_about_addresses
+from vlanlink.desired.links import desired_link, peer_link
+from vlanlink.desired.ownership import keep_what_others_use, kept_routes, put_parents_back
+from vlanlink.desired.parent_names import parents_first
+from vlanlink.desired.parents import dummy_parent, find_parent
 from vlanlink.desired.routes import default_routes, desired_route, subnet_routes
 from vlanlink.desired.shim.link import add_shims
 from vlanlink.desired.shim.routes import add_shim_routes
 from vlanlink.desired.shim.warnings import return_routes, shim_warnings
+from vlanlink.desired.sysctls import desired_sysctls
 from vlanlink.errors import Path, Problem
 from vlanlink.model import (
     HOST,

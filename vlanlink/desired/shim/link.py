@@ -8,8 +8,8 @@ what the kernel says for it on the wire; docs/shim.md tells the reasons.
 import hashlib
 import ipaddress
 
-from vlanlink.desired.draft import Draft
-from vlanlink.desired.endpoints import derived_mac, ipv6_policy
+from vlanlink.desired.builder import Draft
+from vlanlink.desired.links import derived_mac, ipv6_policy
 from vlanlink.desired.shim.sources import Shim
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Address, Link, LinkName, Setting, family_of

@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Iterable, Iterator
 
-from vlanlink.desired.draft import Draft
+from vlanlink.desired.builder import Draft
 from vlanlink.desired.routes import ANYWHERE, KERNEL_METRIC
 from vlanlink.desired.shim.link import endpoint_links
 from vlanlink.desired.shim.sources import Shim

@@ -8,7 +8,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from vlanlink.desired.parents import dummy_name, shim_name
+from vlanlink.desired.parent_names import dummy_name, shim_name
 from vlanlink.errors import Path
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, LinkName, State, family_of

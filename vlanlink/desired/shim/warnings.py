@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from vlanlink.desired.draft import Draft
+from vlanlink.desired.builder import Draft
 from vlanlink.desired.shim.link import endpoint_links
 from vlanlink.desired.shim.routes import sources
 from vlanlink.desired.shim.sources import Shim, parent_addresses, sysctl_keys

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from vlanlink.desired.lost import is_lost
+from vlanlink.desired.lost_record import is_lost
 from vlanlink.desired.shim.sources import sysctl_keys
 from vlanlink.errors import Path, Problem
 from vlanlink.model import HOST, LinkName, Namespace, State

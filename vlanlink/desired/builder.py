@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from vlanlink.desired.addressing import Addressing
-from vlanlink.desired.lost import is_lost
+from vlanlink.desired.lost_record import is_lost
 from vlanlink.errors import Path, Problem
 from vlanlink.model import LOOPBACK, Link, LinkName, Namespace, Route, State
 from vlanlink.store.record import PriorLink, Records

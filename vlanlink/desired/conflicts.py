@@ -6,8 +6,8 @@ answers most of these with a bare EBUSY or EINVAL, or lets a new link change its
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from vlanlink.desired.draft import Draft
-from vlanlink.desired.parents import held_by_host
+from vlanlink.desired.builder import Draft
+from vlanlink.desired.parent_names import held_by_host
 from vlanlink.errors import Path, Problem
 from vlanlink.kinds import KINDS, Kind
 from vlanlink.model import HOST, LOOPBACK, Address, Link, LinkName, State, owner_in_words

@@ -6,7 +6,7 @@ puts it back, ``VALUE`` in the place of what nobody knows.
 
 from collections.abc import Iterator
 
-from vlanlink.desired.parents import held_by_host, parents_of_others
+from vlanlink.desired.parent_names import held_by_host, parents_of_others
 from vlanlink.errors import Problem
 from vlanlink.model import Link, State
 from vlanlink.store.record import Records

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from vlanlink.desired.draft import Draft
-from vlanlink.desired.lost import doubt
+from vlanlink.desired.builder import Draft
+from vlanlink.desired.lost_record import doubt
 from vlanlink.errors import Problem
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Route
 from vlanlink.store.record import PriorLink

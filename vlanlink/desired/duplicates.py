@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from vlanlink.desired.addressing import Heard
-from vlanlink.desired.draft import Draft
+from vlanlink.desired.builder import Draft
 from vlanlink.errors import Problem
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Address, Link, LinkName, State
