@@ -16,7 +16,7 @@ from vlanlink.commit_confirm.commit import (
 )
 from vlanlink.errors import Diagnostic, UsageError
 from vlanlink.host import Host
-from vlanlink.kernel.namespaces import named as named_namespaces
+from vlanlink.kernel.netns.namespaces import named as named_namespaces
 from vlanlink.kernel.snapshot import Wanted
 from vlanlink.known import known_topologies, stored
 from vlanlink.model import State
@@ -243,7 +243,7 @@ def enter(namespace: str, command: Sequence[str], host: Host | None = None) -> N
     Raises UsageError if there is no such namespace, FileNotFoundError and PermissionError as
     execvp(3) does, PrivilegeError without root.
     """
-    from vlanlink.kernel.enter import become, find_namespace
+    from vlanlink.kernel.netns.exec import become, find_namespace
 
     host = host or Host()
     need_privilege()

@@ -13,8 +13,8 @@ from vlanlink.apply import Change, Progress, Unfinished
 from vlanlink.desired.addressing import Heard
 from vlanlink.desired.duplicates import Inquiry, parents_asked_from
 from vlanlink.errors import Diagnostic
-from vlanlink.kernel.lan import Announcement, Question
 from vlanlink.kernel.machine import Machine
+from vlanlink.kernel.packet.arp_nd import Announcement, Question
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Link, State
 from vlanlink.planning.plan import Plan, with_links

@@ -7,10 +7,10 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from _bench.scene import NETNS
-from vlanlink.kernel.codec.encode import encode, mark_loopback
 from vlanlink.kernel.execution import BATCH, batches
-from vlanlink.kernel.identity import identify
 from vlanlink.kernel.marks import Marks
+from vlanlink.kernel.netlink.encode import encode, mark_loopback
+from vlanlink.kernel.netns.identity import identify
 from vlanlink.model import HOST
 from vlanlink.planning.operations import MakeNamespace, WriteSysctl
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vlanlink.kernel import system
+from vlanlink.kernel import syscalls
 
 PARENT = "p0"
 NETNS = Path("/run/netns")
@@ -115,7 +115,7 @@ def make_parent() -> None:
 def clear() -> None:
     """Take away whatever a contender left."""
     for path in NETNS.glob("*"):
-        system.unmount(str(path))
+        syscalls.unmount(str(path))
         path.unlink()
     for group in {link["group"] for link in vlans()} - {"default"}:
         subprocess.run(["ip", "link", "del", "group", group], check=True)

@@ -28,7 +28,7 @@ from tests.kernel.lan import Lan
 from tests.kernel.test_watch import watched
 from tests.kernel.world import World, until
 from vlanlink.cli.main import main
-from vlanlink.kernel.identity import identify
+from vlanlink.kernel.netns.identity import identify
 from vlanlink.store.lock import locked
 
 pytestmark = pytest.mark.needs("macvlan", "guest")

@@ -26,10 +26,10 @@ from tests.kernel.world import World, until
 from vlanlink import apply, bring_up
 from vlanlink.apply import undo
 from vlanlink.kernel import execution, machine, sysctl_files
-from vlanlink.kernel.codec.constants import DELLINK
 from vlanlink.kernel.machine import Machine
-from vlanlink.kernel.namespaces import Namespaces
-from vlanlink.kernel.transport import Refusal, Socket
+from vlanlink.kernel.netlink.constants import DELLINK
+from vlanlink.kernel.netlink.socket import Refusal, Socket
+from vlanlink.kernel.netns.namespaces import Namespaces
 from vlanlink.planning.plan import plan
 from vlanlink.store.files import Store
 

@@ -18,8 +18,8 @@ from tests.kernel.judge import dump
 from tests.kernel.lan import Lan
 from tests.kernel.test_faults import HEAD, Bench
 from tests.kernel.world import World
-from vlanlink.kernel.identity import identify
 from vlanlink.kernel.machine import Machine
+from vlanlink.kernel.netns.identity import identify
 
 pytestmark = pytest.mark.needs("macvlan")
 

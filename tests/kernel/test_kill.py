@@ -20,8 +20,8 @@ import pytest
 import vlanlink
 from tests.kernel.test_faults import Bench
 from tests.kernel.world import World
-from vlanlink.kernel import sysctl_files, system
-from vlanlink.kernel.transport import Socket
+from vlanlink.kernel import sysctl_files
+from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.store.files import Store
 
 pytestmark = pytest.mark.needs("macvlan")
@@ -47,9 +47,9 @@ def steps(reached: Callable[[], None]) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Socket, "request", between(Socket.request))
         for place, name in (
-            (system, "unshare"),
-            (system, "mount"),
-            (system, "unmount"),
+            (syscalls, "unshare"),
+            (syscalls, "mount"),
+            (syscalls, "unmount"),
             (sysctl_files, "write"),
             (Store, "write"),
             (Path, "unlink"),

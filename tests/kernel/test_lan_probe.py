@@ -21,10 +21,10 @@ from tests.kernel.wire import (
     sends,
 )
 from tests.kernel.world import World, until
-from vlanlink.kernel import packets
-from vlanlink.kernel.lan import Announcement, Question
 from vlanlink.kernel.machine import Machine
-from vlanlink.proof.probes import Ask
+from vlanlink.kernel.packet import packets
+from vlanlink.kernel.packet.arp_nd import Announcement, Question
+from vlanlink.kernel.packet.echo import Ask
 
 ask_long = partial(Machine.probe_lan, count=20, seconds=10.0)
 """For questions that are all answered: the wait ends then."""

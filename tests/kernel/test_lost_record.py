@@ -10,7 +10,7 @@ import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.world import until
-from vlanlink.kernel.identity import identify
+from vlanlink.kernel.netns.identity import identify
 from vlanlink.topology.heading import heading
 
 pytestmark = pytest.mark.needs("macvlan")

@@ -16,7 +16,7 @@ from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.wire import a_machine
 from tests.kernel.world import World, until
-from vlanlink.kernel import system
+from vlanlink.kernel import syscalls
 from vlanlink.kernel.execution import Execution
 from vlanlink.kernel.machine import Machine
 from vlanlink.model import HOST
@@ -279,7 +279,7 @@ def test_what_lost_its_name_is_let_go_of(lan: Lan) -> None:
 def test_only_so_many_can_be_made(lan: Lan, monkeypatch: pytest.MonkeyPatch, possible: int) -> None:
     """As with user.max_net_namespaces: they are made ahead, by a thread of their own."""
     before, files = dump(lan.world), len(os.listdir("/proc/self/fd"))
-    real, made = system.unshare, 0
+    real, made = syscalls.unshare, 0
 
     def unshare(flags: int) -> None:
         nonlocal made
@@ -288,7 +288,7 @@ def test_only_so_many_can_be_made(lan: Lan, monkeypatch: pytest.MonkeyPatch, pos
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         real(flags)
 
-    monkeypatch.setattr(system, "unshare", unshare)
+    monkeypatch.setattr(syscalls, "unshare", unshare)
     names = [f"n{n}" for n in range(9)]
     with pytest.raises(vlanlink.ApplyError) as caught:
         vlanlink.up(_load(*names))
@@ -304,7 +304,7 @@ def test_nobody_waits_for_a_thread_that_has_ended(
 ) -> None:
     """Whatever ends it is raised where the next namespace is wanted; another run mends the rest."""
     before = dump(lan.world)
-    real, made = system.unshare, 0
+    real, made = syscalls.unshare, 0
 
     def unshare(flags: int) -> None:
         nonlocal made
@@ -315,7 +315,7 @@ def test_nobody_waits_for_a_thread_that_has_ended(
 
     topology = _load(*(f"n{n}" for n in range(9)))
     with monkeypatch.context() as patch:
-        patch.setattr(system, "unshare", unshare)
+        patch.setattr(syscalls, "unshare", unshare)
         with pytest.raises(MemoryError):
             vlanlink.up(topology)
     vlanlink.up(topology)

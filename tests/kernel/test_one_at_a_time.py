@@ -15,7 +15,7 @@ from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.world import World, until
 from vlanlink.cli.main import main
-from vlanlink.kernel.identity import identify
+from vlanlink.kernel.netns.identity import identify
 from vlanlink.store.lock import locked
 
 pytestmark = pytest.mark.needs("macvlan")

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 
 from tests.kernel.world import World
-from vlanlink.kernel import proc, sysctl_files, system
+from vlanlink.kernel import procfs, sysctl_files
 
 KEY = "net/ipv4/ip_forward"
 
 
 @pytest.mark.needs
 def test_each_namespace_has_its_own_values(world: World) -> None:
-    ours = proc.Proc()
+    ours = procfs.Proc()
     for name in ("a", "b"):
         world.make_place(name)
-    for number in range(proc.USES + 2):  # past the first instance
+    for number in range(procfs.USES + 2):  # past the first instance
         name = "ab"[number % 2]
         with world.inside(name):
             sysctl_files.write(KEY, str(number % 2), ours.sysctls())
@@ -33,8 +33,8 @@ def test_the_proc_that_is_there_will_do(world: World, monkeypatch: pytest.Monkey
     def refuse() -> int:
         raise PermissionError
 
-    monkeypatch.setattr(system, "new_proc", refuse)
-    ours = proc.Proc()
+    monkeypatch.setattr(syscalls, "new_proc", refuse)
+    ours = procfs.Proc()
     assert ours.sysctls() == Path("/proc/sys")
     assert (
         sysctl_files.read(KEY, ours.sysctls()) == world.run(f"cat /proc/sys/{KEY}").stdout.strip()

@@ -18,9 +18,8 @@ from tests.kernel.wire import (
     ready,
 )
 from tests.kernel.world import World
-from vlanlink.kernel import reach
 from vlanlink.kernel.machine import Machine
-from vlanlink.proof.probes import Answer, Ask, Silence
+from vlanlink.kernel.packet.echo import Answer, Ask, Silence
 
 
 @pytest.fixture
@@ -135,7 +134,7 @@ def test_more_than_may_be_open_or_in_the_table_at_once(
     for n, name in enumerate(names):
         endpoint(lan, name, f"172.16.3.{n + 20}/24", f"2001:db8:abc8::{n + 20}/64")
     ready(lan)
-    monkeypatch.setattr(reach, "_room", lambda _: 30)
+    monkeypatch.setattr(ping, "_room", lambda _: 30)
     asks = [
         Ask(name, None, None, f"{prefix}{n + 20}")
         for prefix in ("172.16.3.", "2001:db8:abc8::")

@@ -10,8 +10,8 @@ import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.test_faults import is_of_a_group
-from vlanlink.kernel.codec.constants import DELLINK
-from vlanlink.kernel.transport import Refusal, Socket
+from vlanlink.kernel.netlink.constants import DELLINK
+from vlanlink.kernel.netlink.socket import Refusal, Socket
 
 pytestmark = pytest.mark.needs("macvlan")
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from vlanlink.kernel import system
+from vlanlink.kernel import syscalls
 
 POLL_SECONDS = 0.05
 BOUND_SECONDS = 30.0
@@ -53,11 +53,11 @@ class World:
             yield
             return
         with open("/proc/thread-self/ns/net") as home, open(self.path(namespace)) as there:
-            system.setns(there.fileno(), system.CLONE_NEWNET)
+            syscalls.setns(there.fileno(), syscalls.CLONE_NEWNET)
             try:
                 yield
             finally:
-                system.setns(home.fileno(), system.CLONE_NEWNET)
+                syscalls.setns(home.fileno(), syscalls.CLONE_NEWNET)
 
     def run(
         self, words: str | list[str], namespace: str = "", *, check: bool = True, stdin: str = ""
@@ -141,8 +141,8 @@ class World:
         Path(path).touch()
 
         def make() -> None:
-            system.unshare(system.CLONE_NEWNET)
-            system.mount("/proc/thread-self/ns/net", path, "none", system.MS_BIND)
+            syscalls.unshare(syscalls.CLONE_NEWNET)
+            syscalls.mount("/proc/thread-self/ns/net", path, "none", syscalls.MS_BIND)
 
         thread = threading.Thread(target=make)
         thread.start()
@@ -162,7 +162,7 @@ class World:
 
 def _moves_to(mount_namespace: int) -> bool:
     try:
-        system.setns(mount_namespace, system.CLONE_NEWNS)
+        syscalls.setns(mount_namespace, syscalls.CLONE_NEWNS)
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
@@ -176,11 +176,11 @@ def own_world() -> Iterator[World]:
     where = os.getcwd()
     net = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     mnt = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-    system.unshare(system.CLONE_NEWNET | system.CLONE_NEWNS)
+    syscalls.unshare(syscalls.CLONE_NEWNET | syscalls.CLONE_NEWNS)
     try:
-        system.mount("none", "/", "none", system.MS_REC | system.MS_PRIVATE)
-        system.mount("tmpfs", "/run", "tmpfs", 0)
-        system.mount("tmpfs", "/var/lib", "tmpfs", 0)
+        syscalls.mount("none", "/", "none", syscalls.MS_REC | syscalls.MS_PRIVATE)
+        syscalls.mount("tmpfs", "/run", "tmpfs", 0)
+        syscalls.mount("tmpfs", "/var/lib", "tmpfs", 0)
         here = World()
         try:
             here.ip("link set lo up")
@@ -188,7 +188,7 @@ def own_world() -> Iterator[World]:
         finally:
             here.end()
     finally:
-        system.setns(net, system.CLONE_NEWNET)
+        syscalls.setns(net, syscalls.CLONE_NEWNET)
         # A thread that Python has joined may still be on its way out, and share our root.
         until(lambda: _moves_to(mnt), "back in the first mount namespace")
         os.chdir(where)

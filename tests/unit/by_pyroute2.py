@@ -8,7 +8,8 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from vlanlink.kernel.codec.constants import (
+from vlanlink.kernel.marks import PROTOCOL
+from vlanlink.kernel.netlink.constants import (
     ARPHRD_LOOPBACK,
     IFA_F_DADFAILED,
     IFA_F_NODAD,
@@ -23,9 +24,8 @@ from vlanlink.kernel.codec.constants import (
     RTNH_F_ONLINK,
     RTPROT_RA,
 )
-from vlanlink.kernel.codec.decode import SeenLink
-from vlanlink.kernel.codec.write_options import attribute_name
-from vlanlink.kernel.marks import PROTOCOL
+from vlanlink.kernel.netlink.decode import SeenLink
+from vlanlink.kernel.netlink.write_options import attribute_name
 from vlanlink.kinds import KINDS, Choice, Flag, Kind, MacList, QosMap
 from vlanlink.model import Address, Route, Setting
 from vlanlink.planning.operations import LINK_SYSCTLS

@@ -15,15 +15,15 @@ from pyroute2.netlink.rtnl.ifinfmsg.plugins.ipvlan import ipvlan as plain_ipvlan
 from pyroute2.netlink.rtnl.ifinfmsg.plugins.vlan import vlan as plain_vlan
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-import vlanlink.kernel.codec.encode
+import vlanlink.kernel.netlink.encode
 from tests.unit.golden import Case, case_names
 from tests.unit.options import macs, options, values
-from vlanlink.kernel import codec
-from vlanlink.kernel.codec import decode_link
-from vlanlink.kernel.codec.encode import encode, mark_loopback
-from vlanlink.kernel.codec.message import UnknownAttributeError, encode_message, encode_whole
-from vlanlink.kernel.codec.write_options import encode_options
+from vlanlink.kernel import netlink
 from vlanlink.kernel.marks import PROTOCOL, Marks
+from vlanlink.kernel.netlink import decode_link
+from vlanlink.kernel.netlink.encode import encode, mark_loopback
+from vlanlink.kernel.netlink.message import UnknownAttributeError, encode_message, encode_whole
+from vlanlink.kernel.netlink.write_options import encode_options
 from vlanlink.kinds import KINDS, Kind, Number
 from vlanlink.model import HOST, Address, Link, LinkName, Route, Setting
 from vlanlink.planning.operations import (
@@ -353,7 +353,7 @@ def test_addresses_round_trip(text: str) -> None:
     address = Address(text)
     operation = AddAddress(namespace="web", dev="eth0", index=12, address=address)
     message = only(operation)
-    index, seen = codec.decode_address(message, protocols=True)
+    index, seen = netlink.decode_address(message, protocols=True)
     assert (index, seen, seen.ours) == (12, address, True)
     found = parsed(ifaddrmsg, message)
     assert found["header"]["type"] == 20
@@ -369,7 +369,7 @@ def test_addresses_round_trip(text: str) -> None:
 def test_an_address_that_is_given_back_bears_no_mark(text: str) -> None:
     address = Address(text)
     operation = AddAddress(namespace="", dev="eth0", index=12, address=address, restored=True)
-    _, seen = codec.decode_address(only(operation), protocols=True)
+    _, seen = netlink.decode_address(only(operation), protocols=True)
     assert (seen, seen.ours) == (address, False)
 
 
@@ -378,7 +378,7 @@ def test_addresses_are_removed_by_what_they_are(text: str) -> None:
     operation = RemoveAddress(namespace="web", dev="eth0", index=12, address=Address(text))
     message = only(operation)
     assert parsed(ifaddrmsg, message)["header"]["type"] == 21
-    assert codec.decode_address(message, protocols=True) == (12, Address(text))
+    assert netlink.decode_address(message, protocols=True) == (12, Address(text))
 
 
 def _route(draw: st.DrawFn) -> Route:
@@ -403,7 +403,7 @@ def _route(draw: st.DrawFn) -> Route:
 @given(route=st.composite(_route)())
 def test_routes_round_trip(route: Route) -> None:
     message = only(AddRoute(namespace="web", route=route, index=12))
-    seen = codec.decode_route(message, {12: "eth0"})
+    seen = netlink.decode_route(message, {12: "eth0"})
     assert seen == route
     assert seen is not None
     assert seen.ours
@@ -424,7 +424,7 @@ def test_routes_of_no_concern_are_not_seen() -> None:
         message = bytearray(only(AddRoute(namespace="", route=route, index=12)))
         for at, value in body.items():
             struct.pack_into("=B", message, {"type": 23}[at], value)
-        return codec.decode_route(bytes(message), names)
+        return netlink.decode_route(bytes(message), names)
 
     assert seen({12: "eth0"}) is not None
     assert seen({}) is None
@@ -438,11 +438,11 @@ def test_routes_of_no_concern_are_not_seen() -> None:
 def test_dumps_are_asked_for_as_pyroute2_would() -> None:
     ask = encode_message
     mask: list[tuple[str, Any]] = [("IFLA_EXT_MASK", 8)]  # RTEXT_FILTER_SKIP_STATS
-    assert codec.dump_links() == ask(ifinfmsg, 18, 0x301, {}, mask)
-    assert codec.dump_addresses() == ask(ifaddrmsg, 22, 0x301, {}, [])
+    assert netlink.dump_links() == ask(ifinfmsg, 18, 0x301, {}, mask)
+    assert netlink.dump_addresses() == ask(ifaddrmsg, 22, 0x301, {}, [])
     for family, number in ((4, 2), (6, 10)):
         body = {"family": number, "type": 1}  # RTN_UNICAST
-        assert codec.dump_routes(family) == ask(rtmsg, 26, 0x301, body, [])
+        assert netlink.dump_routes(family) == ask(rtmsg, 26, 0x301, body, [])
 
 
 # -- copies of one message of their shape ----------------------------------------------------------
@@ -451,7 +451,7 @@ def test_dumps_are_asked_for_as_pyroute2_would() -> None:
 def by_pyroute2(operation: Operation, files: dict[str, int] = FILES) -> list[bytes]:
     """The same messages, each encoded from its first byte to its last."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vlanlink.kernel.codec.encode, "encode_message", encode_whole)
+        patch.setattr(vlanlink.kernel.netlink.encode, "encode_message", encode_whole)
         return messages(operation, files)
 
 

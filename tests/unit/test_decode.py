@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit import by_pyroute2
-from vlanlink.kernel import codec
-from vlanlink.kernel.codec.attributes import attributes, either_way, first, selected
+from vlanlink.kernel import netlink
+from vlanlink.kernel.netlink.attributes import attributes, either_way, first, selected
 
 CAPTURES = sorted((Path(__file__).parents[1] / "cases" / "messages").glob("*.txt"))
 """A line a message: what it is about, and its bytes in hex."""
@@ -34,7 +34,7 @@ def fields(value: Any) -> Any:
 
 @captures
 def test_links(capture: Path) -> None:
-    seen = [codec.decode_link(message) for message in messages(capture, "link")]
+    seen = [netlink.decode_link(message) for message in messages(capture, "link")]
     assert list(map(fields, seen)) == [
         fields(by_pyroute2.link(message)) for message in messages(capture, "link")
     ]
@@ -45,14 +45,14 @@ def test_links(capture: Path) -> None:
 @pytest.mark.parametrize("protocols", [True, False])
 def test_addresses(capture: Path, protocols: bool) -> None:
     for message in messages(capture, "address"):
-        index, seen = codec.decode_address(message, protocols=protocols)
+        index, seen = netlink.decode_address(message, protocols=protocols)
         there, judged = by_pyroute2.address(message, protocols=protocols)
         assert (index, fields(seen)) == (there, fields(judged))
 
 
 @captures
 def test_routes(capture: Path) -> None:
-    seen = [codec.decode_route(message, NAMES) for message in messages(capture, "route")]
+    seen = [netlink.decode_route(message, NAMES) for message in messages(capture, "route")]
     judged = [by_pyroute2.route(message, NAMES) for message in messages(capture, "route")]
     assert list(map(fields, seen)) == list(map(fields, judged))
     assert sum(route is not None for route in seen) > 5

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from tests.unit.test_decode import CAPTURES, NAMES, messages
 from tests.unit.test_transport import NEWLINK, message, sequences, talk
-from vlanlink.kernel import codec
+from vlanlink.kernel import netlink
 
 DECODERS: dict[str, Callable[[bytes], Any]] = {
-    "link": codec.decode_link,
-    "address": lambda data: codec.decode_address(data, protocols=True),
-    "route": lambda data: codec.decode_route(data, NAMES),
+    "link": netlink.decode_link,
+    "address": lambda data: netlink.decode_address(data, protocols=True),
+    "route": lambda data: netlink.decode_route(data, NAMES),
 }
 REAL = {kind: [m for capture in CAPTURES for m in messages(capture, kind)] for kind in DECODERS}
 
@@ -53,7 +53,7 @@ def mutated(draw: st.DrawFn, real: list[bytes]) -> bytes:
 
 def decoded(kind: str, data: bytes) -> None:
     try:
-        with codec.readable():
+        with netlink.readable():
             DECODERS[kind](data)
     except OSError as error:
         assert error.errno == errno.EBADMSG  # noqa: PT017 - it may be none, or this one

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlanlink.kernel import packets
-from vlanlink.kernel.packets import Advertisement, Arp, Echo, Frame, Solicitation
+from vlanlink.kernel.packet import packets
+from vlanlink.kernel.packet.packets import Advertisement, Arp, Echo, Frame, Solicitation
 
 HOST, STATION, ENDPOINT = "02:00:00:00:00:aa", "02:42:ac:10:03:09", "02:42:ac:10:03:0f"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from vlanlink.apply import Unfinished
-from vlanlink.timings import PHASES, Timings
+from vlanlink.kernel.timings import PHASES, Timings
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlanlink.kernel.transport import DUMP_ATTEMPTS, Refusal, Socket
+from vlanlink.kernel.netlink.socket import DUMP_ATTEMPTS, Refusal, Socket
 
 ERROR, DONE, NEWLINK = 2, 3, 16
 MULTI, DUMP_INTR, CAPPED, ACK_TLVS = 0x2, 0x10, 0x100, 0x200

@@ -6,7 +6,7 @@ import pytest
 from pyroute2.netlink.generic import ctrlmsg
 from pyroute2.netlink.nl80211 import nl80211cmd
 
-from vlanlink.kernel.wifi import stations
+from vlanlink.kernel.netlink.nl80211 import stations
 
 NL80211 = 31
 

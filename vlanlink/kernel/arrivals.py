@@ -8,8 +8,8 @@ import errno
 import socket
 import struct
 
+from vlanlink.kernel.netlink.socket import Socket, attributes
 from vlanlink.kernel.slices import slices
-from vlanlink.kernel.transport import Socket, attributes
 
 _HEADER = struct.Struct("=IHHII")
 _IFINFOMSG = struct.Struct("=BxHiII")

@@ -11,13 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from vlanlink.apply import Refused
-from vlanlink.kernel import codec, sysctl_files
-from vlanlink.kernel.codec.constants import IFLA_GROUP, IFLA_PROMISCUITY
+from vlanlink.kernel import netlink, sysctl_files
 from vlanlink.kernel.explain import explain
 from vlanlink.kernel.features import load_module
 from vlanlink.kernel.marks import Marks
-from vlanlink.kernel.namespaces import Namespaces, prepare_directory
-from vlanlink.kernel.transport import Refusal
+from vlanlink.kernel.netlink.constants import IFLA_GROUP, IFLA_PROMISCUITY
+from vlanlink.kernel.netlink.socket import Refusal
+from vlanlink.kernel.netns.namespaces import Namespaces, prepare_directory
+from vlanlink.kernel.timings import Phase
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, State
 from vlanlink.planning.operations import (
@@ -33,7 +34,6 @@ from vlanlink.planning.operations import (
     SetLink,
     WriteSysctl,
 )
-from vlanlink.timings import Phase
 
 BATCH = 64
 """Messages in one send, at the most."""
@@ -47,7 +47,7 @@ _POLL_SECONDS = 0.01
 def load_encoder(operations: Sequence[Operation]) -> None:
     """Load what messages are made by (pyroute2) if there are any: it is of no phase."""
     if not all(isinstance(one, RemoveNamespace | WriteSysctl) for one in operations):
-        from vlanlink.kernel.codec import encode  # noqa: F401
+        pass
 
 
 class Execution:
@@ -108,7 +108,7 @@ class Execution:
             raise self._refused(first, error.errno or 0, _own_text(error)) from None
 
     def _make_namespace(self, operation: MakeNamespace) -> None:
-        from vlanlink.kernel.codec.encode import mark_loopback
+        from vlanlink.kernel.netlink.encode import mark_loopback
 
         directory = self._netns_directory
         if not self._prepared:  # it goes through all mounts below
@@ -134,7 +134,7 @@ class Execution:
 
     def _remove_groups(self, doomed: frozenset[int]) -> frozenset[int]:
         """The links of the host that went with all of their mark."""
-        from vlanlink.kernel.codec.encode import remove_group
+        from vlanlink.kernel.netlink.encode import remove_group
 
         members: dict[int, set[int]] = {}
         with suppress(OSError):  # else one by one
@@ -165,12 +165,12 @@ class Execution:
 
     def _numbers_of_links(self, attribute: int) -> dict[int, int]:
         """An attribute of the host's links, by their number."""
-        with codec.readable():
-            found = self._namespaces.socket(HOST).dump(codec.dump_links())
-            return dict(codec.decode_number(message, attribute) for message in found)
+        with netlink.readable():
+            found = self._namespaces.socket(HOST).dump(netlink.dump_links())
+            return dict(netlink.decode_number(message, attribute) for message in found)
 
     def _send(self, batch: Sequence[Operation]) -> None:
-        from vlanlink.kernel.codec.encode import encode
+        from vlanlink.kernel.netlink.encode import encode
 
         owners: list[Operation] = []
         messages: list[bytearray] = []

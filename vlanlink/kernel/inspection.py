@@ -22,8 +22,8 @@ from pathlib import Path
 from vlanlink.checkup import DockerNetwork, Facts, Nic
 from vlanlink.checkup.facts import Manager, Presence
 from vlanlink.kernel.features import missing_capabilities, release
-from vlanlink.kernel.namespaces import Namespaces
-from vlanlink.kernel.transport import Socket
+from vlanlink.kernel.netlink.socket import Socket
+from vlanlink.kernel.netns.namespaces import Namespaces
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Link, State
 
@@ -186,7 +186,7 @@ def _listed(path: Path, module: str) -> bool:
 
 def _asked_for(kind: str) -> Presence:
     """Ask for a link of the kind and nothing else: only one that is unknown is unsupported."""
-    from vlanlink.kernel.codec.encode import bare_link  # loads pyroute2
+    from vlanlink.kernel.netlink.encode import bare_link  # loads pyroute2
 
     with closing(Socket()) as asked:
         refusal = asked.request([bare_link(kind)])[0]

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, TypeVar
 from vlanlink.host import Host
 from vlanlink.kernel.execution import BATCH, Execution, batches, load_encoder, phase
 from vlanlink.kernel.features import has_address_protocols
-from vlanlink.kernel.identity import identify_here
 from vlanlink.kernel.marks import Marks
-from vlanlink.kernel.namespaces import (
+from vlanlink.kernel.netns.identity import identify_here
+from vlanlink.kernel.netns.namespaces import (
     Namespaces,
     clear_dead_names,
     dead_names,
@@ -27,16 +27,16 @@ from vlanlink.kernel.namespaces import (
     processes_by_namespace,
 )
 from vlanlink.kernel.snapshot import Wanted, assemble, read_namespace
+from vlanlink.kernel.timings import Timings
 from vlanlink.model import HOST, Namespace, State
 from vlanlink.planning.operations import Operation
-from vlanlink.timings import Timings
 
 if TYPE_CHECKING:  # what `up` does without is loaded by who needs it
     from vlanlink.checkup import Facts
     from vlanlink.kernel.arrivals import Arrivals
-    from vlanlink.kernel.events import Events
-    from vlanlink.kernel.lan import Announcement, Question
-    from vlanlink.proof.probes import Answer, Ask
+    from vlanlink.kernel.monitor import Events
+    from vlanlink.kernel.packet.arp_nd import Announcement, Question
+    from vlanlink.kernel.packet.echo import Answer, Ask
 
 TELL_SECONDS = 0.02
 """How long a run goes on between two reports of its progress."""
@@ -207,7 +207,7 @@ class Machine:
         seconds: float = 1.0,
     ) -> dict["Question", str]:
         """The questions whose address is taken on the LAN, and by which MAC (``lan.probe``)."""
-        from vlanlink.kernel.lan import probe
+        from vlanlink.kernel.packet.arp_nd import probe
 
         with self.timings.taking("probe"):
             return self._do(
@@ -225,7 +225,7 @@ class Machine:
         self, announcements: Sequence["Announcement"], *, times: int = 1, apart: float = 0.2
     ) -> dict["Announcement", str]:
         """Tell the LAN who has which address; those that could not be told, and why."""
-        from vlanlink.kernel.lan import announce
+        from vlanlink.kernel.packet.arp_nd import announce
 
         with self.timings.taking("announce"):
             return self._do(
@@ -242,7 +242,7 @@ class Machine:
         progress: Callable[[int], None] = lambda _: None,
     ) -> "dict[Ask, Answer]":
         """Whether addresses answer, asked from inside namespaces (``reach.reach``)."""
-        from vlanlink.kernel.reach import reach
+        from vlanlink.kernel.packet.ping import reach
 
         return self._do(
             lambda: reach(

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from vlanlink.kernel import codec, sysctl_files
+from vlanlink.kernel import netlink, sysctl_files
 from vlanlink.kernel.marks import Marks
-from vlanlink.kernel.namespaces import Namespaces
-from vlanlink.kernel.transport import Socket
-from vlanlink.kernel.wifi import NETLINK_GENERIC, stations
+from vlanlink.kernel.netlink.nl80211 import NETLINK_GENERIC, stations
+from vlanlink.kernel.netlink.socket import Socket
+from vlanlink.kernel.netns.namespaces import Namespaces
 from vlanlink.model import (
     HOST,
     LOOPBACK,
@@ -21,7 +21,7 @@ from vlanlink.model import (
     State,
 )
 
-_OwnerOf = Callable[[codec.SeenLink], tuple[str | None, bool]]
+_OwnerOf = Callable[[netlink.SeenLink], tuple[str | None, bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Reading:
     name: str
     path: str | None
     inode: int
-    links: dict[int, codec.SeenLink]
+    links: dict[int, netlink.SeenLink]
     addresses: dict[int, list[Address]]
     routes: frozenset[Route]
     sysctls: dict[str, str]
@@ -60,11 +60,11 @@ def read_namespace(
     """Dump one namespace. Raises OSError."""
     socket = namespaces.socket(name)
     addresses: dict[int, list[Address]] = {}
-    with codec.readable():
-        seen = map(codec.decode_link, socket.dump(codec.dump_links()))
+    with netlink.readable():
+        seen = map(netlink.decode_link, socket.dump(netlink.dump_links()))
         links = {link.index: link for link in seen}
-        for message in socket.dump(codec.dump_addresses()):
-            index, address = codec.decode_address(message, protocols=protocols)
+        for message in socket.dump(netlink.dump_addresses()):
+            index, address = netlink.decode_address(message, protocols=protocols)
             addresses.setdefault(index, []).append(address)
         routes = _routes(socket, links)
     sysctls: dict[str, str] = {}
@@ -84,12 +84,12 @@ def _stations(namespaces: Namespaces) -> frozenset[int]:
         return stations(generic)
 
 
-def _routes(socket: Socket, links: Mapping[int, codec.SeenLink]) -> frozenset[Route]:
+def _routes(socket: Socket, links: Mapping[int, netlink.SeenLink]) -> frozenset[Route]:
     names = {index: link.name for index, link in links.items()}
     found = []
     for family in (4, 6):
-        for message in socket.dump(codec.dump_routes(family)):
-            route = codec.decode_route(message, names)
+        for message in socket.dump(netlink.dump_routes(family)):
+            route = netlink.decode_route(message, names)
             if route is not None:
                 found.append(route)
     return frozenset(found)
@@ -107,7 +107,7 @@ def assemble(
     ``aliases`` are the other names that namespaces have, ``marks`` those of the host.
     """
 
-    def owner_of(seen: codec.SeenLink) -> tuple[str | None, bool]:
+    def owner_of(seen: netlink.SeenLink) -> tuple[str | None, bool]:
         return marks.owner(seen.group, seen.alias, wanted.topologies)
 
     by_name = {reading.name: reading for reading in readings}
@@ -145,7 +145,7 @@ def _namespace(
 
 
 def _link(
-    seen: codec.SeenLink,
+    seen: netlink.SeenLink,
     reading: Reading,
     all_readings: Mapping[str, Reading],
     owner_of: _OwnerOf,

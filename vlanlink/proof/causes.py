@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from vlanlink.kernel.packet.echo import Answer, Silence
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Link, LinkName, State, family_of
 from vlanlink.proof.paths import End, Paths, Way, title
-from vlanlink.proof.probes import Answer, Silence
 from vlanlink.proof.reachability import GATEWAY, Pair
 from vlanlink.proof.wires import Barrier
 

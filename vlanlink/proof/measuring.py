@@ -9,12 +9,12 @@ from dataclasses import replace
 
 from vlanlink.apply import Progress
 from vlanlink.errors import Diagnostic, Interrupted
-from vlanlink.kernel.lan import Question
 from vlanlink.kernel.machine import Machine
+from vlanlink.kernel.packet.arp_nd import Question
+from vlanlink.kernel.packet.echo import Answer, Ask
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, State
 from vlanlink.proof.causes import Case, Evidence, explain
 from vlanlink.proof.paths import Paths
-from vlanlink.proof.probes import Answer, Ask
 from vlanlink.proof.reachability import (
     GATEWAY,
     Pair,

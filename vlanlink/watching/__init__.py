@@ -9,7 +9,7 @@ from contextlib import closing
 
 from vlanlink.errors import Diagnostic, Interrupted
 from vlanlink.host import Host
-from vlanlink.kernel.events import Events
+from vlanlink.kernel.monitor import Events
 from vlanlink.session import need_privilege
 from vlanlink.topology import Topology
 from vlanlink.watching.event import Event

@@ -20,8 +20,8 @@ from vlanlink.errors import (
     VlanlinkError,
 )
 from vlanlink.host import Host
-from vlanlink.kernel.events import Events
 from vlanlink.kernel.machine import Machine
+from vlanlink.kernel.monitor import Events
 from vlanlink.session import (
     Look,
     absolute,

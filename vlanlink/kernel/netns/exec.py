@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from vlanlink.kernel import system
-from vlanlink.kernel.namespaces import is_namespace
+from vlanlink.kernel import syscalls
+from vlanlink.kernel.netns.namespaces import is_namespace
 
 
 def find_namespace(name: str, directory: Path, paths: Mapping[str, str]) -> str | None:
@@ -24,17 +24,17 @@ def become(path: str, name: str, command: Sequence[str]) -> NoReturn:
     those of /etc (ip-netns(8)).
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    system.setns(descriptor, system.CLONE_NEWNET)
-    system.unshare(system.CLONE_NEWNS)
-    system.mount("", "/", "none", system.MS_SLAVE | system.MS_REC)
+    syscalls.setns(descriptor, syscalls.CLONE_NEWNET)
+    syscalls.unshare(syscalls.CLONE_NEWNS)
+    syscalls.mount("", "/", "none", syscalls.MS_SLAVE | syscalls.MS_REC)
     with suppress(OSError):  # in a container /sys may be closed: the command runs without
-        system.unmount("/sys")
-        system.mount(name, "/sys", "sysfs", 0)
+        syscalls.unmount("/sys")
+        syscalls.mount(name, "/sys", "sysfs", 0)
     overlay = Path("/etc/netns") / name
     for file in sorted(overlay.iterdir()) if overlay.is_dir() else ():
         target = Path("/etc") / file.name
         if target.exists():
-            system.mount(os.fspath(file), os.fspath(target), "none", system.MS_BIND)
+            syscalls.mount(os.fspath(file), os.fspath(target), "none", syscalls.MS_BIND)
     for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # Python's own doing, not the user's
         signal.signal(ignored, signal.SIG_DFL)
     os.execvp(command[0], list(command))

@@ -12,7 +12,7 @@ from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any
 
-from vlanlink.kernel.codec.attributes import attributes as read
+from vlanlink.kernel.netlink.attributes import attributes as read
 
 Attributes = list[tuple[str, Any]]
 

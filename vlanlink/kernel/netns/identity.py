@@ -5,7 +5,7 @@ import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from vlanlink.kernel import system
+from vlanlink.kernel import syscalls
 
 _OWN = "/proc/thread-self/ns/net"
 _SO_NETNS_COOKIE = 71
@@ -23,7 +23,7 @@ def identify(path: str | None) -> int:
 
     def enter() -> int:
         with open(path, "rb") as namespace:
-            system.setns(namespace.fileno(), system.CLONE_NEWNET)
+            syscalls.setns(namespace.fileno(), syscalls.CLONE_NEWNET)
         return identify_here()
 
     with ThreadPoolExecutor(1, "vlanlink") as thread:

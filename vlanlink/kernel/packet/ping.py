@@ -17,12 +17,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event
 
-from vlanlink.kernel import packets, sysctl_files
-from vlanlink.kernel.lan import SLICE_SECONDS, paced, widen
-from vlanlink.kernel.namespaces import Namespaces
-from vlanlink.kernel.neighbours import Hop, Neighbour, forget, neighbours, next_hop
+from vlanlink.kernel import sysctl_files
+from vlanlink.kernel.netns.namespaces import Namespaces
+from vlanlink.kernel.packet import packets
+from vlanlink.kernel.packet.arp_nd import SLICE_SECONDS, paced, widen
+from vlanlink.kernel.packet.echo import Answer, Ask, Silence
+from vlanlink.kernel.packet.neighbours import Hop, Neighbour, forget, neighbours, next_hop
 from vlanlink.model import HOST, family_of
-from vlanlink.proof.probes import Answer, Ask, Silence
 
 ATTEMPTS = 3
 _ASKS_PER_SOCKET = 4096

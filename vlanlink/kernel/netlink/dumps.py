@@ -3,7 +3,7 @@
 import struct
 from typing import Final
 
-from vlanlink.kernel.codec.constants import (
+from vlanlink.kernel.netlink.constants import (
     DUMP,
     EXT_MASK_SKIP_STATS,
     GETADDR,

@@ -7,8 +7,8 @@ attributes.
 from collections.abc import Mapping
 from typing import Any
 
-from vlanlink.kernel.codec.families import ifinfmsg, nla
-from vlanlink.kernel.codec.message import Attributes
+from vlanlink.kernel.netlink.message import Attributes
+from vlanlink.kernel.netlink.pyroute2_classes import ifinfmsg, nla
 from vlanlink.kinds import KINDS, Choice, Flag, Kind, MacList, Number, Option, QosMap
 from vlanlink.model import Setting
 

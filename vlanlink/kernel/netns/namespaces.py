@@ -17,10 +17,10 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from vlanlink.kernel import sysctl_files, system
-from vlanlink.kernel.ahead import Ahead
-from vlanlink.kernel.proc import SHARED, Proc
-from vlanlink.kernel.transport import Socket
+from vlanlink.kernel import syscalls, sysctl_files
+from vlanlink.kernel.netlink.socket import Socket
+from vlanlink.kernel.netns.prefetch import Ahead
+from vlanlink.kernel.procfs import SHARED, Proc
 from vlanlink.model import HOST
 
 _NS_GET_NSTYPE = 0xB703
@@ -57,7 +57,7 @@ class Namespaces:
         self._unmounted: list[int] = []
         self._open: OrderedDict[str, _Open] = OrderedDict()
         self._paths = dict(paths or {})
-        self._host = _Open(os.open(host_path or system.OWN_NETWORK, os.O_RDONLY | os.O_CLOEXEC))
+        self._host = _Open(os.open(host_path or syscalls.OWN_NETWORK, os.O_RDONLY | os.O_CLOEXEC))
         self._ahead: Ahead | None = None
         self._proc = Proc()
         self._inside: str | None = None if host_path else HOST  # entering takes privilege
@@ -111,7 +111,7 @@ class Namespaces:
         """Move the calling thread into the namespace."""
         if self._inside != name:
             self._inside = None
-            system.setns(self._held(name).descriptor, system.CLONE_NEWNET)
+            syscalls.setns(self._held(name).descriptor, syscalls.CLONE_NEWNET)
             self._inside = name
 
     def sysctls(self, name: str) -> Path:
@@ -163,7 +163,7 @@ class Namespaces:
                 refusal = held.socket.request([first])[0]
                 if refusal:
                     raise OSError(refusal.errno, refusal.text or os.strerror(refusal.errno), path)
-                system.mount(system.OWN_NETWORK, path, "none", system.MS_BIND)
+                syscalls.mount(syscalls.OWN_NETWORK, path, "none", syscalls.MS_BIND)
             except OSError:
                 held.close()
                 raise
@@ -179,11 +179,11 @@ class Namespaces:
     def _new(self) -> int:
         """Enter a new namespace; an open file of it. Raises OSError."""
         if self._ahead is None or not self._ahead.left:
-            system.unshare(system.CLONE_NEWNET)
-            return os.open(system.OWN_NETWORK, os.O_RDONLY | os.O_CLOEXEC)
+            syscalls.unshare(syscalls.CLONE_NEWNET)
+            return os.open(syscalls.OWN_NETWORK, os.O_RDONLY | os.O_CLOEXEC)
         descriptor = self._ahead.take()
         try:
-            system.setns(descriptor, system.CLONE_NEWNET)
+            syscalls.setns(descriptor, syscalls.CLONE_NEWNET)
         except OSError:
             os.close(descriptor)
             raise
@@ -197,7 +197,7 @@ class Namespaces:
 
     def in_a_new_one(self, work: Callable[[], _T]) -> _T:
         """Do ``work`` in a new namespace, made for it and forgotten. Raises OSError."""
-        system.unshare(system.CLONE_NEWNET)
+        syscalls.unshare(syscalls.CLONE_NEWNET)
         self._inside = None
         try:
             return work()
@@ -227,7 +227,7 @@ class Namespaces:
         self.forget(name)
         with suppress(FileNotFoundError):
             try:
-                system.unmount(path)
+                syscalls.unmount(path)
             except OSError as error:
                 if error.errno != errno.EINVAL:  # a file that no namespace is mounted on
                     raise
@@ -266,7 +266,7 @@ def is_of_the_network(path: str) -> bool:
     except OSError:
         return False
     try:
-        return fcntl.ioctl(descriptor, _NS_GET_NSTYPE) == system.CLONE_NEWNET
+        return fcntl.ioctl(descriptor, _NS_GET_NSTYPE) == syscalls.CLONE_NEWNET
     finally:
         os.close(descriptor)
 
@@ -328,12 +328,12 @@ def prepare_directory(directory: Path) -> None:
 
 def _share(path: str) -> None:
     try:
-        system.mount("", path, "none", system.MS_SHARED | system.MS_REC)
+        syscalls.mount("", path, "none", syscalls.MS_SHARED | syscalls.MS_REC)
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
-        system.mount(path, path, "none", system.MS_BIND | system.MS_REC)
-        system.mount("", path, "none", system.MS_SHARED | system.MS_REC)
+        syscalls.mount(path, path, "none", syscalls.MS_BIND | syscalls.MS_REC)
+        syscalls.mount("", path, "none", syscalls.MS_SHARED | syscalls.MS_REC)
 
 
 def mounts_are_seen(directory: Path) -> bool:

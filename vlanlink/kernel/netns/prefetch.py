@@ -9,7 +9,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from threading import Semaphore, Thread
 
-from vlanlink.kernel import system
+from vlanlink.kernel import syscalls
 
 
 class Ahead:
@@ -30,8 +30,8 @@ class Ahead:
             if self._ended:
                 return
             try:
-                system.unshare(system.CLONE_NEWNET)
-                made = os.open(system.OWN_NETWORK, os.O_RDONLY | os.O_CLOEXEC)
+                syscalls.unshare(syscalls.CLONE_NEWNET)
+                made = os.open(syscalls.OWN_NETWORK, os.O_RDONLY | os.O_CLOEXEC)
             except Exception as error:  # noqa: BLE001 - who waits for it must hear of it
                 self._made.put(error)
                 return

@@ -1,10 +1,10 @@
 """Operations into rtnetlink messages, messages into values: the only user of pyroute2.
 
-What reads is here. What writes is in ``codec.encode``, which loads pyroute2: a look at a machine
+What reads is here. What writes is in ``netlink.encode``, which loads pyroute2: a look at a machine
 does without.
 """
 
-from vlanlink.kernel.codec.decode import (
+from vlanlink.kernel.netlink.decode import (
     SeenLink,
     decode_address,
     decode_link,
@@ -12,7 +12,7 @@ from vlanlink.kernel.codec.decode import (
     decode_route,
     readable,
 )
-from vlanlink.kernel.codec.dumps import dump_addresses, dump_links, dump_routes
+from vlanlink.kernel.netlink.dumps import dump_addresses, dump_links, dump_routes
 
 __all__ = [
     "SeenLink",

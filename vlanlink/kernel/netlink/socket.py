@@ -47,7 +47,7 @@ def attributes(message: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
     """The numbers and values of the attributes that begin at ``offset`` (struct nlattr).
 
     One that is cut short ends them: who asks here looks for a value that may be missing anyway.
-    What must be whole is read by ``codec.attributes``.
+    What must be whole is read by ``netlink.attributes``.
     """
     while offset + 4 <= len(message):
         length, kind = _ATTRIBUTE.unpack_from(message, offset)

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlanlink.kernel.namespaces import Namespaces
+from vlanlink.kernel.netns.namespaces import Namespaces
 from vlanlink.kernel.slices import slices
 
 _HEADER = struct.Struct("=IHHII")

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from socket import AF_INET, AF_INET6
 
-from vlanlink.kernel.codec.constants import (
+from vlanlink.kernel.marks import PROTOCOL, Marks
+from vlanlink.kernel.netlink.constants import (
     ACK,
     APPEND,
     CREATE,
@@ -26,10 +27,9 @@ from vlanlink.kernel.codec.constants import (
     RTNH_F_ONLINK,
     SETLINK,
 )
-from vlanlink.kernel.codec.families import ifaddrmsg, ifinfmsg, rtmsg
-from vlanlink.kernel.codec.message import Attributes, encode_message
-from vlanlink.kernel.codec.write_options import encode_options
-from vlanlink.kernel.marks import PROTOCOL, Marks
+from vlanlink.kernel.netlink.message import Attributes, encode_message
+from vlanlink.kernel.netlink.pyroute2_classes import ifaddrmsg, ifinfmsg, rtmsg
+from vlanlink.kernel.netlink.write_options import encode_options
 from vlanlink.kinds import KINDS
 from vlanlink.model import Link, Setting
 from vlanlink.planning.operations import (

@@ -10,7 +10,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from vlanlink.kernel import system
+from vlanlink.kernel import syscalls
 
 SHARED = Path("/proc/sys")
 USES = 64
@@ -37,7 +37,7 @@ class Proc:
     def _renew(self) -> None:
         self.close()
         with suppress(OSError):  # an older kernel, or a container that may mount nothing
-            self._descriptor = system.new_proc()
+            self._descriptor = syscalls.new_proc()
 
     def close(self) -> None:
         """Let go of it."""

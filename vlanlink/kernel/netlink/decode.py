@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 
-from vlanlink.kernel.codec.attributes import (
+from vlanlink.kernel.marks import PROTOCOL
+from vlanlink.kernel.netlink.attributes import (
     attributes,
     either_way,
     first,
@@ -16,7 +17,7 @@ from vlanlink.kernel.codec.attributes import (
     text,
     u32,
 )
-from vlanlink.kernel.codec.constants import (
+from vlanlink.kernel.netlink.constants import (
     ARPHRD_LOOPBACK,
     IFA_F_DADFAILED,
     IFA_F_NODAD,
@@ -33,8 +34,7 @@ from vlanlink.kernel.codec.constants import (
     RTNH_F_ONLINK,
     RTPROT_RA,
 )
-from vlanlink.kernel.codec.read_options import decode_options
-from vlanlink.kernel.marks import PROTOCOL
+from vlanlink.kernel.netlink.read_options import decode_options
 from vlanlink.kinds import KINDS
 from vlanlink.model import Address, Route, Setting
 

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from threading import Event
 from typing import TypeVar
 
-from vlanlink.kernel import packets, sysctl_files
-from vlanlink.kernel.namespaces import Namespaces
+from vlanlink.kernel import sysctl_files
+from vlanlink.kernel.netns.namespaces import Namespaces
+from vlanlink.kernel.packet import packets
 from vlanlink.model import HOST, family_of
 
 SLICE_SECONDS = 0.1

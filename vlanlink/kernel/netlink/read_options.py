@@ -2,7 +2,7 @@
 
 import struct
 
-from vlanlink.kernel.codec.attributes import attributes
+from vlanlink.kernel.netlink.attributes import attributes
 from vlanlink.kinds import Choice, Flag, Kind, MacList, Number, Option, QosMap
 from vlanlink.model import Setting
 

@@ -1,0 +1,1 @@
+"""Network namespaces: found, made, entered, told apart."""

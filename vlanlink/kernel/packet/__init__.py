@@ -1,0 +1,1 @@
+"""Frames on the wire: ARP, neighbour discovery, echo requests."""
