@@ -41,10 +41,10 @@ if TYPE_CHECKING:
         UsageError,
         VlanlinkError,
     )
-    from vlanlink.examination import doctor
     from vlanlink.host import Host
     from vlanlink.model import State
     from vlanlink.planning.plan import Plan
+    from vlanlink.preflight.examine import doctor
     from vlanlink.proof.verification import Verification
     from vlanlink.topology import Topology, load
     from vlanlink.watching import Watch
@@ -74,7 +74,7 @@ _HOMES = {
         "UsageError",
         "VlanlinkError",
     ),
-    "vlanlink.examination": ("doctor",),
+    "vlanlink.preflight.examine": ("doctor",),
     "vlanlink.host": ("Host",),
     "vlanlink.model": ("State",),
     "vlanlink.planning.plan": ("Plan",),

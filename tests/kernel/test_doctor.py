@@ -15,8 +15,8 @@ import vlanlink
 from tests.kernel.examples import DIRECTORY
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
-from vlanlink.checkup import Finding, Report
 from vlanlink.cli.main import main
+from vlanlink.preflight.report import Finding, Report
 
 pytestmark = pytest.mark.needs("macvlan")
 

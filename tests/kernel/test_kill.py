@@ -20,7 +20,7 @@ import pytest
 import vlanlink
 from tests.kernel.test_faults import Bench
 from tests.kernel.world import World
-from vlanlink.kernel import sysctl_files
+from vlanlink.kernel import syscalls, sysctl_files
 from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.store.files import Store
 

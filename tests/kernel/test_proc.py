@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.kernel.world import World
-from vlanlink.kernel import procfs, sysctl_files
+from vlanlink.kernel import procfs, syscalls, sysctl_files
 
 KEY = "net/ipv4/ip_forward"
 

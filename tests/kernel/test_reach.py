@@ -19,6 +19,7 @@ from tests.kernel.wire import (
 )
 from tests.kernel.world import World
 from vlanlink.kernel.machine import Machine
+from vlanlink.kernel.packet import ping
 from vlanlink.kernel.packet.echo import Answer, Ask, Silence
 
 

@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from vlanlink.kinds import Choice, Flag, Kind, MacList, Number, Option, QosMap
-from vlanlink.kinds._kind import OptionValue
+from vlanlink.kinds.kind import OptionValue
 
 macs = st.binary(min_size=6, max_size=6).map(
     lambda raw: bytes([raw[0] & 0xFE | 2, *raw[1:]]).hex(":")

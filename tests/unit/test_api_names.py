@@ -12,12 +12,12 @@ import pytest
 
 import vlanlink
 from vlanlink.api import Status
-from vlanlink.checkup import Finding, Report
 from vlanlink.errors import Diagnostic
 from vlanlink.inventory import Endpoint, NetworkDetail, NetworkSummary
 from vlanlink.model import HOST, Link, Namespace, State
 from vlanlink.planning.operations import Change
 from vlanlink.planning.plan import Plan
+from vlanlink.preflight.report import Finding, Report
 
 NAMES = [
     "ApplyError",

@@ -19,8 +19,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlanlink.checkup import DockerNetwork, Facts, Nic
-from vlanlink.checkup.facts import Manager, Presence
+from vlanlink.kernel.facts import DockerNetwork, Facts, Manager, Nic, Presence
 from vlanlink.kernel.features import missing_capabilities, release
 from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.kernel.netns.namespaces import Namespaces

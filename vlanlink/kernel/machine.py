@@ -32,8 +32,8 @@ from vlanlink.model import HOST, Namespace, State
 from vlanlink.planning.operations import Operation
 
 if TYPE_CHECKING:  # what `up` does without is loaded by who needs it
-    from vlanlink.checkup import Facts
     from vlanlink.kernel.arrivals import Arrivals
+    from vlanlink.kernel.facts import Facts
     from vlanlink.kernel.monitor import Events
     from vlanlink.kernel.packet.arp_nd import Announcement, Question
     from vlanlink.kernel.packet.echo import Answer, Ask

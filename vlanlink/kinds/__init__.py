@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from vlanlink.kinds._kind import Choice, Flag, Kind, MacList, MacRule, Number, Option, QosMap
 from vlanlink.kinds.dummy import DUMMY
 from vlanlink.kinds.ipvlan import IPVLAN
+from vlanlink.kinds.kind import Choice, Flag, Kind, MacList, MacRule, Number, Option, QosMap
 from vlanlink.kinds.macvlan import MACVLAN
 from vlanlink.kinds.veth import VETH
 from vlanlink.kinds.vlan import VLAN

@@ -1,6 +1,6 @@
 """ipvlan links (linux/if_link.h IFLA_IPVLAN_*, drivers/net/ipvlan)."""
 
-from vlanlink.kinds._kind import Choice, Kind, MacRule, Options, Siblings
+from vlanlink.kinds.kind import Choice, Kind, MacRule, Options, Siblings
 
 
 def _mac(options: Options) -> MacRule:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from vlanlink.kinds._kind import Choice, Kind, MacList, MacRule, Number, Options, Siblings
+from vlanlink.kinds.kind import Choice, Kind, MacList, MacRule, Number, Options, Siblings
 
 
 def _mac(options: Options) -> MacRule:

@@ -1,6 +1,6 @@
 """802.1Q and 802.1ad subinterfaces (linux/if_link.h IFLA_VLAN_*, net/8021q/vlan_netlink.c)."""
 
-from vlanlink.kinds._kind import Choice, Flag, Kind, MacRule, Number, Options, QosMap
+from vlanlink.kinds.kind import Choice, Flag, Kind, MacRule, Number, Options, QosMap
 
 _FLAGS = 2
 

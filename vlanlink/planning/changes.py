@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from vlanlink.model import Link, LinkName, Setting
-from vlanlink.planning.between import Between, depth
+from vlanlink.planning.diff import Between, depth
 from vlanlink.planning.links import changed_settings, kind_options
 from vlanlink.planning.operations import LINK_SYSCTLS, Operation, SetLink, WriteSysctl, dotted
 from vlanlink.planning.sysctls import link_of, possible_effects, side_effects, write_order

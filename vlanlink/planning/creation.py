@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from vlanlink.model import LOOPBACK, Link, LinkName, Namespace, Setting
-from vlanlink.planning.between import Between, depth, route_order
 from vlanlink.planning.changes import policy_write
+from vlanlink.planning.diff import Between, depth, route_order
+from vlanlink.planning.ifindex import choose_indexes
 from vlanlink.planning.links import kept_addresses
-from vlanlink.planning.numbers import choose_indexes
 from vlanlink.planning.operations import (
     LINK_SYSCTLS,
     AddAddress,

@@ -1,8 +1,8 @@
 """All that leads from one State to another, in order. Pure."""
 
-from vlanlink.planning.between import Between
 from vlanlink.planning.changes import change_links, write_sysctls
 from vlanlink.planning.creation import fill, make_links, make_namespaces
+from vlanlink.planning.diff import Between
 from vlanlink.planning.operations import Operation
 from vlanlink.planning.recreation import find_recreated
 from vlanlink.planning.removal import drop_addresses, drop_links, drop_routes, gone_links

@@ -3,7 +3,7 @@
 import ipaddress
 
 from vlanlink.kinds import KINDS
-from vlanlink.kinds._kind import OptionValue
+from vlanlink.kinds.kind import OptionValue
 from vlanlink.model import Address, Link, Setting
 from vlanlink.planning.operations import LINK_SYSCTLS, show
 

@@ -16,7 +16,7 @@ from functools import cached_property
 
 from vlanlink.errors import Diagnostic, Problem
 from vlanlink.model import Link, LinkName, Namespace, State
-from vlanlink.planning.between import Between
+from vlanlink.planning.diff import Between
 from vlanlink.planning.difference import difference
 from vlanlink.planning.operations import Action, Change, Operation, SetLink, WriteSysctl
 from vlanlink.planning.sysctls import possible_effects, side_effects

@@ -1,7 +1,7 @@
 """Which links have to be made anew. Pure."""
 
 from vlanlink.model import HOST, Link, LinkName
-from vlanlink.planning.between import Between
+from vlanlink.planning.diff import Between
 from vlanlink.planning.links import why_new
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from vlanlink.errors import Problem
 from vlanlink.model import HOST, Link, LinkName, Namespace, Route, owner_in_words
-from vlanlink.planning.between import Between, depth, route_order
+from vlanlink.planning.diff import Between, depth, route_order
 from vlanlink.planning.links import kept_addresses
 from vlanlink.planning.operations import (
     Operation,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from vlanlink.kinds import KINDS
-from vlanlink.kinds._kind import Kind
+from vlanlink.kinds.kind import Kind
 from vlanlink.model import LOOPBACK, Link, LinkName, State
 
 Wire = tuple[Hashable, ...]

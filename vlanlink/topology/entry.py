@@ -17,7 +17,7 @@ from pydantic import (
 
 from vlanlink.errors import nearest
 from vlanlink.kinds import Kind
-from vlanlink.kinds._kind import OptionValue
+from vlanlink.kinds.kind import OptionValue
 from vlanlink.topology import options, values
 from vlanlink.topology.wrong import Wrong, again, failure, quote
 

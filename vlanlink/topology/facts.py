@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from vlanlink.errors import Path, Problem
 from vlanlink.kinds import KINDS, Kind
-from vlanlink.kinds._kind import Options, OptionValue
+from vlanlink.kinds.kind import Options, OptionValue
 from vlanlink.topology import values
 from vlanlink.topology.checked import Draft
 from vlanlink.topology.model import Endpoint, Interface, Link, Network, Shim, Topology

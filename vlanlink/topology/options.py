@@ -15,7 +15,7 @@ from pydantic import (
 
 from vlanlink.errors import nearest
 from vlanlink.kinds import KINDS, Choice, Flag, Kind, MacList, Number, Option, QosMap
-from vlanlink.kinds._kind import OptionValue
+from vlanlink.kinds.kind import OptionValue
 from vlanlink.topology import values
 from vlanlink.topology.wrong import Wrong, quote, some
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from vlanlink.errors import Path, Problem
 from vlanlink.kinds import KINDS, Kind
-from vlanlink.kinds._kind import Options
+from vlanlink.kinds.kind import Options
 from vlanlink.topology.facts import Facts, Place
 from vlanlink.topology.model import Link
 from vlanlink.topology.wrong import some

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from vlanlink.errors import Path, Problem
-from vlanlink.kinds._kind import OptionValue
+from vlanlink.kinds.kind import OptionValue
 from vlanlink.topology.facts import Claim, Facts, Place
 from vlanlink.topology.wrong import quote
 

@@ -1,7 +1,5 @@
 """``doctor``: the machine looked at, for a topology or in general. Nothing is changed."""
 
-from vlanlink.checkup import Asked, Report, examine
-from vlanlink.checkup.facts import ROUTER_SYSCTLS
 from vlanlink.desired.resolve import Resolution, namespace_path, resolve
 from vlanlink.desired.sysctls import asked_sysctls, keys_to_read
 from vlanlink.errors import Diagnostic, PrivilegeError
@@ -9,6 +7,9 @@ from vlanlink.host import Host
 from vlanlink.kernel.features import missing_capabilities
 from vlanlink.kernel.machine import Machine
 from vlanlink.model import HOST, Namespace, State
+from vlanlink.preflight import analyse
+from vlanlink.preflight.report import Report
+from vlanlink.preflight.topology import ROUTER_SYSCTLS, Asked
 from vlanlink.session import files, look_at, need_visible_names, open_machine
 from vlanlink.store.files import Store
 from vlanlink.store.record import Records
@@ -30,7 +31,7 @@ def doctor(topology: Topology | None = None, host: Host | None = None) -> Report
     with open_machine(host, topology or _NO_TOPOLOGY) as machine:
         if topology is None:
             state = machine.host_snapshot() if missing_capabilities() else machine.snapshot()
-            return examine(machine.facts(_with_sysctls(machine, state, topology)))
+            return analyse(machine.facts(_with_sysctls(machine, state, topology)))
         if missing_capabilities():
             resolution, conflicts, state = _seen_by_a_user(machine, topology, store)
         else:
@@ -39,7 +40,7 @@ def doctor(topology: Topology | None = None, host: Host | None = None) -> Report
             link.key: link for link in resolution.desired.links() if link.owner == topology.name
         }
         asked = Asked(topology, wanted, conflicts, asked_sysctls(topology, state))
-        return examine(machine.facts(_with_sysctls(machine, state, topology)), asked)
+        return analyse(machine.facts(_with_sysctls(machine, state, topology)), asked)
 
 
 def _seen_whole(

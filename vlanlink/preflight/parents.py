@@ -4,11 +4,12 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
-from vlanlink.checkup.facts import Asked, DockerNetwork, Facts, has_own_mac, standing_on
-from vlanlink.checkup.hypervisors import filter_of
-from vlanlink.checkup.report import Finding
+from vlanlink.kernel.facts import DockerNetwork, Facts
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Link, LinkName
+from vlanlink.preflight.hypervisors import filter_of
+from vlanlink.preflight.report import Finding
+from vlanlink.preflight.topology import Asked, has_own_mac, standing_on
 
 MANY_MACS = 32
 """NICs filter 16 to 128 MACs in hardware; switches and clouds often allow fewer on a port."""

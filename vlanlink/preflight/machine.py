@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from vlanlink.checkup.facts import Asked, Facts, Manager
-from vlanlink.checkup.report import Finding
 from vlanlink.desired.links import derived_mac
+from vlanlink.kernel.facts import Facts, Manager
 from vlanlink.kinds import KINDS
+from vlanlink.preflight.report import Finding
+from vlanlink.preflight.topology import Asked
 
 OLDEST_KERNEL = (5, 10)
 MARKED_ADDRESSES = (5, 18)

@@ -1,7 +1,7 @@
 """Numbers (ifindex) for new links. Pure."""
 
 from vlanlink.model import HOST, Link
-from vlanlink.planning.between import Between
+from vlanlink.planning.diff import Between
 
 FIRST_INDEX = 10_000
 """Where the numbers of our links begin: above what a kernel's own counter reaches as a rule."""

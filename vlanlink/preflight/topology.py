@@ -1,12 +1,35 @@
 """What one topology needs of the machine, and does not find."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
-from vlanlink.checkup.facts import FORWARDING, Asked, Facts
-from vlanlink.checkup.report import Finding
+from vlanlink.desired.conflicts import stands_on
 from vlanlink.errors import Diagnostic, Path, Problem
+from vlanlink.kernel.facts import Facts
 from vlanlink.kinds import KINDS
-from vlanlink.model import HOST, LOOPBACK, family_of
+from vlanlink.model import HOST, LOOPBACK, Link, LinkName, family_of
+from vlanlink.preflight.report import Finding
+from vlanlink.topology import Topology
+
+FORWARDING = {4: "net/ipv4/ip_forward", 6: "net/ipv6/conf/all/forwarding"}
+"""What makes a namespace a router, by family."""
+
+
+ROUTER_SYSCTLS = frozenset(FORWARDING.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a topology asks of the machine."""
+
+    topology: Topology
+    wanted: Mapping[LinkName, Link]
+    """Its links as they shall be."""
+    conflicts: tuple[Diagnostic, ...] = ()
+    """What `up` would refuse it for."""
+    sysctls: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What it writes, by namespace and slashed key."""
+
 
 SINCE = {("macvlan", "bc_queue_len"): (5, 11)}
 """Options that came to Linux later than their kind (drivers/net)."""
@@ -98,3 +121,27 @@ def _place(asked: Asked, origin: Path) -> Diagnostic:
 
 
 RULES = (refusals, routers, options, no_ipv6)
+
+
+def standing_on(facts: Facts, asked: Asked | None) -> Iterator[tuple[Link, tuple[Link, ...]]]:
+    """The host's links that matter as parents, each with what stands on it, or shall.
+
+    For a topology those are its parents; else every device, and whatever carries something.
+    """
+    links = tuple(asked.wanted.values()) if asked else tuple(facts.state.links())
+    wanted = asked.wanted if asked else {}
+    above: dict[LinkName, list[Link]] = {}
+    for link in links:
+        for below in stands_on(link, wanted, facts.state):
+            above.setdefault(below.key, []).append(link)
+    for link in facts.state.host.links.values():
+        mine = tuple(above.get(link.key, ()))
+        device = link.kind == "device" and link.name != LOOPBACK and not asked
+        if link.key.namespace == HOST and (mine or device):
+            yield link, mine
+
+
+def has_own_mac(link: Link) -> bool:
+    """Whether a link sends under a MAC that is not its parent's."""
+    kind = KINDS.get(link.kind)
+    return kind is not None and kind.has_parent and kind.mac(link.settings) == "derived"

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from tests.unit.golden import read_state
-from vlanlink.checkup import Asked, DockerNetwork, Facts, Finding, Nic, Report, examine
 from vlanlink.desired.resolve import resolve
+from vlanlink.kernel.facts import DockerNetwork, Facts, Nic
 from vlanlink.kernel.inspection import Places, kinds, nics, vendor
 from vlanlink.kinds import KINDS
+from vlanlink.preflight import analyse
+from vlanlink.preflight.report import Finding, Report
+from vlanlink.preflight.topology import Asked
 from vlanlink.store.record import Records
 from vlanlink.topology import parse
 
@@ -49,8 +52,8 @@ def only(report: Report) -> Finding:
 
 
 def test_a_machine_that_is_ready() -> None:
-    assert examine(READY).findings == ()
-    assert examine(READY, asked(READY)).findings == ()
+    assert analyse(READY).findings == ()
+    assert analyse(READY, asked(READY)).findings == ()
 
 
 @pytest.mark.parametrize(
@@ -70,7 +73,7 @@ def test_a_machine_that_is_ready() -> None:
 )
 def test_nics_that_may_drop_foreign_macs(nic: Nic, firmware: str, said: str | None) -> None:
     facts = replace(READY, nics={"eth0": nic}, vendor=firmware)
-    for_all, for_one = examine(facts), examine(facts, asked(facts))
+    for_all, for_one = analyse(facts), analyse(facts, asked(facts))
     if said is None:
         assert codes(for_all) == codes(for_one) == []
         return
@@ -79,7 +82,7 @@ def test_nics_that_may_drop_foreign_macs(nic: Nic, firmware: str, said: str | No
     assert said in str(only(for_one).command)
     assert "web/eth0" in only(for_one).why
     other = TOPOLOGY.replace('"macvlan"', '"ipvlan"')
-    assert examine(facts, asked(facts, text=other)).findings == ()
+    assert analyse(facts, asked(facts, text=other)).findings == ()
 
 
 @pytest.mark.parametrize(
@@ -108,22 +111,22 @@ def test_nics_that_may_drop_foreign_macs(nic: Nic, firmware: str, said: str | No
     ],
 )
 def test_a_machine_in_general(change: Mapping[str, Any], code: str, severity: str) -> None:
-    assert codes(examine(replace(READY, **change))) == [(code, severity)]
+    assert codes(analyse(replace(READY, **change))) == [(code, severity)]
 
 
 def test_a_kind_that_nothing_needs_is_no_matter() -> None:
     facts = replace(READY, kinds=dict.fromkeys(("vlan", "ipvlan"), "missing"))
-    found = only(examine(facts, asked(facts)))
+    found = only(analyse(facts, asked(facts)))
     assert (found.code, found.severity) == ("kind-missing", "failure")
     assert "8021q" in found.what
 
 
 def test_an_option_that_came_later() -> None:
     facts = replace(READY, kernel=(5, 10))
-    report = examine(facts, asked(facts, "bc_queue_len = 5000"))
+    report = analyse(facts, asked(facts, "bc_queue_len = 5000"))
     assert ("option-too-new", "failure") in codes(report)
     assert report.findings[0].to_dict()["line"] == 8
-    default = examine(facts, asked(facts, "bc_queue_len = 1000"))
+    default = analyse(facts, asked(facts, "bc_queue_len = 1000"))
     assert codes(default) == [("kernel-no-address-marks", "note")]
 
 
@@ -131,7 +134,7 @@ def test_addresses_of_a_family_that_the_kernel_lacks() -> None:
     gone = {"disable_ipv6": None, "accept_ra": None, "accept_dad": None}
     state = read_state({"host": {"links": {"lo": {"kind": "loopback", **gone}, "eth0": gone}}})
     facts = replace(READY, state=state)
-    assert ("no-ipv6", "failure") in codes(examine(facts, asked(facts)))
+    assert ("no-ipv6", "failure") in codes(analyse(facts, asked(facts)))
 
 
 @pytest.mark.parametrize(
@@ -143,24 +146,24 @@ def test_an_ipvlan_network_of_docker_in_another_mode(
     network = DockerNetwork("theirs", "ipvlan", "eth0", options)
     facts = replace(READY, docker=(network,))
     text = TOPOLOGY.replace('"macvlan"', '"ipvlan"').replace("eth0.50", "eth0")
-    assert codes(examine(facts, asked(facts, text=text))) == [("docker-network", severity)]
+    assert codes(analyse(facts, asked(facts, text=text))) == [("docker-network", severity)]
 
 
 def test_macs_written_in_the_file_need_no_machine_id() -> None:
     facts = replace(READY, identity="")
-    assert codes(examine(facts, asked(facts))) == [("machine-id", "warning")]
+    assert codes(analyse(facts, asked(facts))) == [("machine-id", "warning")]
     written = TOPOLOGY.replace('network = "pub"', 'network = "pub"\nmac = "02:42:ac:10:03:0f"')
-    assert examine(facts, asked(facts, text=written)).findings == ()
+    assert analyse(facts, asked(facts, text=written)).findings == ()
 
 
 def test_the_worst_comes_first() -> None:
     facts = replace(READY, kernel=(5, 10), identity="", kinds={"vlan": "missing"})
-    severities = [finding.severity for finding in examine(facts, asked(facts)).findings]
+    severities = [finding.severity for finding in analyse(facts, asked(facts)).findings]
     assert severities == ["failure", "warning", "note"]
 
 
 def test_every_finding_is_documented() -> None:
-    rooms = (ROOT / "vlanlink/checkup").glob("*.py")
+    rooms = (ROOT / "vlanlink/preflight").glob("*.py")
     said = {
         code for room in rooms for code in re.findall(r'Finding\(\s*"([\w-]+)"', room.read_text())
     }
