@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from vlanlink.model import State
     from vlanlink.planning.plan import Plan
     from vlanlink.preflight.examine import doctor
-    from vlanlink.proof.verification import Verification
+    from vlanlink.reachability.result import Verification
     from vlanlink.topology import Topology, load
     from vlanlink.watching import Watch
 
@@ -79,7 +79,7 @@ _HOMES = {
     "vlanlink.model": ("State",),
     "vlanlink.planning.plan": ("Plan",),
     "vlanlink.topology": ("Topology", "load"),
-    "vlanlink.proof.verification": ("Verification",),
+    "vlanlink.reachability.result": ("Verification",),
     "vlanlink.watching": ("Watch",),
 }
 

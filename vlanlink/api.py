@@ -41,7 +41,7 @@ from vlanlink.waiting import OnWait, await_parents
 
 if TYPE_CHECKING:  # what one verb needs, the others do without
     from vlanlink.inventory import Known, NetworkDetail, NetworkSummary
-    from vlanlink.proof.verification import Verification
+    from vlanlink.reachability.result import Verification
 
 StateWord = Literal["up", "drifted", "down"]
 
@@ -199,8 +199,8 @@ def verify(
     and not ok. Raises UsageError for a name that is unknown or whose copy is lost, PrivilegeError
     without root, Interrupted.
     """
-    from vlanlink.proof.measuring import measure
-    from vlanlink.proof.verification import Verification
+    from vlanlink.reachability.measure import measure
+    from vlanlink.reachability.result import Verification
 
     host = host or Host()
     need_privilege("asking from inside the namespaces", "CAP_NET_RAW")

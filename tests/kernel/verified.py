@@ -1,7 +1,7 @@
 """What ``verify`` says, for tests that pinged before."""
 
 import vlanlink
-from vlanlink.proof.verification import Check
+from vlanlink.reachability.result import Check
 
 Who = tuple[str, str, str]
 

@@ -6,8 +6,8 @@ import pytest
 
 from tests.unit.golden import read_state
 from vlanlink.desired.resolve import resolve
-from vlanlink.proof.reachability import Reachability, endpoints
-from vlanlink.proof.sampling import sample
+from vlanlink.reachability.expected import Reachability, endpoints
+from vlanlink.reachability.sampling import sample
 from vlanlink.store.record import Records
 from vlanlink.topology import Topology, parse
 

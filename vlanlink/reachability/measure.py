@@ -13,9 +13,8 @@ from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.packet.arp_nd import Question
 from vlanlink.kernel.packet.echo import Answer, Ask
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, State
-from vlanlink.proof.causes import Case, Evidence, explain
-from vlanlink.proof.paths import Paths
-from vlanlink.proof.reachability import (
+from vlanlink.reachability.causes import Case, Evidence, explain
+from vlanlink.reachability.expected import (
     GATEWAY,
     Pair,
     Reachability,
@@ -23,8 +22,9 @@ from vlanlink.proof.reachability import (
     observed_state,
     paths_of,
 )
-from vlanlink.proof.sampling import LIMIT, sample
-from vlanlink.proof.verification import Check, Verification, sorted_out
+from vlanlink.reachability.paths import Paths
+from vlanlink.reachability.result import Check, Verification, sorted_out
+from vlanlink.reachability.sampling import LIMIT, sample
 from vlanlink.session import Look
 
 SECONDS, AGAIN_SECONDS = 1.0, 2.0

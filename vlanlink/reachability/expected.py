@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Namespace, Route, State
-from vlanlink.proof.paths import End, Paths, Way, title
-from vlanlink.proof.wires import Wires
+from vlanlink.reachability.paths import End, Paths, Way, title
+from vlanlink.reachability.segments import Wires
 from vlanlink.topology import Interface, Topology
 
 GATEWAY = "gateway"

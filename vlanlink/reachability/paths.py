@@ -14,7 +14,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Namespace, Route, State, family_of
-from vlanlink.proof.wires import Barrier, Wire, Wires
+from vlanlink.reachability.segments import Barrier, Wire, Wires
 
 _HOPS = 16
 _MAIN = 254

@@ -10,9 +10,9 @@ from enum import StrEnum
 from vlanlink.kernel.packet.echo import Answer, Silence
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Link, LinkName, State, family_of
-from vlanlink.proof.paths import End, Paths, Way, title
-from vlanlink.proof.reachability import GATEWAY, Pair
-from vlanlink.proof.wires import Barrier
+from vlanlink.reachability.expected import GATEWAY, Pair
+from vlanlink.reachability.paths import End, Paths, Way, title
+from vlanlink.reachability.segments import Barrier
 
 Found = tuple[str, tuple[str, ...]]
 """A cause, and the facts that show it."""

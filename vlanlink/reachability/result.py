@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vlanlink.model import HOST, family_of
-from vlanlink.proof.reachability import Pair
+from vlanlink.reachability.expected import Pair
 
 _WORDS = {True: "reachable", False: "unreachable", None: None}
 
