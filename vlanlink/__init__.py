@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from vlanlink.preflight.examine import doctor
     from vlanlink.reachability.result import Verification
     from vlanlink.topology import Topology, load
-    from vlanlink.watching import Watch
+    from vlanlink.watcher import Watch
 
 _HOMES = {
     "vlanlink.api": (
@@ -80,7 +80,7 @@ _HOMES = {
     "vlanlink.planning.plan": ("Plan",),
     "vlanlink.topology": ("Topology", "load"),
     "vlanlink.reachability.result": ("Verification",),
-    "vlanlink.watching": ("Watch",),
+    "vlanlink.watcher": ("Watch",),
 }
 
 __all__ = [

@@ -21,7 +21,7 @@ from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.wire import ready
 from tests.kernel.world import World, until
-from vlanlink.watching import Event, Policy
+from vlanlink.watcher import Event, Policy
 
 pytestmark = pytest.mark.needs("macvlan")
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.golden import Case, case_names, read_state
 from vlanlink.planning.plan import plan
-from vlanlink.watching.drift import drifts
+from vlanlink.watcher.drift import drifts
 
 WEB: dict[str, Any] = {
     "owner": "office",

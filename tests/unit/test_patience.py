@@ -1,6 +1,6 @@
 """How soon a thing is mended again, and when it is left alone."""
 
-from vlanlink.watching.patience import Patience, Policy, doubled
+from vlanlink.watcher.backoff import Patience, Policy, doubled
 
 POLICY = Policy(at_once=2, pause=1.0, longest=8.0, limit=6, forgotten_after=100.0)
 

@@ -14,7 +14,7 @@ from vlanlink.cli import output
 from vlanlink.cli.sd_notify import Service
 
 if TYPE_CHECKING:
-    from vlanlink.watching import Event
+    from vlanlink.watcher import Event
 
 NAME = "watch"
 HELP = "bring a topology up, and mend what drifts from FILE from then on"

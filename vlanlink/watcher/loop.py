@@ -37,9 +37,9 @@ from vlanlink.store.lock import LOCK_SECONDS
 from vlanlink.store.pending import Pending
 from vlanlink.store.record import Record, Records
 from vlanlink.topology import Topology, load, parse
-from vlanlink.watching.drift import drifts
-from vlanlink.watching.event import Event
-from vlanlink.watching.patience import Patience, Policy, doubled
+from vlanlink.watcher.backoff import Patience, Policy, doubled
+from vlanlink.watcher.drift import drifts
+from vlanlink.watcher.event import Event
 
 CONFIRM_POLL_SECONDS = 1.0
 """How often it is asked what became of a change that waits for confirmation: a look at a file,

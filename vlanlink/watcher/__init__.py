@@ -12,9 +12,9 @@ from vlanlink.host import Host
 from vlanlink.kernel.monitor import Events
 from vlanlink.session import need_privilege
 from vlanlink.topology import Topology
-from vlanlink.watching.event import Event
-from vlanlink.watching.patience import Policy
-from vlanlink.watching.upkeep import Upkeep
+from vlanlink.watcher.backoff import Policy
+from vlanlink.watcher.event import Event
+from vlanlink.watcher.loop import Upkeep
 
 __all__ = ["Event", "Policy", "Watch"]
 
