@@ -5,8 +5,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NoReturn, overload
 
-from vlanlink.apply import Progress
-from vlanlink.changing import make, take
 from vlanlink.commit_confirm.commit import (
     Decide,
     await_confirmation,
@@ -18,10 +16,12 @@ from vlanlink.errors import Diagnostic, UsageError
 from vlanlink.host import Host
 from vlanlink.kernel.netns.namespaces import named as named_namespaces
 from vlanlink.kernel.snapshot import Wanted
-from vlanlink.known import known_topologies, stored
 from vlanlink.model import State
 from vlanlink.planning.plan import Plan
-from vlanlink.session import (
+from vlanlink.reconcile.apply import Progress
+from vlanlink.reconcile.down import make, take
+from vlanlink.reconcile.lookup import known_topologies, stored
+from vlanlink.reconcile.session import (
     Look,
     checked,
     files,
@@ -33,11 +33,11 @@ from vlanlink.session import (
     opened,
     refuse_other_file,
 )
+from vlanlink.reconcile.wait import OnWait, await_parents
 from vlanlink.store.lock import LOCK_SECONDS
 from vlanlink.store.pending import Waiting
 from vlanlink.topology import Topology, parse
 from vlanlink.topology.heading import Heading
-from vlanlink.waiting import OnWait, await_parents
 
 if TYPE_CHECKING:  # what one verb needs, the others do without
     from vlanlink.inventory import Known, NetworkDetail, NetworkSummary

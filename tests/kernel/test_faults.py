@@ -23,14 +23,14 @@ from tests.kernel.examples import every_example, example
 from tests.kernel.judge import differences, dump
 from tests.kernel.lan import Lan
 from tests.kernel.world import World, until
-from vlanlink import apply, bring_up
-from vlanlink.apply import undo
 from vlanlink.kernel import execution, machine, sysctl_files
 from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.netlink.constants import DELLINK
 from vlanlink.kernel.netlink.socket import Refusal, Socket
 from vlanlink.kernel.netns.namespaces import Namespaces
 from vlanlink.planning.plan import plan
+from vlanlink.reconcile import apply
+from vlanlink.reconcile.apply import undo
 from vlanlink.store.files import Store
 
 FILE = "/run/faults.toml"

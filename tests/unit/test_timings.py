@@ -2,8 +2,8 @@
 
 import pytest
 
-from vlanlink.apply import Unfinished
 from vlanlink.kernel.timings import PHASES, Timings
+from vlanlink.reconcile.apply import Unfinished
 
 
 @pytest.fixture

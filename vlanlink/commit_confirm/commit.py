@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
-from vlanlink.apply import Progress
-from vlanlink.changing import make, take
 from vlanlink.commit_confirm.timer import armed, disarm, pending_change
 from vlanlink.errors import (
     ApplyError,
@@ -18,7 +16,16 @@ from vlanlink.errors import (
 )
 from vlanlink.host import Host
 from vlanlink.planning.plan import Plan
-from vlanlink.session import Look, checked, files, locked, marked_topologies, need_privilege
+from vlanlink.reconcile.apply import Progress
+from vlanlink.reconcile.down import make, take
+from vlanlink.reconcile.session import (
+    Look,
+    checked,
+    files,
+    locked,
+    marked_topologies,
+    need_privilege,
+)
 from vlanlink.store.files import Store
 from vlanlink.store.lock import LOCK_SECONDS, LONGEST_LOCK_SECONDS
 from vlanlink.store.pending import Pending

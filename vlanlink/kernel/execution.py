@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from vlanlink.apply import Refused
 from vlanlink.kernel import netlink, sysctl_files
 from vlanlink.kernel.explain import explain
 from vlanlink.kernel.features import load_module
@@ -34,6 +33,7 @@ from vlanlink.planning.operations import (
     SetLink,
     WriteSysctl,
 )
+from vlanlink.reconcile.apply import Refused
 
 BATCH = 64
 """Messages in one send, at the most."""

@@ -2,8 +2,8 @@
 
 import errno
 
-from vlanlink.apply import Refused
 from vlanlink.planning.operations import MakeLink
+from vlanlink.reconcile.apply import Refused
 
 
 def is_lack_of_feature(refused: Refused) -> bool:

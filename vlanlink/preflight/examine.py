@@ -10,7 +10,7 @@ from vlanlink.model import HOST, Namespace, State
 from vlanlink.preflight import analyse
 from vlanlink.preflight.report import Report
 from vlanlink.preflight.topology import ROUTER_SYSCTLS, Asked
-from vlanlink.session import files, look_at, need_visible_names, open_machine
+from vlanlink.reconcile.session import files, look_at, need_visible_names, open_machine
 from vlanlink.store.files import Store
 from vlanlink.store.record import Records
 from vlanlink.topology import Topology

@@ -7,7 +7,6 @@ drops of the reverse path filter are counted. Where one differs still, parents a
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from vlanlink.apply import Progress
 from vlanlink.errors import Diagnostic, Interrupted
 from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.packet.arp_nd import Question
@@ -25,7 +24,8 @@ from vlanlink.reachability.expected import (
 from vlanlink.reachability.paths import Paths
 from vlanlink.reachability.result import Check, Verification, sorted_out
 from vlanlink.reachability.sampling import LIMIT, sample
-from vlanlink.session import Look
+from vlanlink.reconcile.apply import Progress
+from vlanlink.reconcile.session import Look
 
 SECONDS, AGAIN_SECONDS = 1.0, 2.0
 """How long an answer may take, and one that was promised and did not come. The kernel asks for a

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from vlanlink.bring_up import bring_up
 from vlanlink.commit_confirm.commit import (
     GRACE_SECONDS,
     refuse_if_waiting,
@@ -22,7 +21,7 @@ from vlanlink.errors import (
 from vlanlink.host import Host
 from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.monitor import Events
-from vlanlink.session import (
+from vlanlink.reconcile.session import (
     Look,
     absolute,
     files,
@@ -32,6 +31,7 @@ from vlanlink.session import (
     open_machine,
     refuse_other_file,
 )
+from vlanlink.reconcile.up import bring_up
 from vlanlink.store.files import Store
 from vlanlink.store.lock import LOCK_SECONDS
 from vlanlink.store.pending import Pending

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 
-from vlanlink.apply import Change, Progress, Refused, Unfinished
 from vlanlink.desired.addressing import Heard
 from vlanlink.desired.lost_record import doubtful_parents, is_lost, lost_routes
 from vlanlink.desired.requirements import too_new
@@ -32,6 +31,7 @@ from vlanlink.model import State
 from vlanlink.planning.operations import MakeNamespace, RemoveNamespace
 from vlanlink.planning.plan import Plan
 from vlanlink.planning.plan import plan as difference
+from vlanlink.reconcile.apply import Change, Progress, Refused, Unfinished
 from vlanlink.store.files import Store
 from vlanlink.store.leases import Leases
 from vlanlink.store.lock import Holder, LockedError

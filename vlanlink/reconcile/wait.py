@@ -7,7 +7,7 @@ from vlanlink.desired.parent_names import missing_parents
 from vlanlink.errors import Diagnostic, Interrupted
 from vlanlink.host import Host
 from vlanlink.kernel.snapshot import Wanted
-from vlanlink.session import opened
+from vlanlink.reconcile.session import opened
 from vlanlink.topology import Topology
 
 OnWait = Callable[[tuple[str, ...]], None]

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
-from vlanlink.apply import Progress
 from vlanlink.errors import TopologyError, UsageError
 from vlanlink.host import Host
-from vlanlink.known import enabled, known_topologies, need_known, unknown
 from vlanlink.model import NAMELESS
 from vlanlink.planning.plan import Plan
-from vlanlink.session import (
+from vlanlink.reconcile.apply import Progress
+from vlanlink.reconcile.lookup import enabled, known_topologies, need_known, unknown
+from vlanlink.reconcile.session import (
     Look,
     checked,
     look_at,
@@ -41,7 +41,7 @@ def make(
 
     A topology that was up a moment ago need not ``ask_lan`` whether its addresses are free.
     """
-    from vlanlink.bring_up import bring_up  # `down` does without, and without what it needs
+    from vlanlink.reconcile.up import bring_up  # `down` does without, and without what it needs
 
     with open_machine(host, topology) as machine:
         with machine.timings.taking("plan"):

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from vlanlink.apply import Change, Progress, Unfinished
 from vlanlink.desired.addressing import Heard
 from vlanlink.desired.duplicates import Inquiry, parents_asked_from
 from vlanlink.errors import Diagnostic
@@ -19,7 +18,8 @@ from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Link, State
 from vlanlink.planning.plan import Plan, with_links
 from vlanlink.planning.plan import plan as difference
-from vlanlink.session import (
+from vlanlink.reconcile.apply import Change, Progress, Unfinished
+from vlanlink.reconcile.session import (
     Look,
     checked,
     close_change,

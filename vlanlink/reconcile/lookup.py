@@ -7,7 +7,7 @@ from vlanlink.errors import Diagnostic, UsageError, nearest
 from vlanlink.host import Host
 from vlanlink.kernel.snapshot import Wanted
 from vlanlink.model import NAMELESS
-from vlanlink.session import Look, files, marked_topologies, opened
+from vlanlink.reconcile.session import Look, files, marked_topologies, opened
 from vlanlink.store.files import Store
 from vlanlink.store.record import Record
 from vlanlink.topology import Topology, load, parse
