@@ -38,7 +38,7 @@ from vlanlink.store.leases import Leases
 from vlanlink.store.record import Record, Records
 from vlanlink.topology import Interface, Topology
 from vlanlink.topology import Link as TopologyLink
-from vlanlink.topology.written import text_of
+from vlanlink.topology.export import text_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from vlanlink.errors import TopologyError
 from vlanlink.topology import values
 from vlanlink.topology.load import content, load, parse
 from vlanlink.topology.model import Topology
-from vlanlink.topology.wrong import Wrong
+from vlanlink.topology.problems import Wrong
 
 
 @dataclass(frozen=True, slots=True)

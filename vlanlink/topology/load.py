@@ -13,10 +13,10 @@ from vlanlink.errors import Diagnostic, Problem, TopologyError, UsageError
 from vlanlink.topology import values
 from vlanlink.topology.model import Topology
 from vlanlink.topology.positions import Severity, Source, Span, without_source
-from vlanlink.topology.wrong import Finding, Wrong, quote
+from vlanlink.topology.problems import Finding, Wrong, quote
 
 if TYPE_CHECKING:
-    from vlanlink.topology.checked import Draft
+    from vlanlink.topology.salvage import Draft
 
 LARGEST: Final = 4 * 1024 * 1024
 """The size of file that is still read, in bytes. 4,000 endpoints take a tenth of it."""
@@ -45,7 +45,7 @@ def parse(text: str, file: str = "topology.toml") -> Topology:
 
 def build(mapping: Mapping[str, Any] | Topology) -> Topology:
     """Check a topology that was made in code; the keys are those of a file."""
-    from vlanlink.topology.checked import Draft
+    from vlanlink.topology.salvage import Draft
 
     if isinstance(mapping, Topology):
         mapping = mapping.as_written()
@@ -70,7 +70,7 @@ def empty(name: str) -> Topology:
 
 def examine(source: Source) -> tuple[Topology | None, list[Finding]]:
     """What can be made of a text, and all that there is to say about it."""
-    from vlanlink.topology.checked import Draft
+    from vlanlink.topology.salvage import Draft
     from vlanlink.topology.syntax import read
 
     reading = read(source)

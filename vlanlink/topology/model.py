@@ -19,10 +19,10 @@ from pydantic import (
 from vlanlink.errors import Diagnostic, Problem
 from vlanlink.kinds import Kind
 from vlanlink.topology import options, values
-from vlanlink.topology.entry import Entry, Kinded, flag_or
 from vlanlink.topology.positions import Severity, Source, without_source
+from vlanlink.topology.problems import Wrong, failure
+from vlanlink.topology.tables import Entry, Kinded, flag_or
 from vlanlink.topology.values import Ip, Prefix
-from vlanlink.topology.wrong import Wrong, failure
 
 Address = Annotated[Ip, PlainValidator(values.address)]
 Station = Annotated[Ip, PlainValidator(values.station)]
@@ -250,7 +250,7 @@ class Topology(Entry):
 
     def as_written(self) -> dict[str, Any]:
         """Plain data that ``build`` makes an equal topology of."""
-        from vlanlink.topology.checked import as_written
+        from vlanlink.topology.salvage import as_written
 
         written: dict[str, Any] = as_written(self)
         return {"topology": {"name": written.pop("name")}} | written

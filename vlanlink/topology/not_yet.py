@@ -5,7 +5,7 @@ from typing import Final
 
 from vlanlink.errors import Path, Problem
 from vlanlink.topology import values
-from vlanlink.topology.facts import Facts, Place, Rule
+from vlanlink.topology.rules.index import Facts, Place, Rule
 
 
 def _later(path: Path, what: str, until_then: str, *, at_key: bool = True) -> Problem:

@@ -17,7 +17,7 @@ from vlanlink.errors import nearest
 from vlanlink.kinds import KINDS, Choice, Flag, Kind, MacList, Number, Option, QosMap
 from vlanlink.kinds.kind import OptionValue
 from vlanlink.topology import values
-from vlanlink.topology.wrong import Wrong, quote, some
+from vlanlink.topology.problems import Wrong, quote, some
 
 ALL_KEYS: Final = tuple(
     dict.fromkeys(option.key for kind in KINDS.values() for option in kind.options)

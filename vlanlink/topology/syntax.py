@@ -21,7 +21,7 @@ from vlanlink.topology.positions import (
     parse_tree,
     span_of,
 )
-from vlanlink.topology.wrong import quote
+from vlanlink.topology.problems import quote
 
 if TYPE_CHECKING:
     from tree_sitter import Node

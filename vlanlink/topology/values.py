@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationInfo
 
-from vlanlink.topology.wrong import Wrong, quote
+from vlanlink.topology.problems import Wrong, quote
 
 Ip = IPv4Address | IPv6Address
 Prefix = IPv4Network | IPv6Network

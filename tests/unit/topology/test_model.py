@@ -20,8 +20,8 @@ from vlanlink.topology import (
     parse,
     slashed,
 )
+from vlanlink.topology.export import text_of
 from vlanlink.topology.options import options_model
-from vlanlink.topology.written import text_of
 
 OFFICE = """
 [topology]

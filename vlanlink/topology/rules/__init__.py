@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Final
 
-from vlanlink.topology.checked import Draft
-from vlanlink.topology.facts import Facts, Rule
 from vlanlink.topology.model import Topology
 from vlanlink.topology.not_yet import NOT_YET
+from vlanlink.topology.problems import Finding
 from vlanlink.topology.rules import addresses, kinds, names, namespaces, networks, parents, routes
-from vlanlink.topology.wrong import Finding
+from vlanlink.topology.rules.index import Facts, Rule
+from vlanlink.topology.salvage import Draft
 
 RULES: Final[Mapping[str, Rule]] = {
     "link_name": names.link_name,

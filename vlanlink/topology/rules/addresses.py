@@ -4,9 +4,9 @@ from collections.abc import Hashable, Iterator
 
 from vlanlink.errors import Path, Problem
 from vlanlink.topology import values
-from vlanlink.topology.facts import HOST, Facts, Given, Place, holding, is_edge
 from vlanlink.topology.model import Interface, Network
-from vlanlink.topology.wrong import quote
+from vlanlink.topology.problems import quote
+from vlanlink.topology.rules.index import HOST, Facts, Given, Place, holding, is_edge
 
 
 def _in_networks(facts: Facts) -> Iterator[tuple[Given, Network]]:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from vlanlink.errors import Path, Problem
 from vlanlink.kinds import KINDS, Kind
 from vlanlink.kinds.kind import Options
-from vlanlink.topology.facts import Facts, Place
 from vlanlink.topology.model import Link
-from vlanlink.topology.wrong import some
+from vlanlink.topology.problems import some
+from vlanlink.topology.rules.index import Facts, Place
 
 
 def _links(facts: Facts) -> Iterator[tuple[Place, Link]]:

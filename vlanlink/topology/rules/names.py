@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 
 from vlanlink.errors import Path, Problem, nearest
 from vlanlink.kinds import KINDS
-from vlanlink.topology.facts import HOST, Facts, Place, spelled
 from vlanlink.topology.model import Network, Shim
-from vlanlink.topology.wrong import quote, some
+from vlanlink.topology.problems import quote, some
+from vlanlink.topology.rules.index import HOST, Facts, Place, spelled
 
 _LONGEST_LINK = 15
 _LONGEST_ALTNAME = 127

@@ -3,9 +3,9 @@
 from collections.abc import Hashable, Iterator, Mapping
 
 from vlanlink.errors import Path, Problem
-from vlanlink.topology.facts import Facts
+from vlanlink.topology.problems import quote
+from vlanlink.topology.rules.index import Facts
 from vlanlink.topology.values import slashed
-from vlanlink.topology.wrong import quote
 
 
 def pid_and_path(facts: Facts) -> Iterator[Problem]:

@@ -6,8 +6,8 @@ from ipaddress import IPv6Address
 from vlanlink.errors import Path, Problem
 from vlanlink.kinds import KINDS
 from vlanlink.kinds.kind import Siblings
-from vlanlink.topology.facts import Facts, is_edge
 from vlanlink.topology.model import Network, Subnet
+from vlanlink.topology.rules.index import Facts, is_edge
 from vlanlink.topology.values import Ip, Prefix
 
 

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 from vlanlink.errors import Path, Problem
 from vlanlink.kinds.kind import OptionValue
-from vlanlink.topology.facts import Claim, Facts, Place
-from vlanlink.topology.wrong import quote
+from vlanlink.topology.problems import quote
+from vlanlink.topology.rules.index import Claim, Facts, Place
 
 
 def parent_cycle(facts: Facts) -> Iterator[Problem]:

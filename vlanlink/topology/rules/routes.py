@@ -7,8 +7,8 @@ from typing import NamedTuple
 from vlanlink.errors import Path, Problem
 from vlanlink.kinds import KINDS
 from vlanlink.topology import values
-from vlanlink.topology.facts import HOST, Facts, Place, holding
 from vlanlink.topology.model import DefaultRoute, HostRoute, Interface, Network, Route
+from vlanlink.topology.rules.index import HOST, Facts, Place, holding
 from vlanlink.topology.values import Ip, Prefix
 
 _MAIN = 254

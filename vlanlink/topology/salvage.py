@@ -16,8 +16,8 @@ from vlanlink.errors import Path, Problem, nearest
 from vlanlink.kinds import QosMap
 from vlanlink.topology.model import Topology
 from vlanlink.topology.options import kind_named
+from vlanlink.topology.problems import Finding, Wrong, quote, some
 from vlanlink.topology.values import GONE, describe
-from vlanlink.topology.wrong import Finding, Wrong, quote, some
 
 _Words = Callable[[Path, Any], Wrong]
 

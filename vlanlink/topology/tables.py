@@ -19,7 +19,7 @@ from vlanlink.errors import nearest
 from vlanlink.kinds import Kind
 from vlanlink.kinds.kind import OptionValue
 from vlanlink.topology import options, values
-from vlanlink.topology.wrong import Wrong, again, failure, quote
+from vlanlink.topology.problems import Wrong, again, failure, quote
 
 
 def flag_or(model: type[BaseModel]) -> Callable[[object], object]:

@@ -12,8 +12,8 @@ from vlanlink.errors import Path, Problem
 from vlanlink.kinds import KINDS, Kind
 from vlanlink.kinds.kind import Options, OptionValue
 from vlanlink.topology import values
-from vlanlink.topology.checked import Draft
 from vlanlink.topology.model import Endpoint, Interface, Link, Network, Shim, Topology
+from vlanlink.topology.salvage import Draft
 from vlanlink.topology.values import Ip, Prefix
 
 HOST: Final = ""
