@@ -20,7 +20,7 @@ from vlanlink.commit_confirm.timer import READY
 from vlanlink.errors import VlanlinkError
 from vlanlink.kernel.privilege import keep_needed_capabilities
 from vlanlink.store.lock import LONGEST_LOCK_SECONDS
-from vlanlink.store.pending_files import PendingFile
+from vlanlink.store.pending import PendingFile
 
 _POLL_SECONDS = 0.2
 _TRIES = 5

@@ -35,7 +35,7 @@ from tests.kernel.lan import Lan
 from tests.kernel.world import World, until
 from vlanlink.cli.main import main
 from vlanlink.commit_confirm.commit import put_back, revert_overdue
-from vlanlink.store.pending_files import PendingFile
+from vlanlink.store.pending import PendingFile
 
 pytestmark = pytest.mark.needs("macvlan")
 

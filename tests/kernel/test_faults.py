@@ -23,13 +23,13 @@ from tests.kernel.examples import every_example, example
 from tests.kernel.judge import differences, dump
 from tests.kernel.lan import Lan
 from tests.kernel.world import World, until
-from vlanlink.kernel import execution, machine, sysctl_files
+from vlanlink.kernel import execution, machine, procfs
 from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.netlink.constants import DELLINK
 from vlanlink.kernel.netlink.socket import Refusal, Socket
 from vlanlink.kernel.netns.namespaces import Namespaces
 from vlanlink.planning.plan import plan
-from vlanlink.reconcile import apply
+from vlanlink.reconcile import apply, up
 from vlanlink.reconcile.apply import undo
 from vlanlink.store.files import Store
 
@@ -273,7 +273,7 @@ def refusal(number: int, shift: int = 0) -> Iterator[Fault]:
     """Let one operation fail, of whatever is done meanwhile."""
     one = Fault(number, ERRNOS[(number + shift) % len(ERRNOS)])
     request, make, remove = Socket.request, Namespaces.make, Namespaces.remove
-    write = sysctl_files.write
+    write = procfs.write
 
     def faulty_request(self: Socket, messages: Any) -> list[Refusal | None]:
         struck = one.strikes_messages(messages)
@@ -297,7 +297,7 @@ def refusal(number: int, shift: int = 0) -> Iterator[Fault]:
         patch.setattr(Socket, "request", faulty_request)
         patch.setattr(Namespaces, "make", faulty_make)
         patch.setattr(Namespaces, "remove", faulty_remove)
-        patch.setattr(sysctl_files, "write", faulty_write)
+        patch.setattr(procfs, "write", faulty_write)
         patch.setattr(apply, "undo", one.undone)
         # Undo may need it, while a namespace is cleaned up; a refusal of ours is not waited out.
         patch.setattr(execution, "BUSY_SECONDS", 1.0)
@@ -597,9 +597,9 @@ def no_space(*_: Any, **__: Any) -> Any:
 BETWEEN: dict[str, tuple[object, str, Callable[..., Any], str]] = {
     "the LAN can't be asked": (Machine, "probe_lan", no_buffers, "could not be asked from eth1"),
     "Ctrl-C while asked": (Machine, "probe_lan", interrupt, "interrupted"),
-    "Ctrl-C while thinking": (bring_up, "reconsidered", interrupt, "interrupted"),
-    "Ctrl-C before the second step": (bring_up, "difference", interrupt, "interrupted"),
-    "Ctrl-C while neighbours are told": (bring_up, "_announce", interrupt, "interrupted"),
+    "Ctrl-C while thinking": (up, "reconsidered", interrupt, "interrupted"),
+    "Ctrl-C before the second step": (up, "difference", interrupt, "interrupted"),
+    "Ctrl-C while neighbours are told": (up, "_announce", interrupt, "interrupted"),
 }
 
 

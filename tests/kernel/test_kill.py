@@ -20,7 +20,7 @@ import pytest
 import vlanlink
 from tests.kernel.test_faults import Bench
 from tests.kernel.world import World
-from vlanlink.kernel import syscalls, sysctl_files
+from vlanlink.kernel import procfs, syscalls
 from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.store.files import Store
 
@@ -50,7 +50,7 @@ def steps(reached: Callable[[], None]) -> Iterator[None]:
             (syscalls, "unshare"),
             (syscalls, "mount"),
             (syscalls, "unmount"),
-            (sysctl_files, "write"),
+            (procfs, "write"),
             (Store, "write"),
             (Path, "unlink"),
             (Path, "replace"),

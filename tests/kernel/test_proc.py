@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.kernel.world import World
-from vlanlink.kernel import procfs, syscalls, sysctl_files
+from vlanlink.kernel import procfs, syscalls
 
 KEY = "net/ipv4/ip_forward"
 
@@ -19,8 +19,8 @@ def test_each_namespace_has_its_own_values(world: World) -> None:
     for number in range(procfs.USES + 2):  # past the first instance
         name = "ab"[number % 2]
         with world.inside(name):
-            sysctl_files.write(KEY, str(number % 2), ours.sysctls())
-            assert sysctl_files.read(KEY, ours.sysctls()) == str(number % 2)
+            procfs.write(KEY, str(number % 2), ours.sysctls())
+            assert procfs.read(KEY, ours.sysctls()) == str(number % 2)
     for name, value in (("a", "0"), ("b", "1")):
         assert world.run(f"cat /proc/sys/{KEY}", name).stdout.strip() == value
     before = len(os.listdir("/proc/self/fd"))
@@ -36,6 +36,4 @@ def test_the_proc_that_is_there_will_do(world: World, monkeypatch: pytest.Monkey
     monkeypatch.setattr(syscalls, "new_proc", refuse)
     ours = procfs.Proc()
     assert ours.sysctls() == Path("/proc/sys")
-    assert (
-        sysctl_files.read(KEY, ours.sysctls()) == world.run(f"cat /proc/sys/{KEY}").stdout.strip()
-    )
+    assert procfs.read(KEY, ours.sysctls()) == world.run(f"cat /proc/sys/{KEY}").stdout.strip()

@@ -19,8 +19,7 @@ from pyroute2.netlink.nl80211 import nl80211cmd
 from tests.unit.test_decode_fuzz import REAL, mutated
 from tests.unit.test_wifi import NL80211, family_message, generic_message, wifi_link
 from vlanlink.kernel import monitor as events_module
-from vlanlink.kernel.arrivals import Arrivals
-from vlanlink.kernel.monitor import Events
+from vlanlink.kernel.monitor import Arrivals, Events
 from vlanlink.kernel.netlink.nl80211 import stations
 
 LINKS = REAL["link"]

@@ -14,8 +14,7 @@ from vlanlink.errors import PrivilegeError
 from vlanlink.host import Host
 from vlanlink.store.files import Store
 from vlanlink.store.leases import Leases
-from vlanlink.store.pending import Pending, now
-from vlanlink.store.pending_files import PendingFile
+from vlanlink.store.pending import Pending, PendingFile, now
 from vlanlink.store.record import Record
 
 LEASES = Leases({("pub", "web", "eth0"): ("192.0.2.5",)})

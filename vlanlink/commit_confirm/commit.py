@@ -28,8 +28,7 @@ from vlanlink.reconcile.session import (
 )
 from vlanlink.store.files import Store
 from vlanlink.store.lock import LOCK_SECONDS, LONGEST_LOCK_SECONDS
-from vlanlink.store.pending import Pending
-from vlanlink.store.pending_files import Outcome, PendingFile
+from vlanlink.store.pending import Outcome, Pending, PendingFile
 from vlanlink.topology import Topology, empty, parse
 
 _POLL_SECONDS = 0.1

@@ -22,8 +22,7 @@ from vlanlink.errors import Diagnostic, PrivilegeError, TopologyError
 from vlanlink.host import Host
 from vlanlink.store.files import Store
 from vlanlink.store.leases import Leases
-from vlanlink.store.pending import Pending, now
-from vlanlink.store.pending_files import PendingFile
+from vlanlink.store.pending import Pending, PendingFile, now
 from vlanlink.store.record import Record
 from vlanlink.topology import parse
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from vlanlink.kernel import netlink, sysctl_files
+from vlanlink.kernel import netlink, procfs
 from vlanlink.kernel.explain import explain
 from vlanlink.kernel.features import load_module
 from vlanlink.kernel.marks import Marks
@@ -97,7 +97,7 @@ class Execution:
                     self._emptied = True
                 case WriteSysctl():
                     root = self._namespaces.sysctls(first.namespace)
-                    sysctl_files.write(first.key, first.new, root)
+                    procfs.write(first.key, first.new, root)
                 case RemoveLink():
                     self._remove_links(batch)
                 case _:

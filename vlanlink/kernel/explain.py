@@ -6,6 +6,7 @@ import os
 from vlanlink.kinds import KINDS
 from vlanlink.model import Link, State
 from vlanlink.planning.operations import MakeLink, MakeNamespace, Operation, SetLink, WriteSysctl
+from vlanlink.reconcile.apply import Refused
 
 
 def explain(operation: Operation, number: int, text: str, state: State) -> str | None:
@@ -64,3 +65,13 @@ def _who_has_mac(operation: SetLink, state: State) -> str | None:
         if link.settings.get("mac") == mac and own and link.key != own.key:
             return f"MAC {mac} is that of {link.key}"
     return f"MAC {mac} is in use on that parent, in a namespace that has no name"
+
+
+def is_lack_of_feature(refused: Refused) -> bool:
+    """The kernel does not know the kind of link."""
+    return isinstance(refused.operation, MakeLink) and refused.errno == errno.EOPNOTSUPP
+
+
+def is_lack_of_privilege(refused: Refused) -> bool:
+    """The kernel wants a capability that the process has not."""
+    return refused.errno in (errno.EPERM, errno.EACCES)

@@ -32,9 +32,8 @@ from vlanlink.model import HOST, Namespace, State
 from vlanlink.planning.operations import Operation
 
 if TYPE_CHECKING:  # what `up` does without is loaded by who needs it
-    from vlanlink.kernel.arrivals import Arrivals
     from vlanlink.kernel.facts import Facts
-    from vlanlink.kernel.monitor import Events
+    from vlanlink.kernel.monitor import Arrivals, Events
     from vlanlink.kernel.packet.arp_nd import Announcement, Question
     from vlanlink.kernel.packet.echo import Answer, Ask
 
@@ -176,7 +175,7 @@ class Machine:
     @contextmanager
     def arrivals(self) -> Iterator["Arrivals"]:
         """The host's links as they come and go. Waiting for them is up to the caller's thread."""
-        from vlanlink.kernel.arrivals import Arrivals
+        from vlanlink.kernel.monitor import Arrivals
 
         heard = self._do(Arrivals)
         try:
@@ -252,7 +251,7 @@ class Machine:
 
     def filtered_packets(self, names: Iterable[str]) -> dict[str, int]:
         """How many packets the reverse path filter of each namespace has dropped so far."""
-        from vlanlink.kernel.counters import filtered_packets
+        from vlanlink.kernel.procfs import filtered_packets
 
         def count(name: str) -> int:
             self._namespaces.enter(name)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from vlanlink.kernel import netlink, sysctl_files
+from vlanlink.kernel import netlink, procfs
 from vlanlink.kernel.marks import Marks
 from vlanlink.kernel.netlink.nl80211 import NETLINK_GENERIC, stations
 from vlanlink.kernel.netlink.socket import Socket
@@ -70,7 +70,7 @@ def read_namespace(
     sysctls: dict[str, str] = {}
     if keys:
         root = namespaces.sysctls(name)
-        values = ((key, sysctl_files.read(key, root)) for key in keys)
+        values = ((key, procfs.read(key, root)) for key in keys)
         sysctls = {key: value for key, value in values if value is not None}
     path = None if name == HOST else namespaces.path(name)
     inode = os.fstat(namespaces.descriptor(name)).st_ino

@@ -22,10 +22,10 @@ from vlanlink.errors import (
     Problem,
 )
 from vlanlink.host import Host
+from vlanlink.kernel.explain import is_lack_of_feature, is_lack_of_privilege
 from vlanlink.kernel.features import missing_capabilities, release
 from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.netns.identity import identify
-from vlanlink.kernel.refusals import is_lack_of_feature, is_lack_of_privilege
 from vlanlink.kernel.snapshot import Wanted
 from vlanlink.model import State
 from vlanlink.planning.operations import MakeNamespace, RemoveNamespace

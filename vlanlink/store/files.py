@@ -21,8 +21,7 @@ from typing import Any
 from vlanlink.host import Host
 from vlanlink.store.leases import Leases
 from vlanlink.store.lock import LOCK_SECONDS, OnHeld, locked
-from vlanlink.store.pending import Pending
-from vlanlink.store.pending_files import PendingFile, find
+from vlanlink.store.pending import Pending, PendingFile, find
 from vlanlink.store.record import Record
 
 _SUFFIX = ".json"

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from vlanlink.kernel import syscalls, sysctl_files
+from vlanlink.kernel import procfs, syscalls
 from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.kernel.netns.prefetch import Ahead
 from vlanlink.kernel.procfs import SHARED, Proc
@@ -206,9 +206,7 @@ class Namespaces:
 
     def fresh_sysctls(self, keys: frozenset[str]) -> dict[str, str]:
         """What sysctls are in a new namespace."""
-        return self.in_a_new_one(
-            lambda: {k: v for k in keys if (v := sysctl_files.read(k)) is not None}
-        )
+        return self.in_a_new_one(lambda: {k: v for k in keys if (v := procfs.read(k)) is not None})
 
     def remove(self, name: str) -> None:
         """Take a namespace's name away; the kernel deletes it when nobody holds it.

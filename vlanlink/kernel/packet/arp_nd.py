@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import TypeVar
 
-from vlanlink.kernel import sysctl_files
+from vlanlink.kernel import procfs
 from vlanlink.kernel.netns.namespaces import Namespaces
 from vlanlink.kernel.packet import packets
 from vlanlink.model import HOST, family_of
@@ -335,7 +335,7 @@ def _frame(each: Announcement) -> bytes:
     if family_of(each.address) == 4:
         return packets.arp_announcement(each.mac, each.address)
     name = socket.if_indextoname(each.index)
-    router = sysctl_files.read(f"net/ipv6/conf/{name}/forwarding") not in (None, "0")
+    router = procfs.read(f"net/ipv6/conf/{name}/forwarding") not in (None, "0")
     return packets.neighbour_advertisement(each.mac, each.address, router=router)
 
 

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event
 
-from vlanlink.kernel import sysctl_files
+from vlanlink.kernel import procfs
 from vlanlink.kernel.netns.namespaces import Namespaces
 from vlanlink.kernel.packet import packets
 from vlanlink.kernel.packet.arp_nd import SLICE_SECONDS, paced, widen
@@ -119,7 +119,7 @@ def _room(namespaces: Namespaces) -> int:
     otherwise; a pair that is on the machine with both ends takes two.
     """
     namespaces.enter(HOST)
-    limits = (sysctl_files.read(f"net/ipv{v}/neigh/default/gc_thresh3") for v in (4, 6))
+    limits = (procfs.read(f"net/ipv{v}/neigh/default/gc_thresh3") for v in (4, 6))
     smallest = min(int(limit or _USUAL_LIMIT) for limit in limits)
     return min(_ASKS_PER_SOCKET, max(16, smallest * 2 // 5))
 
