@@ -194,7 +194,7 @@ class Namespace:
     links: Mapping[str, Link] = field(default_factory=dict)
     routes: frozenset[Route] = frozenset()
     sysctls: Mapping[str, str] = field(default_factory=dict)
-    """By slashed key, ``net/ipv4/ip_forward``; observed, only those that were asked about."""
+    """By path, ``net/ipv4/ip_forward``; observed, only those that were asked about."""
     owner: str | None = None
     made: bool = True
     """Observed: it is there. One that is not has only the sysctls that a new one starts with."""

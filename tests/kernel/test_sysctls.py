@@ -12,8 +12,8 @@ import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.world import World, until
+from vlanlink import sysctl
 from vlanlink.model import Link, Namespace
-from vlanlink.planning import sysctls
 
 PROC = Path("/proc/sys")
 
@@ -52,7 +52,7 @@ def _told_is_true(world: World, key: str, value: str) -> None:
     An effect is seen only where the value was another before.
     """
     before = _tree(world)
-    told = {key: value, **sysctls.side_effects(key, value, _namespace(world))}
+    told = {key: value, **sysctl.side_effects(key, value, _namespace(world).links)}
     _write({key: value})
     after = _tree(world)
     changed = {k: after[k] for k in before if after[k] != before[k]}
@@ -60,7 +60,7 @@ def _told_is_true(world: World, key: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["0", "1"])
-@pytest.mark.parametrize("key", sorted(sysctls._SPREADING))
+@pytest.mark.parametrize("key", sorted(sysctl._SPREADING))
 def test_the_table_of_what_is_written_along_is_true(world: World, key: str, value: str) -> None:
     if not (PROC / key).exists():
         return  # a kernel that is older than the key: it has nothing to carry
@@ -96,8 +96,8 @@ def test_no_other_key_of_an_interface_is_written_along(world: World, family: str
         assert len(told) > 20
         after = _tree(world)
         for key, value in list(told.items()):
-            told |= sysctls.side_effects(key, value, namespace)
-            told |= sysctls.possible_effects(key, value, namespace)
+            told |= sysctl.side_effects(key, value, namespace.links)
+            told |= sysctl.possible_effects(key, value, namespace.links)
         assert {k for k in before if after.get(k) != before[k]} - set(told) == set(), where
 
 

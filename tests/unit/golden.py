@@ -5,7 +5,7 @@
 ``observed.json``
     the machine: ``{"host": NAMESPACE, "web": NAMESPACE, …}``. A namespace has ``links``,
     ``routes`` (as `ip route` writes them, then ``ours``, ``foreign`` or ``ra``), ``sysctls`` (by
-    slashed key), ``owner``, ``pids``, ``path``. Every one has a ``lo``. A link has ``kind``,
+    path), ``owner``, ``pids``, ``path``. Every one has a ``lo``. A link has ``kind``,
     ``parent`` and ``peer`` (``eth0`` on the host, ``web/eth0``), ``owner``, ``addresses`` and so
     on; its other keys are settings, null for one that it has not. What it leaves out is what a
     kernel and vlanlink make of such a link.

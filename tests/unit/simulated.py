@@ -25,7 +25,7 @@ from vlanlink.planning.operations import (
     SetLink,
     WriteSysctl,
 )
-from vlanlink.planning.sysctls import side_effects
+from vlanlink.sysctl import side_effects
 
 IPV6_POLICY = tuple(key for key, family in LINK_SYSCTLS.items() if family == "ipv6")
 
@@ -208,7 +208,7 @@ def _written(state: State, operation: WriteSysctl) -> State:
         changed = replace(link, settings={**link.settings, parts[4]: value}, addresses=left)
         state = _with(state, changed, link.key)
         space = state.namespaces[operation.namespace]
-    effects = {**side_effects(operation.key, operation.new, space)}
+    effects = {**side_effects(operation.key, operation.new, space.links)}
     effects[operation.key] = operation.new
     known = {k: v for k, v in effects.items() if k in space.sysctls or k == operation.key}
     space = replace(space, sysctls={**space.sysctls, **known})

@@ -7,7 +7,7 @@ from vlanlink.desired.addressing import with_prefix
 from vlanlink.errors import Path
 from vlanlink.kinds import KINDS, Kind
 from vlanlink.model import HOST, Address, Link, Setting
-from vlanlink.planning.sysctls import slashed
+from vlanlink.sysctl import proc_path
 from vlanlink.topology import Interface, Peer, Topology
 from vlanlink.topology import Link as TopologyLink
 
@@ -143,7 +143,7 @@ def ipv6_policy(
     else:
         policy = {"disable_ipv6": 1}
     written = topology.host.sysctls if space == HOST else _sysctls(topology, space)
-    keys = {slashed(key, [name]) for key in written}
+    keys = {proc_path(key) for key in written}
     return {k: v for k, v in policy.items() if f"net/ipv6/conf/{name}/{k}" not in keys}
 
 

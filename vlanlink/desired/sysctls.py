@@ -7,24 +7,25 @@ from vlanlink.desired.lost_record import is_lost
 from vlanlink.desired.shim.sources import sysctl_keys
 from vlanlink.errors import Path, Problem
 from vlanlink.model import HOST, LinkName, Namespace, State
-from vlanlink.planning.sysctls import (
+from vlanlink.store.record import PriorSysctl, Records
+from vlanlink.sysctl import (
+    FORWARDING,
     affected,
     default_of,
+    dotted,
     link_of,
     possible_effects,
+    proc_path,
     side_effects,
-    slashed,
 )
-from vlanlink.store.record import PriorSysctl, Records
 from vlanlink.topology import Topology
 
-_FORWARDING = "net/ipv6/conf/all/forwarding"
 _DEFAULT_ROUTE = "::/0"
 
 
 @dataclass(slots=True)
 class Sysctls:
-    """What shall be, and what the record must remember, by namespace and slashed key."""
+    """What shall be, and what the record must remember, by namespace and path."""
 
     wanted: dict[str, dict[str, str]] = field(default_factory=dict)
     priors: dict[str, dict[str, PriorSysctl]] = field(default_factory=dict)
@@ -34,20 +35,17 @@ class Sysctls:
 
 
 def asked_sysctls(topology: Topology, observed: State) -> dict[str, dict[str, str]]:
-    """The sysctls that the file writes, by namespace and slashed key."""
+    """The sysctls that the file writes, by namespace and path."""
     found: dict[str, dict[str, str]] = {}
     written = {HOST: topology.host.sysctls} | {
         name: entry.sysctls for name, entry in topology.namespaces.items()
     }
     for space, values in written.items():
-        links = set(observed.namespaces[space].links) if space in observed.namespaces else set()
-        entry = topology.namespaces.get(space)
-        links |= set(entry.interfaces) if entry else set(topology.links)
-        found[space] = {slashed(k, links): " ".join(v.split()) for k, v in values.items()}
-    if found[HOST].get(_FORWARDING, "0") != "0":
+        found[space] = {proc_path(k): " ".join(v.split()) for k, v in values.items()}
+    if found[HOST].get(FORWARDING[6], "0") != "0":
         found[HOST] = _guarded_advertisements(observed, HOST) | found[HOST]
     for space, values in found.items():
-        if space != HOST and space in observed.namespaces and values.get(_FORWARDING, "0") != "0":
+        if space != HOST and space in observed.namespaces and values.get(FORWARDING[6], "0") != "0":
             found[space] = _guarded_advertisements(observed, space) | values
     return found
 
@@ -128,8 +126,7 @@ def _refuse_unknown(
 def _origin(topology: Topology, space: str, key: str) -> Path:
     where = ("host", "sysctls") if space == HOST else ("namespaces", space, "sysctls")
     written = topology.host.sysctls if space == HOST else topology.namespaces[space].sysctls
-    links = set(topology.links) if space == HOST else set(topology.namespaces[space].interfaces)
-    return (*where, next((k for k in written if slashed(k, links) == key), key))
+    return (*where, next((k for k in written if proc_path(k) == key), key))
 
 
 def _forget_our_own(
@@ -157,7 +154,7 @@ def lost_sysctls(topology: Topology, observed: State) -> Iterator[str]:
 
 def _command(namespace: Namespace, key: str) -> str:
     enter = f"nsenter --net={namespace.path} " if namespace.path else ""
-    return f"{enter}sysctl -w {key.replace('/', '.')}=VALUE"
+    return f"{enter}sysctl -w {dotted(key)}=VALUE"
 
 
 def _priors(
@@ -166,12 +163,13 @@ def _priors(
     """How everything was that the writes of ``values`` change, and what it will be."""
     seen = observed.namespaces.get(space)
     now = seen.sysctls if seen else {}
+    links = seen.links if seen else ()
     after: dict[str, str] = {}
     for key, value in values.items():
         known = records.sysctl(space, key)
         changes = value != (known.before if known else now.get(key))
         if changes or not key.startswith("net/ipv4/"):  # IPv4's forwarding spreads on a change
-            after |= possible_effects(key, value, seen) | side_effects(key, value, seen)
+            after |= possible_effects(key, value, links) | side_effects(key, value, links)
     after |= values
     priors: dict[str, PriorSysctl] = {}
     for key, value in after.items():

@@ -56,7 +56,7 @@ class Facts:
         return not self.missing_capabilities
 
     def sysctl(self, space: str, key: str) -> str | None:
-        """The value of a sysctl, by slashed key; None where it is unknown."""
+        """The value of a sysctl, by path; None where it is unknown."""
         namespace = self.state.namespaces.get(space)
         return namespace.sysctls.get(key) if namespace else None
 

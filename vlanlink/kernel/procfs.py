@@ -49,7 +49,7 @@ class Proc:
 
 
 def read(key: str, root: Path = SHARED) -> str | None:
-    """The value of a slashed key, fields parted by single spaces; None if it can't be read.
+    """The value of a path, fields parted by single spaces; None if it can't be read.
 
     ``root`` is the /proc/sys to look in (``Proc``).
     """

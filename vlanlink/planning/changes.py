@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from vlanlink.model import Link, LinkName, Setting
 from vlanlink.planning.diff import Between, depth
 from vlanlink.planning.links import changed_settings, kind_options
-from vlanlink.planning.operations import LINK_SYSCTLS, Operation, SetLink, WriteSysctl, dotted
-from vlanlink.planning.sysctls import link_of, possible_effects, side_effects, write_order
+from vlanlink.planning.operations import LINK_SYSCTLS, Operation, SetLink, WriteSysctl
+from vlanlink.sysctl import dotted, link_of, possible_effects, side_effects, write_order
 
 
 def change_links(between: Between) -> Iterator[Operation]:
@@ -44,6 +44,7 @@ def write_sysctls(between: Between, *, late: bool) -> Iterator[Operation]:
     """Sysctls, with what each write changes besides; ``late``: those of links just made."""
     for name, namespace in between.desired.namespaces.items():
         seen = between.observed.namespaces.get(name)
+        links = seen.links if seen else ()
         now: dict[str, str] = dict(seen.sysctls) if seen else {}
         maybe: set[str] = set()
         for key in write_order(namespace.sysctls, now):
@@ -60,8 +61,8 @@ def write_sysctls(between: Between, *, late: bool) -> Iterator[Operation]:
                 origin=(*namespace.origin, "sysctls", dotted(key)),
             )
             now[key] = value
-            now |= side_effects(key, value, seen)
-            maybe |= possible_effects(key, value, seen).keys()
+            now |= side_effects(key, value, links)
+            maybe |= possible_effects(key, value, links).keys()
 
 
 def _waits_for_link(between: Between, namespace: str, key: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 from vlanlink.errors import Path
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Address, Link, LinkName, Route, Setting
+from vlanlink.sysctl import dotted
 
 Action = Literal["create", "change", "delete"]
 Thing = Literal["namespace", "link", "address", "route", "sysctl"]
@@ -260,7 +261,7 @@ class RemoveRoute(_OnRoute):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteSysctl(Operation):
-    """Write one sysctl; ``key`` is slashed: net/ipv4/ip_forward."""
+    """Write one sysctl; ``key`` is its path: net/ipv4/ip_forward."""
 
     key: str
     old: str | None
@@ -276,11 +277,6 @@ class WriteSysctl(Operation):
         """What is being tried."""
         where = f" in {self.namespace}" if self.namespace != HOST else ""
         return f"write {dotted(self.key)} = {self.new}{where}"
-
-
-def dotted(key: str) -> str:
-    """A sysctl as sysctl(8) writes it; one with a dot in an interface's name stays slashed."""
-    return key if "." in key else key.replace("/", ".")
 
 
 def show(value: Setting) -> str:

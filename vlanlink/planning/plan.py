@@ -22,7 +22,7 @@ from vlanlink.planning.diff import Between
 from vlanlink.planning.links import find_recreated
 from vlanlink.planning.operations import Action, Change, Operation, SetLink, WriteSysctl
 from vlanlink.planning.removal import drop_addresses, drop_links, drop_routes, gone_links
-from vlanlink.planning.sysctls import possible_effects, side_effects
+from vlanlink.sysctl import possible_effects, side_effects
 
 
 @dataclass(frozen=True)  # without slots: the changes are worked out once
@@ -122,8 +122,9 @@ def undo_target(before: State, done: Plan) -> State:
         elif isinstance(op, WriteSysctl):
             keys = touched_sysctls.setdefault(op.namespace, set())
             space = before.namespaces.get(op.namespace)
-            keys |= {op.key, *side_effects(op.key, op.new, space)}
-            keys |= possible_effects(op.key, op.new, space).keys()
+            links = space.links if space else ()
+            keys |= {op.key, *side_effects(op.key, op.new, links)}
+            keys |= possible_effects(op.key, op.new, links).keys()
     namespaces: dict[str, Namespace] = {}
     for name, namespace in before.namespaces.items():
         if not namespace.made:

@@ -9,10 +9,11 @@ from vlanlink.kernel.machine import Machine
 from vlanlink.model import HOST, Namespace, State
 from vlanlink.preflight import analyse
 from vlanlink.preflight.report import Report
-from vlanlink.preflight.topology import ROUTER_SYSCTLS, Asked
+from vlanlink.preflight.topology import Asked
 from vlanlink.reconcile.session import files, look_at, need_visible_names, open_machine
 from vlanlink.store.files import Store
 from vlanlink.store.record import Records
+from vlanlink.sysctl import FORWARDING_KEYS
 from vlanlink.topology import Topology
 
 _NO_TOPOLOGY = Topology(name="none")
@@ -80,10 +81,10 @@ def _with_sysctls(machine: Machine, state: State, topology: Topology | None) -> 
     """The state, with the sysctls in it that the rules ask about."""
     links = ("all", *state.host.links)
     keys = {f"net/ipv4/conf/{link}/{key}" for link in links for key in _PER_LINK}
-    wanted: dict[str, frozenset[str]] = {HOST: frozenset(keys) | ROUTER_SYSCTLS}
+    wanted: dict[str, frozenset[str]] = {HOST: frozenset(keys) | FORWARDING_KEYS}
     if missing_capabilities():
         machine.want_sysctls(wanted)
         return State({**state.namespaces, HOST: machine.host_snapshot().host})
-    wanted |= dict.fromkeys(topology.namespaces if topology else (), ROUTER_SYSCTLS)
+    wanted |= dict.fromkeys(topology.namespaces if topology else (), FORWARDING_KEYS)
     machine.want_sysctls(wanted)
     return machine.with_new_namespaces(machine.snapshot(), wanted)

@@ -9,13 +9,8 @@ from vlanlink.kernel.facts import Facts
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, family_of
 from vlanlink.preflight.report import Finding
+from vlanlink.sysctl import FORWARDING
 from vlanlink.topology import Topology
-
-FORWARDING = {4: "net/ipv4/ip_forward", 6: "net/ipv6/conf/all/forwarding"}
-"""What makes a namespace a router, by family."""
-
-
-ROUTER_SYSCTLS = frozenset(FORWARDING.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +23,7 @@ class Asked:
     conflicts: tuple[Diagnostic, ...] = ()
     """What `up` would refuse it for."""
     sysctls: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """What it writes, by namespace and slashed key."""
+    """What it writes, by namespace and path."""
 
 
 SINCE = {("macvlan", "bc_queue_len"): (5, 11)}

@@ -26,11 +26,11 @@ from vlanlink.reachability.result import Check, Verification, sorted_out
 from vlanlink.reachability.sampling import LIMIT, sample
 from vlanlink.reconcile.apply import Progress
 from vlanlink.reconcile.session import Look
+from vlanlink.sysctl import FORWARDING_KEYS
 
 SECONDS, AGAIN_SECONDS = 1.0, 2.0
 """How long an answer may take, and one that was promised and did not come. The kernel asks for a
 neighbour three times, a second apart (arp(7), retrans_time_ms)."""
-_FORWARDING = frozenset({"net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"})
 
 
 def measure(
@@ -65,7 +65,7 @@ def _sysctls_that_matter(desired: State) -> dict[str, frozenset[str]]:
         for name, space in desired.namespaces.items()
         if name == HOST or len(space.links.keys() - {LOOPBACK}) > 1
     }
-    return dict.fromkeys(sorted(several), _FORWARDING)
+    return dict.fromkeys(sorted(several), FORWARDING_KEYS)
 
 
 class _Asking:

@@ -15,10 +15,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Namespace, Route, State, family_of
 from vlanlink.reachability.segments import Barrier, Wire, Wires
+from vlanlink.sysctl import FORWARDING
 
 _HOPS = 16
 _MAIN = 254
-_FORWARD = {4: "net/ipv4/ip_forward", 6: "net/ipv6/conf/all/forwarding"}
 
 
 class End(StrEnum):
@@ -112,7 +112,7 @@ class Paths:
     def forwards(self, namespace: str, link: str, family: int) -> bool:
         """Whether what comes in by a link and is for others is sent on."""
         values = self.state.namespaces[namespace].sysctls
-        keys = [_FORWARD[family]]
+        keys = [FORWARDING[family]]
         if family == 4:
             keys = [f"net/ipv4/conf/{link}/forwarding", "net/ipv4/conf/all/forwarding", *keys]
         return next((values[key] for key in keys if key in values), "0") != "0"

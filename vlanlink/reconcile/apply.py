@@ -13,8 +13,9 @@ from typing import Protocol
 
 from vlanlink.errors import Diagnostic, Path, Problem
 from vlanlink.model import State
-from vlanlink.planning.operations import Operation, WriteSysctl, dotted
+from vlanlink.planning.operations import Operation, WriteSysctl
 from vlanlink.planning.plan import Plan, plan, undo_target
+from vlanlink.sysctl import dotted
 
 ROUNDS = 3
 """How often what a change took along (a route with its address) is put back before it counts as

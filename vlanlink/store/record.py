@@ -53,7 +53,7 @@ class Record:
     paths: Mapping[str, str] = field(default_factory=dict)
     """Where the namespaces are that have no name in the netns directory."""
     sysctls: Mapping[str, Mapping[str, PriorSysctl]] = field(default_factory=dict)
-    """By namespace and slashed key."""
+    """By namespace and path."""
     raised: Mapping[str, PriorLink] = field(default_factory=dict)
     """Parents on the host that were down, and that we set up."""
     routes: tuple[tuple[str, str], ...] = ()

@@ -22,7 +22,6 @@ from vlanlink.topology.model import (
     Topology,
 )
 from vlanlink.topology.positions import Source
-from vlanlink.topology.values import slashed
 
 __all__ = [
     "DefaultRoute",
@@ -44,5 +43,4 @@ __all__ = [
     "load",
     "parse",
     "settled",
-    "slashed",
 ]

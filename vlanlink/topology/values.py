@@ -235,20 +235,6 @@ def setting(value: object) -> str:
     return value
 
 
-def slashed(key: str) -> str:
-    """A sysctl's key as a path below /proc/sys, by the rule of sysctl(8).
-
-    Whichever of '.' and '/' comes first separates; the other one then stands for it in a name:
-    ``net.ipv4.conf.eth0/100.forwarding`` is ``net/ipv4/conf/eth0.100/forwarding``.
-    """
-    first = re.search(r"[./]", key)
-    if first is None or first.group() == "/":
-        return key
-    return key.translate(_SWAP)
-
-
-_SWAP: Final = str.maketrans("./", "/.")
-
 _T = TypeVar("_T")
 
 

@@ -21,10 +21,9 @@ from vlanlink.planning.operations import (
     RemoveRoute,
     SetLink,
     WriteSysctl,
-    dotted,
     show,
 )
-from vlanlink.planning.sysctls import link_of
+from vlanlink.sysctl import dotted, link_of
 
 _Op = TypeVar("_Op", bound=Operation)
 

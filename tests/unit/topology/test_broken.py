@@ -7,9 +7,9 @@ import pytest
 from vlanlink.errors import TopologyError
 from vlanlink.topology import Source, load
 from vlanlink.topology.load import diagnostics, examine
-from vlanlink.topology.not_yet import NOT_YET
 from vlanlink.topology.problems import FORMS, Finding
 from vlanlink.topology.rules import RULES, WARNINGS
+from vlanlink.topology.rules.not_yet import NOT_YET
 
 CASES = Path(__file__).parents[2] / "cases" / "broken"
 CODES = [*FORMS, *RULES, *NOT_YET, *WARNINGS]

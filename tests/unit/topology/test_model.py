@@ -18,7 +18,6 @@ from vlanlink.topology import (
     Topology,
     empty,
     parse,
-    slashed,
 )
 from vlanlink.topology.export import text_of
 from vlanlink.topology.options import options_model
@@ -198,19 +197,6 @@ def test_frozen() -> None:
 @pytest.mark.parametrize("name", KINDS)
 def test_every_option_of_every_kind_can_be_written(name: str) -> None:
     assert set(options_model(name).model_fields) == {one.key for one in KINDS[name].options}
-
-
-@pytest.mark.parametrize(
-    ("key", "path"),
-    [
-        ("net.ipv4.ip_forward", "net/ipv4/ip_forward"),
-        ("net/ipv4/ip_forward", "net/ipv4/ip_forward"),
-        ("net.ipv4.conf.eth0/100.forwarding", "net/ipv4/conf/eth0.100/forwarding"),
-        ("net/ipv4/conf/eth0.100/forwarding", "net/ipv4/conf/eth0.100/forwarding"),
-    ],
-)
-def test_sysctl_keys(key: str, path: str) -> None:
-    assert slashed(key) == path
 
 
 @pytest.mark.parametrize(

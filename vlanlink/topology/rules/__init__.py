@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from vlanlink.topology.model import Topology
-from vlanlink.topology.not_yet import NOT_YET
 from vlanlink.topology.problems import Finding
 from vlanlink.topology.rules import addresses, kinds, names, namespaces, networks, parents, routes
 from vlanlink.topology.rules.index import Facts, Rule
+from vlanlink.topology.rules.not_yet import NOT_YET
 from vlanlink.topology.salvage import Draft
 
 RULES: Final[Mapping[str, Rule]] = {

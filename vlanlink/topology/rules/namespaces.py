@@ -3,9 +3,9 @@
 from collections.abc import Hashable, Iterator, Mapping
 
 from vlanlink.errors import Path, Problem
+from vlanlink.sysctl import proc_path
 from vlanlink.topology.problems import quote
 from vlanlink.topology.rules.index import Facts
-from vlanlink.topology.values import slashed
 
 
 def pid_and_path(facts: Facts) -> Iterator[Problem]:
@@ -62,7 +62,7 @@ def sysctl_key(facts: Facts) -> Iterator[Problem]:
 
 
 def _is_network_key(key: str) -> bool:
-    parts = slashed(key).split("/")
+    parts = proc_path(key).split("/")
     plain = key.isprintable() and not any(one.isspace() for one in key)
     return plain and parts[0] == "net" and len(parts) > 2 and not {"", ".", ".."} & set(parts)
 
@@ -72,7 +72,7 @@ def sysctl_twice(facts: Facts) -> Iterator[Problem]:
     for path, sysctls in _sysctls(facts):
         seen: dict[str, str] = {}
         for key, value in sysctls.items():
-            before = seen.setdefault(slashed(key), key)
+            before = seen.setdefault(proc_path(key), key)
             if sysctls[before] != value:
                 yield Problem(
                     (*path, key),

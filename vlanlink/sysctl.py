@@ -7,8 +7,7 @@ table with a whole dump of /proc/sys/net before and after.
 """
 
 from collections.abc import Iterable, Mapping
-
-from vlanlink.model import Namespace
+from typing import Final
 
 _SPREADING = {
     "net/ipv4/ip_forward": "net/ipv4/conf/*/forwarding",
@@ -23,30 +22,42 @@ _SPREADING = {
 }
 """A write of the key on the left goes to ``all``, ``default`` and every interface on the right."""
 
+_SWAP: Final = str.maketrans("./", "/.")
+_PER_LINK: Final = ("conf", "neigh")
+FORWARDING: Final = {4: "net/ipv4/ip_forward", 6: "net/ipv6/conf/all/forwarding"}
+"""The sysctl that makes a namespace a router, by family."""
+FORWARDING_KEYS: Final = frozenset(FORWARDING.values())
+
 _NOT_TO_DEFAULT = ("net/ipv6/conf/all/force_forwarding",)
 _IPV4_DEFAULT = "net/ipv4/conf/default/"
 _IPV4_FORWARD = ("net/ipv4/ip_forward", "net/ipv4/conf/all/forwarding")
 
 
-def slashed(key: str, links: Iterable[str] = ()) -> str:
-    """A sysctl as a path under /proc/sys, from either way of writing it (sysctl.d(5)).
+def proc_path(key: str) -> str:
+    """The path of a sysctl below /proc/sys, by the rule of sysctl(8).
 
-    A dotted key may hold an interface whose name has dots itself, if it is one of ``links``.
+    Whichever of '.' and '/' comes first separates; the other one then stands for it in a name:
+    ``net.ipv4.conf.eth0/100.forwarding`` is ``net/ipv4/conf/eth0.100/forwarding``. The settings of
+    an interface have no dots, so ``net.ipv4.conf.eth0.100.forwarding`` is that key, too.
     """
-    first = next((c for c in key if c in "./"), "")
+    first = next((c for c in key if c in "./"), "/")
     if first == "/":
         return key
-    for name in sorted(links, key=len, reverse=True):
-        if "." in name and f".{name}." in key:
-            head, _, tail = key.partition(f".{name}.")
-            return f"{head.replace('.', '/')}/{name}/{tail.replace('.', '/')}"
-    return key.replace(".", "/")
+    parts = key.translate(_SWAP).split("/")
+    if len(parts) > 5 and parts[2] in _PER_LINK:
+        parts[3:-1] = [".".join(parts[3:-1])]
+    return "/".join(parts)
+
+
+def dotted(path: str) -> str:
+    """The name of a sysctl as sysctl(8) prints it; the inverse of ``proc_path``."""
+    return path.translate(_SWAP)
 
 
 def link_of(key: str) -> str | None:
     """The link that a slashed key is about: ``net/ipv4/conf/eth0/rp_filter`` → eth0."""
     parts = key.split("/")
-    if len(parts) == 5 and parts[2] in ("conf", "neigh") and parts[3] not in ("all", "default"):
+    if len(parts) == 5 and parts[2] in _PER_LINK and parts[3] not in ("all", "default"):
         return parts[3]
     return None
 
@@ -57,12 +68,12 @@ def default_of(key: str) -> str:
     return key.replace(f"/{link}/", "/default/", 1) if link else key
 
 
-def side_effects(key: str, value: str, namespace: Namespace | None) -> dict[str, str]:
-    """What the kernel writes along with ``key`` without fail, for the links of ``namespace``."""
+def side_effects(key: str, value: str, links: Iterable[str]) -> dict[str, str]:
+    """What the kernel writes along with ``key`` without fail, for ``links``."""
     pattern = _SPREADING.get(key)
     if pattern is None:
         return {}
-    names = {"all", *(namespace.links if namespace else ())}
+    names = {"all", *links}
     names |= {"default"} if key not in _NOT_TO_DEFAULT else set()
     effects = {pattern.replace("*", name): value for name in sorted(names)}
     if key in _IPV4_FORWARD:
@@ -72,7 +83,7 @@ def side_effects(key: str, value: str, namespace: Namespace | None) -> dict[str,
     return effects
 
 
-def possible_effects(key: str, value: str, namespace: Namespace | None) -> dict[str, str]:
+def possible_effects(key: str, value: str, links: Iterable[str]) -> dict[str, str]:
     """What the kernel may write along with ``key``, by a history that can't be read.
 
     An IPv4 ``default`` goes to each link whose own value was never set, as on one that never had
@@ -81,15 +92,13 @@ def possible_effects(key: str, value: str, namespace: Namespace | None) -> dict[
     if not key.startswith(_IPV4_DEFAULT) or key == f"{_IPV4_DEFAULT}forwarding":
         return {}
     name = key.removeprefix(_IPV4_DEFAULT)
-    return {
-        f"net/ipv4/conf/{link}/{name}": value for link in (namespace.links if namespace else ())
-    }
+    return {f"net/ipv4/conf/{link}/{name}": value for link in links}
 
 
 def affected(key: str, links: Iterable[str]) -> tuple[str, ...]:
     """The keys to be read before ``key`` is written: itself and what the kernel writes with it."""
-    namespace = Namespace("", links=dict.fromkeys(links))  # type: ignore[arg-type]
-    effects = side_effects(key, "", namespace) | possible_effects(key, "", namespace)
+    links = tuple(links)
+    effects = side_effects(key, "", links) | possible_effects(key, "", links)
     return (key, default_of(key), *effects)
 
 
