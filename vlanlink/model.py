@@ -244,3 +244,15 @@ class State:
     def children(self, parent: LinkName) -> Iterator[Link]:
         """The links that have ``parent`` for parent, in whatever namespace."""
         return (link for link in self.links() if link.parent == parent)
+
+
+def show(value: Setting) -> str:
+    """A setting as a user would write it."""
+    if value is None:
+        return "unset"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, tuple):
+        parts = [f"{p[0]}:{p[1]}" if isinstance(p, tuple) else p for p in value]
+        return ",".join(parts) or "none"
+    return str(value)

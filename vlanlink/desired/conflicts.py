@@ -10,8 +10,7 @@ from vlanlink.desired.builder import Draft
 from vlanlink.desired.parent_names import held_by_host
 from vlanlink.errors import Path, Problem
 from vlanlink.kinds import KINDS, Kind
-from vlanlink.model import HOST, LOOPBACK, Address, Link, LinkName, State, owner_in_words
-from vlanlink.planning.operations import show
+from vlanlink.model import HOST, LOOPBACK, Address, Link, LinkName, State, owner_in_words, show
 
 
 def name_conflicts(wanted: Iterable[Link], observed: State, topology: str) -> Iterator[Problem]:

@@ -26,6 +26,7 @@ from vlanlink.planning.operations import (
     MakeLink,
     MakeNamespace,
     Operation,
+    Refused,
     RemoveAddress,
     RemoveLink,
     RemoveNamespace,
@@ -33,7 +34,6 @@ from vlanlink.planning.operations import (
     SetLink,
     WriteSysctl,
 )
-from vlanlink.reconcile.apply import Refused
 
 BATCH = 64
 """Messages in one send, at the most."""

@@ -5,8 +5,14 @@ import os
 
 from vlanlink.kinds import KINDS
 from vlanlink.model import Link, State
-from vlanlink.planning.operations import MakeLink, MakeNamespace, Operation, SetLink, WriteSysctl
-from vlanlink.reconcile.apply import Refused
+from vlanlink.planning.operations import (
+    MakeLink,
+    MakeNamespace,
+    Operation,
+    Refused,
+    SetLink,
+    WriteSysctl,
+)
 
 
 def explain(operation: Operation, number: int, text: str, state: State) -> str | None:

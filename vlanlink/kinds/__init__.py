@@ -7,7 +7,7 @@ links on one parent may not do. Topology, plan and codec read that; none of them
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 
 from vlanlink.kinds.dummy import DUMMY
 from vlanlink.kinds.ipvlan import IPVLAN
@@ -20,6 +20,15 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {kind.name: kind for kind in (VLAN, MACVLAN, IPVLAN, DUMMY, VETH)}
 )
 
+_T = TypeVar("_T")
+
+
+def kind_options(kind: str, settings: Mapping[str, _T]) -> dict[str, _T]:
+    """The settings that are options of ``kind``; none for a kind that vlanlink doesn't know."""
+    known = KINDS[kind].options if kind in KINDS else ()
+    return {option.key: settings[option.key] for option in known if option.key in settings}
+
+
 __all__ = [
     "KINDS",
     "Choice",
@@ -30,4 +39,5 @@ __all__ = [
     "Number",
     "Option",
     "QosMap",
+    "kind_options",
 ]

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+from vlanlink.kinds import kind_options
 from vlanlink.model import Link, LinkName, Setting
 from vlanlink.planning.diff import Between, depth
-from vlanlink.planning.links import changed_settings, kind_options
+from vlanlink.planning.links import changed_settings
 from vlanlink.planning.operations import LINK_SYSCTLS, Operation, SetLink, WriteSysctl
 from vlanlink.sysctl import dotted, link_of, possible_effects, side_effects, write_order
 
@@ -34,7 +35,7 @@ def change_links(between: Between) -> Iterator[Operation]:
                 old={key: seen.settings.get(key) for key in new},
                 new=new,
                 owner=want.owner if marks else None,
-                options=kind_options(want),
+                options=kind_options(want.kind, want.settings),
                 origin=want.origin,
             )
         yield from writes if later else ()

@@ -4,17 +4,9 @@ import ipaddress
 
 from vlanlink.kinds import KINDS
 from vlanlink.kinds.kind import OptionValue
-from vlanlink.model import HOST, Address, Link, LinkName, Setting
+from vlanlink.model import HOST, Address, Link, LinkName, Setting, show
 from vlanlink.planning.diff import Between
-from vlanlink.planning.operations import LINK_SYSCTLS, show
-
-
-def kind_options(link: Link) -> dict[str, Setting]:
-    """Those of a link's settings that are options of its kind."""
-    kind = KINDS.get(link.kind)
-    if kind is None:
-        return {}
-    return {o.key: link.settings[o.key] for o in kind.options if o.key in link.settings}
+from vlanlink.planning.operations import LINK_SYSCTLS
 
 
 def _wanted_option(link: Link, key: str, default: OptionValue | None) -> Setting:

@@ -4,13 +4,15 @@ An operation is plain data. It carries the kernel's numbers that it needs (a lin
 its ifindex chosen beforehand), it can say what it does to a user, and it knows nothing of undo.
 """
 
-from collections.abc import Iterator, Mapping
+import errno
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from vlanlink.errors import Path
+from vlanlink.errors import Diagnostic, Path
 from vlanlink.kinds import KINDS
-from vlanlink.model import HOST, Address, Link, LinkName, Route, Setting
+from vlanlink.model import HOST, Address, Link, LinkName, Route, Setting, show
 from vlanlink.sysctl import dotted
 
 Action = Literal["create", "change", "delete"]
@@ -279,18 +281,6 @@ class WriteSysctl(Operation):
         return f"write {dotted(self.key)} = {self.new}{where}"
 
 
-def show(value: Setting) -> str:
-    """A setting as a user would write it."""
-    if value is None:
-        return "unset"
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, tuple):
-        parts = [f"{p[0]}:{p[1]}" if isinstance(p, tuple) else p for p in value]
-        return ",".join(parts) or "none"
-    return str(value)
-
-
 def summarise(link: Link) -> str:
     """``macvlan bridge on eth0.50, mac 02:…, mtu 1400``: a link in a line."""
     kind = KINDS.get(link.kind)
@@ -311,3 +301,28 @@ def summarise(link: Link) -> str:
     parts += [f"altnames {show(settings['altnames'])}"] if settings.get("altnames") else []
     parts += ["down"] if settings.get("up") is False else []
     return ", ".join([head, *parts])
+
+
+@dataclass(eq=False)  # not frozen: Python writes the traceback into it
+class Refused(Exception):  # noqa: N818 - it is the kernel's answer, translated by who asked
+    """The kernel refused an operation."""
+
+    operation: Operation
+    errno: int
+    text: str
+    hint: str | None = None
+
+    def diagnose(self, locate: "Locate") -> Diagnostic:
+        """The refusal as a diagnostic at the line of the file that asked for it."""
+        said = f"{self.text} ({errno_name(self.errno)})" if self.text else errno_name(self.errno)
+        return locate(
+            self.operation.origin, f"can't {self.operation.describe()}: {said}", self.hint
+        )
+
+
+Locate = Callable[[Path, str, str | None], Diagnostic]
+
+
+def errno_name(number: int) -> str:
+    """``EBUSY, Device or resource busy``."""
+    return f"{errno.errorcode.get(number, number)}, {os.strerror(number)}"

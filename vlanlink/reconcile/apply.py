@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from vlanlink.errors import Diagnostic, Path, Problem
+from vlanlink.errors import Path, Problem
 from vlanlink.model import State
-from vlanlink.planning.operations import Operation, WriteSysctl
+from vlanlink.planning.operations import Operation, Refused, WriteSysctl, errno_name
 from vlanlink.planning.plan import Plan, plan, undo_target
 from vlanlink.sysctl import dotted
 
@@ -26,26 +26,6 @@ _POLL_SECONDS = 0.01
 
 Progress = Callable[[int, int, str], None]
 """Called with operations done, operations in all, and what is being done."""
-
-
-@dataclass(eq=False)  # not frozen: Python writes the traceback into it
-class Refused(Exception):  # noqa: N818 - it is the kernel's answer, translated by who asked
-    """The kernel refused an operation."""
-
-    operation: Operation
-    errno: int
-    text: str
-    hint: str | None = None
-
-    def diagnose(self, locate: "Locate") -> Diagnostic:
-        """The refusal as a diagnostic at the line of the file that asked for it."""
-        said = f"{self.text} ({_name(self.errno)})" if self.text else _name(self.errno)
-        return locate(
-            self.operation.origin, f"can't {self.operation.describe()}: {said}", self.hint
-        )
-
-
-Locate = Callable[[Path, str, str | None], Diagnostic]
 
 
 class Kernel(Protocol):
@@ -217,14 +197,7 @@ def _run_past_failures(todo: list[Operation], kernel: Kernel, failed: dict[str, 
         try:
             kernel.run(todo, lambda _: None, stoppable=False)
         except Refused as refused:
-            failed[refused.operation.describe()] = refused.text or _name(refused.errno)
+            failed[refused.operation.describe()] = refused.text or errno_name(refused.errno)
             todo = todo[todo.index(refused.operation) + 1 :]
         else:
             return
-
-
-def _name(number: int) -> str:
-    import errno
-    import os
-
-    return f"{errno.errorcode.get(number, number)}, {os.strerror(number)}"

@@ -28,10 +28,10 @@ from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.netns.identity import identify
 from vlanlink.kernel.snapshot import Wanted
 from vlanlink.model import State
-from vlanlink.planning.operations import MakeNamespace, RemoveNamespace
+from vlanlink.planning.operations import MakeNamespace, Refused, RemoveNamespace
 from vlanlink.planning.plan import Plan
 from vlanlink.planning.plan import plan as difference
-from vlanlink.reconcile.apply import Change, Progress, Refused, Unfinished
+from vlanlink.reconcile.apply import Change, Progress, Unfinished
 from vlanlink.store.files import Store
 from vlanlink.store.leases import Leases
 from vlanlink.store.lock import Holder, LockedError

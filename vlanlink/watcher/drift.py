@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from vlanlink.model import LinkName
+from vlanlink.model import LinkName, show
 from vlanlink.planning.operations import (
     AddAddress,
     AddRoute,
@@ -21,7 +21,6 @@ from vlanlink.planning.operations import (
     RemoveRoute,
     SetLink,
     WriteSysctl,
-    show,
 )
 from vlanlink.sysctl import dotted, link_of
 

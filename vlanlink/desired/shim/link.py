@@ -11,9 +11,8 @@ import ipaddress
 from vlanlink.desired.builder import Draft
 from vlanlink.desired.links import derived_mac, ipv6_policy
 from vlanlink.desired.shim.sources import Shim
-from vlanlink.kinds import KINDS
+from vlanlink.kinds import KINDS, kind_options
 from vlanlink.model import HOST, Address, Link, LinkName, Setting, family_of
-from vlanlink.planning.links import kind_options
 
 _LINK_LOCAL = int(ipaddress.IPv4Address("169.254.1.0"))
 _LINK_LOCALS = 254 * 256
@@ -58,7 +57,11 @@ def _link(draft: Draft, sharing: list[Shim], endpoints: list[Link]) -> Link:
     if 6 in families:
         texts[_ipv6_link_local(mac)] = None
     addresses = tuple(Address(text) for text in texts)
-    settings: dict[str, Setting] = {"up": True, "altnames": (), **kind_options(first)}
+    settings: dict[str, Setting] = {
+        "up": True,
+        "altnames": (),
+        **kind_options(first.kind, first.settings),
+    }
     settings |= {"mtu": min(mtus)} if mtus else {}
     settings |= {"mac": mac} if own_mac else {}
     settings |= {} if kind.routed(first.settings) else _arp_policy()
