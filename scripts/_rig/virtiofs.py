@@ -1,4 +1,4 @@
-"""Serves this machine's root file system, read-only by the guest's mount, through virtiofsd."""
+"""Serves this machine's root file system through virtiofsd; the guest mounts it read-only."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from _rig.problems import RigError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Debian 12 has it in qemu-system-common, a C program; later ones have a package of that name.
+# A C program in qemu-system-common up to Debian 12; a Rust program in a package of its own later.
 _PLACES = (Path("/usr/libexec/virtiofsd"), Path("/usr/lib/qemu/virtiofsd"))
 _START_SECONDS = 10
 
 
 @contextlib.contextmanager
 def shared_root(work: Path) -> Iterator[Path]:
-    """A running virtiofsd; the value is its socket. Raises RigError where it can't run."""
+    """Run virtiofsd; yields its socket. Raises RigError if it can't run here."""
     socket = work / "root.socket"
     log = work / "virtiofsd.log"
     with machine.process(_command(socket), log) as daemon:
@@ -37,11 +37,17 @@ def shared_root(work: Path) -> Iterator[Path]:
 def _command(socket: Path) -> list[str]:
     program = _find()
     if "/qemu/" in program:
-        options = ["-o", "source=/,cache=always,sandbox=chroot,xattr", f"--socket-path={socket}"]
-    else:
-        sandbox = "chroot" if os.geteuid() == 0 else "none"
-        options = ["--shared-dir=/", "--cache=always", f"--sandbox={sandbox}", "--xattr"]
-        options.append(f"--socket-path={socket}")
+        return [
+            program,
+            "-o",
+            "source=/,cache=always,sandbox=chroot,xattr",
+            f"--socket-path={socket}",
+        ]
+    sandbox = "chroot" if os.geteuid() == 0 else "none"
+    options = ["--shared-dir=/", "--cache=always", f"--sandbox={sandbox}", "--xattr"]
+    # Announced mounts are mounts in the guest too, and its overlay can't create anything over one:
+    # /run is always a mount.
+    options += ["--no-announce-submounts", f"--socket-path={socket}"]
     return [program, *options]
 
 
