@@ -3,10 +3,11 @@
 #
 #   scripts/_packages.sh [--check|--install] SET...
 #
-# SET is python (the virtual environment), tools (what the demo and the tests call), vm (the guest)
-# or lab (its virtual machines). Missing packages are listed with the exact command. Then, without an option: on a terminal
-# the user is asked; without one root goes ahead; anyone else gets the command to run, and exit 4.
-# --install answers yes, --check only looks.
+# SET is python (the virtual environment), demo (what the demo calls), tools (what the tests call),
+# vm (the guest), lab (its virtual machines) or bare (the bare Debian). Missing packages are listed
+# with the exact command. Then, without an option: on a terminal the user is asked; without one root
+# goes ahead; anyone else gets the command to run, and exit 4. --install answers yes, --check only
+# looks.
 set -euo pipefail
 
 PATH=$PATH:/usr/sbin:/sbin
@@ -20,12 +21,16 @@ look_for_python() {
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 }
 
-look_for_tools() {
+look_for_demo() {
     want ip iproute2
     want ping iputils-ping
+    want sysctl procps
+}
+
+look_for_tools() {
+    look_for_demo
     want tcpdump tcpdump
     want nft nftables
-    want sysctl procps
     want modprobe kmod
 }
 
@@ -33,7 +38,7 @@ look_for_vm() {
     want qemu-system-x86_64 qemu-system-x86
     want depmod kmod
     want mke2fs e2fsprogs
-    [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
+    look_for_keyring
     # The guest gets by without virtiofsd, so for --check nothing is missing then.
     if [ "$mode" != --check ] && ! have_virtiofsd && virtiofsd_is_a_package; then
         missing+=(virtiofsd)
@@ -53,6 +58,18 @@ look_for_lab() {
     want dnsmasq dnsmasq-base
     want ssh openssh-client
     want nsenter util-linux
+}
+
+look_for_bare() {
+    want git git
+    want mmdebstrap mmdebstrap
+    want unshare util-linux
+    want pivot_root util-linux
+    look_for_keyring
+}
+
+look_for_keyring() {
+    [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
 }
 
 # Up to Debian 12 it is in qemu-system-common, which comes with QEMU.

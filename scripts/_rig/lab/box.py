@@ -14,7 +14,7 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-from _rig import apt, cpio, initrd, kernels, tools
+from _rig import cpio, initrd, kernels, mmdebstrap, tools
 
 _RECIPE = Path(__file__).with_name("box")
 _SUITE, _PYTHON = "bookworm", "3.11"
@@ -39,7 +39,7 @@ def get() -> Path:
 
 def _recipe_hash(kernel: kernels.Kernel) -> str:
     key = hashlib.sha256(kernel.release.encode())
-    for path in (Path(__file__), *sorted(_RECIPE.iterdir())):
+    for path in (Path(__file__), Path(mmdebstrap.__file__), *sorted(_RECIPE.iterdir())):
         key.update(path.read_bytes())
     key.update(json.dumps(_requirements()).encode())
     return key.hexdigest()[:16]
@@ -85,15 +85,11 @@ def _download_wheels(target: Path) -> Path:
 
 
 def _make_system(root: Path, kernel: kernels.Kernel, wheels: Path, public_key: Path) -> None:
-    packages = ",".join((_RECIPE / "packages").read_text().split())
+    packages = (_RECIPE / "packages").read_text().split()
     customize = f'{_RECIPE}/customize "$1" {public_key} {wheels} {kernel.modules}'
     left_out = ("man", "doc", "locale")
     options = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in left_out]
-    # In namespaces of its own: killed half-way, it leaves neither processes nor mounts.
-    mmdebstrap = [tools.program("unshare", "util-linux"), "--fork", "--kill-child", "--pid"]
-    mmdebstrap += ["--mount-proc", tools.program("mmdebstrap", "mmdebstrap"), "--quiet"]
-    mmdebstrap += ["--variant=minbase", "--mode=root", *options, f"--include={packages}"]
-    tools.run([*mmdebstrap, f"--customize-hook={customize}", _SUITE, root, apt.archives()[0]])
+    mmdebstrap.build(_SUITE, root, packages, [*options, f"--customize-hook={customize}"])
 
 
 def _initrd(kernel: kernels.Kernel) -> bytes:
