@@ -22,20 +22,20 @@ from vlanlink.reconcile.apply import Progress
 from vlanlink.reconcile.down import make, take
 from vlanlink.reconcile.lookup import known_topologies, stored
 from vlanlink.reconcile.session import (
-    Look,
+    Observation,
     checked,
     files,
     locked,
-    look_at,
     marked_topologies,
     need_privilege,
+    observe,
     open_machine,
     opened,
     refuse_other_file,
 )
 from vlanlink.reconcile.wait import OnWait, await_parents
 from vlanlink.store.lock import LOCK_SECONDS
-from vlanlink.store.pending import Waiting
+from vlanlink.store.pending import PendingStatus
 from vlanlink.topology import Topology, parse
 from vlanlink.topology.heading import Heading
 
@@ -55,7 +55,7 @@ class Status:
     plan: Plan
     problems: tuple[Diagnostic, ...] = ()
     """Why it could not be brought up as the machine is now."""
-    waiting: Waiting | None = None
+    waiting: PendingStatus | None = None
     """The last change waits for confirmation."""
 
     def to_dict(self) -> dict[str, object]:
@@ -83,7 +83,7 @@ def plan(
     if wait:
         await_parents(topology, host, wait, on_wait)
     with open_machine(host, topology) as machine:
-        look = look_at(machine, topology, files(host))
+        look = observe(machine, topology, files(host))
         refuse_other_file(topology, look.records.own, replace_file=replace_file)
         return checked(look)
 
@@ -180,7 +180,7 @@ def status(
     wanted = stored(topology, records, host) if isinstance(topology, str) else topology
     store = files(host)
     with open_machine(host, wanted) as machine:
-        found = _judge(look_at(machine, wanted, store))
+        found = _judge(observe(machine, wanted, store))
     pending = waiting_change(wanted.name, store)
     return replace(found, waiting=pending.waiting() if pending else None)
 
@@ -207,7 +207,7 @@ def verify(
     store = files(host)
     wanted = stored(topology, store.records(), host) if isinstance(topology, str) else topology
     with open_machine(host, wanted) as machine:
-        look = look_at(machine, wanted, store)
+        look = observe(machine, wanted, store)
         name, state = wanted.name, _judge(look).state
         if state == "down":
             return Verification(name, state)
@@ -263,7 +263,7 @@ def snapshot(host: Host | None = None) -> State:
         return machine.snapshot()
 
 
-def _judge(look: Look) -> Status:
+def _judge(look: Observation) -> Status:
     name, problems = look.topology.name, look.problems()
     own = look.records.own
     traces = name in marked_topologies(look.observed) or own is not None

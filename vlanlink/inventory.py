@@ -47,7 +47,7 @@ def _subnet(
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class EndpointStatus:
     """An interface on a network, as the kernel has it."""
 
     namespace: str
@@ -96,7 +96,7 @@ class NetworkDetail:
 
     summary: NetworkSummary
     subnets: tuple[dict[str, Any], ...]
-    endpoints: tuple[Endpoint, ...]
+    endpoints: tuple[EndpointStatus, ...]
 
     def to_dict(self) -> dict[str, object]:
         """The JSON form."""
@@ -153,7 +153,7 @@ def _summary(known: Known, name: str, endpoints: int) -> NetworkSummary:
     )
 
 
-def _endpoints(topology: Topology, network: str, state: State) -> list[Endpoint]:
+def _endpoints(topology: Topology, network: str, state: State) -> list[EndpointStatus]:
     found = []
     for space, namespace in topology.namespaces.items():
         for name, interface in namespace.interfaces.items():
@@ -161,5 +161,5 @@ def _endpoints(topology: Topology, network: str, state: State) -> list[Endpoint]
             if link is not None and link.owner == topology.name:
                 mac = link.settings.get("mac")
                 addresses = tuple(a.text for a in link.addresses if not a.link_local)
-                found.append(Endpoint(space, name, str(mac) if mac else None, addresses))
+                found.append(EndpointStatus(space, name, str(mac) if mac else None, addresses))
     return found

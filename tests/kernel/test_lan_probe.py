@@ -23,8 +23,8 @@ from tests.kernel.wire import (
 from tests.kernel.world import World, until
 from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.packet import packets
-from vlanlink.kernel.packet.arp_nd import Announcement, Question
-from vlanlink.kernel.packet.echo import Ask
+from vlanlink.kernel.packet.arp_nd import Announcement, ArpProbe
+from vlanlink.kernel.packet.echo import EchoRequest
 
 ask_long = partial(Machine.probe_lan, count=20, seconds=10.0)
 """For questions that are all answered: the wait ends then."""
@@ -36,9 +36,9 @@ def machine(world: World) -> Iterator[Machine]:  # noqa: ARG001  # in its namesp
         yield opened
 
 
-def ask(lan: Lan, *addresses: str, parent: str = "eth0") -> list[Question]:
+def ask(lan: Lan, *addresses: str, parent: str = "eth0") -> list[ArpProbe]:
     link = lan.world.link(parent)
-    return [Question(link["ifindex"], link["address"], address) for address in addresses]
+    return [ArpProbe(link["ifindex"], link["address"], address) for address in addresses]
 
 
 def tagged(frame: bytes, vlan: int) -> bytes:
@@ -181,7 +181,7 @@ def test_a_link_that_is_down_or_gone_is_an_error_and_not_a_free_address(
 def test_interrupted_nobody_waits(lan: Lan, machine: Machine) -> None:
     machine.interrupt()
     assert machine.probe_lan(ask(lan, FREE), seconds=3600.0) == {}
-    assert machine.reach([Ask("", None, None, "127.0.0.2")], seconds=3600.0) == {}
+    assert machine.reach([EchoRequest("", None, None, "127.0.0.2")], seconds=3600.0) == {}
 
 
 # -- telling ---------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from tests.kernel.wire import (
 from tests.kernel.world import World
 from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.packet import ping
-from vlanlink.kernel.packet.echo import Answer, Ask, Silence
+from vlanlink.kernel.packet.echo import EchoReply, EchoRequest, FailureReason
 
 
 @pytest.fixture
@@ -31,8 +31,8 @@ def machine(world: World) -> Iterator[Machine]:  # noqa: ARG001  # in its namesp
 
 def answers(
     machine: Machine, namespace: str, *addresses: str, seconds: float = 2.0
-) -> list[Answer]:
-    asks = [Ask(namespace, None, None, address) for address in addresses]
+) -> list[EchoReply]:
+    asks = [EchoRequest(namespace, None, None, address) for address in addresses]
     found = machine.reach(asks, seconds=seconds)
     return [found[each] for each in asks]
 
@@ -45,14 +45,16 @@ def test_private_siblings_reach_the_lan_and_not_each_other(lan: Lan, machine: Ma
     machine.snapshot()
     ready(lan)
     inside = {"one": ["172.16.3.22", "2001:db8:abc8::22"], "two": ["172.16.3.21"]}
-    asks = [Ask(name, None, None, a) for name in inside for a in (HELD, HELD6, *inside[name])]
+    asks = [
+        EchoRequest(name, None, None, a) for name in inside for a in (HELD, HELD6, *inside[name])
+    ]
     found = machine.reach(asks, seconds=3.0)
     assert {x.address for x in asks if found[x].reached} == {HELD, HELD6}
     for each in asks:
         if each.address in (HELD, HELD6):
-            assert found[each] == Answer(True, MAC)
+            assert found[each] == EchoReply(True, MAC)
         else:
-            assert found[each].why is Silence.NO_NEIGHBOUR
+            assert found[each].why is FailureReason.NO_NEIGHBOUR
             assert found[each].detail == f"nobody answers for {each.address}"
 
 
@@ -74,23 +76,23 @@ def test_why_an_address_is_not_reached(lan: Lan, machine: Machine) -> None:
     gateway = lan.world.link("eth0", "router")["address"]
 
     silences = {
-        HELD: Silence.NO_ECHO,
-        HELD6: Silence.NO_ECHO,
-        "10.99.0.1": Silence.REJECTED,
-        "2001:db8:99::1": Silence.REJECTED,
-        "10.98.0.1": Silence.NO_ROUTE,
-        "10.66.0.1": Silence.NO_ROUTE,
-        FREE: Silence.NO_NEIGHBOUR,
-        FREE6: Silence.NO_NEIGHBOUR,
-        "172.16.3.255": Silence.NOT_SENT,
+        HELD: FailureReason.NO_ECHO,
+        HELD6: FailureReason.NO_ECHO,
+        "10.99.0.1": FailureReason.REJECTED,
+        "2001:db8:99::1": FailureReason.REJECTED,
+        "10.98.0.1": FailureReason.NO_ROUTE,
+        "10.66.0.1": FailureReason.NO_ROUTE,
+        FREE: FailureReason.NO_NEIGHBOUR,
+        FREE6: FailureReason.NO_NEIGHBOUR,
+        "172.16.3.255": FailureReason.NOT_SENT,
     }
     found = dict(zip(silences, answers(machine, "", *silences), strict=True))
     assert not any(each.reached for each in found.values())
     assert {address: each.why for address, each in found.items()} == silences
     assert found[HELD].detail == f"{HELD} is at {MAC}"
     assert found[HELD6].neighbour == MAC
-    assert found["10.99.0.1"] == Answer(
-        False, gateway, Silence.REJECTED, "172.16.3.1: No route to host"
+    assert found["10.99.0.1"] == EchoReply(
+        False, gateway, FailureReason.REJECTED, "172.16.3.1: No route to host"
     )
     assert found["2001:db8:99::1"].detail == "2001:db8:abc8::1: Network is unreachable"
 
@@ -102,8 +104,8 @@ def test_beyond_a_gateway_the_neighbour_is_the_gateway(lan: Lan, machine: Machin
     ready(lan)
     gateway = lan.world.link("eth0", "router")["address"]
     far, own = answers(machine, "", "10.99.0.1", "172.16.3.5", seconds=10.0)
-    assert far == Answer(True, gateway)
-    assert own == Answer(True)
+    assert far == EchoReply(True, gateway)
+    assert own == EchoReply(True)
 
 
 def test_the_link_and_the_source_of_a_question_are_kept_to(lan: Lan, machine: Machine) -> None:
@@ -116,12 +118,12 @@ def test_the_link_and_the_source_of_a_question_are_kept_to(lan: Lan, machine: Ma
     first, second = (lan.world.link(dev)["ifindex"] for dev in ("eth0", "eth1"))
     seen = capture(lan, "printer", "eth0", "icmp or icmp6")
     asks = [
-        Ask("", first, "172.16.3.6", HELD),
-        Ask("", second, "172.16.3.7", HELD),
-        Ask("", second, None, link_local),
+        EchoRequest("", first, "172.16.3.6", HELD),
+        EchoRequest("", second, "172.16.3.7", HELD),
+        EchoRequest("", second, None, link_local),
     ]
     found = machine.reach(asks, seconds=10.0)
-    assert all(found[each] == Answer(True, MAC) for each in asks)
+    assert all(found[each] == EchoReply(True, MAC) for each in asks)
     seen.saw(f"{HOST_MAC} > {MAC}, ethertype IPv4 (0x0800), length 58: 172.16.3.6 > {HELD}")
     seen.saw(f"02:00:00:00:00:ab > {MAC}, ethertype IPv4 (0x0800), length 58: 172.16.3.7 > {HELD}")
     seen.saw("fe80::ff:fe00:ab > ")
@@ -137,7 +139,7 @@ def test_more_than_may_be_open_or_in_the_table_at_once(
     ready(lan)
     monkeypatch.setattr(ping, "_room", lambda _: 30)
     asks = [
-        Ask(name, None, None, f"{prefix}{n + 20}")
+        EchoRequest(name, None, None, f"{prefix}{n + 20}")
         for prefix in ("172.16.3.", "2001:db8:abc8::")
         for name in names
         for n in range(12)
@@ -157,4 +159,4 @@ def test_more_than_may_be_open_or_in_the_table_at_once(
 
 def test_a_namespace_that_is_not_there_is_an_error(machine: Machine) -> None:
     with pytest.raises(LookupError):
-        machine.reach([Ask("nowhere", None, None, HELD)])
+        machine.reach([EchoRequest("nowhere", None, None, HELD)])

@@ -13,7 +13,7 @@ import pytest
 import vlanlink
 from vlanlink.api import Status
 from vlanlink.errors import Diagnostic
-from vlanlink.inventory import Endpoint, NetworkDetail, NetworkSummary
+from vlanlink.inventory import EndpointStatus, NetworkDetail, NetworkSummary
 from vlanlink.model import HOST, Link, Namespace, State
 from vlanlink.planning.operations import Change
 from vlanlink.planning.plan import Plan
@@ -150,7 +150,7 @@ RESULTS = [
     Change("create", "link", "", "eth0", ""),
     SUMMARY,
     NetworkDetail(SUMMARY, (), ()),
-    Endpoint("web", "eth0", None, ()),
+    EndpointStatus("web", "eth0", None, ()),
     Diagnostic("message"),
     Finding("parent-down", "note", "what", "why"),
     Report("office"),

@@ -5,12 +5,12 @@ from ipaddress import IPv4Network, ip_address, ip_interface, ip_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlanlink.desired.ipam import Ip, Wish, allocate, edges, free_subnet
-from vlanlink.topology import Subnet
+from vlanlink.desired.ipam import AddressRequest, Ip, allocate, edges, free_subnet
+from vlanlink.topology import SubnetConfig
 
 
-def subnet(**fields: object) -> Subnet:
-    return Subnet.model_validate(fields)
+def subnet(**fields: object) -> SubnetConfig:
+    return SubnetConfig.model_validate(fields)
 
 
 S3 = subnet(
@@ -21,11 +21,11 @@ S3 = subnet(
 )
 
 
-def wishes(count: int, *subnets: int) -> list[Wish]:
-    return [Wish((f"n{i}", "eth0"), subnets or (0,)) for i in range(count)]
+def wishes(count: int, *subnets: int) -> list[AddressRequest]:
+    return [AddressRequest((f"n{i}", "eth0"), subnets or (0,)) for i in range(count)]
 
 
-def bare(found: dict[Wish, str]) -> list[str]:
+def bare(found: dict[AddressRequest, str]) -> list[str]:
     return [text.partition("/")[0] for text in found.values()]
 
 
@@ -65,7 +65,9 @@ def test_the_next_subnet_of_the_family_has_room() -> None:
 
 def test_large_subnets_cost_nothing() -> None:
     large = [subnet(subnet="10.0.0.0/8"), subnet(subnet="2001:db8::/64")]
-    found = allocate(large, wishes(4000) + [Wish((f"n{i}", "eth0"), (1,)) for i in range(4000)], {})
+    found = allocate(
+        large, wishes(4000) + [AddressRequest((f"n{i}", "eth0"), (1,)) for i in range(4000)], {}
+    )
     assert len(set(found.chosen.values())) == 8000
     assert not found.unmet
 
@@ -98,10 +100,12 @@ def test_none_twice_none_reserved_and_none_moves(
     """Endpoints come and go: those that stay keep their address, by lease or by the kernel."""
     pool = subnet(subnet="10.0.0.0/26", gateway="10.0.0.1")
     used: dict[Ip, str] = {ip_address(f"10.0.0.{i}"): "somebody" for i in reserved}
-    before = allocate([pool], [Wish((f"n{i}", "eth0"), (0,)) for i in first], used)
+    before = allocate([pool], [AddressRequest((f"n{i}", "eth0"), (0,)) for i in first], used)
     held = {wish.interface: [text.partition("/")[0]] for wish, text in before.chosen.items()}
     for promises in ((held, {}), ({}, held), (held, held)):
-        after = allocate([pool], [Wish((f"n{i}", "eth0"), (0,)) for i in second], used, *promises)
+        after = allocate(
+            [pool], [AddressRequest((f"n{i}", "eth0"), (0,)) for i in second], used, *promises
+        )
         given = list(after.chosen.values())
         assert len(set(given)) == len(given)
         assert not {ip_interface(text).ip for text in given} & {*used, pool.gateway}

@@ -1,12 +1,12 @@
 """How soon a thing is mended again, and when it is left alone."""
 
-from vlanlink.watcher.backoff import Patience, Policy, doubled
+from vlanlink.watcher.backoff import Backoff, Policy, doubled
 
 POLICY = Policy(at_once=2, pause=1.0, longest=8.0, limit=6, forgotten_after=100.0)
 
 
 def test_the_first_at_once_then_pauses_that_double_then_none() -> None:
-    patience, now, pauses = Patience(POLICY), 0.0, []
+    patience, now, pauses = Backoff(POLICY), 0.0, []
     for _ in range(POLICY.limit):
         assert patience.give_up({"a"}, now) == set()
         pause = patience.pause({"a"}, now)
@@ -21,7 +21,7 @@ def test_the_first_at_once_then_pauses_that_double_then_none() -> None:
 
 
 def test_a_pause_counts_from_the_last_mending() -> None:
-    patience = Patience(POLICY)
+    patience = Backoff(POLICY)
     for now in range(3):
         patience.mended({"a"}, now)
     assert patience.pause({"a"}, 2.5) == 1.5
@@ -29,7 +29,7 @@ def test_a_pause_counts_from_the_last_mending() -> None:
 
 
 def test_one_thing_does_not_wait_for_another() -> None:
-    patience = Patience(POLICY)
+    patience = Backoff(POLICY)
     for _ in range(6):
         patience.mended({"a"}, 0)
     assert patience.give_up({"a", "b"}, 0) == {"a"}
@@ -38,7 +38,7 @@ def test_one_thing_does_not_wait_for_another() -> None:
 
 
 def test_what_is_right_again_is_taken_up_again_and_soon_given_up_again() -> None:
-    patience = Patience(POLICY)
+    patience = Backoff(POLICY)
     for _ in range(6):
         patience.mended({"a"}, 0)
     patience.give_up({"a"}, 0)
@@ -48,7 +48,7 @@ def test_what_is_right_again_is_taken_up_again_and_soon_given_up_again() -> None
 
 
 def test_mendings_are_forgotten() -> None:
-    patience = Patience(POLICY)
+    patience = Backoff(POLICY)
     for _ in range(3):
         patience.mended({"a"}, 0)
     assert patience.pause({"a"}, 0) == 2
@@ -56,7 +56,7 @@ def test_mendings_are_forgotten() -> None:
     patience.mended({"a"}, 100)
     assert patience.pause({"a"}, 100) == 2  # one of three is forgotten, one is new
     patience.give_up((), 100 + 3 * POLICY.forgotten_after)
-    assert patience == Patience(POLICY)  # nothing is kept of what was long ago
+    assert patience == Backoff(POLICY)  # nothing is kept of what was long ago
 
 
 def test_pauses_have_a_bound() -> None:

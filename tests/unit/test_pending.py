@@ -14,7 +14,7 @@ from vlanlink.errors import PrivilegeError
 from vlanlink.host import Host
 from vlanlink.store.files import Store
 from vlanlink.store.leases import Leases
-from vlanlink.store.pending import Pending, PendingFile, now
+from vlanlink.store.pending import PendingCommit, PendingFile, now
 from vlanlink.store.record import Record
 
 LEASES = Leases({("pub", "web", "eth0"): ("192.0.2.5",)})
@@ -31,7 +31,7 @@ def store(host: Host) -> Store:
     return Store(host, 1)
 
 
-def _pending(host: Host, before: Record | None = None, *, marked: bool = False) -> Pending:
+def _pending(host: Host, before: Record | None = None, *, marked: bool = False) -> PendingCommit:
     return pending_change("office", host, before, LEASES, marked=marked, seconds=60)
 
 

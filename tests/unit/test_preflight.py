@@ -10,12 +10,12 @@ import pytest
 
 from tests.unit.golden import read_state
 from vlanlink.desired.resolve import resolve
-from vlanlink.kernel.facts import DockerNetwork, Facts, Nic
+from vlanlink.kernel.facts import DockerNetwork, MachineFacts, Nic
 from vlanlink.kernel.inspection import Places, kinds, nics, vendor
 from vlanlink.kinds import KINDS
 from vlanlink.preflight import analyse
 from vlanlink.preflight.report import Finding, Report
-from vlanlink.preflight.topology import Asked
+from vlanlink.preflight.topology import TopologyNeeds
 from vlanlink.store.record import Records
 from vlanlink.topology import parse
 
@@ -32,14 +32,14 @@ network = "pub"
 addresses = ["2001:db8::1/64"]
 """
 STATE: dict[str, Any] = {"host": {"links": {"eth0": {}}}}
-READY = Facts(read_state(STATE), kernel=(6, 1), identity="0123456789abcdef" * 2)
+READY = MachineFacts(read_state(STATE), kernel=(6, 1), identity="0123456789abcdef" * 2)
 
 
-def asked(facts: Facts, options: str = "", text: str = TOPOLOGY) -> Asked:
+def asked(facts: MachineFacts, options: str = "", text: str = TOPOLOGY) -> TopologyNeeds:
     topology = parse(text.replace("OPTIONS", options), file="office.toml")
     found = resolve(topology, facts.state, Records(), facts.identity)
     wanted = {link.key: link for link in found.desired.links() if link.owner == "office"}
-    return Asked(topology, wanted)
+    return TopologyNeeds(topology, wanted)
 
 
 def codes(report: Report) -> list[tuple[str, str]]:

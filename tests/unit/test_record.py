@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlanlink.store.record import PriorLink, PriorSysctl, Record, Records, on_the_way
+from vlanlink.store.record import OriginalLink, OriginalSysctl, Record, Records, in_transition
 
 texts = st.text(max_size=9)
 tuples = st.lists(texts, max_size=3).map(tuple)
-priors = st.builds(PriorSysctl, st.none() | texts, texts, tuples)
+priors = st.builds(OriginalSysctl, st.none() | texts, texts, tuples)
 records = st.builds(
     Record,
     topology=texts,
@@ -22,7 +22,9 @@ records = st.builds(
     sysctls=st.dictionaries(texts, st.dictionaries(texts, priors, max_size=3), max_size=3),
     raised=st.dictionaries(
         texts,
-        st.builds(PriorLink, addresses=tuples, nodad=tuples, children=tuples, known=st.booleans()),
+        st.builds(
+            OriginalLink, addresses=tuples, nodad=tuples, children=tuples, known=st.booleans()
+        ),
     ),
     routes=st.lists(st.tuples(texts, texts), max_size=3).map(tuple),
 )
@@ -51,9 +53,11 @@ def test_a_record_of_another_version_is_an_error() -> None:
 
 
 KEY = "net/ipv4/ip_forward"
-PRIOR = PriorSysctl("0", "1")
-OFFICE = Record("office", sysctls={"": {KEY: PriorSysctl("0", "1")}})
-LAB = Record("lab", sysctls={"": {KEY: PriorSysctl("2", "1")}, "web": {KEY: PriorSysctl("1", "0")}})
+PRIOR = OriginalSysctl("0", "1")
+OFFICE = Record("office", sysctls={"": {KEY: OriginalSysctl("0", "1")}})
+LAB = Record(
+    "lab", sysctls={"": {KEY: OriginalSysctl("2", "1")}, "web": {KEY: OriginalSysctl("1", "0")}}
+)
 
 
 def test_records_are_sorted_by_whose_they_are() -> None:
@@ -64,9 +68,9 @@ def test_records_are_sorted_by_whose_they_are() -> None:
 
 
 def test_the_oldest_value_of_a_sysctl() -> None:
-    assert Records.of("office", [LAB, OFFICE]).sysctl("", KEY) == PriorSysctl("0", "1")
-    assert Records.of("home", [LAB, OFFICE]).sysctl("", KEY) == PriorSysctl("2", "1")
-    assert Records.of("office", [LAB, OFFICE]).sysctl("web", KEY) == PriorSysctl("1", "0")
+    assert Records.of("office", [LAB, OFFICE]).sysctl("", KEY) == OriginalSysctl("0", "1")
+    assert Records.of("home", [LAB, OFFICE]).sysctl("", KEY) == OriginalSysctl("2", "1")
+    assert Records.of("office", [LAB, OFFICE]).sysctl("web", KEY) == OriginalSysctl("1", "0")
     assert Records.of("office", [OFFICE]).sysctl("web", KEY) is None
 
 
@@ -78,21 +82,23 @@ def test_another_topology_that_wrote_a_sysctl() -> None:
 
 
 def test_on_the_way_both_records_hold() -> None:
-    before = Record("office", sysctls={"": {KEY: PriorSysctl("0", "1", ("3",)), "a": PRIOR}})
-    after = Record("office", "new", sysctls={"": {KEY: PriorSysctl("0", "2")}, "web": {"b": PRIOR}})
-    found = on_the_way(before, after)
+    before = Record("office", sysctls={"": {KEY: OriginalSysctl("0", "1", ("3",)), "a": PRIOR}})
+    after = Record(
+        "office", "new", sysctls={"": {KEY: OriginalSysctl("0", "2")}, "web": {"b": PRIOR}}
+    )
+    found = in_transition(before, after)
     assert found.file == "new"
     assert found.sysctls == {
-        "": {KEY: PriorSysctl("0", "2", ("1", "3")), "a": PRIOR},
+        "": {KEY: OriginalSysctl("0", "2", ("1", "3")), "a": PRIOR},
         "web": {"b": PRIOR},
     }
-    assert on_the_way(None, after) == after
-    assert on_the_way(after, after) == after
+    assert in_transition(None, after) == after
+    assert in_transition(after, after) == after
 
 
 @given(before=records, after=records)
 def test_on_the_way_nothing_of_either_is_missing(before: Record, after: Record) -> None:
-    found = on_the_way(before, after)
+    found = in_transition(before, after)
     for each in (before, after):
         assert {*each.namespaces} <= {*found.namespaces}
         assert {*each.routes} <= {*found.routes}

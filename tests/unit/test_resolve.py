@@ -12,7 +12,7 @@ from vlanlink.desired.links import derived_mac
 from vlanlink.desired.resolve import Resolution, resolve
 from vlanlink.errors import TopologyError
 from vlanlink.model import HOST, Link, LinkName, Namespace, Route, State
-from vlanlink.store.record import PriorLink, Records
+from vlanlink.store.record import OriginalLink, Records
 from vlanlink.topology import Topology, parse
 
 HOST_STATE: dict[str, Any] = {"host": {"links": {"eth0": {}, "eth1": {}}}}
@@ -339,9 +339,9 @@ def test_what_a_parent_was_is_never_told_anew() -> None:
     raised = {"eth0": {"addresses": ["2001:db8::1/64"]}}
     text = NETWORKS + endpoint("a", "pub", "10.1.0.5")
     own = resolved(text, own={"topology": "office", "raised": raised})
-    assert own.record.raised == {"eth0": PriorLink(("2001:db8::1/64",))}
+    assert own.record.raised == {"eth0": OriginalLink(("2001:db8::1/64",))}
     other = resolved(text, others=[{"topology": "lab", "raised": raised}])
-    assert other.record.raised == {"eth0": PriorLink(("2001:db8::1/64",))}
+    assert other.record.raised == {"eth0": OriginalLink(("2001:db8::1/64",))}
 
 
 def test_resolving_twice_is_the_same() -> None:

@@ -10,15 +10,15 @@ import pytest
 from vlanlink.host import Host
 from vlanlink.store.files import Store
 from vlanlink.store.leases import Leases
-from vlanlink.store.record import PriorLink, PriorSysctl, Record
+from vlanlink.store.record import OriginalLink, OriginalSysctl, Record
 
 OFFICE = Record(
     "office",
     file="/etc/office.toml",
     text="[topology]\n",
     namespaces=("web",),
-    sysctls={"": {"net/ipv4/ip_forward": PriorSysctl("0", "1")}},
-    raised={"eth0": PriorLink(("2001:db8::1/64",), children=("eth0.50",))},
+    sysctls={"": {"net/ipv4/ip_forward": OriginalSysctl("0", "1")}},
+    raised={"eth0": OriginalLink(("2001:db8::1/64",), children=("eth0.50",))},
 )
 LAB = Record("lab")
 

@@ -19,7 +19,7 @@ from vlanlink.planning.plan import Plan
 from vlanlink.reconcile.apply import Progress
 from vlanlink.reconcile.down import make, take
 from vlanlink.reconcile.session import (
-    Look,
+    Observation,
     checked,
     files,
     locked,
@@ -28,7 +28,7 @@ from vlanlink.reconcile.session import (
 )
 from vlanlink.store.files import Store
 from vlanlink.store.lock import LOCK_SECONDS, LONGEST_LOCK_SECONDS
-from vlanlink.store.pending import Outcome, Pending, PendingFile
+from vlanlink.store.pending import Outcome, PendingCommit, PendingFile
 from vlanlink.topology import Topology, empty, parse
 
 _POLL_SECONDS = 0.1
@@ -108,7 +108,7 @@ def put_back(file: PendingFile, lock_timeout: float = LOCK_SECONDS) -> bool:
     return True
 
 
-def _go_back(pending: Pending, store: Store) -> None:
+def _go_back(pending: PendingCommit, store: Store) -> None:
     """An ordinary ``up`` of the topology before, or ``down``; with the addresses of then."""
     if not pending.text:
         take(empty(pending.topology), pending.host, store)
@@ -124,7 +124,7 @@ def _go_back(pending: Pending, store: Store) -> None:
         raise
 
 
-def _write_leases(pending: Pending, store: Store) -> None:
+def _write_leases(pending: PendingCommit, store: Store) -> None:
     try:
         store.write_leases(pending.topology, pending.leases)
     except OSError as error:
@@ -162,7 +162,7 @@ def _chosen(waiting: list[PendingFile], topology: str | None) -> PendingFile:
     raise UsageError(Diagnostic(message, hint=hint))
 
 
-def waiting_change(topology: str, store: Store) -> Pending | None:
+def waiting_change(topology: str, store: Store) -> PendingCommit | None:
     """The last change of a topology, if it waits for confirmation."""
     with ExitStack() as stack:
         waiting = [stack.enter_context(file).pending for file in store.waiting()]
@@ -194,7 +194,7 @@ def make_provisionally(
     waiting: list[PendingFile] = []
 
     @contextmanager
-    def guard(look: Look) -> Iterator[None]:
+    def guard(look: Observation) -> Iterator[None]:
         checked(look)
         marked = topology.name in marked_topologies(look.observed)
         pending = pending_change(

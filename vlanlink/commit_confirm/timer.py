@@ -22,7 +22,7 @@ from vlanlink.errors import Diagnostic, PrivilegeError, TopologyError
 from vlanlink.host import Host
 from vlanlink.store.files import Store
 from vlanlink.store.leases import Leases
-from vlanlink.store.pending import Pending, PendingFile, now
+from vlanlink.store.pending import PendingCommit, PendingFile, now
 from vlanlink.store.record import Record
 from vlanlink.topology import parse
 
@@ -45,7 +45,7 @@ def pending_change(
     *,
     marked: bool,
     seconds: float,
-) -> Pending:
+) -> PendingCommit:
     """A change that is to be confirmed within ``seconds``, and what was before it.
 
     ``marked``: something of the topology is up. Raises PrivilegeError if it can't be known what.
@@ -58,7 +58,7 @@ def pending_change(
             parse(text, file=file or topology)
         except TopologyError as error:
             _refuse(f"what {topology} is now can't be read: {error.diagnostics[0].message}")
-    return Pending(
+    return PendingCommit(
         topology=topology,
         token=secrets.token_hex(4),
         seconds=seconds,
@@ -72,7 +72,7 @@ def pending_change(
 
 
 @contextmanager
-def armed(store: Store, pending: Pending) -> Iterator[PendingFile]:
+def armed(store: Store, pending: PendingCommit) -> Iterator[PendingFile]:
     """The way back is armed; it is disarmed where the change fails meanwhile, and is undone.
 
     The lock must be held. The file stays open. Raises PrivilegeError if it can't be armed.
@@ -110,18 +110,18 @@ def systemd_runs_here(host: Host) -> bool:
         return False
 
 
-def disarm(pending: Pending) -> None:
+def disarm(pending: PendingCommit) -> None:
     """Take the timer away that has nothing left to do; it would find that out by itself."""
     if systemd_runs_here(pending.host):
         with suppress(OSError, PrivilegeError):
             _run(["systemctl", "stop", f"{_unit(pending)}.timer"])
 
 
-def _unit(pending: Pending) -> str:
+def _unit(pending: PendingCommit) -> str:
     return f"vlanlink-revert-{pending.topology}-{pending.token}"
 
 
-def timer_command(pending: Pending, path: Path) -> list[str]:
+def timer_command(pending: PendingCommit, path: Path) -> list[str]:
     """What arms a transient timer, systemd-run(1)."""
     return [
         "systemd-run",

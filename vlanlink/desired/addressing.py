@@ -9,24 +9,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vlanlink.desired import ipam
-from vlanlink.desired.reserved import taken_beside, written
+from vlanlink.desired.reserved import addresses_in_use, written
 from vlanlink.desired.shim.sources import Shim, shim_of
 from vlanlink.errors import Path, Problem
 from vlanlink.model import LinkName, State
 from vlanlink.store.leases import Leases
-from vlanlink.topology import Interface, Network, Subnet, Topology
-from vlanlink.topology import Shim as ShimTable
+from vlanlink.topology import InterfaceConfig, NetworkConfig, SubnetConfig, Topology
+from vlanlink.topology import ShimConfig as ShimTable
 
 _AUTO = "auto"
 _SPARES = 32
 
-Heard = Mapping[tuple[str, str], str | None]
+ProbeResults = Mapping[tuple[str, str], str | None]
 """What the LAN said of bare addresses, by (network, address): the MAC that has one, None if
 nobody answered. A link without network stands there by its own name."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Asker:
+class _AddressOwner:
     """Who has addresses of a network: an endpoint, or the host's shim."""
 
     key: LinkName
@@ -49,7 +49,7 @@ class Addressing:
     """Those of them that were worked out and are not written in the file."""
     spares: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By network, the bare addresses that would be chosen next, where the LAN has taken some."""
-    subnets: dict[str, tuple[Subnet, ...]] = field(default_factory=dict)
+    subnets: dict[str, tuple[SubnetConfig, ...]] = field(default_factory=dict)
     """By network."""
     shims: dict[str, Shim] = field(default_factory=dict)
     shim_addresses: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Addressing:
 
 
 def work_out_addresses(
-    topology: Topology, observed: State, leases: Leases, heard: Heard
+    topology: Topology, observed: State, leases: Leases, heard: ProbeResults
 ) -> Addressing:
     """The addresses of every endpoint; none that ``heard`` says is taken is chosen."""
     result = Addressing()
@@ -79,12 +79,12 @@ def work_out_addresses(
 
 def _subnets(
     name: str,
-    network: Network,
+    network: NetworkConfig,
     topology: Topology,
     observed: State,
     leases: Leases,
     result: Addressing,
-) -> tuple[Subnet, ...]:
+) -> tuple[SubnetConfig, ...]:
     if network.subnets is not None:
         return network.subnets
     if network.parent is not None:
@@ -98,7 +98,7 @@ def _subnets(
         result.conflicts.append(Problem(("networks", name), message, "write subnets"))
         return ()
     result.leased_subnets[name] = (str(chosen),)
-    return (Subnet.model_validate({"subnet": str(chosen)}),)
+    return (SubnetConfig.model_validate({"subnet": str(chosen)}),)
 
 
 def _prefixes_in_use(
@@ -118,7 +118,7 @@ def _prefixes_in_use(
 
 def _fill(
     name: str,
-    network: Network,
+    network: NetworkConfig,
     topology: Topology,
     observed: State,
     leases: Leases,
@@ -151,17 +151,17 @@ def _fill(
         _settle(name, asker, wishes[asker], allocation, subnets, result)
 
 
-def _endpoints(network: str, topology: Topology) -> Iterator[_Asker]:
+def _endpoints(network: str, topology: Topology) -> Iterator[_AddressOwner]:
     for space, namespace in topology.namespaces.items():
         for name, interface in namespace.interfaces.items():
             if interface.network == network:
                 yield _of_interface(LinkName(space, name), interface)
 
 
-def _of_interface(key: LinkName, entry: Interface) -> _Asker:
+def _of_interface(key: LinkName, entry: InterfaceConfig) -> _AddressOwner:
     origin: Path = ("namespaces", key.namespace, "interfaces", key.name)
     listed = entry.addresses is not None
-    return _Asker(
+    return _AddressOwner(
         key=key,
         words=(_AUTO,) if entry.addresses is None else entry.addresses,
         auto=frozenset({4} if entry.ipv6 == "off" else {4, 6}),
@@ -170,26 +170,26 @@ def _of_interface(key: LinkName, entry: Interface) -> _Asker:
     )
 
 
-def _of_shim(shim: Shim, network: Network) -> _Asker:
+def _of_shim(shim: Shim, network: NetworkConfig) -> _AddressOwner:
     listed = isinstance(network.shim, ShimTable) and network.shim.addresses is not None
     origin = (*shim.origin, "addresses") if listed else shim.origin
-    return _Asker(shim.key, shim.words, shim.auto, origin, listed, shim=True)
+    return _AddressOwner(shim.key, shim.words, shim.auto, origin, listed, shim=True)
 
 
-def _wishes(asker: _Asker, subnets: Sequence[Subnet]) -> Iterator[ipam.Wish]:
+def _wishes(asker: _AddressOwner, subnets: Sequence[SubnetConfig]) -> Iterator[ipam.AddressRequest]:
     for i, word in enumerate(asker.words):
         place = (asker.key.namespace, asker.key.name)
         if word == _AUTO:
             for family in _families_left(asker, subnets):
                 numbers = [n for n, s in enumerate(subnets) if s.subnet.version == family]
-                yield ipam.Wish(place, tuple(numbers), i)
+                yield ipam.AddressRequest(place, tuple(numbers), i)
         else:
             exact = [n for n, s in enumerate(subnets) if str(s.subnet) == word]
             if exact:
-                yield ipam.Wish(place, tuple(exact), i)
+                yield ipam.AddressRequest(place, tuple(exact), i)
 
 
-def _families_left(asker: _Asker, subnets: Sequence[Subnet]) -> Iterator[int]:
+def _families_left(asker: _AddressOwner, subnets: Sequence[SubnetConfig]) -> Iterator[int]:
     """The families of the subnets that no other entry of the list is of."""
     named = {6 if ":" in word else 4 for word in asker.words if word != _AUTO}
     for family in (4, 6):
@@ -200,7 +200,7 @@ def _families_left(asker: _Asker, subnets: Sequence[Subnet]) -> Iterator[int]:
 
 def _used(
     network: str,
-    askers: Sequence[_Asker],
+    askers: Sequence[_AddressOwner],
     topology: Topology,
     observed: State,
     leases: Leases,
@@ -211,7 +211,7 @@ def _used(
     used: dict[ipam.Ip, str] = {}
     for text, mac in stations.items():
         used[ipaddress.ip_address(text)] = f"stations on the LAN ({mac})"
-    used.update(taken_beside(network, topology, observed, leases, result.addresses))
+    used.update(addresses_in_use(network, topology, observed, leases, result.addresses))
     for asker in askers:
         for word in written(asker.words):
             used[ipaddress.ip_address(word.partition("/")[0])] = "addresses that the file writes"
@@ -220,10 +220,10 @@ def _used(
 
 def _settle(
     network: str,
-    asker: _Asker,
-    wishes: Sequence[ipam.Wish],
+    asker: _AddressOwner,
+    wishes: Sequence[ipam.AddressRequest],
     allocation: ipam.Allocation,
-    subnets: Sequence[Subnet],
+    subnets: Sequence[SubnetConfig],
     result: Addressing,
 ) -> None:
     key = asker.key
@@ -258,7 +258,7 @@ def _by_itself(text: str) -> str:
     return f"{ip}/{ip.max_prefixlen}"
 
 
-def with_prefix(word: str, subnets: Sequence[Subnet]) -> str:
+def with_prefix(word: str, subnets: Sequence[SubnetConfig]) -> str:
     """An address with its prefix; a bare one takes that of its subnet."""
     if "/" in word:
         return str(ipaddress.ip_interface(word))

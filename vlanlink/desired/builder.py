@@ -6,12 +6,12 @@ from vlanlink.desired.addressing import Addressing
 from vlanlink.desired.lost_record import is_lost
 from vlanlink.errors import Path, Problem
 from vlanlink.model import LOOPBACK, Link, LinkName, Namespace, Route, State
-from vlanlink.store.record import PriorLink, Records
-from vlanlink.topology import Endpoint, Topology
+from vlanlink.store.record import OriginalLink, Records
+from vlanlink.topology import EndpointConfig, Topology
 
 
 @dataclass(slots=True)
-class Draft:
+class Builder:
     """What is known (the first five fields), and what it has come to so far."""
 
     topology: Topology
@@ -22,9 +22,9 @@ class Draft:
     links: dict[LinkName, Link] = field(default_factory=dict)
     routes: dict[str, set[Route]] = field(default_factory=dict)
     namespaces: dict[str, Namespace] = field(default_factory=dict)
-    raised: dict[str, PriorLink] = field(default_factory=dict)
+    raised: dict[str, OriginalLink] = field(default_factory=dict)
     """Parents that are to be set up, as they were."""
-    takers: set[LinkName] = field(default_factory=set)
+    may_take_parent: set[LinkName] = field(default_factory=set)
     """Links that may take their parent from the host."""
     conflicts: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Draft:
                 return (*link.origin, "addresses", at)
         return link.origin
 
-    def entry(self, link: Link) -> Endpoint | None:
+    def entry(self, link: Link) -> EndpointConfig | None:
         """The entry of the file that a link comes from; None for one that the file only names."""
         match link.origin:
             case ("links", str(name)):

@@ -6,7 +6,7 @@ answers most of these with a bare EBUSY or EINVAL, or lets a new link change its
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from vlanlink.desired.builder import Draft
+from vlanlink.desired.builder import Builder
 from vlanlink.desired.parent_names import held_by_host
 from vlanlink.errors import Path, Problem
 from vlanlink.kinds import KINDS, Kind
@@ -47,11 +47,14 @@ def _name_taken(link: Link, name: str, seen: Link) -> Problem:
 
 
 def parent_conflicts(
-    wanted: Mapping[LinkName, Link], observed: State, topology: str, takers: frozenset[LinkName]
+    wanted: Mapping[LinkName, Link],
+    observed: State,
+    topology: str,
+    may_take_parent: frozenset[LinkName],
 ) -> Iterator[Problem]:
     """Why links can't be on their parents on this machine.
 
-    ``takers`` are the links that may take a parent from the host (``take_parent``).
+    ``may_take_parent`` are the links that may take a parent from the host (``take_parent``).
     """
     strangers = _strangers(observed, topology)
     for link in wanted.values():
@@ -65,11 +68,11 @@ def parent_conflicts(
         if kind.takes_over_parent:
             yield from _port_of_another(link, parent)
             yield from _beside_others(link, kind, parent, strangers.get(parent.key, ()))
-        if kind.alone(link.settings) and link.key not in takers:
+        if kind.alone(link.settings) and link.key not in may_take_parent:
             yield from _host_is_there(link, parent, observed)
 
 
-def address_conflicts(draft: Draft) -> Iterator[Problem]:
+def address_conflicts(draft: Builder) -> Iterator[Problem]:
     """Addresses that the host has on a link's parent, or somebody else's link beside it."""
     observed = draft.observed
     strangers = _strangers(observed, draft.name)

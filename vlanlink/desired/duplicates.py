@@ -10,17 +10,17 @@ import ipaddress
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from vlanlink.desired.addressing import Heard
-from vlanlink.desired.builder import Draft
+from vlanlink.desired.addressing import ProbeResults
+from vlanlink.desired.builder import Builder
 from vlanlink.errors import Problem
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Address, Link, LinkName, State
-from vlanlink.topology import Interface, Probe
-from vlanlink.topology import Link as TopologyLink
+from vlanlink.topology import InterfaceConfig, ProbeConfig
+from vlanlink.topology import LinkConfig as TopologyLink
 
 
 @dataclass(frozen=True, slots=True)
-class Inquiry:
+class AddressProbe:
     """An address to be asked about, from the parent that its link is on."""
 
     segment: str
@@ -28,7 +28,7 @@ class Inquiry:
     parent: LinkName
     address: str
     """Without prefix."""
-    probe: Probe
+    probe: ProbeConfig
 
     @property
     def key(self) -> tuple[str, str]:
@@ -36,18 +36,18 @@ class Inquiry:
         return self.segment, self.address
 
 
-def ask_about_addresses(draft: Draft, heard: Heard) -> tuple[Inquiry, ...]:
+def ask_about_addresses(draft: Builder, heard: ProbeResults) -> tuple[AddressProbe, ...]:
     """Mark the addresses of ``draft`` that nobody was asked about yet; what to ask.
 
     One that is written and that a station has already is a conflict of the draft. After a first
     answer the next free ones are asked about as well, so that a crowded range does not take a
     wait for each of its stations.
     """
-    found: list[Inquiry] = []
+    found: list[AddressProbe] = []
     for link in list(draft.links.values()):
         asked = list(_inquiries(draft, link))
         draft.conflicts += _taken(draft, link, asked, heard)
-        unproven = [inquiry for inquiry in asked if inquiry.key not in heard]
+        unproven = [probe for probe in asked if probe.key not in heard]
         if unproven:
             found += unproven
             draft.links[link.key] = _marked(draft, link, {one.address for one in unproven})
@@ -57,10 +57,10 @@ def ask_about_addresses(draft: Draft, heard: Heard) -> tuple[Inquiry, ...]:
     return tuple(found)
 
 
-def parents_asked_from(inquiries: Iterable[Inquiry], desired: State) -> frozenset[LinkName]:
+def parents_asked_from(probes: Iterable[AddressProbe], desired: State) -> frozenset[LinkName]:
     """The parents that the topology makes or sets up, which must be there before it can ask."""
     needed: set[LinkName] = set()
-    for parent in {inquiry.parent for inquiry in inquiries}:
+    for parent in {probe.parent for probe in probes}:
         link = desired.link(parent)
         while link is not None:
             needed.add(link.key)
@@ -68,7 +68,7 @@ def parents_asked_from(inquiries: Iterable[Inquiry], desired: State) -> frozense
     return frozenset(needed)
 
 
-def _inquiries(draft: Draft, link: Link) -> Iterator[Inquiry]:
+def _inquiries(draft: Builder, link: Link) -> Iterator[AddressProbe]:
     """What a link brings to its parent's segment, and does not have there already."""
     if link.parent is None or not _on_a_segment(draft, link):
         return
@@ -76,15 +76,15 @@ def _inquiries(draft: Draft, link: Link) -> Iterator[Inquiry]:
         segment, probe = _segment(draft, link, address)
         if probe is False or ipaddress.ip_address(address.bare).is_link_local:
             continue
-        how = probe if isinstance(probe, Probe) else Probe()
+        how = probe if isinstance(probe, ProbeConfig) else ProbeConfig()
         if not _held(draft, link, address):
-            yield Inquiry(segment, link.parent, address.bare, how)
+            yield AddressProbe(segment, link.parent, address.bare, how)
 
 
-def _segment(draft: Draft, link: Link, address: Address) -> tuple[str, bool | Probe]:
+def _segment(draft: Builder, link: Link, address: Address) -> tuple[str, bool | ProbeConfig]:
     """The network that an address is in, else its link; and how to ask about it."""
     entry = draft.entry(link)
-    network_name = entry.network if isinstance(entry, Interface) else None
+    network_name = entry.network if isinstance(entry, InterfaceConfig) else None
     for name, shim in draft.addressing.shims.items():
         if shim.key == link.key and address.text in draft.addressing.shim_addresses[name]:
             network_name = name
@@ -94,7 +94,7 @@ def _segment(draft: Draft, link: Link, address: Address) -> tuple[str, bool | Pr
     return str(link.key), entry.probe if isinstance(entry, TopologyLink) else False
 
 
-def _on_a_segment(draft: Draft, link: Link) -> bool:
+def _on_a_segment(draft: Builder, link: Link) -> bool:
     kind = KINDS.get(link.kind)
     if kind is None or not kind.takes_over_parent or kind.routed(link.settings):
         return False
@@ -111,25 +111,26 @@ def _on_a_segment(draft: Draft, link: Link) -> bool:
     return True
 
 
-def _held(draft: Draft, link: Link, address: Address) -> bool:
+def _held(draft: Builder, link: Link, address: Address) -> bool:
     seen = draft.observed.link(link.key)
     same = seen and seen.owner == link.owner and seen.up and seen.parent == link.parent
     return bool(same and seen and address in seen.addresses)
 
 
-def _taken(draft: Draft, link: Link, asked: Sequence[Inquiry], heard: Heard) -> Iterator[Problem]:
-    for inquiry in asked:
-        mac = heard.get(inquiry.key)
+def _taken(
+    draft: Builder, link: Link, asked: Sequence[AddressProbe], heard: ProbeResults
+) -> Iterator[Problem]:
+    for probe in asked:
+        mac = heard.get(probe.key)
         if mac is not None:
             yield Problem(
-                draft.address_place(link, inquiry.address),
-                f"{inquiry.address} is taken on the LAN of {inquiry.parent.name}: "
-                f"{mac} answers for it",
+                draft.address_place(link, probe.address),
+                f"{probe.address} is taken on the LAN of {probe.parent.name}: {mac} answers for it",
                 "write another address, or find that station; probe = false puts it there unasked",
             )
 
 
-def _marked(draft: Draft, link: Link, unproven: Collection[str]) -> Link:
+def _marked(draft: Builder, link: Link, unproven: Collection[str]) -> Link:
     chosen = draft.addressing.chosen.get(link.key, frozenset())
     return replace(
         link,

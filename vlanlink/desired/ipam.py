@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from vlanlink.topology import Subnet
+from vlanlink.topology import SubnetConfig
 
 Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 Prefix = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -25,7 +25,7 @@ PREFIX = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class AddressRequest:
     """An interface wants an address of one of ``subnets``, numbers of its network's list."""
 
     interface: Interface
@@ -38,17 +38,17 @@ class Wish:
 class Allocation:
     """What was chosen, and which wishes could not be met."""
 
-    chosen: dict[Wish, str] = field(default_factory=dict)
+    chosen: dict[AddressRequest, str] = field(default_factory=dict)
     """The address with its subnet's prefix."""
-    unmet: dict[Wish, str] = field(default_factory=dict)
+    unmet: dict[AddressRequest, str] = field(default_factory=dict)
     """What used the ranges up."""
     spares: tuple[str, ...] = ()
     """The bare addresses that would be chosen next."""
 
 
 def allocate(
-    subnets: Sequence[Subnet],
-    wishes: Sequence[Wish],
+    subnets: Sequence[SubnetConfig],
+    wishes: Sequence[AddressRequest],
     used: Mapping[Ip, str],
     *promises: Mapping[Interface, Sequence[str]],
     spares: int = 0,
@@ -73,7 +73,7 @@ def allocate(
 
 
 def _keep(
-    wish: Wish, promised: Sequence[str], pools: Sequence["_Pool"], result: Allocation
+    wish: AddressRequest, promised: Sequence[str], pools: Sequence["_Pool"], result: Allocation
 ) -> None:
     for text in promised:
         ip = ipaddress.ip_address(text)
@@ -83,7 +83,7 @@ def _keep(
                 return
 
 
-def _choose(wish: Wish, pools: Sequence["_Pool"], result: Allocation) -> None:
+def _choose(wish: AddressRequest, pools: Sequence["_Pool"], result: Allocation) -> None:
     for number in wish.subnets:
         ip = pools[number].lowest_free()
         if ip is not None and pools[number].take(ip):
@@ -95,7 +95,7 @@ def _choose(wish: Wish, pools: Sequence["_Pool"], result: Allocation) -> None:
 class _Pool:
     """The addresses of one subnet that may be handed out."""
 
-    def __init__(self, subnet: Subnet, used: Mapping[Ip, str]) -> None:
+    def __init__(self, subnet: SubnetConfig, used: Mapping[Ip, str]) -> None:
         self.subnet = subnet.subnet
         self.range = subnet.ip_range or subnet.subnet
         self.used = {ip: who for ip, who in used.items() if ip.version == self.subnet.version}

@@ -8,8 +8,8 @@ from vlanlink.errors import Path
 from vlanlink.kinds import KINDS, Kind
 from vlanlink.model import HOST, Address, Link, Setting
 from vlanlink.sysctl import proc_path
-from vlanlink.topology import Interface, Peer, Topology
-from vlanlink.topology import Link as TopologyLink
+from vlanlink.topology import InterfaceConfig, PeerConfig, Topology
+from vlanlink.topology import LinkConfig as TopologyLink
 
 DEFAULT_MTU = 1500
 """Of a link without parent (linux/if_ether.h ETH_DATA_LEN)."""
@@ -32,7 +32,9 @@ def desired_link(
 
     ``chosen`` are its addresses with prefix, where they were worked out from a network's.
     """
-    network = topology.networks.get(entry.network or "") if isinstance(entry, Interface) else None
+    network = (
+        topology.networks.get(entry.network or "") if isinstance(entry, InterfaceConfig) else None
+    )
     kind = KINDS[network.kind if network else str(entry.kind)]
     options = network.options if network else entry.options
     mtu = entry.mtu or (network.mtu if network else None)
@@ -45,7 +47,7 @@ def desired_link(
     if chosen is None:
         chosen = tuple(with_prefix(word, ()) for word in entry.addresses or ())
     addresses = tuple(map(Address, chosen))
-    mode = entry.ipv6 if isinstance(entry, Interface) else "static"
+    mode = entry.ipv6 if isinstance(entry, InterfaceConfig) else "static"
     defaults = _defaults(kind, settings, parent)
     real_mtu = mtu or defaults.get("mtu")
     settings |= ipv6_policy(topology, space, name, addresses, real_mtu, has_ipv6, mode)
@@ -62,7 +64,9 @@ def desired_link(
     )
 
 
-def peer_link(topology: Topology, link: Link, peer: Peer, identity: str, has_ipv6: bool) -> Link:
+def peer_link(
+    topology: Topology, link: Link, peer: PeerConfig, identity: str, has_ipv6: bool
+) -> Link:
     """The other end of a pair."""
     space = peer.namespace or HOST
     origin = (*link.origin, "peer")

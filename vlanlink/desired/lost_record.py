@@ -35,7 +35,7 @@ def doubt(parent: str) -> Problem:
     return Problem((), message, f"ip link set {parent} down, if it was down before")
 
 
-def doubtful_parents(written: Topology, observed: State, records: Records) -> Iterator[Problem]:
+def uncertain_parents(written: Topology, observed: State, records: Records) -> Iterator[Problem]:
     """Each parent that may have been down, and that nobody else sees to."""
     for name in parents_of_others(written, observed):
         parent = observed.host.links[name]

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from vlanlink.desired.builder import Draft
+from vlanlink.desired.builder import Builder
 from vlanlink.desired.lost_record import doubt
 from vlanlink.errors import Problem
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Route
-from vlanlink.store.record import PriorLink
+from vlanlink.store.record import OriginalLink
 
 
-def keep_what_others_use(draft: Draft) -> None:
+def hand_over(draft: Builder) -> None:
     """Links and namespaces of ours that another topology's links are in or on pass to it."""
     waiting = list(draft.observed.links())
     while waiting:
@@ -28,7 +28,7 @@ def keep_what_others_use(draft: Draft) -> None:
             draft.namespaces[name] = replace(namespace, links={}, routes=frozenset(), sysctls={})
 
 
-def _keep_link(draft: Draft, key: LinkName, heir: str) -> Iterator[Link]:
+def _keep_link(draft: Builder, key: LinkName, heir: str) -> Iterator[Link]:
     seen = draft.observed.link(key)
     if seen and seen.owner == draft.name and key not in draft.links:
         kept = replace(seen, owner=heir)
@@ -38,7 +38,7 @@ def _keep_link(draft: Draft, key: LinkName, heir: str) -> Iterator[Link]:
             yield from _keep_link(draft, seen.peer, heir)
 
 
-def _keep_namespace(draft: Draft, name: str, heir: str) -> None:
+def _keep_namespace(draft: Builder, name: str, heir: str) -> None:
     seen = draft.observed.namespaces.get(name)
     if name == HOST or seen is None or seen.owner != draft.name or name in draft.namespaces:
         return
@@ -47,7 +47,7 @@ def _keep_namespace(draft: Draft, name: str, heir: str) -> None:
     draft.links[loopback.key] = replace(loopback, owner=heir)
 
 
-def put_parents_back(draft: Draft) -> None:
+def restore_parents(draft: Builder) -> None:
     """A parent that we set up goes down again when nothing more than before is on it.
 
     One that another topology counts on stays up; that one sees to it.
@@ -80,7 +80,7 @@ def put_parents_back(draft: Draft) -> None:
         )
 
 
-def _more_than_before(draft: Draft, seen: Link, before: PriorLink) -> list[str]:
+def _more_than_before(draft: Builder, seen: Link, before: OriginalLink) -> list[str]:
     stay = {link.key for link in draft.links.values() if link.parent == seen.key}
     children = [
         str(child.key)
@@ -96,7 +96,7 @@ def _more_than_before(draft: Draft, seen: Link, before: PriorLink) -> list[str]:
     return children + addresses
 
 
-def kept_routes(draft: Draft, space: str) -> set[Route]:
+def kept_routes(draft: Builder, space: str) -> set[Route]:
     """Routes of other topologies, which stay. A route bears no name: records tell whose it is.
 
     Where they do not, it is of the topology that its link is of.

@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping
 
-from vlanlink.desired.builder import Draft
+from vlanlink.desired.builder import Builder
 from vlanlink.desired.links import DEFAULT_MTU, IPV6_MINIMUM_MTU
 from vlanlink.desired.lost_record import may_have_been_set_up
 from vlanlink.desired.parent_names import dummy_name, implied_vlan, vlan_problem
 from vlanlink.errors import Path, Problem
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Setting
-from vlanlink.store.record import PriorLink
-from vlanlink.topology import Network
+from vlanlink.store.record import OriginalLink
+from vlanlink.topology import NetworkConfig
 
 
-def find_parent(draft: Draft, name: str, kind: str, path: Path) -> Link | None:
+def find_parent(draft: Builder, name: str, kind: str, path: Path) -> Link | None:
     """The parent as it shall be: ours to make, another's to use, or a conflict."""
     key = LinkName(HOST, name)
     if key in draft.links and draft.links[key].owner is not None:
@@ -34,12 +34,12 @@ def find_parent(draft: Draft, name: str, kind: str, path: Path) -> Link | None:
     return _real(draft, seen, kind)
 
 
-def _parents_hint(draft: Draft) -> str:
+def _parents_hint(draft: Builder) -> str:
     names = sorted(n for n, link in draft.observed.host.links.items() if n != LOOPBACK)
     return "there are " + ", ".join(names[:12]) if names else "there is no link but lo"
 
 
-def dummy_parent(draft: Draft, name: str, network: Network) -> str:
+def dummy_parent(draft: Builder, name: str, network: NetworkConfig) -> str:
     """The parent of a network that has none: a dummy link of ours."""
     link_name = dummy_name(draft.name, name)
     mtu = {"mtu": network.mtu} if network.mtu else {}
@@ -55,7 +55,7 @@ def dummy_parent(draft: Draft, name: str, network: Network) -> str:
     return link_name
 
 
-def _real(draft: Draft, link: Link, kind: str) -> Link:
+def _real(draft: Builder, link: Link, kind: str) -> Link:
     """The device below a parent of the same kind, which is where the kernel attaches."""
     while KINDS.get(kind) and KINDS[kind].flattens and link.kind == kind and link.parent:
         below = draft.links.get(link.parent) or draft.observed.link(link.parent)
@@ -65,7 +65,7 @@ def _real(draft: Draft, link: Link, kind: str) -> Link:
     return link
 
 
-def _make_vlan(draft: Draft, name: str, implied: tuple[str, int], path: Path) -> Link | None:
+def _make_vlan(draft: Builder, name: str, implied: tuple[str, int], path: Path) -> Link | None:
     below_name, vlan_id = implied
     below = find_parent(draft, below_name, "vlan", path)
     if below is None:
@@ -84,7 +84,7 @@ def _make_vlan(draft: Draft, name: str, implied: tuple[str, int], path: Path) ->
     return link
 
 
-def _refuse_other_name(draft: Draft, name: str, below: Link, vlan_id: int, path: Path) -> None:
+def _refuse_other_name(draft: Builder, name: str, below: Link, vlan_id: int, path: Path) -> None:
     for other in draft.observed.children(below.key):
         same = (other.kind, other.settings.get("id"), other.settings.get("protocol"))
         if same == ("vlan", vlan_id, "802.1q") and other.key != LinkName(HOST, name):
@@ -97,13 +97,13 @@ def _refuse_other_name(draft: Draft, name: str, below: Link, vlan_id: int, path:
             )
 
 
-def _no_ipv6(draft: Draft, inherited: Mapping[str, Setting]) -> dict[str, Setting]:
+def _no_ipv6(draft: Builder, inherited: Mapping[str, Setting]) -> dict[str, Setting]:
     mtu = inherited.get("mtu")
     small = isinstance(mtu, int) and mtu < IPV6_MINIMUM_MTU
     return {"disable_ipv6": 1} if draft.has_ipv6 and not small else {}
 
 
-def _set_up(draft: Draft, seen: Link, path: Path) -> None:
+def _set_up(draft: Builder, seen: Link, path: Path) -> None:
     """Set a parent up that is down, and remember what it was."""
     own = draft.records.own
     before = own.raised.get(seen.name) if own else None
@@ -112,13 +112,13 @@ def _set_up(draft: Draft, seen: Link, path: Path) -> None:
             (r.raised[seen.name] for r in draft.records.others if seen.name in r.raised), None
         )
     if seen.up and before is None and _is_forgotten(draft, seen):
-        before = PriorLink(known=False)
+        before = OriginalLink(known=False)
     if seen.up and before is None:
         return
     if seen.owner is not None:
         return
     if before is None:
-        before = PriorLink(
+        before = OriginalLink(
             tuple(a.text for a in seen.addresses if a.permanent),
             tuple(a.text for a in seen.addresses if a.permanent and a.nodad),
             tuple(sorted(str(child.key) for child in draft.observed.children(seen.key))),
@@ -130,7 +130,7 @@ def _set_up(draft: Draft, seen: Link, path: Path) -> None:
         )
 
 
-def _is_forgotten(draft: Draft, parent: Link) -> bool:
+def _is_forgotten(draft: Builder, parent: Link) -> bool:
     """Whether it may have been us who set it up, and the record that told is lost."""
     return draft.lost and may_have_been_set_up(parent, draft.observed)
 

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from vlanlink.model import HOST, LinkName, State, owner_in_words
 from vlanlink.store.leases import Leases
-from vlanlink.topology import Endpoint, Topology
+from vlanlink.topology import EndpointConfig, Topology
 
 Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-def taken_beside(
+def addresses_in_use(
     network: str,
     topology: Topology,
     observed: State,
@@ -58,7 +58,7 @@ def _seen(parent: LinkName, topology: Topology, observed: State) -> Iterator[tup
             yield from _each((one.text for one in child.addresses), who)
 
 
-def _by_themselves(parent: str, topology: Topology) -> Iterator[tuple[LinkName, Endpoint]]:
+def _by_themselves(parent: str, topology: Topology) -> Iterator[tuple[LinkName, EndpointConfig]]:
     for name, link in topology.links.items():
         if link.parent == parent:
             yield LinkName(HOST, name), link
@@ -68,7 +68,9 @@ def _by_themselves(parent: str, topology: Topology) -> Iterator[tuple[LinkName, 
                 yield LinkName(space, name), interface
 
 
-def _endpoints_beside(network: str, topology: Topology) -> Iterator[tuple[str, LinkName, Endpoint]]:
+def _endpoints_beside(
+    network: str, topology: Topology
+) -> Iterator[tuple[str, LinkName, EndpointConfig]]:
     parent = topology.networks[network].parent
     beside = {
         name

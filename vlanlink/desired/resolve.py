@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from vlanlink.desired.addressing import Heard, work_out_addresses
-from vlanlink.desired.builder import Draft
+from vlanlink.desired.addressing import ProbeResults, work_out_addresses
+from vlanlink.desired.builder import Builder
 from vlanlink.desired.conflicts import address_conflicts, name_conflicts, parent_conflicts
-from vlanlink.desired.duplicates import Inquiry, ask_about_addresses
+from vlanlink.desired.duplicates import AddressProbe, ask_about_addresses
 from vlanlink.desired.links import desired_link, peer_link
-from vlanlink.desired.ownership import keep_what_others_use, kept_routes, put_parents_back
+from vlanlink.desired.ownership import hand_over, kept_routes, restore_parents
 from vlanlink.desired.parent_names import parents_first
 from vlanlink.desired.parents import dummy_parent, find_parent
 from vlanlink.desired.routes import default_routes, desired_route, subnet_routes
@@ -36,8 +36,8 @@ from vlanlink.model import (
 )
 from vlanlink.store.leases import Leases
 from vlanlink.store.record import Record, Records
-from vlanlink.topology import Interface, Topology
-from vlanlink.topology import Link as TopologyLink
+from vlanlink.topology import InterfaceConfig, Topology
+from vlanlink.topology import LinkConfig as TopologyLink
 from vlanlink.topology.export import text_of
 
 
@@ -53,7 +53,7 @@ class Resolution:
     warnings: tuple[Problem, ...] = ()
     lost: tuple[str, ...] = ()
     """The commands that would put back what nobody knows the prior value of."""
-    inquiries: tuple[Inquiry, ...] = ()
+    probes: tuple[AddressProbe, ...] = ()
     """What the LAN is to be asked before anything of it is used."""
 
 
@@ -63,7 +63,7 @@ def resolve(
     records: Records,
     identity: str = "",
     leases: Leases | None = None,
-    heard: Heard | None = None,
+    heard: ProbeResults | None = None,
 ) -> Resolution:
     """What ``topology`` wants of the machine that ``observed`` shows.
 
@@ -75,14 +75,14 @@ def resolve(
     return _Resolver(topology, observed, records, identity, addressing).resolve(heard)
 
 
-class _Resolver(Draft):
+class _Resolver(Builder):
     @cached_property
     def other_names(self) -> dict[str, str]:
         """By alias, the name by which a namespace is known here."""
         spaces = self.observed.namespaces.items()
         return {alias: name for name, space in spaces for alias in space.aliases}
 
-    def resolve(self, heard: Heard) -> Resolution:
+    def resolve(self, heard: ProbeResults) -> Resolution:
         self._add_namespaces()
         self._miss_old_paths()
         for name in parents_first(self.topology):
@@ -94,15 +94,15 @@ class _Resolver(Draft):
         add_shims(self)
         self.conflicts += name_conflicts(self.links.values(), self.observed, self.name)
         self.conflicts += parent_conflicts(
-            self.links, self.observed, self.name, frozenset(self.takers)
+            self.links, self.observed, self.name, frozenset(self.may_take_parent)
         )
         self.conflicts += address_conflicts(self)
         inquiries = ask_about_addresses(self, heard)
         self._add_routes()
         add_shim_routes(self)
         self.warnings += (*shim_warnings(self), *return_routes(self))
-        keep_what_others_use(self)
-        put_parents_back(self)
+        hand_over(self)
+        restore_parents(self)
         sysctls = desired_sysctls(
             self.topology, self.observed, self.records, self.links.keys(), self.warnings
         )
@@ -170,9 +170,9 @@ class _Resolver(Draft):
     # -- links ---------------------------------------------------------------------------------
 
     def _add_link(
-        self, space: str, name: str, entry: TopologyLink | Interface, origin: Path
+        self, space: str, name: str, entry: TopologyLink | InterfaceConfig, origin: Path
     ) -> None:
-        network_name = entry.network if isinstance(entry, Interface) else None
+        network_name = entry.network if isinstance(entry, InterfaceConfig) else None
         network = self.topology.networks.get(network_name or "")
         parent_name = network.parent if network else entry.parent
         if network and network.parent is None:
@@ -195,7 +195,7 @@ class _Resolver(Draft):
         self._check_mtu(link, parent, (*mtu_path, "mtu"), parent_path)
         self.links[link.key] = link
         if entry.take_parent or (network and network.take_parent):
-            self.takers.add(link.key)
+            self.may_take_parent.add(link.key)
         if entry.peer:
             other = peer_link(self.topology, link, entry.peer, self.identity, self.has_ipv6)
             self.links[link.key] = replace(link, peer=other.key)

@@ -8,8 +8,8 @@ from typing import Any
 from vlanlink.errors import Path
 from vlanlink.kinds import KINDS
 from vlanlink.model import Link, LinkName, Route
-from vlanlink.topology import Interface, Subnet, Topology
-from vlanlink.topology import Route as TopologyRoute
+from vlanlink.topology import InterfaceConfig, SubnetConfig, Topology
+from vlanlink.topology import RouteConfig as TopologyRoute
 
 ANYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
 KERNEL_METRIC = {4: 0, 6: 1024}
@@ -59,7 +59,7 @@ def subnet_routes(
     topology: Topology,
     space: str,
     links: Mapping[LinkName, Link],
-    subnets: Mapping[str, Sequence[Subnet]],
+    subnets: Mapping[str, Sequence[SubnetConfig]],
     defaults: Collection[Route],
 ) -> Iterator[Route]:
     """Routes to the other subnets of a network without neighbours (ipvlan l3 and l3s).
@@ -82,7 +82,7 @@ def subnet_routes(
 
 
 def _wish(
-    topology: Topology, interface: Interface, link: Link, family: int
+    topology: Topology, interface: InterfaceConfig, link: Link, family: int
 ) -> tuple[bool | None, Route | None]:
     """What an interface asks for (None: nothing is said), and the default route it could have."""
     asked, metric = _asked(interface.default_route, family)
@@ -99,7 +99,7 @@ def _asked(setting: Any, family: int) -> tuple[bool | None, int | None]:
 
 
 def _default(
-    topology: Topology, interface: Interface, link: Link, family: int, metric: int | None
+    topology: Topology, interface: InterfaceConfig, link: Link, family: int, metric: int | None
 ) -> Route | None:
     addresses = [a for a in link.addresses if a.family == family and not a.link_local]
     if not addresses:

@@ -7,7 +7,7 @@ from vlanlink.desired.lost_record import is_lost
 from vlanlink.desired.shim.sources import sysctl_keys
 from vlanlink.errors import Path, Problem
 from vlanlink.model import HOST, LinkName, Namespace, State
-from vlanlink.store.record import PriorSysctl, Records
+from vlanlink.store.record import OriginalSysctl, Records
 from vlanlink.sysctl import (
     FORWARDING,
     affected,
@@ -28,7 +28,7 @@ class Sysctls:
     """What shall be, and what the record must remember, by namespace and path."""
 
     wanted: dict[str, dict[str, str]] = field(default_factory=dict)
-    priors: dict[str, dict[str, PriorSysctl]] = field(default_factory=dict)
+    priors: dict[str, dict[str, OriginalSysctl]] = field(default_factory=dict)
     conflicts: list[Problem] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     """The command for each that should be as it was before, and nobody knows how that was."""
@@ -159,7 +159,7 @@ def _command(namespace: Namespace, key: str) -> str:
 
 def _priors(
     observed: State, records: Records, space: str, values: Mapping[str, str]
-) -> dict[str, PriorSysctl]:
+) -> dict[str, OriginalSysctl]:
     """How everything was that the writes of ``values`` change, and what it will be."""
     seen = observed.namespaces.get(space)
     now = seen.sysctls if seen else {}
@@ -171,7 +171,7 @@ def _priors(
         if changes or not key.startswith("net/ipv4/"):  # IPv4's forwarding spreads on a change
             after |= possible_effects(key, value, links) | side_effects(key, value, links)
     after |= values
-    priors: dict[str, PriorSysctl] = {}
+    priors: dict[str, OriginalSysctl] = {}
     for key, value in after.items():
         known = records.sysctl(space, key)
         before = known.before if known else now.get(key)
@@ -179,7 +179,7 @@ def _priors(
             # It goes with its link; only if the link outlives the wish it goes back to this.
             before = now.get(default_of(key)) if key in values else None
         if before is not None or (known and known.before is None):
-            priors[key] = PriorSysctl(before, value)
+            priors[key] = OriginalSysctl(before, value)
     return priors
 
 

@@ -35,7 +35,7 @@ class DockerNetwork:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class MachineFacts:
     """A machine as found. What could not be found out is absent, and is not judged."""
 
     state: State

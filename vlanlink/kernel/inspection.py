@@ -19,7 +19,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlanlink.kernel.facts import DockerNetwork, Facts, Manager, Nic, Presence
+from vlanlink.kernel.facts import DockerNetwork, MachineFacts, Manager, Nic, Presence
 from vlanlink.kernel.features import missing_capabilities, release
 from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.kernel.netns.namespaces import Namespaces
@@ -48,7 +48,7 @@ class Places:
     pci: Path = Path("/sys/bus/pci/devices")
 
 
-def facts(namespaces: Namespaces, state: State, identity: str, *, own: bool) -> Facts:
+def facts(namespaces: Namespaces, state: State, identity: str, *, own: bool) -> MachineFacts:
     """All that is known of the machine; ``own``: its namespace is the one that programs run in.
 
     ``identity`` is its machine-id. Raises OSError.
@@ -56,7 +56,7 @@ def facts(namespaces: Namespaces, state: State, identity: str, *, own: bool) -> 
     places = Places()
     found = kinds(places, namespaces.in_a_new_one)
     namespaces.enter(HOST)
-    return Facts(
+    return MachineFacts(
         state=state,
         kernel=release(),
         root=os.geteuid() == 0,

@@ -32,10 +32,10 @@ from vlanlink.model import HOST, Namespace, State
 from vlanlink.planning.operations import Operation
 
 if TYPE_CHECKING:  # what `up` does without is loaded by who needs it
-    from vlanlink.kernel.facts import Facts
+    from vlanlink.kernel.facts import MachineFacts
     from vlanlink.kernel.monitor import Arrivals, Events
-    from vlanlink.kernel.packet.arp_nd import Announcement, Question
-    from vlanlink.kernel.packet.echo import Answer, Ask
+    from vlanlink.kernel.packet.arp_nd import Announcement, ArpProbe
+    from vlanlink.kernel.packet.echo import EchoReply, EchoRequest
 
 TELL_SECONDS = 0.02
 """How long a run goes on between two reports of its progress."""
@@ -72,7 +72,7 @@ class Machine:
         self._thread.shutdown()
 
     def interrupt(self) -> None:
-        """Ask a run to stop at its next batch."""
+        """EchoRequest a run to stop at its next batch."""
         self._stop.set()
 
     def interrupted(self) -> bool:
@@ -110,7 +110,7 @@ class Machine:
         """What is in the host's namespace alone: it takes no privilege where that is the own."""
         return self._do(lambda: self._snapshot(only_host=True))
 
-    def facts(self, state: State) -> "Facts":
+    def facts(self, state: State) -> "MachineFacts":
         """What `doctor` judges; ``state`` is a snapshot with the sysctls that it asks about."""
         from vlanlink.kernel import inspection
 
@@ -199,12 +199,12 @@ class Machine:
 
     def probe_lan(
         self,
-        questions: Sequence["Question"],
+        questions: Sequence["ArpProbe"],
         *,
         own: Collection[str] = (),
         count: int = 2,
         seconds: float = 1.0,
-    ) -> dict["Question", str]:
+    ) -> dict["ArpProbe", str]:
         """The questions whose address is taken on the LAN, and by which MAC (``lan.probe``)."""
         from vlanlink.kernel.packet.arp_nd import probe
 
@@ -235,11 +235,11 @@ class Machine:
 
     def reach(
         self,
-        asks: Sequence["Ask"],
+        asks: Sequence["EchoRequest"],
         *,
         seconds: float = 2.0,
         progress: Callable[[int], None] = lambda _: None,
-    ) -> "dict[Ask, Answer]":
+    ) -> "dict[EchoRequest, EchoReply]":
         """Whether addresses answer, asked from inside namespaces (``reach.reach``)."""
         from vlanlink.kernel.packet.ping import reach
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 from vlanlink.kinds import kind_options
 from vlanlink.model import Link, LinkName, Setting
-from vlanlink.planning.diff import Between, depth
+from vlanlink.planning.diff import Diff, depth
 from vlanlink.planning.links import changed_settings
 from vlanlink.planning.operations import LINK_SYSCTLS, Operation, SetLink, WriteSysctl
 from vlanlink.sysctl import dotted, link_of, possible_effects, side_effects, write_order
 
 
-def change_links(between: Between) -> Iterator[Operation]:
+def change_links(between: Diff) -> Iterator[Operation]:
     """Changes of links that stay, parents first: their MTU bounds that of their children."""
     pairs = [
         (seen, want)
@@ -41,7 +41,7 @@ def change_links(between: Between) -> Iterator[Operation]:
         yield from writes if later else ()
 
 
-def write_sysctls(between: Between, *, late: bool) -> Iterator[Operation]:
+def write_sysctls(between: Diff, *, late: bool) -> Iterator[Operation]:
     """Sysctls, with what each write changes besides; ``late``: those of links just made."""
     for name, namespace in between.desired.namespaces.items():
         seen = between.observed.namespaces.get(name)
@@ -66,7 +66,7 @@ def write_sysctls(between: Between, *, late: bool) -> Iterator[Operation]:
             maybe |= possible_effects(key, value, links).keys()
 
 
-def _waits_for_link(between: Between, namespace: str, key: str) -> bool:
+def _waits_for_link(between: Diff, namespace: str, key: str) -> bool:
     link = LinkName(namespace, link_of(key) or "")
     wanted = between.desired.link(link)
     return wanted is not None and (between.observed.link(link) is None or link in between.recreated)

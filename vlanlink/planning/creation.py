@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from vlanlink.model import LOOPBACK, Link, LinkName, Namespace, Setting
 from vlanlink.planning.changes import policy_write
-from vlanlink.planning.diff import Between, depth, route_order
-from vlanlink.planning.ifindex import choose_indexes
+from vlanlink.planning.diff import Diff, depth, route_order
+from vlanlink.planning.ifindex import allocate
 from vlanlink.planning.links import kept_addresses
 from vlanlink.planning.operations import (
     LINK_SYSCTLS,
@@ -19,7 +19,7 @@ from vlanlink.planning.operations import (
 )
 
 
-def make_namespaces(between: Between) -> Iterator[Operation]:
+def make_namespaces(between: Diff) -> Iterator[Operation]:
     """Those that are not there; one with a name and no namespace behind it counts as such."""
     for name, namespace in between.desired.namespaces.items():
         seen = between.observed.namespaces.get(name)
@@ -28,7 +28,7 @@ def make_namespaces(between: Between) -> Iterator[Operation]:
             yield MakeNamespace(namespace=name, owner=owner, origin=namespace.origin)
 
 
-def make_links(between: Between) -> Iterator[Operation]:
+def make_links(between: Diff) -> Iterator[Operation]:
     """Parents first; a pair is made by one request."""
     new = [
         link
@@ -37,7 +37,7 @@ def make_links(between: Between) -> Iterator[Operation]:
         and link.name != LOOPBACK
         and (between.observed.link(link.key) is None or link.key in between.recreated)
     ]
-    choose_indexes(between, new)
+    allocate(between, new)
     done: set[LinkName] = set()
     for link in sorted(new, key=lambda link: depth(between.desired, link)):
         if link.key in done:
@@ -53,11 +53,11 @@ def make_links(between: Between) -> Iterator[Operation]:
         )
 
 
-def _numbered(between: Between, link: Link) -> Link:
+def _numbered(between: Diff, link: Link) -> Link:
     return replace(link, index=between.index(link.key), parent_index=between.index(link.parent))
 
 
-def fill(between: Between) -> Iterator[Operation]:
+def fill(between: Diff) -> Iterator[Operation]:
     """What goes into each namespace once its links are there: up, addresses, routes."""
     for name, namespace in between.desired.namespaces.items():
         for link in sorted(namespace.links.values(), key=lambda link: depth(between.desired, link)):
@@ -68,7 +68,7 @@ def fill(between: Between) -> Iterator[Operation]:
         yield from _add_routes(between, name, namespace)
 
 
-def _start(between: Between, link: Link) -> Iterator[Operation]:
+def _start(between: Diff, link: Link) -> Iterator[Operation]:
     for key in LINK_SYSCTLS:
         if key in link.settings:
             yield policy_write(link, key, None, link.settings[key], quiet=True)
@@ -90,7 +90,7 @@ def _start(between: Between, link: Link) -> Iterator[Operation]:
     )
 
 
-def _add_addresses(between: Between, link: Link) -> Iterator[Operation]:
+def _add_addresses(between: Diff, link: Link) -> Iterator[Operation]:
     if not link.addresses:
         return
     seen = None if link.key in between.recreated else between.observed.link(link.key)
@@ -111,7 +111,7 @@ def _add_addresses(between: Between, link: Link) -> Iterator[Operation]:
             )
 
 
-def _add_routes(between: Between, name: str, namespace: Namespace) -> Iterator[Operation]:
+def _add_routes(between: Diff, name: str, namespace: Namespace) -> Iterator[Operation]:
     seen = between.observed.namespaces.get(name)
     have = {
         route

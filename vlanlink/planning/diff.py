@@ -7,7 +7,7 @@ from vlanlink.model import LOOPBACK, Link, LinkName, Route, State
 
 
 @dataclass(slots=True)
-class Between:
+class Diff:
     """Two States, and what lies between them for what one topology owns."""
 
     observed: State

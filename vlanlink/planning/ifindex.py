@@ -1,13 +1,13 @@
 """Numbers (ifindex) for new links. Pure."""
 
 from vlanlink.model import HOST, Link
-from vlanlink.planning.diff import Between
+from vlanlink.planning.diff import Diff
 
 FIRST_INDEX = 10_000
 """Where the numbers of our links begin: above what a kernel's own counter reaches as a rule."""
 
 
-def choose_indexes(between: Between, new: list[Link]) -> None:
+def allocate(between: Diff, new: list[Link]) -> None:
     """A number for each new link that is free where it is made and on the host.
 
     The host is where the request is made: there the kernel looks first for a link of that

@@ -5,7 +5,7 @@ import ipaddress
 from vlanlink.kinds import KINDS
 from vlanlink.kinds.kind import OptionValue
 from vlanlink.model import HOST, Address, Link, LinkName, Setting, show
-from vlanlink.planning.diff import Between
+from vlanlink.planning.diff import Diff
 from vlanlink.planning.operations import LINK_SYSCTLS
 
 
@@ -80,7 +80,7 @@ def _by_subnet(link: Link, foreign: set[Address]) -> dict[str, list[Address]]:
     return found
 
 
-def find_recreated(between: Between) -> dict[LinkName, str]:
+def find_recreated(between: Diff) -> dict[LinkName, str]:
     """The links that can't become what is wanted while they live, each with the reason."""
     found: dict[LinkName, str] = {}
     for link in between.observed.links():
@@ -103,7 +103,7 @@ def find_recreated(between: Between) -> dict[LinkName, str]:
     return found
 
 
-def _why_renumbered(between: Between, seen: Link, want: Link) -> str | None:
+def _why_renumbered(between: Diff, seen: Link, want: Link) -> str | None:
     """Undo knows the number that a link had: what was made in its place meanwhile goes."""
     if want.index in (0, seen.index):
         return None

@@ -18,7 +18,7 @@ from vlanlink.errors import Diagnostic, Problem
 from vlanlink.model import Link, LinkName, Namespace, State
 from vlanlink.planning.changes import change_links, write_sysctls
 from vlanlink.planning.creation import fill, make_links, make_namespaces
-from vlanlink.planning.diff import Between
+from vlanlink.planning.diff import Diff
 from vlanlink.planning.links import find_recreated
 from vlanlink.planning.operations import Action, Change, Operation, SetLink, WriteSysctl
 from vlanlink.planning.removal import drop_addresses, drop_links, drop_routes, gone_links
@@ -91,7 +91,7 @@ def _by_number(name: str) -> list[tuple[str, int]]:
 
 def plan(observed: State, desired: State, topology: str) -> Plan:
     """The operations that lead from ``observed`` to ``desired`` for what ``topology`` owns."""
-    between = Between(observed, desired, topology)
+    between = Diff(observed, desired, topology)
     operations = difference(between)
     return Plan(topology, operations, tuple(between.warnings), tuple(between.conflicts))
 
@@ -151,7 +151,7 @@ def undo_target(before: State, done: Plan) -> State:
     return State(namespaces)
 
 
-def difference(between: Between) -> tuple[Operation, ...]:
+def difference(between: Diff) -> tuple[Operation, ...]:
     """What goes before what comes; its conflicts and warnings are then in ``between``."""
     between.recreated = find_recreated(between)
     gone = list(gone_links(between))

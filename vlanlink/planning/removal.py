@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from vlanlink.errors import Problem
 from vlanlink.model import HOST, Link, LinkName, Namespace, Route, owner_in_words
-from vlanlink.planning.diff import Between, depth, route_order
+from vlanlink.planning.diff import Diff, depth, route_order
 from vlanlink.planning.links import kept_addresses
 from vlanlink.planning.operations import (
     Operation,
@@ -29,7 +29,7 @@ _FALLBACK_DEVICES = {
 net.core.fb_tunnels_only_for_init_net): nobody made it, and it goes with the namespace."""
 
 
-def drop_routes(between: Between) -> Iterator[Operation]:
+def drop_routes(between: Diff) -> Iterator[Operation]:
     """Routes that vlanlink made and are not wanted; those of a link that goes, go with it.
 
     On the host the desired State names those of other topologies (``kept_routes``), which the lock
@@ -47,12 +47,12 @@ def drop_routes(between: Between) -> Iterator[Operation]:
             yield RemoveRoute(namespace=name, route=route, index=dev.index, origin=route.origin)
 
 
-def _wanted_routes(between: Between, namespace: str) -> frozenset[Route]:
+def _wanted_routes(between: Diff, namespace: str) -> frozenset[Route]:
     want = between.desired.namespaces.get(namespace)
     return want.routes if want else frozenset()
 
 
-def drop_addresses(between: Between, gone: set[LinkName]) -> Iterator[Operation]:
+def drop_addresses(between: Diff, gone: set[LinkName]) -> Iterator[Operation]:
     """Addresses that are not wanted, on links that stay."""
     for link in between.observed.links():
         want = between.desired.link(link.key)
@@ -70,7 +70,7 @@ def drop_addresses(between: Between, gone: set[LinkName]) -> Iterator[Operation]
                 )
 
 
-def gone_links(between: Between) -> Iterator[Link]:
+def gone_links(between: Diff) -> Iterator[Link]:
     """The links that go, for good or to be made anew."""
     for link in between.observed.links():
         if not between.mine(link):
@@ -79,7 +79,7 @@ def gone_links(between: Between) -> Iterator[Link]:
             yield link
 
 
-def drop_links(between: Between, gone: list[Link]) -> Iterator[Operation]:
+def drop_links(between: Diff, gone: list[Link]) -> Iterator[Operation]:
     """Children before parents; what is in a namespace that goes, goes with it."""
     _refuse_to_take_from_others(between, gone)
     removable = set()
@@ -112,14 +112,14 @@ def drop_links(between: Between, gone: list[Link]) -> Iterator[Operation]:
         yield RemoveNamespace(namespace=name)
 
 
-def _leaving_namespaces(between: Between) -> Iterator[Namespace]:
+def _leaving_namespaces(between: Diff) -> Iterator[Namespace]:
     for name, namespace in between.observed.namespaces.items():
         mine = name != HOST and namespace.owner == between.topology
         if mine and name not in between.desired.namespaces:
             yield namespace
 
 
-def _refuse_to_take_from_others(between: Between, gone: list[Link]) -> None:
+def _refuse_to_take_from_others(between: Diff, gone: list[Link]) -> None:
     on_others = [o for o in between.observed.links() if o.parent and not between.mine(o)]
     for link in gone if on_others else ():
         for child in on_others:

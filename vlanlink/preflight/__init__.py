@@ -7,19 +7,19 @@ The door to the kernel gathers ``Facts``; ``analyse`` makes a ``Report`` of them
 
 from collections.abc import Callable, Iterator
 
-from vlanlink.kernel.facts import Facts
+from vlanlink.kernel.facts import MachineFacts
 from vlanlink.preflight import machine, parents, topology
 from vlanlink.preflight.report import Finding, Report
-from vlanlink.preflight.topology import Asked
+from vlanlink.preflight.topology import TopologyNeeds
 
-RULES: tuple[Callable[[Facts, Asked | None], Iterator[Finding]], ...] = (
+RULES: tuple[Callable[[MachineFacts, TopologyNeeds | None], Iterator[Finding]], ...] = (
     *topology.RULES,
     *machine.RULES,
     *parents.RULES,
 )
 
 
-def analyse(facts: Facts, asked: Asked | None = None) -> Report:
+def analyse(facts: MachineFacts, asked: TopologyNeeds | None = None) -> Report:
     """All that the rules say, the worst first."""
     found = [finding for rule in RULES for finding in rule(facts, asked)]
     return Report(asked.topology.name if asked else None, tuple(sorted(found, key=Finding.rank)))

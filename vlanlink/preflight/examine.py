@@ -9,8 +9,8 @@ from vlanlink.kernel.machine import Machine
 from vlanlink.model import HOST, Namespace, State
 from vlanlink.preflight import analyse
 from vlanlink.preflight.report import Report
-from vlanlink.preflight.topology import Asked
-from vlanlink.reconcile.session import files, look_at, need_visible_names, open_machine
+from vlanlink.preflight.topology import TopologyNeeds
+from vlanlink.reconcile.session import files, need_visible_names, observe, open_machine
 from vlanlink.store.files import Store
 from vlanlink.store.record import Records
 from vlanlink.sysctl import FORWARDING_KEYS
@@ -40,14 +40,14 @@ def doctor(topology: Topology | None = None, host: Host | None = None) -> Report
         wanted = {
             link.key: link for link in resolution.desired.links() if link.owner == topology.name
         }
-        asked = Asked(topology, wanted, conflicts, asked_sysctls(topology, state))
+        asked = TopologyNeeds(topology, wanted, conflicts, asked_sysctls(topology, state))
         return analyse(machine.facts(_with_sysctls(machine, state, topology)), asked)
 
 
 def _seen_whole(
     machine: Machine, topology: Topology, store: Store
 ) -> tuple[Resolution, tuple[Diagnostic, ...], State]:
-    look = look_at(machine, topology, store)
+    look = observe(machine, topology, store)
     conflicts = look.problems()
     try:
         need_visible_names(machine, look)

@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 
 from vlanlink.desired.links import derived_mac
-from vlanlink.kernel.facts import Facts, Manager
+from vlanlink.kernel.facts import MachineFacts, Manager
 from vlanlink.kinds import KINDS
 from vlanlink.preflight.report import Finding
-from vlanlink.preflight.topology import Asked
+from vlanlink.preflight.topology import TopologyNeeds
 
 OLDEST_KERNEL = (5, 10)
 MARKED_ADDRESSES = (5, 18)
 
 
-def kernel(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
+def kernel(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
     """Too old, or too old to mark addresses."""
     del asked
     running = _version(facts.kernel)
@@ -32,7 +32,7 @@ def kernel(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
         )
 
 
-def privilege(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
+def privilege(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
     """Not root, or a root without its powers."""
     del asked
     missing = " and ".join(facts.missing_capabilities)
@@ -54,7 +54,7 @@ def privilege(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
         )
 
 
-def kinds(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
+def kinds(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
     """Link kinds that this kernel does not have."""
     needed = {link.kind for link in asked.wanted.values()} if asked else set(KINDS)
     for name in sorted(needed & KINDS.keys()):
@@ -69,7 +69,7 @@ def kinds(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
             )
 
 
-def identity(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
+def identity(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
     """A machine-id that other machines have too."""
     text = facts.identity.replace("-", "")
     if text and text != "uninitialized" and len(set(text)) > 1:
@@ -88,7 +88,7 @@ def identity(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
         )
 
 
-def managers(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
+def managers(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
     """A network manager that thinks our links are its own."""
     del asked
     by_manager: dict[Manager, list[str]] = {}

@@ -4,19 +4,19 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
-from vlanlink.kernel.facts import DockerNetwork, Facts
+from vlanlink.kernel.facts import DockerNetwork, MachineFacts
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Link, LinkName
 from vlanlink.preflight.hypervisors import filter_of
 from vlanlink.preflight.report import Finding
-from vlanlink.preflight.topology import Asked, has_own_mac, standing_on
+from vlanlink.preflight.topology import TopologyNeeds, has_own_mac, standing_on
 
 MANY_MACS = 32
 """NICs filter 16 to 128 MACs in hardware; switches and clouds often allow fewer on a port."""
 IPV6_MINIMUM_MTU = 1280
 
 
-def state(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
+def state(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
     """Down, or up without a carrier."""
     for parent, above in standing_on(facts, asked):
         if not above or not _is_there(parent, asked):
@@ -33,7 +33,7 @@ def state(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
             )
 
 
-def _down(parent: Link, asked: Asked | None) -> Finding:
+def _down(parent: Link, asked: TopologyNeeds | None) -> Finding:
     if asked:
         return Finding(
             "parent-down",
@@ -50,7 +50,7 @@ def _down(parent: Link, asked: Asked | None) -> Finding:
     )
 
 
-def cannot_carry(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
+def cannot_carry(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
     """Ports and Wi-Fi. For a topology, what `up` refuses says it."""
     for parent, _ in standing_on(facts, asked) if not asked else ():
         if parent.master:
@@ -71,7 +71,7 @@ def cannot_carry(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
             )
 
 
-def foreign_macs(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
+def foreign_macs(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
     """Virtual NICs that may drop the frames of MACs that are not theirs."""
     for parent, above in standing_on(facts, asked):
         nic = facts.nic(parent)
@@ -88,7 +88,7 @@ def foreign_macs(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
             )
 
 
-def mac_count(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
+def mac_count(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
     """More MACs than a NIC filters, or a switch allows."""
     for parent, above in standing_on(facts, asked):
         seen = facts.state.links() if asked else ()
@@ -105,7 +105,7 @@ def mac_count(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
             )
 
 
-def promiscuity(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
+def promiscuity(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
     """Promiscuous by hand, as old guides have it."""
     for parent, _ in standing_on(facts, asked):
         if facts.nic(parent).promiscuous:
@@ -118,7 +118,7 @@ def promiscuity(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
             )
 
 
-def mtu(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
+def mtu(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
     """Too small for IPv6."""
     for parent, above in standing_on(facts, asked):
         size = parent.settings.get("mtu")
@@ -134,7 +134,7 @@ def mtu(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
         )
 
 
-def docker(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
+def docker(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
     """Docker's networks on the same parents."""
     for parent, above in standing_on(facts, asked):
         for network in facts.docker:
@@ -169,7 +169,7 @@ def _clash(network: DockerNetwork, link: Link) -> str | None:
     return None
 
 
-def one_subnet_twice(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
+def one_subnet_twice(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
     """Two NICs of the host in one subnet: answers to ARP and packets go astray."""
     del asked
     host = facts.state.host.links.values()
@@ -184,7 +184,7 @@ def one_subnet_twice(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
             yield from _astray(facts, subnet, one, other)
 
 
-def _astray(facts: Facts, subnet: str, one: str, other: str) -> Iterator[Finding]:
+def _astray(facts: MachineFacts, subnet: str, one: str, other: str) -> Iterator[Finding]:
     both = f"{one} and {other} are both in {subnet}"
     if any(_effective(facts, "rp_filter", name) == 1 for name in (one, other)):
         yield Finding(
@@ -205,7 +205,7 @@ def _astray(facts: Facts, subnet: str, one: str, other: str) -> Iterator[Finding
         )
 
 
-def arp_silence(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
+def arp_silence(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
     """A parent on which the host answers no ARP."""
     for parent, _ in standing_on(facts, asked):
         if parent.addresses and (_effective(facts, "arp_ignore", parent.name) or 0) >= 8:
@@ -218,7 +218,7 @@ def arp_silence(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
             )
 
 
-def _effective(facts: Facts, key: str, name: str) -> int | None:
+def _effective(facts: MachineFacts, key: str, name: str) -> int | None:
     """The greater of the link's own value and that of all (ip-sysctl.rst); None if unknown."""
     names = (f"net/ipv4/conf/{where}/{key}" for where in ("all", name))
     values = [facts.sysctl(HOST, key) for key in names]
@@ -226,7 +226,7 @@ def _effective(facts: Facts, key: str, name: str) -> int | None:
     return max(numbers) if numbers else None
 
 
-def _is_there(parent: Link, asked: Asked | None) -> bool:
+def _is_there(parent: Link, asked: TopologyNeeds | None) -> bool:
     """Not a link that the topology sets up itself."""
     return not asked or LinkName(HOST, parent.name) not in asked.wanted or parent.owner is None
 

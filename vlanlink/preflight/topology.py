@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from vlanlink.desired.conflicts import stands_on
 from vlanlink.errors import Diagnostic, Path, Problem
-from vlanlink.kernel.facts import Facts
+from vlanlink.kernel.facts import MachineFacts
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, family_of
 from vlanlink.preflight.report import Finding
@@ -14,7 +14,7 @@ from vlanlink.topology import Topology
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TopologyNeeds:
     """What a topology asks of the machine."""
 
     topology: Topology
@@ -30,7 +30,7 @@ SINCE = {("macvlan", "bc_queue_len"): (5, 11)}
 """Options that came to Linux later than their kind (drivers/net)."""
 
 
-def refusals(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
+def refusals(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
     """What `up` would refuse before it changes anything."""
     del facts
     for conflict in asked.conflicts if asked else ():
@@ -38,7 +38,7 @@ def refusals(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
         yield Finding("refused", "failure", conflict.message, why, conflict.hint, conflict)
 
 
-def options(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
+def options(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
     """Options that the kernel is too old for: it ignores them."""
     for link in asked.wanted.values() if asked else ():
         for (kind, key), since in SINCE.items():
@@ -57,7 +57,7 @@ def options(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
                 )
 
 
-def no_ipv6(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
+def no_ipv6(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
     """IPv6 addresses on a machine without IPv6."""
     loopback = facts.state.host.links.get(LOOPBACK)
     if not asked or loopback is None or "disable_ipv6" in loopback.settings:
@@ -74,7 +74,7 @@ def no_ipv6(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
             )
 
 
-def routers(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
+def routers(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
     """Who holds a network's gateway is its router, and must forward."""
     for space, gateway in _gateways(facts, asked) if asked else ():
         key = FORWARDING[family_of(gateway)]
@@ -94,7 +94,7 @@ def routers(facts: Facts, asked: Asked | None) -> Iterator[Finding]:
             )
 
 
-def _gateways(facts: Facts, asked: Asked) -> Iterator[tuple[str, str]]:
+def _gateways(facts: MachineFacts, asked: TopologyNeeds) -> Iterator[tuple[str, str]]:
     """The gateways that the topology's own links, or the host's, hold; one a holder and family."""
     gateways = {
         str(subnet.gateway)
@@ -111,14 +111,16 @@ def _gateways(facts: Facts, asked: Asked) -> Iterator[tuple[str, str]]:
         yield space, gateway
 
 
-def _place(asked: Asked, origin: Path) -> Diagnostic:
+def _place(asked: TopologyNeeds, origin: Path) -> Diagnostic:
     return asked.topology.diagnose(Problem(origin, "", at_key=True))
 
 
 RULES = (refusals, routers, options, no_ipv6)
 
 
-def standing_on(facts: Facts, asked: Asked | None) -> Iterator[tuple[Link, tuple[Link, ...]]]:
+def standing_on(
+    facts: MachineFacts, asked: TopologyNeeds | None
+) -> Iterator[tuple[Link, tuple[Link, ...]]]:
     """The host's links that matter as parents, each with what stands on it, or shall.
 
     For a topology those are its parents; else every device, and whatever carries something.

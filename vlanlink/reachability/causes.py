@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from vlanlink.kernel.packet.echo import Answer, Silence
+from vlanlink.kernel.packet.echo import EchoReply, FailureReason
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Link, LinkName, State, family_of
 from vlanlink.reachability.expected import GATEWAY, Pair
-from vlanlink.reachability.paths import End, Paths, Way, title
-from vlanlink.reachability.segments import Barrier
+from vlanlink.reachability.paths import Outcome, Path, Paths, title
+from vlanlink.reachability.segments import Block
 
 Found = tuple[str, tuple[str, ...]]
 """A cause, and the facts that show it."""
@@ -60,7 +60,7 @@ class Case:
     """A probe that differs; ``answer`` is None where it could not be sent."""
 
     pair: Pair
-    answer: Answer | None
+    answer: EchoReply | None
     evidence: Evidence
 
     @property
@@ -75,7 +75,7 @@ class Case:
         return self.evidence.state.link(self.link.parent) if self.link else None
 
     @property
-    def way(self) -> Way:
+    def way(self) -> Path:
         """The way as it is."""
         pair, paths = self.pair, self.evidence.paths
         if pair.target == GATEWAY:
@@ -149,11 +149,11 @@ def _no_carrier(case: Case) -> Found | None:
 
 
 _ENDS = {
-    End.NO_ROUTE: Cause.NO_ROUTE,
-    End.NO_WAY_BACK: Cause.NO_RETURN_ROUTE,
-    End.NOT_FORWARDED: Cause.NOT_FORWARDED,
-    End.BARRED: Cause.CHANGED,
-    End.NOBODY: Cause.CHANGED,
+    Outcome.NO_ROUTE: Cause.NO_ROUTE,
+    Outcome.NO_WAY_BACK: Cause.NO_RETURN_ROUTE,
+    Outcome.NOT_FORWARDED: Cause.NOT_FORWARDED,
+    Outcome.BARRED: Cause.CHANGED,
+    Outcome.NOBODY: Cause.CHANGED,
 }
 
 
@@ -177,7 +177,7 @@ def _by_the_parent(case: Case) -> Found | None:
     nobody = f"nobody answers {link.key} for {case.pair.address}"
     if mac is None:
         return Cause.GATEWAY_SILENT, (f"{nobody}, nor {parent.key} itself",)
-    if answer.why is not Silence.NO_NEIGHBOUR:
+    if answer.why is not FailureReason.NO_NEIGHBOUR:
         return None
     answered = f"{mac} answers {parent.key} itself"
     kind = KINDS.get(link.kind)
@@ -191,9 +191,9 @@ def _by_the_parent(case: Case) -> Found | None:
 def _hairpin_off(case: Case) -> Found | None:
     """Endpoints reach their gateway by the switch, and what is on the same port not."""
     pair, answer = case.pair, case.answer
-    if pair.way.barrier is not Barrier.SWITCH or not answer:
+    if pair.way.barrier is not Block.SWITCH or not answer:
         return None
-    if answer.why is not Silence.NO_NEIGHBOUR:
+    if answer.why is not FailureReason.NO_NEIGHBOUR:
         return None
     ends = [name for name in (pair.source, pair.target) if name != HOST]
     by_it = {name: case.evidence.gateways.get(name, frozenset()) for name in ends}
@@ -206,7 +206,7 @@ def _hairpin_off(case: Case) -> Found | None:
 def _rp_filter(case: Case) -> Found | None:
     """What comes in by one link and would go back by another is dropped (RFC 3704, strict)."""
     way, pair, paths = case.way, case.pair, case.evidence.paths
-    if way.end is not End.ARRIVES or family_of(pair.address) != 4 or way.source is None:
+    if way.end is not Outcome.ARRIVES or family_of(pair.address) != 4 or way.source is None:
         return None
     there = paths.way(pair.source, pair.address).came_by
     again = paths.way(pair.target, way.source).came_by
@@ -237,7 +237,7 @@ def _is_strict(state: State, key: LinkName) -> bool:
 def _sent_back(case: Case) -> Found | None:
     """The kernel never delivers it on the machine, and the other end's own MAC answered."""
     pair, answer = case.pair, case.answer
-    if not answer or pair.way.barrier not in (Barrier.SWITCH, Barrier.HIDDEN, Barrier.APART):
+    if not answer or pair.way.barrier not in (Block.SWITCH, Block.HIDDEN, Block.APART):
         return None
     if case.way.barrier is not pair.way.barrier:
         return None
@@ -251,7 +251,7 @@ def _sent_back(case: Case) -> Found | None:
 
 def _joined_by_hand(case: Case) -> Found | None:
     way = case.way
-    if way.end is End.ARRIVES:
+    if way.end is Outcome.ARRIVES:
         reason = way.reason or "the address is its own"
         return Cause.CHANGED, (f"as the machine is now, {reason}",)
     return None

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Namespace, Route, State
-from vlanlink.reachability.paths import End, Paths, Way, title
-from vlanlink.reachability.segments import Wires
-from vlanlink.topology import Interface, Topology
+from vlanlink.reachability.paths import Outcome, Path, Paths, title
+from vlanlink.reachability.segments import Segments
+from vlanlink.topology import InterfaceConfig, Topology
 
 GATEWAY = "gateway"
 
@@ -29,7 +29,7 @@ class Pair:
     address: str
     interface: str | None
     promised: bool | None
-    way: Way
+    way: Path
 
     @property
     def reason(self) -> str:
@@ -39,7 +39,7 @@ class Pair:
     @property
     def kind(self) -> str:
         """The same without names: pairs of one kind have one answer for one cause."""
-        named = self.way.end not in (End.ARRIVES, End.BARRED)
+        named = self.way.end not in (Outcome.ARRIVES, Outcome.BARRED)
         return str(self.way.end) if named else self.way.reason
 
 
@@ -111,7 +111,7 @@ def hairpins(topology: Topology) -> frozenset[LinkName]:
 
 def paths_of(state: State, topology: Topology) -> Paths:
     """The ways of a State, with what the topology tells of the switch."""
-    return Paths(state, Wires(state, hairpins(topology)))
+    return Paths(state, Segments(state, hairpins(topology)))
 
 
 def endpoints(desired: State) -> tuple[str, ...]:
@@ -176,15 +176,15 @@ class Reachability:
         shut_in = promised is None and not {source, target} <= self._exposed
         if shut_in:
             who = title(source if source not in self._exposed else target)
-            way = replace(way, end=End.NOBODY, reason=f"{who} has no way out of the host")
+            way = replace(way, end=Outcome.NOBODY, reason=f"{who} has no way out of the host")
             promised = False
         return Pair(source, target, address, None, promised, way)
 
     def _to_gateway(self, source: str, gateway: str, link: Link) -> Pair:
         way = self.paths.way(source, gateway, link)
         promised = _verdict(way)
-        if way.end is End.OUTSIDE and way.next_hop == gateway:
-            way = replace(way, end=End.ARRIVES, reason="on its wire")
+        if way.end is Outcome.OUTSIDE and way.next_hop == gateway:
+            way = replace(way, end=Outcome.ARRIVES, reason="on its wire")
             promised = True
         return Pair(source, GATEWAY, gateway, link.name, promised, way)
 
@@ -214,16 +214,16 @@ def _order(route: Route) -> tuple[int, str, str, int]:
     return route.family, route.to, route.dev, route.metric
 
 
-def _interfaces(topology: Topology) -> Iterator[tuple[LinkName, Interface]]:
+def _interfaces(topology: Topology) -> Iterator[tuple[LinkName, InterfaceConfig]]:
     for space, namespace in topology.namespaces.items():
         for name, interface in namespace.interfaces.items():
             yield LinkName(space, name), interface
 
 
-def _verdict(way: Way) -> bool | None:
-    if way.end is End.OUTSIDE:
+def _verdict(way: Path) -> bool | None:
+    if way.end is Outcome.OUTSIDE:
         return None
-    return way.end is End.ARRIVES
+    return way.end is Outcome.ARRIVES
 
 
 def _exposed(paths: Paths) -> Iterator[str]:

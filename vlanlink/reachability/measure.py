@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from vlanlink.errors import Diagnostic, Interrupted
 from vlanlink.kernel.machine import Machine
-from vlanlink.kernel.packet.arp_nd import Question
-from vlanlink.kernel.packet.echo import Answer, Ask
+from vlanlink.kernel.packet.arp_nd import ArpProbe
+from vlanlink.kernel.packet.echo import EchoReply, EchoRequest
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, State
 from vlanlink.reachability.causes import Case, Evidence, explain
 from vlanlink.reachability.expected import (
@@ -25,7 +25,7 @@ from vlanlink.reachability.paths import Paths
 from vlanlink.reachability.result import Check, Verification, sorted_out
 from vlanlink.reachability.sampling import LIMIT, sample
 from vlanlink.reconcile.apply import Progress
-from vlanlink.reconcile.session import Look
+from vlanlink.reconcile.session import Observation
 from vlanlink.sysctl import FORWARDING_KEYS
 
 SECONDS, AGAIN_SECONDS = 1.0, 2.0
@@ -35,7 +35,7 @@ neighbour three times, a second apart (arp(7), retrans_time_ms)."""
 
 def measure(
     machine: Machine,
-    look: Look,
+    look: Observation,
     on_progress: Progress | None,
     *,
     everything: bool = False,
@@ -76,7 +76,7 @@ class _Asking:
         self.observed = observed
         self.on_progress = on_progress
 
-    def answers(self, pairs: Iterable[Pair], seconds: float) -> dict[Pair, Answer]:
+    def answers(self, pairs: Iterable[Pair], seconds: float) -> dict[Pair, EchoReply]:
         """What came of each that could be asked, those that will answer first."""
         asks = {pair: ask for pair in pairs if (ask := self._ask(pair)) is not None}
         ordered = sorted(asks, key=lambda pair: pair.promised is not True)
@@ -94,17 +94,17 @@ class _Asking:
             raise Interrupted(Diagnostic("interrupted"))
         return {pair: found[ask] for pair, ask in asks.items() if ask in found}
 
-    def _ask(self, pair: Pair) -> Ask | None:
+    def _ask(self, pair: Pair) -> EchoRequest | None:
         if not self.observed.namespaces[pair.source].made:
             return None
         if pair.interface is None:
-            return Ask(pair.source, None, None, pair.address)
+            return EchoRequest(pair.source, None, None, pair.address)
         link = self.observed.link(LinkName(pair.source, pair.interface))
-        return Ask(pair.source, link.index, None, pair.address) if link else None
+        return EchoRequest(pair.source, link.index, None, pair.address) if link else None
 
 
 def _checked(
-    pairs: Sequence[Pair], first: Mapping[Pair, Answer], asking: _Asking, look: Look
+    pairs: Sequence[Pair], first: Mapping[Pair, EchoReply], asking: _Asking, look: Observation
 ) -> list[Check]:
     lost = [pair for pair in pairs if pair.promised and not _reached(first, pair)]
     again, dropped = _asked_again(lost, asking, look)
@@ -119,13 +119,13 @@ def _checked(
     return list(checks.values())
 
 
-def _reached(answers: Mapping[Pair, Answer], pair: Pair) -> bool:
+def _reached(answers: Mapping[Pair, EchoReply], pair: Pair) -> bool:
     return pair in answers and answers[pair].reached
 
 
 def _asked_again(
-    lost: Sequence[Pair], asking: _Asking, look: Look
-) -> tuple[dict[Pair, Answer], dict[str, int]]:
+    lost: Sequence[Pair], asking: _Asking, look: Observation
+) -> tuple[dict[Pair, EchoReply], dict[str, int]]:
     """What gave no answer gets a second chance; what reverse path filters drop meanwhile."""
     if not lost:
         return {}, {}
@@ -138,10 +138,10 @@ def _asked_again(
 
 def _evidence(
     differing: Sequence[Pair],
-    answers: Mapping[Pair, Answer],
+    answers: Mapping[Pair, EchoReply],
     dropped: Mapping[str, int],
     asking: _Asking,
-    look: Look,
+    look: Observation,
 ) -> Evidence:
     gateways: dict[str, set[str]] = {}
     for pair, answer in answers.items():
@@ -184,12 +184,12 @@ def _heard(
     pairs: Iterable[Pair], machine: Machine, observed: State
 ) -> dict[tuple[LinkName, str], str | None]:
     """The gateways that gave no answer, asked by the parents themselves."""
-    questions: dict[Question, tuple[LinkName, str]] = {}
+    questions: dict[ArpProbe, tuple[LinkName, str]] = {}
     for pair in pairs:
         parent = _parent(observed, pair)
         if pair.target == GATEWAY and parent and parent.up and parent.carrier:
             mac = str(parent.settings.get("mac"))
-            question = Question(parent.index, mac, pair.address)
+            question = ArpProbe(parent.index, mac, pair.address)
             questions[question] = (parent.key, pair.address)
     if not questions:
         return {}

@@ -14,14 +14,14 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Namespace, Route, State, family_of
-from vlanlink.reachability.segments import Barrier, Wire, Wires
+from vlanlink.reachability.segments import Block, Segments, Wire
 from vlanlink.sysctl import FORWARDING
 
 _HOPS = 16
 _MAIN = 254
 
 
-class End(StrEnum):
+class Outcome(StrEnum):
     """Where a way ends."""
 
     ARRIVES = "arrives"
@@ -34,14 +34,14 @@ class End(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Path:
     """A way, and what its end is for."""
 
-    end: End
+    end: Outcome
     reason: str
     at: str = HOST
     """The namespace that it got to."""
-    barrier: Barrier = Barrier.NONE
+    barrier: Block = Block.NONE
     link: LinkName | None = None
     """The first link that it takes, None for an address of the namespace's own."""
     next_hop: str | None = None
@@ -67,7 +67,7 @@ def title(namespace: str) -> str:
 class Paths:
     """The ways of a State."""
 
-    def __init__(self, state: State, wires: Wires) -> None:
+    def __init__(self, state: State, wires: Segments) -> None:
         self.state = state
         self.wires = wires
         self._tables: dict[tuple[str, int], list[_Row]] = {}
@@ -83,25 +83,25 @@ class Paths:
         own = {held.bare for held in link.addresses}
         return own | {held for held in self._held[link.namespace] if family_of(held) == 4}
 
-    def there_and_back(self, namespace: str, address: str, by: Link | None = None) -> Way:
+    def there_and_back(self, namespace: str, address: str, by: Link | None = None) -> Path:
         """The way to an address; one that arrives without a way back ends with that."""
         way = self.way(namespace, address, by)
-        if way.end is not End.ARRIVES or way.link is None:
+        if way.end is not Outcome.ARRIVES or way.link is None:
             return way
         if way.source is None:
             reason = f"{title(namespace)} has no address to ask from"
-            return replace(way, end=End.NO_ROUTE, reason=reason)
+            return replace(way, end=Outcome.NO_ROUTE, reason=reason)
         back = self.way(way.at, way.source)
-        if back.end is End.ARRIVES:
+        if back.end is Outcome.ARRIVES:
             through = [title(key.namespace) for key in way.came_by[:-1]]
             reason = f"by way of {' and '.join(through)}" if through else way.reason
             return replace(way, reason=reason, came_by=(*way.came_by, *back.came_by))
-        if back.end is End.OUTSIDE:
-            return replace(way, end=End.OUTSIDE, reason=f"back: {back.reason}")
+        if back.end is Outcome.OUTSIDE:
+            return replace(way, end=Outcome.OUTSIDE, reason=f"back: {back.reason}")
         reason = f"no way back: {back.reason}"
-        return replace(way, end=End.NO_WAY_BACK, reason=reason, barrier=back.barrier)
+        return replace(way, end=Outcome.NO_WAY_BACK, reason=reason, barrier=back.barrier)
 
-    def way(self, namespace: str, address: str, by: Link | None = None) -> Way:
+    def way(self, namespace: str, address: str, by: Link | None = None) -> Path:
         """The way of packets from a namespace to an address; by one of its links, if given."""
         return self._from(namespace, address, by, came_by=(), hops=_HOPS)
 
@@ -127,26 +127,26 @@ class Paths:
         *,
         came_by: tuple[LinkName, ...],
         hops: int,
-    ) -> Way:
+    ) -> Path:
         if address in self._held[at]:
-            return Way(End.ARRIVES, "", at, came_by=came_by)
+            return Path(Outcome.ARRIVES, "", at, came_by=came_by)
         family = family_of(address)
         if came_by and not self.forwards(at, came_by[-1].name, family):
-            return Way(End.NOT_FORWARDED, f"{title(at)} does not forward IPv{family}", at)
+            return Path(Outcome.NOT_FORWARDED, f"{title(at)} does not forward IPv{family}", at)
         if hops == 0:
-            return Way(End.NO_ROUTE, f"the way to {address} goes round in circles", at)
+            return Path(Outcome.NO_ROUTE, f"the way to {address} goes round in circles", at)
         best = self._best(at, address, by)
         if not best:
-            return Way(End.NO_ROUTE, f"{title(at)} has no route to {address}", at)
+            return Path(Outcome.NO_ROUTE, f"{title(at)} has no route to {address}", at)
         ways = [self._along(route, at, address, came_by, hops) for route in best]
         if len({way.end for way in ways}) > 1:
             reason = f"{title(at)} has several equal routes to {address}"
-            return replace(ways[0], end=End.OUTSIDE, reason=reason)
+            return replace(ways[0], end=Outcome.OUTSIDE, reason=reason)
         return ways[0]
 
     def _along(
         self, route: Route, at: str, address: str, came_by: tuple[LinkName, ...], hops: int
-    ) -> Way:
+    ) -> Path:
         link = self.state.namespaces[at].links[route.dev]
         if _is_routed(link):
             found = self._without_neighbours(link, address, came_by)
@@ -159,7 +159,7 @@ class Paths:
 
     def _by_neighbour(
         self, link: Link, next_hop: str, address: str, came_by: tuple[LinkName, ...], hops: int
-    ) -> Way:
+    ) -> Path:
         wire = self.wires.of(link)
         answering = self._answering.get((wire, next_hop), [])
         others = [other for other in answering if other.key != link.key]
@@ -168,18 +168,20 @@ class Paths:
             if meeting.heard:
                 ways_in = (*came_by, other.key)
                 way = self._from(other.namespace, address, None, came_by=ways_in, hops=hops - 1)
-                if way.end is End.ARRIVES and len(ways_in) == 1:
+                if way.end is Outcome.ARRIVES and len(ways_in) == 1:
                     return replace(way, reason=meeting.reason, barrier=meeting.barrier)
                 return way
         if met:
             _, meeting = met[0]
-            return Way(End.BARRED, meeting.reason, link.namespace, meeting.barrier)
+            return Path(Outcome.BARRED, meeting.reason, link.namespace, meeting.barrier)
         if self.wires.is_open(wire):
             beyond = "" if next_hop == address else f" by {next_hop}"
-            return Way(End.OUTSIDE, f"out of {link.key}{beyond}", link.namespace)
-        return Way(End.NOBODY, f"nobody on the wire of {link.key} has {next_hop}", link.namespace)
+            return Path(Outcome.OUTSIDE, f"out of {link.key}{beyond}", link.namespace)
+        return Path(
+            Outcome.NOBODY, f"nobody on the wire of {link.key} has {next_hop}", link.namespace
+        )
 
-    def _without_neighbours(self, link: Link, address: str, came_by: tuple[LinkName, ...]) -> Way:
+    def _without_neighbours(self, link: Link, address: str, came_by: tuple[LinkName, ...]) -> Path:
         """By a routed link: to a sibling that has the address, else on from the parent."""
         for other in self.wires.stations(self.wires.of(link)):
             sibling = other.key != link.key and other.parent == link.parent
@@ -187,17 +189,19 @@ class Paths:
                 meeting = self.wires.meet(link, other)
                 if meeting.heard:
                     ways_in = (*came_by, other.key)
-                    return Way(End.ARRIVES, meeting.reason, other.namespace, came_by=ways_in)
-                return Way(End.BARRED, meeting.reason, link.namespace, meeting.barrier)
+                    return Path(Outcome.ARRIVES, meeting.reason, other.namespace, came_by=ways_in)
+                return Path(Outcome.BARRED, meeting.reason, link.namespace, meeting.barrier)
         parent = self.state.link(link.parent)
         if parent is None:
-            return Way(End.OUTSIDE, f"out of {link.key}", link.namespace)
+            return Path(Outcome.OUTSIDE, f"out of {link.key}", link.namespace)
         if address in {held.bare for held in parent.addresses}:
-            return Way(End.ARRIVES, f"{link.kind} routes by {parent.key}", parent.namespace,
+            return Path(Outcome.ARRIVES, f"{link.kind} routes by {parent.key}", parent.namespace,
                        came_by=(*came_by, parent.key))  # fmt: skip
         if self.wires.is_open(self.wires.of(link)):
-            return Way(End.OUTSIDE, f"out of {parent.key}, as {title(parent.namespace)} routes")
-        return Way(End.NOBODY, f"nobody on {parent.key} has {address}", link.namespace)
+            return Path(
+                Outcome.OUTSIDE, f"out of {parent.key}, as {title(parent.namespace)} routes"
+            )
+        return Path(Outcome.NOBODY, f"nobody on {parent.key} has {address}", link.namespace)
 
     # -- routes --------------------------------------------------------------------------------
 

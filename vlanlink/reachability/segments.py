@@ -16,7 +16,7 @@ from vlanlink.model import LOOPBACK, Link, LinkName, State
 Wire = tuple[Hashable, ...]
 
 
-class Barrier(StrEnum):
+class Block(StrEnum):
     """What stands between two stations."""
 
     NONE = ""
@@ -27,15 +27,15 @@ class Barrier(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Meeting:
+class Adjacency:
     """Whether two links on one wire hear each other, and why (not)."""
 
     heard: bool
-    barrier: Barrier
+    barrier: Block
     reason: str
 
 
-class Wires:
+class Segments:
     """The wires of a State; ``hairpin`` are the links whose switch sends frames back."""
 
     def __init__(self, state: State, hairpin: Collection[LinkName] = ()) -> None:
@@ -94,7 +94,7 @@ class Wires:
         """The links on a wire."""
         return self._stations.get(wire, [])
 
-    def meet(self, one: Link, other: Link) -> Meeting:
+    def meet(self, one: Link, other: Link) -> Adjacency:
         """Whether two links of one wire hear each other."""
         if _port(one) != _port(other):
             return _across(one, other)
@@ -104,24 +104,24 @@ class Wires:
         if "switch" in ways and "never" not in ways:
             return self._by_the_switch(one, other, words)
         if len(on_it) < 2:
-            return Meeting(False, Barrier.HIDDEN, f"{words} hides {_port(one).name}")
+            return Adjacency(False, Block.HIDDEN, f"{words} hides {_port(one).name}")
         if "never" in ways:
-            return Meeting(False, Barrier.APART, f"{words} keeps its links apart")
-        return Meeting(True, Barrier.NONE, f"{words} joins its links")
+            return Adjacency(False, Block.APART, f"{words} keeps its links apart")
+        return Adjacency(True, Block.NONE, f"{words} joins its links")
 
-    def _by_the_switch(self, one: Link, other: Link, words: str) -> Meeting:
+    def _by_the_switch(self, one: Link, other: Link, words: str) -> Adjacency:
         hairpin = one.key in self._hairpin or other.key in self._hairpin
         if hairpin and self.is_open(self.of(one)):
-            return Meeting(True, Barrier.SWITCH, f"{words}, and the switch sends back (hairpin)")
-        return Meeting(False, Barrier.SWITCH, f"{words}, and no switch sends back (hairpin)")
+            return Adjacency(True, Block.SWITCH, f"{words}, and the switch sends back (hairpin)")
+        return Adjacency(False, Block.SWITCH, f"{words}, and no switch sends back (hairpin)")
 
 
-def _across(one: Link, other: Link) -> Meeting:
+def _across(one: Link, other: Link) -> Adjacency:
     for hearer, speaker in ((one, other), (other, one)):
         mac = speaker.settings.get("mac")
         if isinstance(mac, str) and not _kind(hearer).admits(hearer.settings, mac):
-            return Meeting(False, Barrier.FILTERED, f"{hearer.key} does not list {mac}")
-    return Meeting(True, Barrier.NONE, "on one wire")
+            return Adjacency(False, Block.FILTERED, f"{hearer.key} does not list {mac}")
+    return Adjacency(True, Block.NONE, "on one wire")
 
 
 _PLAIN = Kind(name="", module="")

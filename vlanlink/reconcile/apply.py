@@ -60,7 +60,7 @@ class Unfinished(Exception):  # noqa: N818 - translated by the verbs
     not_undone: tuple[str, ...] = ()
 
 
-class Change:
+class Transaction:
     """A change of the machine, in one step or several: all of it or nothing."""
 
     def __init__(self, topology: str, before: State, kernel: Kernel) -> None:

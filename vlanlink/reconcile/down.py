@@ -11,9 +11,9 @@ from vlanlink.planning.plan import Plan
 from vlanlink.reconcile.apply import Progress
 from vlanlink.reconcile.lookup import enabled, known_topologies, need_known, unknown
 from vlanlink.reconcile.session import (
-    Look,
+    Observation,
     checked,
-    look_at,
+    observe,
     open_machine,
     refuse_other_file,
     take_down,
@@ -23,7 +23,7 @@ from vlanlink.store.files import Store
 from vlanlink.topology import Topology, empty
 from vlanlink.topology.heading import Heading
 
-Guard = Callable[[Look], AbstractContextManager[None]]
+Guard = Callable[[Observation], AbstractContextManager[None]]
 """What stands around the change itself."""
 
 
@@ -45,10 +45,10 @@ def make(
 
     with open_machine(host, topology) as machine:
         with machine.timings.taking("plan"):
-            look = look_at(machine, topology, store)
+            look = observe(machine, topology, store)
             refuse_other_file(topology, look.records.own, replace_file=replace_file)
             if not ask_lan:
-                look = replace(look, resolution=replace(look.resolution, inquiries=()))
+                look = replace(look, resolution=replace(look.resolution, probes=()))
             with guard(look) if guard and look.todo.operations else nullcontext():
                 done = bring_up(machine, look, store, on_progress)
         return replace(done, timings=machine.timings.seconds)
@@ -71,7 +71,7 @@ def take(
     recorded = any(record.topology == name for record in records)
     written = None if recorded else _as_written(topology, host)
     with open_machine(host, nothing, records, written) as machine:
-        look = look_at(machine, nothing, store)
+        look = observe(machine, nothing, store)
         if isinstance(topology, str):
             need_known(look, store, host)
         todo = checked(look, written)

@@ -7,7 +7,7 @@ from vlanlink.errors import Diagnostic, UsageError, nearest
 from vlanlink.host import Host
 from vlanlink.kernel.snapshot import Wanted
 from vlanlink.model import NAMELESS
-from vlanlink.reconcile.session import Look, files, marked_topologies, opened
+from vlanlink.reconcile.session import Observation, files, marked_topologies, opened
 from vlanlink.store.files import Store
 from vlanlink.store.record import Record
 from vlanlink.topology import Topology, load, parse
@@ -23,10 +23,10 @@ def known_topologies(host: Host | None = None) -> tuple[str, ...]:
     return tuple(sorted(name for name in names if not name.startswith(NAMELESS)))
 
 
-def need_known(look: Look, store: Store, host: Host) -> None:
+def need_known(look: Observation, store: Store, host: Host) -> None:
     """Raise UsageError if nothing is known of the topology that was looked for."""
     name = look.topology.name
-    known = marked_topologies(look.observed) | {*store.leased(), *store.torn()}
+    known = marked_topologies(look.observed) | {*store.leased(), *store.unreadable()}
     at_boot = boot.copy_path(name, host).exists()
     if look.records.own is None and name not in known and not at_boot:
         known |= {record.topology for record in look.records.others}
@@ -54,7 +54,7 @@ def stored(name: str, records: Sequence[Record], host: Host) -> Topology:
     if at_boot:
         return at_boot
     store = files(host)
-    known = sorted({*known_topologies(host), *store.leased(), *store.torn()})
+    known = sorted({*known_topologies(host), *store.leased(), *store.unreadable()})
     if name in known:
         return Topology(name=name)
     raise UsageError(unknown(name, known))

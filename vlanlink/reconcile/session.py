@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 
-from vlanlink.desired.addressing import Heard
-from vlanlink.desired.lost_record import doubtful_parents, is_lost, lost_routes
+from vlanlink.desired.addressing import ProbeResults
+from vlanlink.desired.lost_record import is_lost, lost_routes, uncertain_parents
 from vlanlink.desired.requirements import too_new
 from vlanlink.desired.resolve import Resolution, namespace_path, resolve
 from vlanlink.desired.sysctls import keys_to_read, lost_sysctls
@@ -31,16 +31,16 @@ from vlanlink.model import State
 from vlanlink.planning.operations import MakeNamespace, Refused, RemoveNamespace
 from vlanlink.planning.plan import Plan
 from vlanlink.planning.plan import plan as difference
-from vlanlink.reconcile.apply import Change, Progress, Unfinished
+from vlanlink.reconcile.apply import Progress, Transaction, Unfinished
 from vlanlink.store.files import Store
 from vlanlink.store.leases import Leases
 from vlanlink.store.lock import Holder, LockedError
-from vlanlink.store.record import Record, Records, on_the_way
+from vlanlink.store.record import Record, Records, in_transition
 from vlanlink.topology import Topology, settled
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Observation:
     """One look at the machine with a topology in mind."""
 
     topology: Topology
@@ -116,20 +116,20 @@ def _paths(topology: Topology) -> dict[str, str]:
     }
 
 
-def reconsidered(look: Look, identity: str, heard: Heard) -> Look:
+def replan(look: Observation, identity: str, heard: ProbeResults) -> Observation:
     """The same look at the machine, now that the LAN has said something."""
     resolution = resolve(look.topology, look.observed, look.records, identity, look.leases, heard)
     todo = difference(look.observed, resolution.desired, look.topology.name)
     return replace(look, resolution=resolution, todo=todo)
 
 
-def look_at(machine: Machine, topology: Topology, store: Store) -> Look:
+def observe(machine: Machine, topology: Topology, store: Store) -> Observation:
     """What is there, what the topology comes to here, and the plan from the one to the other.
 
     Raises TopologyError for one made in code that is wrong.
     """
     topology = settled(topology)
-    records = Records.of(topology.name, store.records(), store.torn())
+    records = Records.of(topology.name, store.records(), store.unreadable())
     leases = store.leases(topology.name)
     observed = machine.snapshot()
     keys = keys_to_read(topology, observed, records)
@@ -139,7 +139,7 @@ def look_at(machine: Machine, topology: Topology, store: Store) -> Look:
     resolution = resolve(topology, observed, records, machine.host.identity(), leases)
     todo = difference(observed, resolution.desired, topology.name)
     dead = _dead_names_in_the_way(todo, machine.dead_names(), records)
-    return Look(topology, observed, resolution, todo, records, leases, dead)
+    return Observation(topology, observed, resolution, todo, records, leases, dead)
 
 
 def _dead_names_in_the_way(
@@ -161,7 +161,7 @@ def _dead_names_in_the_way(
     )
 
 
-def checked(look: Look, was: Topology | None = None) -> Plan:
+def checked(look: Observation, was: Topology | None = None) -> Plan:
     """The plan, its warnings at their places; ``was``: the topology that ``down`` takes away.
 
     Raises ConflictError if it can't be carried out, PrivilegeError if the kernel is too old for it.
@@ -178,7 +178,7 @@ def checked(look: Look, was: Topology | None = None) -> Plan:
     )
     doubts: tuple[Problem, ...] = ()
     if was is not None and is_lost(was.name, look.observed, look.records):
-        doubts = tuple(doubtful_parents(was, look.observed, look.records))
+        doubts = tuple(uncertain_parents(was, look.observed, look.records))
     found = (*look.resolution.warnings, *look.todo.warnings, *lost, *doubts)
     notes = tuple(look.topology.diagnose(problem, severity="warning") for problem in found)
     return replace(look.todo, notes=notes)
@@ -195,7 +195,7 @@ def refuse_other_file(topology: Topology, own: Record | None, *, replace_file: b
         raise ConflictError(Diagnostic(message, hint=hint))
 
 
-def need_visible_names(machine: Machine, look: Look) -> None:
+def need_visible_names(machine: Machine, look: Observation) -> None:
     """Raise PrivilegeError if a namespace named here would be a dead file to everyone else."""
     made = [op for op in look.todo.operations if isinstance(op, MakeNamespace)]
     if not made or machine.names_are_seen():
@@ -211,10 +211,12 @@ def need_visible_names(machine: Machine, look: Look) -> None:
     raise PrivilegeError(where)
 
 
-def take_down(machine: Machine, look: Look, store: Store, on_progress: Progress | None) -> None:
+def take_down(
+    machine: Machine, look: Observation, store: Store, on_progress: Progress | None
+) -> None:
     """Apply the plan of ``down``, and put the record away."""
     if look.todo.operations:
-        change = Change(look.topology.name, look.observed, machine)
+        change = Transaction(look.topology.name, look.observed, machine)
         with translated(look, store), change.undone_if_it_fails():
             change.step(look.todo, look.resolution.desired, on_progress)
     _clear_dead_names(machine, look)
@@ -222,7 +224,7 @@ def take_down(machine: Machine, look: Look, store: Store, on_progress: Progress 
 
 
 @contextmanager
-def translated(look: Look, store: Store) -> Iterator[None]:
+def translated(look: Observation, store: Store) -> Iterator[None]:
     """What went wrong with a change, put as users meet it; the files are as they were before."""
     try:
         yield
@@ -232,7 +234,7 @@ def translated(look: Look, store: Store) -> Iterator[None]:
         raise _translated(failure, look.topology) from None
 
 
-def _close_record(store: Store, look: Look) -> None:
+def _close_record(store: Store, look: Observation) -> None:
     """All is put back: the record goes, or keeps what a namespace that stays is known by."""
     removed = {op.namespace for op in look.todo.operations if isinstance(op, RemoveNamespace)}
     left = [
@@ -252,7 +254,7 @@ def _close_record(store: Store, look: Look) -> None:
         raise ApplyError(Diagnostic(message, hint="remove that file by hand")) from None
 
 
-def write_down(store: Store, look: Look) -> None:
+def write_down(store: Store, look: Observation) -> None:
     """Write the record and the leases, before anything is changed. Raises ConflictError."""
     try:
         _write(store, look)
@@ -261,7 +263,7 @@ def write_down(store: Store, look: Look) -> None:
         raise ConflictError(Diagnostic(_unwritten(error), hint="nothing was changed")) from None
 
 
-def write_down_again(store: Store, look: Look) -> None:
+def write_down_again(store: Store, look: Observation) -> None:
     """The same between two steps. Raises Unfinished."""
     try:
         _write(store, look)
@@ -269,35 +271,35 @@ def write_down_again(store: Store, look: Look) -> None:
         raise Unfinished(_unwritten(error)) from None
 
 
-def _write(store: Store, look: Look) -> None:
+def _write(store: Store, look: Observation) -> None:
     store.write_leases(look.topology.name, look.resolution.leases)
-    store.write(on_the_way(look.records.own, _record(look)))
+    store.write(in_transition(look.records.own, _record(look)))
 
 
 def _unwritten(error: OSError) -> str:
     return f"can't write {error.filename or 'the record'}: {error.strerror}"
 
 
-def _clear_dead_names(machine: Machine, look: Look) -> None:
+def _clear_dead_names(machine: Machine, look: Observation) -> None:
     """What a run that was killed left among the names of namespaces."""
     own = look.records.own
     machine.clear_dead_names(own.namespaces if own else ())
 
 
-def close_change(machine: Machine, look: Look, store: Store) -> None:
+def close_change(machine: Machine, look: Observation, store: Store) -> None:
     """All is changed: how things were that were put back need not be known any longer."""
     _clear_dead_names(machine, look)
-    if on_the_way(look.records.own, _record(look)) != _record(look):
+    if in_transition(look.records.own, _record(look)) != _record(look):
         with suppress(OSError):  # knowing more does no harm
             store.write(_record(look))
 
 
-def _record(look: Look) -> Record:
+def _record(look: Observation) -> Record:
     record = look.resolution.record
     return replace(record, file=absolute(record.file))
 
 
-def tell_what_is_lost(look: Look, written: Topology | None) -> None:
+def tell_what_is_lost(look: Observation, written: Topology | None) -> None:
     """All that bears the mark is gone; what was changed besides, only the record told.
 
     ``written`` is what was up, where that is known. Raises ApplyError if something is not put back.

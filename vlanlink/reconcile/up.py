@@ -9,23 +9,23 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from vlanlink.desired.addressing import Heard
-from vlanlink.desired.duplicates import Inquiry, parents_asked_from
+from vlanlink.desired.addressing import ProbeResults
+from vlanlink.desired.duplicates import AddressProbe, parents_asked_from
 from vlanlink.errors import Diagnostic
 from vlanlink.kernel.machine import Machine
-from vlanlink.kernel.packet.arp_nd import Announcement, Question
+from vlanlink.kernel.packet.arp_nd import Announcement, ArpProbe
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Link, State
 from vlanlink.planning.plan import Plan, with_links
 from vlanlink.planning.plan import plan as difference
-from vlanlink.reconcile.apply import Change, Progress, Unfinished
+from vlanlink.reconcile.apply import Progress, Transaction, Unfinished
 from vlanlink.reconcile.session import (
-    Look,
+    Observation,
     checked,
     close_change,
     need_privilege,
     need_visible_names,
-    reconsidered,
+    replan,
     translated,
     write_down,
     write_down_again,
@@ -37,14 +37,16 @@ ROUNDS = 8
 CARRIER_SECONDS = 5.0
 """How long a parent that was just set up may take to find its carrier."""
 _POLL_SECONDS = 0.05
-_CROWD = 256
+_MAX_SIBLINGS_ANNOUNCED_LOCALLY = 256
 """Siblings from which on neighbours are told by way of the parent: each of them would get a copy of
 each announcement, and the kernel's queues drop what is meant for the wire."""
 _ANNOUNCEMENTS = 3
 """Where the LAN was asked; a LAN that is not to be asked is told once."""
 
 
-def bring_up(machine: Machine, look: Look, store: Store, on_progress: Progress | None) -> Plan:
+def bring_up(
+    machine: Machine, look: Observation, store: Store, on_progress: Progress | None
+) -> Plan:
     """Make the machine what was resolved; what was done, with its warnings.
 
     Raises ConflictError where the machine stands in the way or an address is taken, ApplyError,
@@ -52,9 +54,9 @@ def bring_up(machine: Machine, look: Look, store: Store, on_progress: Progress |
     """
     checked(look)
     need_visible_names(machine, look)
-    if look.resolution.inquiries:
+    if look.resolution.probes:
         need_privilege("asking the LAN whether an address is taken", "CAP_NET_RAW")
-    change = Change(look.topology.name, look.observed, machine)
+    change = Transaction(look.topology.name, look.observed, machine)
     with translated(look, store), change.undone_if_it_fails():
         write_down(store, look)
         now = _parents_first(machine, look, change)
@@ -74,10 +76,10 @@ def bring_up(machine: Machine, look: Look, store: Store, on_progress: Progress |
     return replace(done, notes=(*done.notes, *unheard, *deaf))
 
 
-def _parents_first(machine: Machine, look: Look, change: Change) -> State:
+def _parents_first(machine: Machine, look: Observation, change: Transaction) -> State:
     """Make and set up what the LAN is to be asked from; what is there then."""
     desired, name = look.resolution.desired, look.topology.name
-    parents = parents_asked_from(look.resolution.inquiries, desired)
+    parents = parents_asked_from(look.resolution.probes, desired)
     if not parents:
         return look.observed
     stage = with_links(
@@ -89,7 +91,7 @@ def _parents_first(machine: Machine, look: Look, change: Change) -> State:
     now = change.step(todo, stage)
     deadline = time.monotonic() + CARRIER_SECONDS
     while (
-        any(not link.carrier for link in _links(now, look.resolution.inquiries))
+        any(not link.carrier for link in _links(now, look.resolution.probes))
         and time.monotonic() < deadline
         and not machine.interrupted()
     ):
@@ -98,31 +100,29 @@ def _parents_first(machine: Machine, look: Look, change: Change) -> State:
     return now
 
 
-def _links(now: State, inquiries: Sequence[Inquiry]) -> Iterator[Link]:
-    for parent in {inquiry.parent for inquiry in inquiries}:
+def _links(now: State, probes: Sequence[AddressProbe]) -> Iterator[Link]:
+    for parent in {probe.parent for probe in probes}:
         link = now.link(parent)
         if link is not None:
             yield link
 
 
 def _asked(
-    machine: Machine, look: Look, now: State, on_progress: Progress | None
-) -> tuple[Look, Heard, tuple[Diagnostic, ...]]:
+    machine: Machine, look: Observation, now: State, on_progress: Progress | None
+) -> tuple[Observation, ProbeResults, tuple[Diagnostic, ...]]:
     """What is resolved once the LAN has said which addresses are free; what it could not say."""
     heard: dict[tuple[str, str], str | None] = {}
     dead: set[str] = set()
     for _ in range(ROUNDS):
-        inquiries = look.resolution.inquiries
-        if not inquiries:
+        probes = look.resolution.probes
+        if not probes:
             break
         if on_progress:
-            on_progress(
-                0, len(look.todo.operations), f"ask the LAN about {len(inquiries)} addresses"
-            )
-        answers, silent = _ask(machine, look, now, inquiries)
+            on_progress(0, len(look.todo.operations), f"ask the LAN about {len(probes)} addresses")
+        answers, silent = _ask(machine, look, now, probes)
         heard |= answers
         dead |= silent
-        look = reconsidered(look, machine.host.identity(), heard)
+        look = replan(look, machine.host.identity(), heard)
         problems = (*look.resolution.conflicts, *look.todo.conflicts)
         if problems:
             raise Unfinished(problems)
@@ -136,20 +136,20 @@ def _asked(
 
 
 def _ask(
-    machine: Machine, look: Look, now: State, inquiries: Sequence[Inquiry]
-) -> tuple[Heard, set[str]]:
+    machine: Machine, look: Observation, now: State, probes: Sequence[AddressProbe]
+) -> tuple[ProbeResults, set[str]]:
     """The answers, and the parents on which nobody can answer."""
-    parents = {link.key: link for link in _links(now, inquiries)}
+    parents = {link.key: link for link in _links(now, probes)}
     had, of_the_host = _had_by_the_host(now, look.topology.name)
     questions = {
-        inquiry: Question(
+        probe: ArpProbe(
             link.index,
             str(link.settings.get("mac")),
-            inquiry.address,
-            of_the_host if inquiry.address in had else frozenset(),
+            probe.address,
+            of_the_host if probe.address in had else frozenset(),
         )
-        for inquiry in inquiries
-        if (link := parents.get(inquiry.parent)) and link.carrier
+        for probe in probes
+        if (link := parents.get(probe.parent)) and link.carrier
     }
     own = {
         str(link.settings.get("mac")) for link in now.links() if link.owner == look.topology.name
@@ -158,8 +158,8 @@ def _ask(
         taken = machine.probe_lan(
             tuple(questions.values()),
             own=own,
-            count=max(inquiry.probe.count for inquiry in inquiries),
-            seconds=max(inquiry.probe.seconds for inquiry in inquiries),
+            count=max(probe.probe.count for probe in probes),
+            seconds=max(probe.probe.seconds for probe in probes),
         )
     except OSError as error:
         where = f" from {error.filename}" if error.filename else ""
@@ -167,8 +167,7 @@ def _ask(
     if machine.interrupted():
         raise Unfinished(None)
     answers = {
-        inquiry.key: taken.get(questions[inquiry]) if inquiry in questions else None
-        for inquiry in inquiries
+        probe.key: taken.get(questions[probe]) if probe in questions else None for probe in probes
     }
     return answers, {key.name for key, link in parents.items() if not link.carrier}
 
@@ -187,7 +186,7 @@ def _had_by_the_host(now: State, topology: str) -> tuple[frozenset[str], frozens
 
 
 def _announce(
-    machine: Machine, look: Look, now: State, asked: frozenset[str]
+    machine: Machine, look: Observation, now: State, asked: frozenset[str]
 ) -> tuple[Diagnostic, ...]:
     """Tell neighbours who has the new addresses now; warnings for those who can't be told."""
     new = list(_new_addresses(look, now))
@@ -209,7 +208,7 @@ def _some(failed: Mapping[Announcement, str], why: str) -> str:
     return ", ".join(addresses[:3]) + more
 
 
-def _new_addresses(look: Look, now: State) -> Iterator[Announcement]:
+def _new_addresses(look: Observation, now: State) -> Iterator[Announcement]:
     siblings = Counter(link.parent for link in now.links())
     for link in now.links():
         kind = KINDS.get(link.kind)
@@ -221,7 +220,11 @@ def _new_addresses(look: Look, now: State) -> Iterator[Announcement]:
         had = before.addresses if before and _same_station(before, link) else ()
         mac = str(link.settings.get("mac"))
         parent = now.link(link.parent)
-        by_parent = parent.index if parent and siblings[link.parent] > _CROWD else 0
+        by_parent = (
+            parent.index
+            if parent and siblings[link.parent] > _MAX_SIBLINGS_ANNOUNCED_LOCALLY
+            else 0
+        )
         for address in link.addresses:
             of_the_link = address.link_local or address.text.startswith("169.254.")
             if not of_the_link and address not in had:

@@ -21,7 +21,7 @@ from typing import Any
 from vlanlink.host import Host
 from vlanlink.store.leases import Leases
 from vlanlink.store.lock import LOCK_SECONDS, OnHeld, locked
-from vlanlink.store.pending import Pending, PendingFile, find
+from vlanlink.store.pending import PendingCommit, PendingFile, find
 from vlanlink.store.record import Record
 
 _SUFFIX = ".json"
@@ -45,7 +45,7 @@ class Store:
         found = map(self._read, self._record_files())
         return [record for record in found if record is not None]
 
-    def torn(self) -> tuple[str, ...]:
+    def unreadable(self) -> tuple[str, ...]:
         """The topologies of which something is kept that is no record of theirs."""
         files = self._record_files()
         return tuple(self._topology(path) for path in files if self._read(path) is None)
@@ -102,7 +102,7 @@ class Store:
         """The changes that wait for confirmation, each file open."""
         return find(sorted(self._directory.glob(self._pending("*"))))
 
-    def write_pending(self, pending: Pending) -> PendingFile:
+    def write_pending(self, pending: PendingCommit) -> PendingFile:
         """Write down that a change waits for confirmation; the file, open. Raises OSError."""
         path = self._directory / self._pending(pending.topology)
         self._write(path, pending.to_dict())

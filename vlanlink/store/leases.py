@@ -6,7 +6,7 @@ from typing import Any, Final
 
 VERSION: Final = 1
 
-Endpoint = tuple[str, str, str]
+LeaseKey = tuple[str, str, str]
 """(network, namespace, interface)."""
 
 
@@ -14,7 +14,7 @@ Endpoint = tuple[str, str, str]
 class Leases:
     """What a topology's endpoints were given. Losing it is no error: addresses may change then."""
 
-    addresses: Mapping[Endpoint, tuple[str, ...]] = field(default_factory=dict)
+    addresses: Mapping[LeaseKey, tuple[str, ...]] = field(default_factory=dict)
     """Bare addresses."""
     subnets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The subnets chosen for networks that leave theirs out."""

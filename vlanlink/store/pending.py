@@ -28,7 +28,7 @@ class PendingFile:
         self.path = path
         self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
-            self.pending = Pending.from_dict(json.loads(self._lines()[0]))
+            self.pending = PendingCommit.from_dict(json.loads(self._lines()[0]))
         except (KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
             self.close()
             raise ValueError(f"{path} can't be read: {error!r}") from None
@@ -68,7 +68,7 @@ VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class PendingStatus:
     """A change that waits for confirmation, as ``status`` tells it."""
 
     seconds_left: float
@@ -87,7 +87,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class PendingCommit:
     """Written before the first change of ``up --confirm``; who reads it can put all of it back."""
 
     topology: str
@@ -120,11 +120,11 @@ class Pending:
         """What can be done about it, in words."""
         return f"{self.command} keeps it, with --revert puts it back"
 
-    def waiting(self) -> Waiting:
+    def waiting(self) -> PendingStatus:
         """How long it still waits, from now on."""
         left = self.left
         until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + left))
-        return Waiting(left, until, self.way_out, self.command)
+        return PendingStatus(left, until, self.way_out, self.command)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -143,7 +143,7 @@ class Pending:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "Pending":
+    def from_dict(cls, data: Mapping[str, Any]) -> "PendingCommit":
         """What a JSON object says. Raises KeyError, TypeError or ValueError if it is none."""
         if data["version"] != VERSION:
             raise ValueError(f"version {data['version']}")

@@ -13,7 +13,7 @@ VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class PriorSysctl:
+class OriginalSysctl:
     """A sysctl as it was (``before``; None: nobody knows) and as we left it (``written``).
 
     While that changes it may also read as it did ``earlier``.
@@ -29,7 +29,7 @@ class PriorSysctl:
 
 
 @dataclass(frozen=True, slots=True)
-class PriorLink:
+class OriginalLink:
     """A parent that was down: what it had, and what was on it."""
 
     addresses: tuple[str, ...] = ()
@@ -52,9 +52,9 @@ class Record:
     """Those that the topology may have made."""
     paths: Mapping[str, str] = field(default_factory=dict)
     """Where the namespaces are that have no name in the netns directory."""
-    sysctls: Mapping[str, Mapping[str, PriorSysctl]] = field(default_factory=dict)
+    sysctls: Mapping[str, Mapping[str, OriginalSysctl]] = field(default_factory=dict)
     """By namespace and path."""
-    raised: Mapping[str, PriorLink] = field(default_factory=dict)
+    raised: Mapping[str, OriginalLink] = field(default_factory=dict)
     """Parents on the host that were down, and that we set up."""
     routes: tuple[tuple[str, str], ...] = ()
     """Routes on links that are not ours: (namespace, the route as `ip route` writes it)."""
@@ -100,7 +100,7 @@ class Record:
                 for namespace, priors in data["sysctls"].items()
             },
             raised={
-                str(name): PriorLink(
+                str(name): OriginalLink(
                     tuple(p["addresses"]),
                     tuple(p.get("nodad", ())),
                     tuple(p["children"]),
@@ -112,11 +112,11 @@ class Record:
         )
 
 
-def _prior(before: str | None, written: str, *earlier: str) -> PriorSysctl:
-    return PriorSysctl(before, written, earlier)
+def _prior(before: str | None, written: str, *earlier: str) -> OriginalSysctl:
+    return OriginalSysctl(before, written, earlier)
 
 
-def on_the_way(before: Record | None, after: Record) -> Record:
+def in_transition(before: Record | None, after: Record) -> Record:
     """What must be known from the first change to the last: all of two records.
 
     Whoever is killed in between has done some of the changes, and nobody knows which.
@@ -137,8 +137,8 @@ def on_the_way(before: Record | None, after: Record) -> Record:
 
 
 def _sysctls_on_the_way(
-    before: Mapping[str, PriorSysctl], after: Mapping[str, PriorSysctl]
-) -> dict[str, PriorSysctl]:
+    before: Mapping[str, OriginalSysctl], after: Mapping[str, OriginalSysctl]
+) -> dict[str, OriginalSysctl]:
     found = {**before, **after}
     for key in before.keys() & after.keys():
         old, new = before[key], after[key]
@@ -165,7 +165,7 @@ class Records:
         others = tuple(record for record in every if record.topology != topology)
         return cls(own, others, own is None and topology in torn)
 
-    def sysctl(self, namespace: str, key: str) -> PriorSysctl | None:
+    def sysctl(self, namespace: str, key: str) -> OriginalSysctl | None:
         """The oldest known value of a sysctl: our own record's, else another topology's."""
         for record in (*([self.own] if self.own else []), *self.others):
             prior = record.sysctls.get(namespace, {}).get(key)

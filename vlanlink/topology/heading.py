@@ -9,7 +9,7 @@ from vlanlink.errors import TopologyError
 from vlanlink.topology import values
 from vlanlink.topology.load import content, load, parse
 from vlanlink.topology.model import Topology
-from vlanlink.topology.problems import Wrong
+from vlanlink.topology.problems import InvalidValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,6 @@ def heading(path: str | os.PathLike[str], *, text: bytes | None = None) -> Headi
     try:
         table = tomllib.loads(whole.removeprefix("\ufeff")).get("topology", {})
         name = values.topology_name(table.get("name", PurePath(file).stem))
-    except (tomllib.TOMLDecodeError, AttributeError, TypeError, Wrong):
+    except (tomllib.TOMLDecodeError, AttributeError, TypeError, InvalidValue):
         name = load(file, text=whole).name
     return Heading(name, whole, file)

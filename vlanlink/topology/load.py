@@ -13,10 +13,10 @@ from vlanlink.errors import Diagnostic, Problem, TopologyError, UsageError
 from vlanlink.topology import values
 from vlanlink.topology.model import Topology
 from vlanlink.topology.positions import Severity, Source, Span, without_source
-from vlanlink.topology.problems import Finding, Wrong, quote
+from vlanlink.topology.problems import InvalidEntry, InvalidValue, quote
 
 if TYPE_CHECKING:
-    from vlanlink.topology.salvage import Draft
+    from vlanlink.topology.salvage import Salvage
 
 LARGEST: Final = 4 * 1024 * 1024
 """The size of file that is still read, in bytes. 4,000 endpoints take a tenth of it."""
@@ -45,11 +45,11 @@ def parse(text: str, file: str = "topology.toml") -> Topology:
 
 def build(mapping: Mapping[str, Any] | Topology) -> Topology:
     """Check a topology that was made in code; the keys are those of a file."""
-    from vlanlink.topology.salvage import Draft
+    from vlanlink.topology.salvage import Salvage
 
     if isinstance(mapping, Topology):
         mapping = mapping.as_written()
-    return _settled(*_checked(Draft(mapping, set())), None)
+    return _settled(*_checked(Salvage(mapping, set())), None)
 
 
 def settled(topology: Topology) -> Topology:
@@ -62,36 +62,38 @@ def empty(name: str) -> Topology:
     try:
         # Nothing else is to be checked, and it takes a while to make what checks.
         topology = Topology.model_construct(name=values.topology_name(name))
-    except Wrong as wrong:
+    except InvalidValue as wrong:
         raise UsageError(Diagnostic(wrong.message, hint=wrong.hint)) from None
     topology._checked = True
     return topology
 
 
-def examine(source: Source) -> tuple[Topology | None, list[Finding]]:
+def examine(source: Source) -> tuple[Topology | None, list[InvalidEntry]]:
     """What can be made of a text, and all that there is to say about it."""
-    from vlanlink.topology.salvage import Draft
+    from vlanlink.topology.salvage import Salvage
     from vlanlink.topology.syntax import read
 
     reading = read(source)
-    doubled = [Finding("doubled", problem, span=span) for span, problem in reading.doubled]
+    doubled = [InvalidEntry("doubled", problem, span=span) for span, problem in reading.doubled]
     if reading.faults:
-        faults = [Finding("syntax", problem, span=span) for span, problem in reading.faults]
+        faults = [InvalidEntry("syntax", problem, span=span) for span, problem in reading.faults]
         return None, faults + doubled
     data, findings = _named(reading.data, PurePath(source.file or "").stem)
-    draft = Draft(data, reading.left_out)
+    draft = Salvage(data, reading.left_out)
     draft.findings += doubled + findings
     return _checked(draft)
 
 
-def _checked(draft: "Draft") -> tuple[Topology, list[Finding]]:
+def _checked(draft: "Salvage") -> tuple[Topology, list[InvalidEntry]]:
     from vlanlink.topology.rules import judge
 
     topology = draft.topology()
     return topology, draft.findings + judge(topology, draft)
 
 
-def _settled(topology: Topology | None, findings: list[Finding], source: Source | None) -> Topology:
+def _settled(
+    topology: Topology | None, findings: list[InvalidEntry], source: Source | None
+) -> Topology:
     errors = [one for one in findings if not one.warning]
     if topology is None or errors:
         raise TopologyError(*diagnostics(errors, source))
@@ -101,13 +103,13 @@ def _settled(topology: Topology | None, findings: list[Finding], source: Source 
     return topology
 
 
-def diagnostics(findings: Iterable[Finding], source: Source | None) -> list[Diagnostic]:
+def diagnostics(findings: Iterable[InvalidEntry], source: Source | None) -> list[Diagnostic]:
     """Findings at their places, by line, each thing said once."""
     once = dict.fromkeys(_diagnostic(one, source) for one in findings)
     return sorted(once, key=lambda one: (one.line or 0, one.column or 0, one.message))
 
 
-def _diagnostic(one: Finding, source: Source | None) -> Diagnostic:
+def _diagnostic(one: InvalidEntry, source: Source | None) -> Diagnostic:
     severity: Severity = "warning" if one.warning else "error"
     if source is None:
         return without_source(one.problem, severity)
@@ -117,24 +119,26 @@ def _diagnostic(one: Finding, source: Source | None) -> Diagnostic:
     return source.diagnose(one.problem, severity)
 
 
-def _named(data: dict[str, Any], stem: str) -> tuple[dict[str, Any], list[Finding]]:
+def _named(data: dict[str, Any], stem: str) -> tuple[dict[str, Any], list[InvalidEntry]]:
     """The data with a name: that of the file if they have none."""
     heading = data.get("topology", {})
     if "name" in data:
         problem = Problem(("name",), "unknown key name", "write it under [topology]", at_key=True)
         data = {key: value for key, value in data.items() if key != "name"}
-        return data | {"topology": {"name": "unnamed"}}, [Finding("unknown_key", problem)]
+        return data | {"topology": {"name": "unnamed"}}, [InvalidEntry("unknown_key", problem)]
     if not isinstance(heading, dict) or "name" in heading:
         return data, []
     try:
         return data | {"topology": heading | {"name": values.topology_name(stem)}}, []
-    except Wrong as wrong:
+    except InvalidValue as wrong:
         problem = Problem(
             ("topology",),
             f"the topology has no name, and that of the file, {quote(stem)}, can't be one",
             "write name = … under [topology]",
         )
-        return data | {"topology": heading | {"name": "unnamed"}}, [Finding(wrong.code, problem)]
+        return data | {"topology": heading | {"name": "unnamed"}}, [
+            InvalidEntry(wrong.code, problem)
+        ]
 
 
 def _content(file: str) -> bytes:

@@ -20,8 +20,8 @@ from vlanlink.errors import Diagnostic, Problem
 from vlanlink.kinds import Kind
 from vlanlink.topology import options, values
 from vlanlink.topology.positions import Severity, Source, without_source
-from vlanlink.topology.problems import Wrong, failure
-from vlanlink.topology.tables import Entry, Kinded, flag_or
+from vlanlink.topology.problems import InvalidValue, as_error
+from vlanlink.topology.tables import Entry, Kinded, bool_or_table
 from vlanlink.topology.values import Ip, Prefix
 
 Address = Annotated[Ip, PlainValidator(values.address)]
@@ -39,7 +39,7 @@ Words = Annotated[tuple[str, ...], BeforeValidator(values.listed)]
 SysctlValue = Annotated[str, BeforeValidator(values.setting)]
 
 
-class Subnet(Entry):
+class SubnetConfig(Entry):
     """A subnet of a network, with the names of Docker's IPAM."""
 
     subnet: Network_
@@ -48,14 +48,14 @@ class Subnet(Entry):
     aux_addresses: Mapping[str, Address] = {}
 
 
-class Shim(Entry):
+class ShimConfig(Entry):
     """The host's own endpoint in a network, in detail."""
 
     name: str | None = None
     addresses: Addresses | None = None
 
 
-class Probe(Entry):
+class ProbeConfig(Entry):
     """How to ask the LAN whether an address is taken."""
 
     count: Annotated[int, AfterValidator(values.between(1, 100))] = 2
@@ -63,7 +63,7 @@ class Probe(Entry):
     """In all, for all addresses together."""
 
 
-class Route(Entry):
+class RouteConfig(Entry):
     """A route by way of the interface under which it stands."""
 
     via: Station | None = None
@@ -82,13 +82,13 @@ class Route(Entry):
         return super().sort_out(written)
 
 
-class HostRoute(Route):
+class HostRouteConfig(RouteConfig):
     """A route of the host, by way of any link there."""
 
     dev: str
 
 
-class DefaultRoute(Entry):
+class DefaultRouteConfig(Entry):
     """Which default routes an interface shall have; both where neither family is named."""
 
     ipv4: bool | None = None
@@ -96,26 +96,26 @@ class DefaultRoute(Entry):
     metric: Number32 | None = None
 
 
-Routes = Annotated[tuple[Route, ...], BeforeValidator(values.listed)]
+Routes = Annotated[tuple[RouteConfig, ...], BeforeValidator(values.listed)]
 
 
-class Network(Kinded):
+class NetworkConfig(Kinded):
     """What ``docker network create`` makes: a kind and a parent that endpoints share."""
 
     kind: Annotated[str, AfterValidator(options.network_kind)]
     parent: str | None = None
     internal: bool = False
-    subnets: Annotated[tuple[Subnet, ...], BeforeValidator(values.listed)] | None = None
+    subnets: Annotated[tuple[SubnetConfig, ...], BeforeValidator(values.listed)] | None = None
     """None: left out."""
-    shim: Annotated[bool | Shim, PlainValidator(flag_or(Shim))] = False
-    probe: Annotated[bool | Probe, PlainValidator(flag_or(Probe))] = True
+    shim: Annotated[bool | ShimConfig, PlainValidator(bool_or_table(ShimConfig))] = False
+    probe: Annotated[bool | ProbeConfig, PlainValidator(bool_or_table(ProbeConfig))] = True
     mtu: Mtu | None = None
     hairpin: bool = False
     """What the switch does with frames between two stations on this port."""
     take_parent: bool = False
 
 
-class Endpoint(Entry):
+class EndpointConfig(Entry):
     """What every link, peer and interface can have."""
 
     addresses: Addresses | None = None
@@ -127,30 +127,31 @@ class Endpoint(Entry):
     routes: Routes = ()
 
 
-class Peer(Endpoint):
+class PeerConfig(EndpointConfig):
     """The other end of a pair. No namespace: the host."""
 
     name: str
     namespace: str | None = None
 
 
-class Link(Kinded, Endpoint):
+class LinkConfig(Kinded, EndpointConfig):
     """A link on the host."""
 
     kind: Annotated[str, AfterValidator(options.link_kind)] | None = None
     parent: str | None = None
-    peer: Peer | None = None
-    probe: Annotated[bool | Probe, PlainValidator(flag_or(Probe))] = True
+    peer: PeerConfig | None = None
+    probe: Annotated[bool | ProbeConfig, PlainValidator(bool_or_table(ProbeConfig))] = True
     take_parent: bool = False
 
 
-class Interface(Link):
+class InterfaceConfig(LinkConfig):
     """A link in a namespace, by itself or as an endpoint of a network."""
 
     network: str | None = None
-    default_route: Annotated[bool | DefaultRoute, PlainValidator(flag_or(DefaultRoute))] | None = (
-        None
-    )
+    default_route: (
+        Annotated[bool | DefaultRouteConfig, PlainValidator(bool_or_table(DefaultRouteConfig))]
+        | None
+    ) = None
     ipv6: Literal["static", "slaac", "off"] = "static"
 
     @classmethod
@@ -168,29 +169,29 @@ class Interface(Link):
 
 def _of_network(key: str, written: Mapping[str, Any]) -> dict[str, Any]:
     network = written["network"]
-    wrong = Wrong(
+    wrong = InvalidValue(
         "option_of_network",
         f"{key} belongs to the network, not to one of its endpoints",
         f"write it under [networks.{network}]" if isinstance(network, str) else None,
         at_key=True,
     )
-    return failure(key, wrong, written[key])
+    return as_error(key, wrong, written[key])
 
 
-class Namespace(Entry):
+class NamespaceConfig(Entry):
     """A network namespace: one of that name, or the one at a path or of a process."""
 
     sysctls: Mapping[str, SysctlValue] = {}
-    interfaces: Mapping[str, Interface] = {}
+    interfaces: Mapping[str, InterfaceConfig] = {}
     pid: Annotated[int, AfterValidator(values.between(1, 0x3FFFFFFF))] | None = None
     path: str | None = None
 
 
-class HostSection(Entry):
+class HostConfig(Entry):
     """What the topology asks of the host itself."""
 
     sysctls: Mapping[str, SysctlValue] = {}
-    routes: Annotated[tuple[HostRoute, ...], BeforeValidator(values.listed)] = ()
+    routes: Annotated[tuple[HostRouteConfig, ...], BeforeValidator(values.listed)] = ()
 
 
 class Heading(Entry):
@@ -207,10 +208,10 @@ class Topology(Entry):
     """
 
     name: Annotated[str, AfterValidator(values.topology_name)]
-    networks: Mapping[str, Network] = {}
-    namespaces: Mapping[str, Namespace] = {}
-    links: Mapping[str, Link] = {}
-    host: HostSection = Field(default_factory=HostSection.model_construct)
+    networks: Mapping[str, NetworkConfig] = {}
+    namespaces: Mapping[str, NamespaceConfig] = {}
+    links: Mapping[str, LinkConfig] = {}
+    host: HostConfig = Field(default_factory=HostConfig.model_construct)
 
     _checked: bool = PrivateAttr(default=False)
     _source: Source | None = PrivateAttr(default=None)

@@ -17,7 +17,7 @@ from vlanlink.errors import nearest
 from vlanlink.kinds import KINDS, Choice, Flag, Kind, MacList, Number, Option, QosMap
 from vlanlink.kinds.kind import OptionValue
 from vlanlink.topology import values
-from vlanlink.topology.problems import Wrong, quote, some
+from vlanlink.topology.problems import InvalidValue, one_of, quote
 
 ALL_KEYS: Final = tuple(
     dict.fromkeys(option.key for kind in KINDS.values() for option in kind.options)
@@ -32,9 +32,9 @@ def link_kind(name: str) -> str:
     """A kind that the registry has."""
     if name not in KINDS:
         near = nearest(name, list(KINDS))
-        raise Wrong(
+        raise InvalidValue(
             "unknown_kind",
-            f"{quote(name)} is no link kind; there are {some(list(KINDS))}",
+            f"{quote(name)} is no link kind; there are {one_of(list(KINDS))}",
             f'did you mean "{near}"?' if near else None,
         )
     return name
@@ -43,9 +43,9 @@ def link_kind(name: str) -> str:
 def network_kind(name: str) -> str:
     """A kind that a network can have."""
     if link_kind(name) not in NETWORK_KINDS:
-        raise Wrong(
+        raise InvalidValue(
             "network_kind",
-            f"{quote(name)} is no kind of network; there are {some(NETWORK_KINDS)}",
+            f"{quote(name)} is no kind of network; there are {one_of(NETWORK_KINDS)}",
             f'write such a link under [links] and a network of kind "{NETWORK_KINDS[0]}" on it',
         )
     return name
@@ -101,7 +101,7 @@ def _type(option: Option) -> Any:
 def _pairs(option: QosMap) -> Callable[[object], tuple[tuple[int, int], ...]]:
     def pairs(value: object) -> tuple[tuple[int, int], ...]:
         if not isinstance(value, Mapping):
-            raise Wrong(
+            raise InvalidValue(
                 "wrong_type",
                 f"a table belongs here, not {values.describe(value)}",
                 f'write {option.key} = {{ "0" = 1 }}, from = to',
@@ -115,7 +115,7 @@ def _pair(option: QosMap, key: object, to: object) -> tuple[int, int]:
     start = int(key) if isinstance(key, str) and key.isascii() and key.isdigit() else key
     for number, most in ((start, option.maximum_from), (to, option.maximum_to)):
         if type(number) is not int or not 0 <= number <= most:
-            raise Wrong(
+            raise InvalidValue(
                 "qos_map",
                 f"{quote(number)} is no priority for this side of {option.key}",
                 f"from is a number up to {option.maximum_from}, to one up to {option.maximum_to}",

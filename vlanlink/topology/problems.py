@@ -11,7 +11,7 @@ from vlanlink.errors import Problem
 from vlanlink.topology.positions import Span
 
 
-class Finding(NamedTuple):
+class InvalidEntry(NamedTuple):
     """A problem, and which rule or form it offends."""
 
     code: str
@@ -21,7 +21,7 @@ class Finding(NamedTuple):
     """Where it stands, if its path alone would lead to another place."""
 
 
-class Wrong(ValueError):  # noqa: N818 - what it says is read by users, not by programmers
+class InvalidValue(ValueError):  # noqa: N818 - what it says is read by users, not by programmers
     """Raised by validators; pydantic carries it, unharmed, to the path that it belongs to."""
 
     def __init__(
@@ -68,7 +68,7 @@ FORMS: Final[Mapping[str, str]] = {
 _OWN_WORDS: Final = {"type", "loc", "input", "ctx"}
 
 
-def again(failures: list[Any]) -> ValidationError:
+def merge_errors(failures: list[Any]) -> ValidationError:
     """Make one pydantic error of the ``errors()`` of several."""
     details: list[InitErrorDetails] = [
         InitErrorDetails(**{key: value for key, value in one.items() if key in _OWN_WORDS})  # type: ignore[typeddict-item]
@@ -77,7 +77,7 @@ def again(failures: list[Any]) -> ValidationError:
     return ValidationError.from_exception_data("topology", details)
 
 
-def failure(key: str, wrong: Wrong, value: object = None) -> dict[str, Any]:
+def as_error(key: str, wrong: InvalidValue, value: object = None) -> dict[str, Any]:
     """One entry for ``again``."""
     return {"type": "value_error", "loc": (key,), "input": value, "ctx": {"error": wrong}}
 
@@ -96,7 +96,7 @@ def quote(value: object) -> str:
 _LONGEST: Final = 80
 
 
-def some(words: tuple[str, ...] | list[str]) -> str:
+def one_of(words: tuple[str, ...] | list[str]) -> str:
     """``a, b or c``."""
     *first, last = words
     return f"{', '.join(first)} or {last}" if first else last

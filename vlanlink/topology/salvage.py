@@ -16,19 +16,19 @@ from vlanlink.errors import Path, Problem, nearest
 from vlanlink.kinds import QosMap
 from vlanlink.topology.model import Topology
 from vlanlink.topology.options import kind_named
-from vlanlink.topology.problems import Finding, Wrong, quote, some
+from vlanlink.topology.problems import InvalidEntry, InvalidValue, one_of, quote
 from vlanlink.topology.values import GONE, describe
 
-_Words = Callable[[Path, Any], Wrong]
+_Words = Callable[[Path, Any], InvalidValue]
 
 
-class Draft:
+class Salvage:
     """Data on the way to a Topology: what is left of them, and what was wrong."""
 
     def __init__(self, data: Mapping[str, Any], left_out: set[Path]) -> None:
         """Work on a copy."""
         self.data: dict[str, Any] = _plain(data)
-        self.findings: list[Finding] = []
+        self.findings: list[InvalidEntry] = []
         self.gone: set[Path] = set()
         self._around: set[Path] = set()
         for path in left_out:
@@ -59,7 +59,7 @@ class Draft:
             if self.is_gone(path):
                 continue
             problem = Problem(path, wrong.message, wrong.hint, at_key=wrong.at_key)
-            self.findings.append(Finding(wrong.code, problem))
+            self.findings.append(InvalidEntry(wrong.code, problem))
             meant = (*path[:-1], wrong.meant or "")
             if wrong.meant is not None and not self._has(meant):
                 self._remember(meant)
@@ -142,19 +142,21 @@ def _before_cut(items: "list[Any] | tuple[Any, ...]", position: int) -> int:
     return left[position] if position < len(left) else position
 
 
-def finding_of(path: Path, failure: Any) -> Wrong:
+def finding_of(path: Path, failure: Any) -> InvalidValue:
     """What a user reads about one error of pydantic."""
     wrong = failure.get("ctx", {}).get("error")
-    if isinstance(wrong, Wrong):
+    if isinstance(wrong, InvalidValue):
         return wrong
     return _TYPES.get(failure["type"], _other)(path, failure)
 
 
 def _wanted(word: str, hint: Callable[[Any], str | None] = lambda _: None) -> _Words:
-    def wrong(path: Path, failure: Any) -> Wrong:
+    def wrong(path: Path, failure: Any) -> InvalidValue:
         del path
         value = failure["input"]
-        return Wrong("wrong_type", f"{word} belongs here, not {describe(value)}", hint(value))
+        return InvalidValue(
+            "wrong_type", f"{word} belongs here, not {describe(value)}", hint(value)
+        )
 
     return wrong
 
@@ -172,18 +174,18 @@ def _in_brackets(value: Any) -> str | None:
     return f"write [{quote(value)}]" if isinstance(value, str) else None
 
 
-def _missing(path: Path, failure: Any) -> Wrong:
+def _missing(path: Path, failure: Any) -> InvalidValue:
     del failure
-    return Wrong("missing_key", f"{path[-1]} is missing", f"add {path[-1]} = …", at_key=True)
+    return InvalidValue("missing_key", f"{path[-1]} is missing", f"add {path[-1]} = …", at_key=True)
 
 
-def _choice(path: Path, failure: Any) -> Wrong:
+def _choice(path: Path, failure: Any) -> InvalidValue:
     words = re.findall(r"'([^']*)'", failure["ctx"]["expected"])
     value = failure["input"]
     near = nearest(value, words) if isinstance(value, str) else None
-    return Wrong(
+    return InvalidValue(
         "not_a_choice",
-        f"{_shown(value)} is no {path[-1]}; there are {some(words)}",
+        f"{_shown(value)} is no {path[-1]}; there are {one_of(words)}",
         f'did you mean "{near}"?' if near else None,
     )
 
@@ -192,9 +194,9 @@ def _shown(value: object) -> str:
     return quote(value) if isinstance(value, str | int | float) else describe(value)
 
 
-def _other(path: Path, failure: Any) -> Wrong:
+def _other(path: Path, failure: Any) -> InvalidValue:
     del path
-    return Wrong("wrong_type", str(failure["msg"]))
+    return InvalidValue("wrong_type", str(failure["msg"]))
 
 
 _TYPES: Final[Mapping[str, _Words]] = {

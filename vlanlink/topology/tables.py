@@ -19,10 +19,10 @@ from vlanlink.errors import nearest
 from vlanlink.kinds import Kind
 from vlanlink.kinds.kind import OptionValue
 from vlanlink.topology import options, values
-from vlanlink.topology.problems import Wrong, again, failure, quote
+from vlanlink.topology.problems import InvalidValue, as_error, merge_errors, quote
 
 
-def flag_or(model: type[BaseModel]) -> Callable[[object], object]:
+def bool_or_table(model: type[BaseModel]) -> Callable[[object], object]:
     """A validator for what is true, false or a table of details."""
 
     def check(value: object) -> object:
@@ -30,7 +30,7 @@ def flag_or(model: type[BaseModel]) -> Callable[[object], object]:
             return value
         if isinstance(value, Mapping):
             return model.model_validate(value)
-        raise Wrong(
+        raise InvalidValue(
             "wrong_type", f"true, false or a table belongs here, not {values.describe(value)}"
         )
 
@@ -73,9 +73,9 @@ class Entry(BaseModel):
         try:
             made = handler(fields)
         except ValidationError as error:
-            raise again([*wrong, *error.errors(include_url=False)]) from None
+            raise merge_errors([*wrong, *error.errors(include_url=False)]) from None
         if wrong:
-            raise again(wrong)
+            raise merge_errors(wrong)
         return made
 
 
@@ -89,8 +89,8 @@ def _unknown(key: str, value: object, known: tuple[str, ...]) -> dict[str, Any]:
     hint = f"did you mean {near}?" if near else f"known here: {', '.join(known)}"
     if key.isdigit() and isinstance(value, Mapping) and "kind" in known:
         near, hint = "kind", f'a name with a dot in it stands in quotes: "eth0.{key}"'
-    wrong = Wrong("unknown_key", f"unknown key {quote(key)}", hint, at_key=True, meant=near)
-    return failure(key, wrong, value)
+    wrong = InvalidValue("unknown_key", f"unknown key {quote(key)}", hint, at_key=True, meant=near)
+    return as_error(key, wrong, value)
 
 
 class Kinded(Entry):

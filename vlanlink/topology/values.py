@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationInfo
 
-from vlanlink.topology.problems import Wrong, quote
+from vlanlink.topology.problems import InvalidValue, quote
 
 Ip = IPv4Address | IPv6Address
 Prefix = IPv4Network | IPv6Network
@@ -51,14 +51,14 @@ _SHOWN: Final = ("the string", "the number")
 def text(value: object, wanted: str) -> str:
     """The value itself, if it is a string."""
     if not isinstance(value, str):
-        raise Wrong("wrong_type", f"{wanted} belongs here, in quotes, not {describe(value)}")
+        raise InvalidValue("wrong_type", f"{wanted} belongs here, in quotes, not {describe(value)}")
     return value
 
 
 def topology_name(name: str) -> str:
     """A name for a topology: it stands in marks, file names and on command lines."""
     if not _NAME.fullmatch(name) or name.endswith(".toml"):
-        raise Wrong(
+        raise InvalidValue(
             "topology_name",
             f"{quote(name)} can't be a topology's name",
             "use letters, digits, '.', '_' and '-', at most 63 of them, the first no '.' or '-', "
@@ -72,7 +72,7 @@ def between(least: float, most: float) -> Callable[[float, ValidationInfo], floa
 
     def check(number: float, info: ValidationInfo) -> float:
         if not least <= number <= most:
-            raise Wrong(
+            raise InvalidValue(
                 "out_of_range",
                 f"{info.field_name} = {number} is out of range",
                 f"write a number from {least} to {most}",
@@ -101,16 +101,16 @@ def address(value: object) -> Ip:
     return found
 
 
-def _no_address(word: str) -> Wrong:
+def _no_address(word: str) -> InvalidValue:
     try:
         bare = _plain(word, ip_interface).ip
     except ValueError:
-        return Wrong(
+        return InvalidValue(
             "bad_address",
             f"{quote(word)} is no IP address",
             'write an address such as "192.0.2.1" or "2001:db8::1"',
         )
-    return Wrong(
+    return InvalidValue(
         "gateway_with_prefix",
         f"{quote(word)} has a prefix; a bare address belongs here",
         f'write "{bare}"',
@@ -127,14 +127,16 @@ def prefix(value: object) -> Prefix:
             raise ValueError(word)
         whole = _plain(word, ip_interface)
     except ValueError:
-        raise Wrong("bad_prefix", f"{quote(word)} is no IP prefix", _prefix_hint(word)) from None
+        raise InvalidValue(
+            "bad_prefix", f"{quote(word)} is no IP prefix", _prefix_hint(word)
+        ) from None
     return _without_host_bits(word, whole)
 
 
 def _without_host_bits(word: str, whole: Any) -> Prefix:
     network: Prefix = whole.network
     if whole.ip != network.network_address:
-        raise Wrong(
+        raise InvalidValue(
             "host_bits", f"{quote(word)} has bits set beyond its prefix", f'write "{network}"'
         )
     return network
@@ -164,7 +166,7 @@ def entry(word: str) -> str:
     try:
         found = _plain(word, ip_interface if "/" in word else ip_address)
     except ValueError:
-        raise Wrong(
+        raise InvalidValue(
             "bad_address",
             f"{quote(word)} is no IP address",
             'write an address such as "192.0.2.5/24" or "2001:db8::5/64"',
@@ -176,7 +178,7 @@ def entry(word: str) -> str:
 def _usable(word: str, ip: Ip) -> None:
     mapped = isinstance(ip, IPv6Address) and (ip.ipv4_mapped is not None or ip.is_loopback)
     if ip.is_multicast or ip.is_unspecified or mapped or str(ip) == "255.255.255.255":
-        raise Wrong(
+        raise InvalidValue(
             "address_unusable",
             f"{quote(word)} is no address that a link can have",
             "write a unicast address",
@@ -194,7 +196,7 @@ def mac(word: str) -> str:
     """A MAC address of one station, in lower case with colons."""
     plain = _mac(word)
     if int(plain[:2], 16) & 1 or plain == "00:00:00:00:00:00":
-        raise Wrong(
+        raise InvalidValue(
             "mac_group",
             f"{quote(word)} is no MAC that a link can have (it is a group's, or zero)",
             'write one with an even first byte, such as "02:42:ac:10:03:0f", or leave it out',
@@ -204,7 +206,7 @@ def mac(word: str) -> str:
 
 def _mac(word: str) -> str:
     if not _MAC.fullmatch(word.lower()):
-        raise Wrong(
+        raise InvalidValue(
             "bad_mac",
             f"{quote(word)} is no MAC address",
             'write six bytes with colons, such as "02:42:ac:10:03:0f"',
@@ -223,7 +225,7 @@ def setting(value: object) -> str:
     if isinstance(value, bool | int):
         return str(int(value))
     if not isinstance(value, str):
-        raise Wrong(
+        raise InvalidValue(
             "wrong_type",
             f"a whole number, a string, true or false belongs here, not {describe(value)}",
             'a key with dots in it stands in quotes: "net.ipv4.ip_forward"'
@@ -231,7 +233,7 @@ def setting(value: object) -> str:
             else None,
         )
     if not value.replace("\t", " ").isprintable():
-        raise Wrong("wrong_type", f"{quote(value)} is more than one line of plain text")
+        raise InvalidValue("wrong_type", f"{quote(value)} is more than one line of plain text")
     return value
 
 

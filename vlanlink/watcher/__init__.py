@@ -14,7 +14,7 @@ from vlanlink.reconcile.session import need_privilege
 from vlanlink.topology import Topology
 from vlanlink.watcher.backoff import Policy
 from vlanlink.watcher.event import Event
-from vlanlink.watcher.loop import Upkeep
+from vlanlink.watcher.loop import WatchLoop
 
 __all__ = ["Event", "Policy", "Watch"]
 
@@ -47,7 +47,7 @@ class Watch:
         beat_seconds: float | None = None,
     ) -> None:
         """Nothing happens before ``run``."""
-        self._upkeep = Upkeep(
+        self._upkeep = WatchLoop(
             topology,
             host or Host(),
             on_event or (lambda _: None),

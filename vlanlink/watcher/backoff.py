@@ -30,7 +30,7 @@ class _Count:
 
 
 @dataclass(slots=True)
-class Patience:
+class Backoff:
     """What was mended how often of late. ``now`` is any clock that only goes forward."""
 
     policy: Policy = field(default_factory=Policy)

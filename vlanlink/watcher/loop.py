@@ -22,22 +22,22 @@ from vlanlink.host import Host
 from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.monitor import Events
 from vlanlink.reconcile.session import (
-    Look,
+    Observation,
     absolute,
     files,
     locked,
-    look_at,
     marked_topologies,
+    observe,
     open_machine,
     refuse_other_file,
 )
 from vlanlink.reconcile.up import bring_up
 from vlanlink.store.files import Store
 from vlanlink.store.lock import LOCK_SECONDS
-from vlanlink.store.pending import Pending
+from vlanlink.store.pending import PendingCommit
 from vlanlink.store.record import Record, Records
 from vlanlink.topology import Topology, load, parse
-from vlanlink.watcher.backoff import Patience, Policy, doubled
+from vlanlink.watcher.backoff import Backoff, Policy, doubled
 from vlanlink.watcher.drift import drifts
 from vlanlink.watcher.event import Event
 
@@ -47,10 +47,10 @@ while one waits. The kernel has no event that tells of it."""
 
 
 @dataclass(slots=True)
-class _Course:
+class _LoopState:
     """How it went since the topology was taken up, or its file read anew."""
 
-    patience: Patience
+    patience: Backoff
     fresh: bool = True
     """Nothing was found to be right, or made so, yet."""
     told: Event | None = None
@@ -64,7 +64,7 @@ class _Course:
 
 
 @dataclass(slots=True)
-class Upkeep:
+class WatchLoop:
     """A topology that is kept as its file says, or only looked at, turn by turn."""
 
     topology: Topology
@@ -77,11 +77,11 @@ class Upkeep:
     """The seconds that the last look took."""
     _known: tuple[str | None, str] | None = None
     """The file and the text that the topology was last up from."""
-    _course: _Course = field(init=False)
+    _course: _LoopState = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin."""
-        self._course = _Course(Patience(self.policy))
+        self._course = _LoopState(Backoff(self.policy))
 
     def begin(self) -> None:
         """Raise ConflictError if the topology is up from another file, unless that is meant.
@@ -129,7 +129,7 @@ class Upkeep:
     def _look(self, store: Store, events: Events) -> float | None:
         begin, suspects = time.monotonic(), events.senders()
         with open_machine(self.host, self.topology) as machine:
-            look = look_at(machine, self.topology, store)
+            look = observe(machine, self.topology, store)
             self.cost = time.monotonic() - begin
             names = look.resolution.desired.namespaces.keys()
             machine.follow(events, names)  # a namespace that lost its name is let go
@@ -140,7 +140,7 @@ class Upkeep:
                 raise KeyboardInterrupt
             return 0.0 if new else due
 
-    def _leave_alone(self, waiting: Pending) -> float:
+    def _leave_alone(self, waiting: PendingCommit) -> float:
         """What may be put back is neither mended nor taken up; it is ours if nobody else does."""
         name = self.topology.name
         self._tell_once(Event("waiting", name, (waiting.way_out,)))
@@ -154,7 +154,7 @@ class Upkeep:
     # -- what a look means ---------------------------------------------------------------------
 
     def _consider(
-        self, machine: Machine, look: Look, store: Store, suspects: tuple[str, ...]
+        self, machine: Machine, look: Observation, store: Store, suspects: tuple[str, ...]
     ) -> float | None:
         standing = self._not_for_us(look)
         if standing is not None:
@@ -179,7 +179,7 @@ class Upkeep:
         pause = self._pause(found, suspects)
         return self._mend(machine, look, store, found) if pause == 0 else pause
 
-    def _not_for_us(self, look: Look) -> Event | None:
+    def _not_for_us(self, look: Observation) -> Event | None:
         """Whether the topology was taken down by its user, or brought up from another file."""
         own, source, name = look.records.own, self.topology.source, self.topology.name
         if self._course.fresh and self.repair:
@@ -214,7 +214,7 @@ class Upkeep:
         self._is_right()
 
     def _is_right(self) -> None:
-        self._course = _Course(self._course.patience, fresh=False)
+        self._course = _LoopState(self._course.patience, fresh=False)
         own = self._record()
         self._known = (own.file, own.text) if own else None
 
@@ -233,7 +233,7 @@ class Upkeep:
         return pause
 
     def _mend(
-        self, machine: Machine, look: Look, store: Store, found: Mapping[str, str]
+        self, machine: Machine, look: Observation, store: Store, found: Mapping[str, str]
     ) -> float | None:
         done = bring_up(machine, look, store, None)
         if self._course.fresh:
@@ -259,7 +259,7 @@ class Upkeep:
     def _take(self, new: Topology) -> None:
         file = new.source.file if new.source else None
         self.topology = new
-        self._course = _Course(Patience(self.policy))
+        self._course = _LoopState(Backoff(self.policy))
         self.tell(Event("reloaded", new.name, (file or new.name,)))
 
     def _record(self) -> Record | None:

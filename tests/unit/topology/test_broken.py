@@ -7,7 +7,7 @@ import pytest
 from vlanlink.errors import TopologyError
 from vlanlink.topology import Source, load
 from vlanlink.topology.load import diagnostics, examine
-from vlanlink.topology.problems import FORMS, Finding
+from vlanlink.topology.problems import FORMS, InvalidEntry
 from vlanlink.topology.rules import RULES, WARNINGS
 from vlanlink.topology.rules.not_yet import NOT_YET
 
@@ -16,7 +16,7 @@ CODES = [*FORMS, *RULES, *NOT_YET, *WARNINGS]
 FILES = sorted(CASES.glob("*.toml"))
 
 
-def found(file: Path) -> tuple[Source, list[Finding]]:
+def found(file: Path) -> tuple[Source, list[InvalidEntry]]:
     source = Source(file.read_text(encoding="utf-8"), file.name)
     return source, examine(source)[1]
 

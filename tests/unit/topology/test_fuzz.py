@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from vlanlink.errors import Diagnostic, TopologyError
 from vlanlink.topology import (
-    DefaultRoute,
-    HostRoute,
-    Interface,
-    Namespace,
-    Network,
-    Peer,
-    Shim,
-    Subnet,
+    DefaultRouteConfig,
+    HostRouteConfig,
+    InterfaceConfig,
+    NamespaceConfig,
+    NetworkConfig,
+    PeerConfig,
+    ShimConfig,
+    SubnetConfig,
     Topology,
     load,
     parse,
@@ -75,7 +75,17 @@ def test_damaged_topologies(data: st.DataObject) -> None:
     placed_or_taken(text[:at] + data.draw(st.text(max_size=4)) + text[at + more :])
 
 
-TABLES = (Topology, Network, Subnet, Namespace, Interface, Peer, HostRoute, DefaultRoute, Shim)
+TABLES = (
+    Topology,
+    NetworkConfig,
+    SubnetConfig,
+    NamespaceConfig,
+    InterfaceConfig,
+    PeerConfig,
+    HostRouteConfig,
+    DefaultRouteConfig,
+    ShimConfig,
+)
 KEYS = st.sampled_from(
     sorted({key for table in TABLES for key in table.known_keys()} | {*ALL_KEYS, "eth0", "a"})
 )

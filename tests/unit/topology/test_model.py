@@ -9,12 +9,12 @@ import vlanlink
 from vlanlink.errors import TopologyError
 from vlanlink.kinds import KINDS
 from vlanlink.topology import (
-    DefaultRoute,
-    Link,
-    Namespace,
-    Network,
-    Probe,
-    Route,
+    DefaultRouteConfig,
+    LinkConfig,
+    NamespaceConfig,
+    NetworkConfig,
+    ProbeConfig,
+    RouteConfig,
     Topology,
     empty,
     parse,
@@ -128,10 +128,10 @@ def test_details_in_tables() -> None:
         "default_route = { ipv4 = true, metric = 5 }"
     )
     topology = parse(text)
-    assert topology.networks["p"].probe == Probe(count=3, seconds=1.0)
+    assert topology.networks["p"].probe == ProbeConfig(count=3, seconds=1.0)
     wanted = topology.namespaces["n"].interfaces["e"].default_route
-    assert wanted == DefaultRoute(ipv4=True, metric=5)
-    assert isinstance(wanted, DefaultRoute)
+    assert wanted == DefaultRouteConfig(ipv4=True, metric=5)
+    assert isinstance(wanted, DefaultRouteConfig)
     assert wanted.ipv6 is None
 
 
@@ -146,7 +146,7 @@ def test_details_in_tables() -> None:
     ],
 )
 def test_destinations(written: dict[str, str], to: str) -> None:
-    assert Route.model_validate(written).to == ip_network(to)
+    assert RouteConfig.model_validate(written).to == ip_network(to)
 
 
 def test_equal_whatever_the_file() -> None:
@@ -169,11 +169,11 @@ def test_plain_data_and_back() -> None:
 def test_made_in_code() -> None:
     network = {"kind": "macvlan", "parent": "eth0"}
     topology = Topology(name="x", networks={"p": network})  # type: ignore[dict-item]
-    assert topology.networks["p"] == Network(kind="macvlan", parent="eth0")
+    assert topology.networks["p"] == NetworkConfig(kind="macvlan", parent="eth0")
     assert topology.source is None
     with pytest.raises(ValidationError):
         Topology(name="x", networks={"p": {}})  # type: ignore[dict-item]
-    lonely = Topology(name="x", links={"a": Link(kind="macvlan")})
+    lonely = Topology(name="x", links={"a": LinkConfig(kind="macvlan")})
     with pytest.raises(TopologyError):
         Topology.build(lonely)
 
@@ -184,7 +184,7 @@ def test_the_text_of_one_made_in_code() -> None:
         text = text_of(Topology.build(topology.as_written()))
         assert parse(text) == topology
         assert text_of(topology) == (topology.source and topology.source.text)
-    left_out = Topology(name="x", namespaces={"a": Namespace(path=None)})
+    left_out = Topology(name="x", namespaces={"a": NamespaceConfig(path=None)})
     assert parse(text_of(left_out)) == left_out
 
 

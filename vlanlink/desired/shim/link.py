@@ -8,7 +8,7 @@ what the kernel says for it on the wire; docs/shim.md tells the reasons.
 import hashlib
 import ipaddress
 
-from vlanlink.desired.builder import Draft
+from vlanlink.desired.builder import Builder
 from vlanlink.desired.links import derived_mac, ipv6_policy
 from vlanlink.desired.shim.sources import Shim
 from vlanlink.kinds import KINDS, kind_options
@@ -19,7 +19,7 @@ _LINK_LOCALS = 254 * 256
 """RFC 3927, section 2.1: the first and the last 256 are kept."""
 
 
-def add_shims(draft: Draft) -> None:
+def add_shims(draft: Builder) -> None:
     """The link of each shim, on the parent that the endpoints are on."""
     by_link: dict[LinkName, list[Shim]] = {}
     for shim in draft.addressing.shims.values():
@@ -30,7 +30,7 @@ def add_shims(draft: Draft) -> None:
             draft.links[key] = _link(draft, sharing, endpoints)
 
 
-def endpoint_links(draft: Draft, network: str) -> list[Link]:
+def endpoint_links(draft: Builder, network: str) -> list[Link]:
     """The links of a network's endpoints."""
     keys = (
         LinkName(space, name)
@@ -41,7 +41,7 @@ def endpoint_links(draft: Draft, network: str) -> list[Link]:
     return [draft.links[key] for key in keys if key in draft.links]
 
 
-def _link(draft: Draft, sharing: list[Shim], endpoints: list[Link]) -> Link:
+def _link(draft: Builder, sharing: list[Shim], endpoints: list[Link]) -> Link:
     """A sibling of ``endpoints``, with no address but those that it needs."""
     first, name = endpoints[0], sharing[0].name
     kind = KINDS[first.kind]

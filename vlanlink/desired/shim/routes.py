@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Iterable, Iterator
 
-from vlanlink.desired.builder import Draft
+from vlanlink.desired.builder import Builder
 from vlanlink.desired.routes import ANYWHERE, KERNEL_METRIC
 from vlanlink.desired.shim.link import endpoint_links
 from vlanlink.desired.shim.sources import Shim
@@ -13,7 +13,7 @@ from vlanlink.model import HOST, Link, Route, family_of
 _Prefix = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-def add_shim_routes(draft: Draft) -> None:
+def add_shim_routes(draft: Builder) -> None:
     """The host's routes to the endpoints, and theirs to what the host speaks with."""
     if not draft.addressing.shims:
         return
@@ -33,7 +33,7 @@ def add_shim_routes(draft: Draft) -> None:
 class _HostRoutes:
     """The host's routes by the place that they lead to, of which the kernel has one each."""
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: Builder) -> None:
         """Those that others have there, and those that are wanted so far."""
         seen = draft.observed.host
         others = (one for one in seen.routes if seen.links[one.dev].owner != draft.name)
@@ -54,7 +54,7 @@ def _place(route: Route) -> tuple[object, ...]:
     return (route.to, route.metric, route.table)
 
 
-def _prefixes(draft: Draft) -> dict[str, list[_Prefix]]:
+def _prefixes(draft: Builder) -> dict[str, list[_Prefix]]:
     """The prefixes of the addresses in each namespace."""
     found: dict[str, list[_Prefix]] = {}
     for link in draft.links.values():
@@ -63,20 +63,20 @@ def _prefixes(draft: Draft) -> dict[str, list[_Prefix]]:
     return found
 
 
-def sources(draft: Draft, shim: Shim, family: int) -> tuple[str, ...]:
+def sources(draft: Builder, shim: Shim, family: int) -> tuple[str, ...]:
     """The addresses of a family that the host speaks with, with prefix."""
     own = draft.addressing.shim_addresses[shim.network]
     of_family = tuple(text for text in own if family_of(text) == family)
     return of_family or shim.of_parent.get(family, ())
 
 
-def _source(draft: Draft, shim: Shim, prefix: _Prefix) -> str:
+def _source(draft: Builder, shim: Shim, prefix: _Prefix) -> str:
     """What the host speaks with to a prefix: of several addresses one in it, else the first."""
     bare = [text.partition("/")[0] for text in sources(draft, shim, prefix.version)]
     return next((ip for ip in bare if ipaddress.ip_address(ip) in prefix), bare[0])
 
 
-def _complain_of_no_source(draft: Draft, shim: Shim, endpoints: Iterable[Link]) -> None:
+def _complain_of_no_source(draft: Builder, shim: Shim, endpoints: Iterable[Link]) -> None:
     subnets = draft.addressing.subnets[shim.network]
     there = {subnet.subnet.version for subnet in subnets}  # else no address was left: told already
     wanted = {a.family for link in endpoints for a in link.addresses if not a.link_local}
@@ -88,7 +88,7 @@ def _complain_of_no_source(draft: Draft, shim: Shim, endpoints: Iterable[Link]) 
 
 
 def _add_range_routes(
-    draft: Draft, host: _HostRoutes, shim: Shim, endpoints: list[Link]
+    draft: Builder, host: _HostRoutes, shim: Shim, endpoints: list[Link]
 ) -> list[Route]:
     """One route for all addresses that are handed out, where nobody else can be among them."""
     made: list[Route] = []
@@ -116,7 +116,7 @@ def _in(ip: str, prefix: _Prefix) -> bool:
     return ipaddress.ip_address(ip) in prefix
 
 
-def _hosts_own(draft: Draft) -> Iterator[str]:
+def _hosts_own(draft: Builder) -> Iterator[str]:
     """The host's addresses and next hops, but for what the topology's shims have."""
     shims = {shim.key for shim in draft.addressing.shims.values()}
     links = {**draft.observed.host.links, **{k.name: v for k, v in draft.links.items() if not k[0]}}
@@ -127,7 +127,7 @@ def _hosts_own(draft: Draft) -> Iterator[str]:
 
 
 def _add_routes_to(
-    draft: Draft, host: _HostRoutes, shim: Shim, endpoint: Link, ranges: list[Route]
+    draft: Builder, host: _HostRoutes, shim: Shim, endpoint: Link, ranges: list[Route]
 ) -> None:
     for address in endpoint.addresses:
         if address.link_local or not sources(draft, shim, address.family):
@@ -159,7 +159,7 @@ def _alone(text: str) -> str:
 
 
 def _add_routes_back(
-    draft: Draft, shim: Shim, link: Link, endpoint: Link, home: list[_Prefix]
+    draft: Builder, shim: Shim, link: Link, endpoint: Link, home: list[_Prefix]
 ) -> None:
     """The endpoint's routes to what it is spoken to with, where it would not find that by itself.
 

@@ -12,8 +12,8 @@ from vlanlink.desired.parent_names import dummy_name, shim_name
 from vlanlink.errors import Path
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, LinkName, State, family_of
-from vlanlink.topology import Interface, Network, Subnet, Topology
-from vlanlink.topology import Shim as ShimTable
+from vlanlink.topology import InterfaceConfig, NetworkConfig, SubnetConfig, Topology
+from vlanlink.topology import ShimConfig as ShimTable
 
 _AUTO = "auto"
 
@@ -42,7 +42,7 @@ class Shim:
         return ("networks", self.network, "shim")
 
 
-def host_reaches(network: Network) -> bool:
+def host_reaches(network: NetworkConfig) -> bool:
     """Whether the host reaches the endpoints of a network by way of its shim."""
     siblings = KINDS[network.kind].siblings(network.options)
     return network.shim is not False and (
@@ -51,7 +51,7 @@ def host_reaches(network: Network) -> bool:
 
 
 def shim_of(
-    name: str, topology: Topology, observed: State, subnets: Sequence[Subnet]
+    name: str, topology: Topology, observed: State, subnets: Sequence[SubnetConfig]
 ) -> Shim | None:
     """The shim of a network, whose ``subnets`` are those written or chosen; None if it has none."""
     network = topology.networks[name]
@@ -77,7 +77,7 @@ def shim_of(
     )
 
 
-def sysctl_keys(network: Network) -> tuple[str, ...]:
+def sysctl_keys(network: NetworkConfig) -> tuple[str, ...]:
     """What of the host's settings a shim of it depends on: arp_ignore, then rp_filter."""
     found = ["net/ipv4/conf/all/arp_ignore", "net/ipv4/conf/all/rp_filter"]
     if network.parent is not None:
@@ -85,12 +85,12 @@ def sysctl_keys(network: Network) -> tuple[str, ...]:
     return tuple(found) if network.shim is not False else ()
 
 
-def _endpoints(network: str, topology: Topology) -> Iterator[Interface]:
+def _endpoints(network: str, topology: Topology) -> Iterator[InterfaceConfig]:
     for namespace in topology.namespaces.values():
         yield from (i for i in namespace.interfaces.values() if i.network == network)
 
 
-def _words(endpoints: Sequence[Interface], subnets: Sequence[Subnet]) -> Iterator[str]:
+def _words(endpoints: Sequence[InterfaceConfig], subnets: Sequence[SubnetConfig]) -> Iterator[str]:
     """What endpoints have or ask for, "auto" as the subnets that it may choose from."""
     for interface in endpoints:
         for word in (_AUTO,) if interface.addresses is None else interface.addresses:
@@ -103,7 +103,7 @@ def _words(endpoints: Sequence[Interface], subnets: Sequence[Subnet]) -> Iterato
 
 
 def parent_addresses(
-    topology: Topology, observed: State, network: Network
+    topology: Topology, observed: State, network: NetworkConfig
 ) -> dict[int, tuple[str, ...]]:
     """Addresses that stay come before those with a lifetime; those of a day are left out."""
     entry = topology.links.get(network.parent or "")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from vlanlink.desired.builder import Draft
+from vlanlink.desired.builder import Builder
 from vlanlink.desired.shim.link import endpoint_links
 from vlanlink.desired.shim.routes import sources
 from vlanlink.desired.shim.sources import Shim, parent_addresses, sysctl_keys
@@ -14,7 +14,7 @@ _STRICT = 1
 """rp_filter of RFC 3704, section 2.2 (ip-sysctl.rst)."""
 
 
-def shim_warnings(draft: Draft) -> Iterator[Problem]:
+def shim_warnings(draft: Builder) -> Iterator[Problem]:
     """What of the endpoints and of the host a shim does not join."""
     for shim in draft.addressing.shims.values():
         link = draft.links.get(shim.key)
@@ -24,7 +24,7 @@ def shim_warnings(draft: Draft) -> Iterator[Problem]:
             yield Problem(shim.origin, message, at_key=True)
 
 
-def _of_slaac(draft: Draft, shim: Shim) -> Iterator[str]:
+def _of_slaac(draft: Builder, shim: Shim) -> Iterator[str]:
     for link in endpoint_links(draft, shim.network):
         if draft.topology.namespaces[link.namespace].interfaces[link.name].ipv6 == "slaac":
             yield (
@@ -33,7 +33,7 @@ def _of_slaac(draft: Draft, shim: Shim) -> Iterator[str]:
             )
 
 
-def _of_sysctls(draft: Draft, shim: Shim, link: Link) -> Iterator[str]:
+def _of_sysctls(draft: Builder, shim: Shim, link: Link) -> Iterator[str]:
     network = draft.topology.networks[shim.network]
     kind = KINDS[network.kind]
     of_parent = parent_addresses(draft.topology, draft.observed, network).get(4, ())
@@ -59,11 +59,11 @@ def _of_sysctls(draft: Draft, shim: Shim, link: Link) -> Iterator[str]:
         yield f"with {strict}, endpoints may not reach the host at {bare}: both answer for it"
 
 
-def _number(draft: Draft, key: str) -> int:
+def _number(draft: Builder, key: str) -> int:
     return int(draft.observed.host.sysctls.get(key, "0"))
 
 
-def return_routes(draft: Draft) -> Iterator[Problem]:
+def return_routes(draft: Builder) -> Iterator[Problem]:
     """What has no neighbours is reached from the LAN by routes alone (ipvlan l3 and l3s)."""
     for name, network in draft.topology.networks.items():
         parent = network.parent

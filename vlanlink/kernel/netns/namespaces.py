@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from vlanlink.kernel import procfs, syscalls
 from vlanlink.kernel.netlink.socket import Socket
-from vlanlink.kernel.netns.prefetch import Ahead
+from vlanlink.kernel.netns.prefetch import NamespacePrefetch
 from vlanlink.kernel.procfs import SHARED, Proc
 from vlanlink.model import HOST
 
@@ -58,7 +58,7 @@ class Namespaces:
         self._open: OrderedDict[str, _Open] = OrderedDict()
         self._paths = dict(paths or {})
         self._host = _Open(os.open(host_path or syscalls.OWN_NETWORK, os.O_RDONLY | os.O_CLOEXEC))
-        self._ahead: Ahead | None = None
+        self._ahead: NamespacePrefetch | None = None
         self._proc = Proc()
         self._inside: str | None = None if host_path else HOST  # entering takes privilege
         self.enter(HOST)
@@ -193,7 +193,7 @@ class Namespaces:
         """So many are going to be made: begin with it. With 0 those that were not needed go."""
         if self._ahead:
             self._ahead.close()
-        self._ahead = Ahead(count, max(1, self.window // 8)) if count > 1 else None
+        self._ahead = NamespacePrefetch(count, max(1, self.window // 8)) if count > 1 else None
 
     def in_a_new_one(self, work: Callable[[], _T]) -> _T:
         """Do ``work`` in a new namespace, made for it and forgotten. Raises OSError."""

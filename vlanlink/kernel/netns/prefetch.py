@@ -12,7 +12,7 @@ from threading import Semaphore, Thread
 from vlanlink.kernel import syscalls
 
 
-class Ahead:
+class NamespacePrefetch:
     """So many namespaces, of which no more than there is ``room`` for wait to be taken."""
 
     def __init__(self, count: int, room: int) -> None:

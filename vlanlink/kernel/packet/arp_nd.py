@@ -42,7 +42,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ArpProbe:
     """Whether an address is taken on the segment that a link of the host is on."""
 
     parent_index: int
@@ -69,13 +69,13 @@ class Announcement:
 
 def probe(
     namespaces: Namespaces,
-    questions: Sequence[Question],
+    questions: Sequence[ArpProbe],
     *,
     own: Collection[str] = (),
     count: int = 2,
     seconds: float = 1.0,
     stop: Event | None = None,
-) -> dict[Question, str]:
+) -> dict[ArpProbe, str]:
     """The questions whose address is taken, and the MAC address that has it.
 
     All are asked at the same time, ``count`` times each, within ``seconds``; sooner when each is
@@ -104,7 +104,7 @@ def paced(items: Sequence[_T], count: int, seconds: float) -> Iterator[tuple[flo
 class _Probing:
     """Questions on their way."""
 
-    def __init__(self, tap: socket.socket, questions: Sequence[Question], own: set[str]) -> None:
+    def __init__(self, tap: socket.socket, questions: Sequence[ArpProbe], own: set[str]) -> None:
         self.tap = tap
         self.own = own
         self.names = {q.parent_index: "" for q in questions}
@@ -112,10 +112,10 @@ class _Probing:
             self.names[index] = socket.if_indextoname(index)
         self.open = {(self.names[q.parent_index], _canonical(q.address)): q for q in questions}
         self.unsent = set(questions)
-        self.taken: dict[Question, str] = {}
+        self.taken: dict[ArpProbe, str] = {}
 
     def run(
-        self, schedule: deque[tuple[float, Question]], seconds: float, stop: Event | None
+        self, schedule: deque[tuple[float, ArpProbe]], seconds: float, stop: Event | None
     ) -> None:
         poll = select.poll()
         poll.register(self.tap, select.POLLIN)
@@ -129,7 +129,7 @@ class _Probing:
         if self.unsent & set(self.open.values()):
             raise OSError(errno.ENOBUFS, "the link took no frames", self._unsent_links())
 
-    def _send_due(self, schedule: deque[tuple[float, Question]], now: float) -> float:
+    def _send_due(self, schedule: deque[tuple[float, ArpProbe]], now: float) -> float:
         """Send what is due; the seconds until something else is."""
         while schedule and schedule[0][0] <= now:
             if not self._send(schedule[0][1]):
@@ -137,7 +137,7 @@ class _Probing:
             schedule.popleft()
         return schedule[0][0] - now if schedule else SLICE_SECONDS
 
-    def _send(self, question: Question) -> bool:
+    def _send(self, question: ArpProbe) -> bool:
         """False when there was no room for the frame."""
         if question in self.taken:
             return True
@@ -177,7 +177,7 @@ def _protocol(address: str) -> int:
 
 
 @contextmanager
-def _tap(questions: Sequence[Question]) -> Iterator[socket.socket]:
+def _tap(questions: Sequence[ArpProbe]) -> Iterator[socket.socket]:
     """A socket that hears ARP and neighbour discovery on all links of the namespace.
 
     One for all parents, however many: each packet socket costs a grace period of the kernel when

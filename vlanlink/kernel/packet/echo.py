@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class EchoRequest:
     """Whether ``address`` answers a namespace, by one of its links and from one of its addresses.
 
     Without ``index`` and ``source`` the namespace's routes choose.
@@ -17,7 +17,7 @@ class Ask:
     address: str
 
 
-class Silence(StrEnum):
+class FailureReason(StrEnum):
     """Why no answer came, as far as was measured."""
 
     NONE = ""
@@ -30,11 +30,11 @@ class Silence(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class EchoReply:
     """What was measured."""
 
     reached: bool
     neighbour: str | None = None
     """The MAC address that the namespace has for the address, or for the gateway to it."""
-    why: Silence = Silence.NONE
+    why: FailureReason = FailureReason.NONE
     detail: str = ""

@@ -21,7 +21,7 @@ from vlanlink.kernel import procfs
 from vlanlink.kernel.netns.namespaces import Namespaces
 from vlanlink.kernel.packet import packets
 from vlanlink.kernel.packet.arp_nd import SLICE_SECONDS, paced, widen
-from vlanlink.kernel.packet.echo import Answer, Ask, Silence
+from vlanlink.kernel.packet.echo import EchoReply, EchoRequest, FailureReason
 from vlanlink.kernel.packet.neighbours import Hop, Neighbour, forget, neighbours, next_hop
 from vlanlink.model import HOST, family_of
 
@@ -45,17 +45,17 @@ class _Error:
         return f"{self.offender}: {text}" if self.offender else text
 
 
-_Batch = dict[tuple[str, int], list[Ask]]
+_Batch = dict[tuple[str, int], list[EchoRequest]]
 
 
 def reach(
     namespaces: Namespaces,
-    asks: Sequence[Ask],
+    asks: Sequence[EchoRequest],
     *,
     seconds: float = 2.0,
     stop: Event | None = None,
     progress: Callable[[int], None] = lambda _: None,
-) -> dict[Ask, Answer]:
+) -> dict[EchoRequest, EchoReply]:
     """Ask all at the same time; an answer to each.
 
     ``seconds`` bounds the wait for as many as there is room for, in open files and in the
@@ -64,7 +64,7 @@ def reach(
     where a namespace is gone or raw sockets are not allowed, LookupError for a namespace that was
     never seen.
     """
-    found: dict[Ask, Answer] = {}
+    found: dict[EchoRequest, EchoReply] = {}
     batches = list(_batches(asks, namespaces.window, _room(namespaces)))
     names = {ask.namespace for ask in asks} - {HOST}
     before = _tables(namespaces, names) if len(batches) > 1 else {}
@@ -79,7 +79,7 @@ def reach(
 
 def _reach(
     namespaces: Namespaces, batch: _Batch, seconds: float, stop: Event | None
-) -> dict[Ask, Answer]:
+) -> dict[EchoRequest, EchoReply]:
     pingers: list[_Pinger] = []
     try:
         for (namespace, family), members in batch.items():
@@ -96,7 +96,7 @@ def _reach(
     }
 
 
-def _batches(asks: Sequence[Ask], sockets: int, entries: int) -> Iterator[_Batch]:
+def _batches(asks: Sequence[EchoRequest], sockets: int, entries: int) -> Iterator[_Batch]:
     """What is asked together: by namespace and family, which share a socket."""
     batch: _Batch = {}
     counts = {4: 0, 6: 0}
@@ -165,7 +165,7 @@ def _wait(pingers: Sequence["_Pinger"], seconds: float, stop: Event | None) -> b
 class _Pinger:
     """Echo requests from one namespace, and what came of them."""
 
-    def __init__(self, namespace: str, family: int, asks: Sequence[Ask]) -> None:
+    def __init__(self, namespace: str, family: int, asks: Sequence[EchoRequest]) -> None:
         """Open the socket, in the namespace that the thread is in."""
         self.namespace, self.family, self.asks = namespace, family, asks
         self.waiting = set(range(len(asks)))
@@ -246,7 +246,7 @@ def _packed(address: str) -> bytes:
     return socket.inet_pton(family, address)
 
 
-def _way(family: int, ask: Ask) -> tuple[int, int, bytes]:
+def _way(family: int, ask: EchoRequest) -> tuple[int, int, bytes]:
     """The link and the source address, as a control message."""
     index = ask.index or 0
     if family == 4:
@@ -256,7 +256,7 @@ def _way(family: int, ask: Ask) -> tuple[int, int, bytes]:
     return socket.IPPROTO_IPV6, _IPV6_PKTINFO, struct.pack("=16si", source, index)
 
 
-def _destination(ask: Ask) -> tuple[str, int] | tuple[str, int, int, int]:
+def _destination(ask: EchoRequest) -> tuple[str, int] | tuple[str, int, int, int]:
     if family_of(ask.address) == 4:
         return ask.address, 0
     return ask.address, 0, 0, ask.index or 0
@@ -281,7 +281,7 @@ def _error(extended: bytes) -> _Error:
 
 def _answers(
     namespaces: Namespaces, pinger: _Pinger, *, whole: bool
-) -> Iterator[tuple[Ask, Answer]]:
+) -> Iterator[tuple[EchoRequest, EchoReply]]:
     rtnetlink = namespaces.socket(pinger.namespace)
     table = neighbours(rtnetlink, pinger.family)
     for number, ask in enumerate(pinger.asks):
@@ -296,10 +296,10 @@ def _answers(
         yield ask, _judge(hop, table, pinger.errors.get(number), reached=reached)
 
 
-def _without_route(error: OSError, *, reached: bool) -> Answer:
+def _without_route(error: OSError, *, reached: bool) -> EchoReply:
     if reached:
-        return Answer(True)
-    return Answer(False, None, Silence.NO_ROUTE, os.strerror(error.errno or 0))
+        return EchoReply(True)
+    return EchoReply(False, None, FailureReason.NO_ROUTE, os.strerror(error.errno or 0))
 
 
 def _judge(
@@ -308,19 +308,21 @@ def _judge(
     error: _Error | None,
     *,
     reached: bool,
-) -> Answer:
+) -> EchoReply:
     seen = table.get((hop.index, hop.address))
     mac = seen.mac if seen else None
     if reached:
-        return Answer(True, mac)
+        return EchoReply(True, mac)
     own = error and error.number == errno.EHOSTUNREACH and error.offender in (None, hop.source)
     if own or (seen and seen.silent):
-        return Answer(False, None, Silence.NO_NEIGHBOUR, f"nobody answers for {hop.address}")
+        return EchoReply(
+            False, None, FailureReason.NO_NEIGHBOUR, f"nobody answers for {hop.address}"
+        )
     if error and error.offender:
-        return Answer(False, mac, Silence.REJECTED, str(error))
+        return EchoReply(False, mac, FailureReason.REJECTED, str(error))
     if error:
-        return Answer(False, mac, Silence.NOT_SENT, str(error))
+        return EchoReply(False, mac, FailureReason.NOT_SENT, str(error))
     if seen and seen.confirmed:
-        return Answer(False, mac, Silence.NO_ECHO, f"{hop.address} is at {mac}")
+        return EchoReply(False, mac, FailureReason.NO_ECHO, f"{hop.address} is at {mac}")
     was = f"{hop.address} was last known at {mac}" if mac else ""
-    return Answer(False, mac, Silence.UNKNOWN, was)
+    return EchoReply(False, mac, FailureReason.UNKNOWN, was)

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from vlanlink.topology.model import Topology
-from vlanlink.topology.problems import Finding
+from vlanlink.topology.problems import InvalidEntry
 from vlanlink.topology.rules import addresses, kinds, names, namespaces, networks, parents, routes
-from vlanlink.topology.rules.index import Facts, Rule
+from vlanlink.topology.rules.index import Rule, RuleIndex
 from vlanlink.topology.rules.not_yet import NOT_YET
-from vlanlink.topology.salvage import Draft
+from vlanlink.topology.salvage import Salvage
 
 RULES: Final[Mapping[str, Rule]] = {
     "link_name": names.link_name,
@@ -88,18 +88,18 @@ WARNINGS: Final[Mapping[str, Rule]] = {
 """What is allowed but probably not meant."""
 
 
-def judge(topology: Topology, draft: Draft) -> list[Finding]:
+def judge(topology: Topology, draft: Salvage) -> list[InvalidEntry]:
     """All that the rules say of a topology, at its paths in the file."""
-    facts = Facts(topology, draft)
+    facts = RuleIndex(topology, draft)
     errors = _findings(RULES, facts)
     places = {one.problem.path for one in errors}
     later = [one for one in _findings(NOT_YET, facts) if one.problem.path not in places]
     return errors + later + [one._replace(warning=True) for one in _findings(WARNINGS, facts)]
 
 
-def _findings(table: Mapping[str, Rule], facts: Facts) -> list[Finding]:
+def _findings(table: Mapping[str, Rule], facts: RuleIndex) -> list[InvalidEntry]:
     return [
-        Finding(code, facts.draft.placed(problem))
+        InvalidEntry(code, facts.draft.placed(problem))
         for code, rule in table.items()
         for problem in rule(facts)
     ]

@@ -4,12 +4,12 @@ from collections.abc import Hashable, Iterator
 
 from vlanlink.errors import Path, Problem
 from vlanlink.topology import values
-from vlanlink.topology.model import Interface, Network
+from vlanlink.topology.model import InterfaceConfig, NetworkConfig
 from vlanlink.topology.problems import quote
-from vlanlink.topology.rules.index import HOST, Facts, Given, Place, holding, is_edge
+from vlanlink.topology.rules.index import HOST, Given, Place, RuleIndex, holding, is_edge
 
 
-def _in_networks(facts: Facts) -> Iterator[tuple[Given, Network]]:
+def _in_networks(facts: RuleIndex) -> Iterator[tuple[Given, NetworkConfig]]:
     """The written addresses of endpoints whose networks' subnets are all known."""
     for one in facts.given:
         network = facts.network_of(one.place)
@@ -17,7 +17,7 @@ def _in_networks(facts: Facts) -> Iterator[tuple[Given, Network]]:
             yield one, network
 
 
-def address_outside(facts: Facts) -> Iterator[Problem]:
+def address_outside(facts: RuleIndex) -> Iterator[Problem]:
     """An endpoint's address lies in its network; link-local ones lie on every link."""
     for one, network in _in_networks(facts):
         if not network.subnets or one.ip.is_link_local or holding(one.ip, network):
@@ -27,7 +27,7 @@ def address_outside(facts: Facts) -> Iterator[Problem]:
         yield Problem(one.path, message, f"write an address of {subnets}")
 
 
-def prefix_missing(facts: Facts) -> Iterator[Problem]:
+def prefix_missing(facts: RuleIndex) -> Iterator[Problem]:
     """A bare address takes its subnet's prefix; without one there is none to take."""
     for one in facts.given:
         if one.prefix is not None or one.place in facts.shims:
@@ -39,7 +39,7 @@ def prefix_missing(facts: Facts) -> Iterator[Problem]:
             yield Problem(one.path, message, f'write the length too, such as "{one.ip}/{length}"')
 
 
-def _no_subnet(facts: Facts, one: Given, network: Network) -> bool:
+def _no_subnet(facts: RuleIndex, one: Given, network: NetworkConfig) -> bool:
     if not facts.whole_subnets(one.place.network):
         return False
     chosen = network.subnets is None and network.parent is None
@@ -48,7 +48,7 @@ def _no_subnet(facts: Facts, one: Given, network: Network) -> bool:
     )
 
 
-def address_aux(facts: Facts) -> Iterator[Problem]:
+def address_aux(facts: RuleIndex) -> Iterator[Problem]:
     """What is kept for others is not for endpoints."""
     for one, network in _in_networks(facts):
         for at, subnet in enumerate(network.subnets or ()):
@@ -69,7 +69,7 @@ def address_aux(facts: Facts) -> Iterator[Problem]:
                     )
 
 
-def address_edge(facts: Facts) -> Iterator[Problem]:
+def address_edge(facts: RuleIndex) -> Iterator[Problem]:
     """The first and, in IPv4, the last address of a subnet belong to nobody."""
     for one in facts.given:
         network = facts.network_of(one.place)
@@ -81,7 +81,7 @@ def address_edge(facts: Facts) -> Iterator[Problem]:
             yield Problem(one.path, message, "write an address in between")
 
 
-def address_twice(facts: Facts) -> Iterator[Problem]:
+def address_twice(facts: RuleIndex) -> Iterator[Problem]:
     """One address, one owner: in a network, in a namespace, on a wire."""
     seen: dict[tuple[Hashable, values.Ip], Given] = {}
     for one in facts.given:
@@ -99,7 +99,7 @@ def address_twice(facts: Facts) -> Iterator[Problem]:
             )
 
 
-def _domains(facts: Facts, one: Given) -> Iterator[Hashable]:
+def _domains(facts: RuleIndex, one: Given) -> Iterator[Hashable]:
     """Where an address must be the only one: link-local ones only on their wire."""
     place = one.place
     yield "link", place.path
@@ -110,7 +110,7 @@ def _domains(facts: Facts, one: Given) -> Iterator[Hashable]:
     yield from (("wire", wire) for wire in _wires(facts, place))
 
 
-def _wires(facts: Facts, place: Place) -> Iterator[Hashable]:
+def _wires(facts: RuleIndex, place: Place) -> Iterator[Hashable]:
     if place.kind is not None and place.kind.takes_over_parent and place.parent is not None:
         yield facts.real(place.parent, place.kind)
     if place.namespace == HOST:
@@ -119,7 +119,7 @@ def _wires(facts: Facts, place: Place) -> Iterator[Hashable]:
         yield place.path[:-1] if place.path[-1] == "peer" else place.path
 
 
-def choice_without_network(facts: Facts) -> Iterator[Problem]:
+def choice_without_network(facts: RuleIndex) -> Iterator[Problem]:
     """Addresses are chosen from the subnets of a network, and of nothing else."""
     for path, place in _chosen(facts):
         if place.network is None:
@@ -127,7 +127,7 @@ def choice_without_network(facts: Facts) -> Iterator[Problem]:
             yield Problem(path, message, 'write an address with its prefix, such as "192.0.2.5/24"')
 
 
-def choice_without_subnet(facts: Facts) -> Iterator[Problem]:
+def choice_without_subnet(facts: RuleIndex) -> Iterator[Problem]:
     """A network may have none."""
     for path, place in _chosen(facts):
         network = facts.network_of(place)
@@ -138,7 +138,7 @@ def choice_without_subnet(facts: Facts) -> Iterator[Problem]:
             yield Problem(path, message, "write an address with its prefix, or give it subnets")
 
 
-def auto_twice(facts: Facts) -> Iterator[Problem]:
+def auto_twice(facts: RuleIndex) -> Iterator[Problem]:
     """One choice is for all families: a second would be a second address of each."""
     first: dict[Path, Path] = {}
     for path, place in _chosen(facts):
@@ -149,17 +149,17 @@ def auto_twice(facts: Facts) -> Iterator[Problem]:
             yield Problem(path, message, hint, related=before)
 
 
-def _chosen(facts: Facts) -> Iterator[tuple[Path, Place]]:
+def _chosen(facts: RuleIndex) -> Iterator[tuple[Path, Place]]:
     for place in (*facts.places, *facts.shims):
         for at, word in enumerate(place.entry.addresses or ()):
             if word == values.AUTO:
                 yield (*place.path, "addresses", at), place
 
 
-def ipv6_off(facts: Facts) -> Iterator[Problem]:
+def ipv6_off(facts: RuleIndex) -> Iterator[Problem]:
     """Where IPv6 is off there is nothing of it."""
     for place in facts.places:
-        if isinstance(place.entry, Interface) and place.entry.ipv6 == "off":
+        if isinstance(place.entry, InterfaceConfig) and place.entry.ipv6 == "off":
             for path, what in _ipv6_wishes(place, place.entry):
                 message = f"{place.label} has ipv6 = {quote('off')}, and asks for {what}"
                 yield Problem(
@@ -167,7 +167,7 @@ def ipv6_off(facts: Facts) -> Iterator[Problem]:
                 )
 
 
-def _ipv6_wishes(place: Place, interface: Interface) -> Iterator[tuple[Path, str]]:
+def _ipv6_wishes(place: Place, interface: InterfaceConfig) -> Iterator[tuple[Path, str]]:
     for at, word in enumerate(interface.addresses or ()):
         if ":" in word:
             yield (*place.path, "addresses", at), f"the address {word}"

@@ -12,8 +12,15 @@ from vlanlink.errors import Path, Problem
 from vlanlink.kinds import KINDS, Kind
 from vlanlink.kinds.kind import Options, OptionValue
 from vlanlink.topology import values
-from vlanlink.topology.model import Endpoint, Interface, Link, Network, Shim, Topology
-from vlanlink.topology.salvage import Draft
+from vlanlink.topology.model import (
+    EndpointConfig,
+    InterfaceConfig,
+    LinkConfig,
+    NetworkConfig,
+    ShimConfig,
+    Topology,
+)
+from vlanlink.topology.salvage import Salvage
 from vlanlink.topology.values import Ip, Prefix
 
 HOST: Final = ""
@@ -29,7 +36,7 @@ class Place(NamedTuple):
     path: Path
     namespace: str
     name: str
-    entry: Endpoint
+    entry: EndpointConfig
     kind: Kind | None = None
     options: Options = _NO_OPTIONS
     parent: str | None = None
@@ -66,11 +73,11 @@ class Given(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Facts:
+class RuleIndex:
     """A topology, what of its file it does not hold, and what follows from it."""
 
     topology: Topology
-    draft: Draft
+    draft: Salvage
 
     def touched(self, *path: str | int) -> bool:
         """Whether something was cut out at the path, in it or around it: then hold judgement."""
@@ -102,7 +109,7 @@ class Facts:
                 else:
                     yield self._endpoint(path, space, name, interface)
 
-    def _endpoint(self, path: Path, space: str, name: str, interface: Interface) -> Place:
+    def _endpoint(self, path: Path, space: str, name: str, interface: InterfaceConfig) -> Place:
         network = self.topology.networks.get(interface.network or "")
         if network is None:
             return Place(path, space, name, interface, network=interface.network or "")
@@ -117,7 +124,7 @@ class Facts:
             found.setdefault(place.namespace, []).append(place)
         return found
 
-    def network_of(self, place: Place) -> Network | None:
+    def network_of(self, place: Place) -> NetworkConfig | None:
         """The network that a link is an endpoint of."""
         return self.topology.networks.get(place.network) if place.network is not None else None
 
@@ -148,7 +155,7 @@ class Facts:
             if network.parent is not None:
                 yield ("networks", name, "parent"), network.parent
         for place in self.places:
-            if isinstance(place.entry, Link) and place.entry.parent is not None:
+            if isinstance(place.entry, LinkConfig) and place.entry.parent is not None:
                 yield (*place.path, "parent"), place.entry.parent
 
     def real(self, parent: str, kind: Kind) -> str:
@@ -187,8 +194,8 @@ class Facts:
 
     def _shims(self) -> Iterator[Place]:
         for name, network in self.topology.networks.items():
-            if isinstance(network.shim, Shim):
-                entry = Endpoint(addresses=network.shim.addresses)
+            if isinstance(network.shim, ShimConfig):
+                entry = EndpointConfig(addresses=network.shim.addresses)
                 path = ("networks", name, "shim")
                 kind, options = KINDS[network.kind], network.options
                 label = network.shim.name or f"the shim of {name}"
@@ -229,7 +236,7 @@ class Facts:
         return not outer and all(len(cut) > 1 and cut[1] != "subnet" for cut in cuts)
 
 
-def _with_peer(path: Path, space: str, name: str, link: Link) -> Iterator[Place]:
+def _with_peer(path: Path, space: str, name: str, link: LinkConfig) -> Iterator[Place]:
     kind = KINDS.get(link.kind or "")
     yield Place(path, space, name, link, kind, link.options, link.parent)
     if link.peer is not None:
@@ -243,7 +250,7 @@ def spelled(name: str) -> tuple[str, int] | None:
     return (found["parent"], int(found["number"][:6])) if found else None
 
 
-def is_subnet_of(word: str, network: Network | None) -> bool:
+def is_subnet_of(word: str, network: NetworkConfig | None) -> bool:
     """Whether an entry of ``addresses`` is a subnet of the network, as it stands there."""
     if network is None or "/" not in word:
         return False
@@ -257,9 +264,9 @@ def is_edge(ip: Ip, prefix: Prefix) -> bool:
     return ip == prefix.network_address or (prefix.version == 4 and ip == prefix.broadcast_address)
 
 
-def holding(ip: Ip, network: Network) -> Prefix | None:
+def holding(ip: Ip, network: NetworkConfig) -> Prefix | None:
     """The subnet of the network that an address lies in."""
     return next((one.subnet for one in network.subnets or () if ip in one.subnet), None)
 
 
-Rule = Callable[[Facts], Iterator[Problem]]
+Rule = Callable[[RuleIndex], Iterator[Problem]]

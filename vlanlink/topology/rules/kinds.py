@@ -5,25 +5,25 @@ from collections.abc import Iterator
 from vlanlink.errors import Path, Problem
 from vlanlink.kinds import KINDS, Kind
 from vlanlink.kinds.kind import Options
-from vlanlink.topology.model import Link
-from vlanlink.topology.problems import some
-from vlanlink.topology.rules.index import Facts, Place
+from vlanlink.topology.model import LinkConfig
+from vlanlink.topology.problems import one_of
+from vlanlink.topology.rules.index import Place, RuleIndex
 
 
-def _links(facts: Facts) -> Iterator[tuple[Place, Link]]:
+def _links(facts: RuleIndex) -> Iterator[tuple[Place, LinkConfig]]:
     for place in facts.places:
-        if isinstance(place.entry, Link):
+        if isinstance(place.entry, LinkConfig):
             yield place, place.entry
 
 
-def _own(facts: Facts) -> Iterator[tuple[Place, Link, Kind]]:
+def _own(facts: RuleIndex) -> Iterator[tuple[Place, LinkConfig, Kind]]:
     """The links that are no endpoints of a network."""
     for place, link in _links(facts):
         if place.network is None and place.kind is not None:
             yield place, link, place.kind
 
 
-def kind_missing(facts: Facts) -> Iterator[Problem]:
+def kind_missing(facts: RuleIndex) -> Iterator[Problem]:
     """A link has a kind; an interface may have a network instead."""
     for place, link in _links(facts):
         if place.network is not None or link.kind is not None:
@@ -36,7 +36,7 @@ def kind_missing(facts: Facts) -> Iterator[Problem]:
                 _one_of("network", "kind"),
             )
         else:
-            message, hint = f"{place.label} has no kind", f"add kind = …: {some(list(KINDS))}"
+            message, hint = f"{place.label} has no kind", f"add kind = …: {one_of(list(KINDS))}"
         yield Problem(place.path, message, hint, at_key=True)
 
 
@@ -44,7 +44,7 @@ def _one_of(first: str, second: str) -> str:
     return f"add {first} = … or {second} = …"
 
 
-def network_and_kind(facts: Facts) -> Iterator[Problem]:
+def network_and_kind(facts: RuleIndex) -> Iterator[Problem]:
     """An endpoint's kind is its network's."""
     for place, link in _links(facts):
         if place.network is not None and link.kind is not None:
@@ -55,7 +55,7 @@ def network_and_kind(facts: Facts) -> Iterator[Problem]:
             yield Problem((*place.path, "kind"), message, hint, at_key=True)
 
 
-def of_the_network(facts: Facts) -> Iterator[Problem]:
+def of_the_network(facts: RuleIndex) -> Iterator[Problem]:
     """So is its parent; and it has no peer."""
     for place, link in _links(facts):
         written = (
@@ -71,7 +71,7 @@ def of_the_network(facts: Facts) -> Iterator[Problem]:
                 yield Problem((*place.path, key), message, hint, at_key=True)
 
 
-def parent_required(facts: Facts) -> Iterator[Problem]:
+def parent_required(facts: RuleIndex) -> Iterator[Problem]:
     """Some kinds are nothing without a parent."""
     for place, link, kind in _own(facts):
         missing = kind.has_parent and link.parent is None
@@ -82,7 +82,7 @@ def parent_required(facts: Facts) -> Iterator[Problem]:
             )
 
 
-def parent_refused(facts: Facts) -> Iterator[Problem]:
+def parent_refused(facts: RuleIndex) -> Iterator[Problem]:
     """Others have none."""
     for place, link, kind in _own(facts):
         if link.parent is not None and not kind.has_parent:
@@ -90,7 +90,7 @@ def parent_refused(facts: Facts) -> Iterator[Problem]:
             yield Problem(path, f"a {kind.name} has no parent", "leave parent out", at_key=True)
 
 
-def peer_required(facts: Facts) -> Iterator[Problem]:
+def peer_required(facts: RuleIndex) -> Iterator[Problem]:
     """A pair has two ends."""
     for place, link, kind in _own(facts):
         if kind.has_peer and link.peer is None and not facts.touched(*place.path, "peer"):
@@ -98,7 +98,7 @@ def peer_required(facts: Facts) -> Iterator[Problem]:
             yield Problem(place.path, message, "add peer = { name = … }", at_key=True)
 
 
-def peer_refused(facts: Facts) -> Iterator[Problem]:
+def peer_refused(facts: RuleIndex) -> Iterator[Problem]:
     """Others have one."""
     for place, link, kind in _own(facts):
         if link.peer is not None and not kind.has_peer:
@@ -106,7 +106,7 @@ def peer_refused(facts: Facts) -> Iterator[Problem]:
             yield Problem(path, f"a {kind.name} has no peer", "leave peer out", at_key=True)
 
 
-def kind_options(facts: Facts) -> Iterator[Problem]:
+def kind_options(facts: RuleIndex) -> Iterator[Problem]:
     """What a kind's options must be to each other: its own file says so."""
     for path, kind, options in _with_options(facts):
         if not facts.chosen(path, kind):
@@ -115,14 +115,14 @@ def kind_options(facts: Facts) -> Iterator[Problem]:
             yield Problem((*path, key), message, hint, at_key=True)
 
 
-def _with_options(facts: Facts) -> Iterator[tuple[Path, Kind, Options]]:
+def _with_options(facts: RuleIndex) -> Iterator[tuple[Path, Kind, Options]]:
     for name, network in facts.topology.networks.items():
         yield ("networks", name), KINDS[network.kind], network.options
     for place, _, kind in _own(facts):
         yield place.path, kind, place.options
 
 
-def take_parent(facts: Facts) -> Iterator[Problem]:
+def take_parent(facts: RuleIndex) -> Iterator[Problem]:
     """Only a link that suffers no other on its parent takes the parent from the host."""
     for path, kind, options in _taking(facts):
         if facts.chosen(path, kind) and not kind.alone(options):
@@ -130,7 +130,7 @@ def take_parent(facts: Facts) -> Iterator[Problem]:
             yield Problem((*path, "take_parent"), message, "leave it out", at_key=True)
 
 
-def _taking(facts: Facts) -> Iterator[tuple[Path, Kind, Options]]:
+def _taking(facts: RuleIndex) -> Iterator[tuple[Path, Kind, Options]]:
     for name, network in facts.topology.networks.items():
         if network.take_parent:
             yield ("networks", name), KINDS[network.kind], network.options
@@ -139,7 +139,7 @@ def _taking(facts: Facts) -> Iterator[tuple[Path, Kind, Options]]:
             yield place.path, kind, place.options
 
 
-def mac_fixed(facts: Facts) -> Iterator[Problem]:
+def mac_fixed(facts: RuleIndex) -> Iterator[Problem]:
     """Where the MAC is the parent's always, none can be asked for."""
     for place in facts.places:
         if place.entry.mac is None or place.kind is None:
@@ -154,7 +154,7 @@ def _mode(options: Options) -> str:
     return f" {options['mode']}" if "mode" in options else ""
 
 
-def mac_twice(facts: Facts) -> Iterator[Problem]:
+def mac_twice(facts: RuleIndex) -> Iterator[Problem]:
     """No two links have one MAC, but for those that have it from each other."""
     seen: dict[str, list[Place]] = {}
     for place in facts.places:

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 
 from vlanlink.errors import Path, Problem, nearest
 from vlanlink.kinds import KINDS
-from vlanlink.topology.model import Network, Shim
-from vlanlink.topology.problems import quote, some
-from vlanlink.topology.rules.index import HOST, Facts, Place, spelled
+from vlanlink.topology.model import NetworkConfig, ShimConfig
+from vlanlink.topology.problems import one_of, quote
+from vlanlink.topology.rules.index import HOST, Place, RuleIndex, spelled
 
 _LONGEST_LINK = 15
 _LONGEST_ALTNAME = 127
@@ -17,7 +17,7 @@ RESERVED_LINKS = ("lo", "all", "default")
 RESERVED_NAMESPACES = ("host", "gateway")
 
 
-def link_name(facts: Facts) -> Iterator[Problem]:
+def link_name(facts: RuleIndex) -> Iterator[Problem]:
     """The kernel's form for the name of a link (dev_valid_name, IFNAMSIZ)."""
     for path, name, at_key in _link_names(facts):
         wrong = _link_form(name)
@@ -28,7 +28,7 @@ def link_name(facts: Facts) -> Iterator[Problem]:
             )
 
 
-def link_name_reserved(facts: Facts) -> Iterator[Problem]:
+def link_name_reserved(facts: RuleIndex) -> Iterator[Problem]:
     """Names that the kernel keeps for itself, in /proc/sys/net or for the loopback."""
     for path, name, at_key in _made_names(facts):
         if name in RESERVED_LINKS:
@@ -36,18 +36,18 @@ def link_name_reserved(facts: Facts) -> Iterator[Problem]:
             yield Problem(path, message, "choose another name", None, at_key)
 
 
-def _link_names(facts: Facts) -> Iterator[tuple[Path, str, bool]]:
+def _link_names(facts: RuleIndex) -> Iterator[tuple[Path, str, bool]]:
     yield from _made_names(facts)
     for at, route in enumerate(facts.topology.host.routes):
         yield ("host", "routes", at, "dev"), route.dev, False
 
 
-def _made_names(facts: Facts) -> Iterator[tuple[Path, str, bool]]:
+def _made_names(facts: RuleIndex) -> Iterator[tuple[Path, str, bool]]:
     for place in facts.places:
         at_key = place.path[-1] != "peer"
         yield _name_path(place), place.name, at_key
     for name, network in facts.topology.networks.items():
-        if isinstance(network.shim, Shim) and network.shim.name is not None:
+        if isinstance(network.shim, ShimConfig) and network.shim.name is not None:
             yield ("networks", name, "shim", "name"), network.shim.name, False
 
 
@@ -64,7 +64,7 @@ def _link_form(name: str) -> str | None:
     return f"it has {length} bytes" if length > _LONGEST_LINK else None
 
 
-def parent_name(facts: Facts) -> Iterator[Problem]:
+def parent_name(facts: RuleIndex) -> Iterator[Problem]:
     """The same form for a parent; a long VLAN name can be had under a short one."""
     for path, name in facts.parents():
         wrong = _link_form(name)
@@ -74,7 +74,7 @@ def parent_name(facts: Facts) -> Iterator[Problem]:
             )
 
 
-def _short(facts: Facts, name: str) -> str:
+def _short(facts: RuleIndex, name: str) -> str:
     implied = facts.implied(name)
     if implied is None:
         return f"name a link of the host, at most {_LONGEST_LINK} bytes"
@@ -85,7 +85,7 @@ def _short(facts: Facts, name: str) -> str:
     )
 
 
-def vlan_parent(facts: Facts) -> Iterator[Problem]:
+def vlan_parent(facts: RuleIndex) -> Iterator[Problem]:
     """``NAME.N`` that is no link of the file stands for VLAN N of NAME, at every level."""
     for path, name in facts.parents():
         implied = facts.implied(name)
@@ -97,7 +97,7 @@ def vlan_parent(facts: Facts) -> Iterator[Problem]:
             implied = facts.implied(below)
 
 
-def vlan_other_link(facts: Facts) -> Iterator[Problem]:
+def vlan_other_link(facts: RuleIndex) -> Iterator[Problem]:
     """A link of the file called ``NAME.N`` on which something stands is VLAN N of NAME."""
     for path, name in facts.parents():
         at = _first_link(facts, name)
@@ -116,7 +116,7 @@ def vlan_other_link(facts: Facts) -> Iterator[Problem]:
         )
 
 
-def _first_link(facts: Facts, name: str) -> str:
+def _first_link(facts: RuleIndex, name: str) -> str:
     """The name itself if it is a link of the file, else the first below that is."""
     while (implied := facts.implied(name)) is not None:
         name = implied[0]
@@ -128,7 +128,7 @@ def _is_vlan(place: Place, meant: tuple[str, int]) -> bool:
     return found == ("vlan", *meant)
 
 
-def vlan_other_name(facts: Facts) -> Iterator[Problem]:
+def vlan_other_name(facts: RuleIndex) -> Iterator[Problem]:
     """A VLAN that ``NAME.N`` would make is not in the file under a name of its own."""
     by_identity = {
         (claim.parent, claim.get("id")): claim
@@ -150,7 +150,7 @@ def vlan_other_name(facts: Facts) -> Iterator[Problem]:
             implied = facts.implied(implied[0])
 
 
-def altname(facts: Facts) -> Iterator[Problem]:
+def altname(facts: RuleIndex) -> Iterator[Problem]:
     """The form of an alternative name."""
     for place in facts.places:
         for at, name in enumerate(place.entry.altnames):
@@ -164,7 +164,7 @@ def altname(facts: Facts) -> Iterator[Problem]:
                 )
 
 
-def name_twice(facts: Facts) -> Iterator[Problem]:
+def name_twice(facts: RuleIndex) -> Iterator[Problem]:
     """Names and alternative names are one set in each namespace."""
     seen: dict[tuple[str, str], tuple[Path, Path]] = {}
     for space, name, path, owner in _all_names(facts):
@@ -182,7 +182,7 @@ def name_twice(facts: Facts) -> Iterator[Problem]:
             )
 
 
-def _all_names(facts: Facts) -> Iterator[tuple[str, str, Path, Path]]:
+def _all_names(facts: RuleIndex) -> Iterator[tuple[str, str, Path, Path]]:
     for place in facts.places:
         yield place.namespace, place.name, _name_path(place), place.path
     for name, (path, _) in reversed(_shim_names(facts).items()):
@@ -192,21 +192,21 @@ def _all_names(facts: Facts) -> Iterator[tuple[str, str, Path, Path]]:
             yield place.namespace, name, (*place.path, "altnames", at), place.path
 
 
-def _shim_names(facts: Facts) -> dict[str, tuple[Path, Network]]:
+def _shim_names(facts: RuleIndex) -> dict[str, tuple[Path, NetworkConfig]]:
     """The names written for shims, each with the first network that has one of the name."""
-    found: dict[str, tuple[Path, Network]] = {}
+    found: dict[str, tuple[Path, NetworkConfig]] = {}
     for name, network in facts.topology.networks.items():
-        if isinstance(network.shim, Shim) and network.shim.name is not None:
+        if isinstance(network.shim, ShimConfig) and network.shim.name is not None:
             found.setdefault(network.shim.name, (("networks", name, "shim", "name"), network))
     return found
 
 
-def shim_shared(facts: Facts) -> Iterator[Problem]:
+def shim_shared(facts: RuleIndex) -> Iterator[Problem]:
     """Networks may share a shim, if their endpoints are siblings."""
     first = _shim_names(facts)
     for name, network in facts.topology.networks.items():
         table = network.shim
-        if not isinstance(table, Shim) or table.name is None:
+        if not isinstance(table, ShimConfig) or table.name is None:
             continue
         path, other = first[table.name]
         differing = next((key for key, a, b in _siblings(network, other) if a != b), None)
@@ -220,7 +220,7 @@ def shim_shared(facts: Facts) -> Iterator[Problem]:
             )
 
 
-def _siblings(one: Network, other: Network) -> Iterator[tuple[str, object, object]]:
+def _siblings(one: NetworkConfig, other: NetworkConfig) -> Iterator[tuple[str, object, object]]:
     yield "kind", one.kind, other.kind
     yield "parent", one.parent, other.parent
     kind = KINDS[one.kind]
@@ -230,7 +230,7 @@ def _siblings(one: Network, other: Network) -> Iterator[tuple[str, object, objec
             yield option.key, mine, theirs
 
 
-def namespace_name(facts: Facts) -> Iterator[Problem]:
+def namespace_name(facts: RuleIndex) -> Iterator[Problem]:
     """A namespace is a file in /run/netns."""
     for name in facts.topology.namespaces:
         length = len(name.encode("utf-8", "surrogatepass"))
@@ -248,7 +248,7 @@ def namespace_name(facts: Facts) -> Iterator[Problem]:
             )
 
 
-def namespace_reserved(facts: Facts) -> Iterator[Problem]:
+def namespace_reserved(facts: RuleIndex) -> Iterator[Problem]:
     """Names that stand for something else in what vlanlink says."""
     for name in RESERVED_NAMESPACES:
         if name in facts.topology.namespaces:
@@ -260,7 +260,7 @@ def namespace_reserved(facts: Facts) -> Iterator[Problem]:
             )
 
 
-def network_name(facts: Facts) -> Iterator[Problem]:
+def network_name(facts: RuleIndex) -> Iterator[Problem]:
     """A network is named on command lines, as TOPOLOGY/NETWORK."""
     for name in facts.topology.networks:
         if not name or "/" in name or any(not one.isprintable() or one.isspace() for one in name):
@@ -272,7 +272,7 @@ def network_name(facts: Facts) -> Iterator[Problem]:
             )
 
 
-def unknown_network(facts: Facts) -> Iterator[Problem]:
+def unknown_network(facts: RuleIndex) -> Iterator[Problem]:
     """An interface is in a network of this file."""
     known = facts.topology.networks
     for place in facts.places:
@@ -286,7 +286,7 @@ def unknown_network(facts: Facts) -> Iterator[Problem]:
             )
 
 
-def unknown_namespace(facts: Facts) -> Iterator[Problem]:
+def unknown_namespace(facts: RuleIndex) -> Iterator[Problem]:
     """The other end of a pair is on the host or in a namespace of this file."""
     known = facts.topology.namespaces
     for place in facts.places:
@@ -305,4 +305,4 @@ def _known(name: str, entries: Mapping[str, object], table: str) -> str:
         return f"did you mean {quote(near)}?"
     if not known:
         return f"write it under [{table}]"
-    return f"the file has {some([quote(one) for one in known[:10]])}"
+    return f"the file has {one_of([quote(one) for one in known[:10]])}"

@@ -5,10 +5,10 @@ from collections.abc import Hashable, Iterator, Mapping
 from vlanlink.errors import Path, Problem
 from vlanlink.sysctl import proc_path
 from vlanlink.topology.problems import quote
-from vlanlink.topology.rules.index import Facts
+from vlanlink.topology.rules.index import RuleIndex
 
 
-def pid_and_path(facts: Facts) -> Iterator[Problem]:
+def pid_and_path(facts: RuleIndex) -> Iterator[Problem]:
     """A namespace that exists is found in one way."""
     for name, namespace in facts.topology.namespaces.items():
         if namespace.pid is not None and namespace.path is not None:
@@ -17,7 +17,7 @@ def pid_and_path(facts: Facts) -> Iterator[Problem]:
             yield Problem(path, message, "leave one of them out", at_key=True)
 
 
-def namespace_path(facts: Facts) -> Iterator[Problem]:
+def namespace_path(facts: RuleIndex) -> Iterator[Problem]:
     """A path leads from the root: the file may be read from anywhere."""
     for name, namespace in facts.topology.namespaces.items():
         path = namespace.path
@@ -27,7 +27,7 @@ def namespace_path(facts: Facts) -> Iterator[Problem]:
             yield Problem(("namespaces", name, "path"), message, hint)
 
 
-def namespace_twice(facts: Facts) -> Iterator[Problem]:
+def namespace_twice(facts: RuleIndex) -> Iterator[Problem]:
     """Two names for one namespace would be two truths about it."""
     seen: dict[Hashable, str] = {}
     for name, namespace in facts.topology.namespaces.items():
@@ -42,13 +42,13 @@ def namespace_twice(facts: Facts) -> Iterator[Problem]:
                 )
 
 
-def _sysctls(facts: Facts) -> Iterator[tuple[Path, Mapping[str, str]]]:
+def _sysctls(facts: RuleIndex) -> Iterator[tuple[Path, Mapping[str, str]]]:
     yield ("host", "sysctls"), facts.topology.host.sysctls
     for name, namespace in facts.topology.namespaces.items():
         yield ("namespaces", name, "sysctls"), namespace.sysctls
 
 
-def sysctl_key(facts: Facts) -> Iterator[Problem]:
+def sysctl_key(facts: RuleIndex) -> Iterator[Problem]:
     """Only the sysctls of the network belong to a network namespace."""
     for path, sysctls in _sysctls(facts):
         for key in sysctls:
@@ -67,7 +67,7 @@ def _is_network_key(key: str) -> bool:
     return plain and parts[0] == "net" and len(parts) > 2 and not {"", ".", ".."} & set(parts)
 
 
-def sysctl_twice(facts: Facts) -> Iterator[Problem]:
+def sysctl_twice(facts: RuleIndex) -> Iterator[Problem]:
     """Dots and slashes spell one key."""
     for path, sysctls in _sysctls(facts):
         seen: dict[str, str] = {}

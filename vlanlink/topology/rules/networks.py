@@ -6,23 +6,23 @@ from ipaddress import IPv6Address
 from vlanlink.errors import Path, Problem
 from vlanlink.kinds import KINDS
 from vlanlink.kinds.kind import Siblings
-from vlanlink.topology.model import Network, Subnet
-from vlanlink.topology.rules.index import Facts, is_edge
+from vlanlink.topology.model import NetworkConfig, SubnetConfig
+from vlanlink.topology.rules.index import RuleIndex, is_edge
 from vlanlink.topology.values import Ip, Prefix
 
 
-def _networks(facts: Facts) -> Iterator[tuple[Path, Network]]:
+def _networks(facts: RuleIndex) -> Iterator[tuple[Path, NetworkConfig]]:
     for name, network in facts.topology.networks.items():
         yield ("networks", name), network
 
 
-def _subnets(facts: Facts) -> Iterator[tuple[Path, Subnet]]:
+def _subnets(facts: RuleIndex) -> Iterator[tuple[Path, SubnetConfig]]:
     for path, network in _networks(facts):
         for at, subnet in enumerate(network.subnets or ()):
             yield (*path, "subnets", at), subnet
 
 
-def subnet_multicast(facts: Facts) -> Iterator[Problem]:
+def subnet_multicast(facts: RuleIndex) -> Iterator[Problem]:
     """The addresses of a subnet are machines'."""
     for path, subnet in _subnets(facts):
         if subnet.subnet.is_multicast:
@@ -30,7 +30,7 @@ def subnet_multicast(facts: Facts) -> Iterator[Problem]:
             yield Problem((*path, "subnet"), message, "write a subnet of unicast addresses")
 
 
-def subnet_overlap(facts: Facts) -> Iterator[Problem]:
+def subnet_overlap(facts: RuleIndex) -> Iterator[Problem]:
     """An address belongs to one subnet of a network."""
     for path, network in _networks(facts):
         subnets = network.subnets or ()
@@ -45,7 +45,7 @@ def subnet_overlap(facts: Facts) -> Iterator[Problem]:
                     )
 
 
-def gateway_outside(facts: Facts) -> Iterator[Problem]:
+def gateway_outside(facts: RuleIndex) -> Iterator[Problem]:
     """A gateway is a neighbour; in IPv6 it may be one by its link-local address."""
     for path, subnet in _subnets(facts):
         ip = subnet.gateway
@@ -65,7 +65,7 @@ def _example(subnet: Prefix) -> str:
     return f'an address of {subnet}, such as "{subnet.network_address + 1}"'
 
 
-def gateway_edge(facts: Facts) -> Iterator[Problem]:
+def gateway_edge(facts: RuleIndex) -> Iterator[Problem]:
     """The first and the last address of a subnet belong to nobody."""
     for path, subnet in _subnets(facts):
         ip = subnet.gateway
@@ -74,7 +74,7 @@ def gateway_edge(facts: Facts) -> Iterator[Problem]:
             yield Problem((*path, "gateway"), message, f"write {_example(subnet.subnet)}")
 
 
-def gateway_is_aux(facts: Facts) -> Iterator[Problem]:
+def gateway_is_aux(facts: RuleIndex) -> Iterator[Problem]:
     """The addresses kept for others are not the gateway's."""
     for path, subnet in _subnets(facts):
         for name, ip in subnet.aux_addresses.items():
@@ -87,7 +87,7 @@ def gateway_is_aux(facts: Facts) -> Iterator[Problem]:
                 )
 
 
-def range_outside(facts: Facts) -> Iterator[Problem]:
+def range_outside(facts: RuleIndex) -> Iterator[Problem]:
     """Addresses are handed out from a part of the subnet."""
     for path, subnet in _subnets(facts):
         part = subnet.ip_range
@@ -100,7 +100,7 @@ def _inside(part: Prefix, whole: Prefix) -> bool:
     return part.network_address in whole and part.prefixlen >= whole.prefixlen
 
 
-def aux_outside(facts: Facts) -> Iterator[Problem]:
+def aux_outside(facts: RuleIndex) -> Iterator[Problem]:
     """Only addresses of the subnet need be kept for others."""
     for path, subnet in _subnets(facts):
         for name, ip in subnet.aux_addresses.items():
@@ -111,7 +111,7 @@ def aux_outside(facts: Facts) -> Iterator[Problem]:
                 )
 
 
-def _siblings(facts: Facts, path: Path, network: Network) -> Siblings | None:
+def _siblings(facts: RuleIndex, path: Path, network: NetworkConfig) -> Siblings | None:
     """How its links reach each other; None where that was cut out."""
     kind = KINDS[network.kind]
     if not facts.chosen(path, kind):
@@ -119,11 +119,11 @@ def _siblings(facts: Facts, path: Path, network: Network) -> Siblings | None:
     return kind.siblings(network.options)
 
 
-def _mode(network: Network) -> str:
+def _mode(network: NetworkConfig) -> str:
     return " ".join(str(network.options[key]) for key in ("mode", "flag") if key in network.options)
 
 
-def hairpin(facts: Facts) -> Iterator[Problem]:
+def hairpin(facts: RuleIndex) -> Iterator[Problem]:
     """What the switch sends back matters only where links reach each other by it."""
     for path, network in _networks(facts):
         if network.hairpin and _siblings(facts, path, network) in ("direct", "never"):
@@ -132,7 +132,7 @@ def hairpin(facts: Facts) -> Iterator[Problem]:
             yield Problem((*path, "hairpin"), message, hint, at_key=True)
 
 
-def shim_refused(facts: Facts) -> Iterator[Problem]:
+def shim_refused(facts: RuleIndex) -> Iterator[Problem]:
     """The host's own endpoint is a sibling: no use where siblings never reach each other."""
     for path, network in _networks(facts):
         if network.shim is not False and _siblings(facts, path, network) == "never":
@@ -141,7 +141,7 @@ def shim_refused(facts: Facts) -> Iterator[Problem]:
             yield Problem((*path, "shim"), message, hint, at_key=True)
 
 
-def shim_hairpin(facts: Facts) -> Iterator[Problem]:
+def shim_hairpin(facts: RuleIndex) -> Iterator[Problem]:
     """By way of the switch it reaches them only if that sends back."""
     for path, network in _networks(facts):
         by_switch = _siblings(facts, path, network) == "switch"
@@ -151,7 +151,7 @@ def shim_hairpin(facts: Facts) -> Iterator[Problem]:
             yield Problem((*path, "shim"), message, hint, at_key=True)
 
 
-def shim_prefix(facts: Facts) -> Iterator[Problem]:
+def shim_prefix(facts: RuleIndex) -> Iterator[Problem]:
     """The host's routes to the subnet stay as they are."""
     for place in facts.shims:
         for one in facts.given_to(place):
@@ -160,7 +160,7 @@ def shim_prefix(facts: Facts) -> Iterator[Problem]:
                 yield Problem(one.path, message, f'write "{one.ip}"')
 
 
-def internal_parent(facts: Facts) -> Iterator[Problem]:
+def internal_parent(facts: RuleIndex) -> Iterator[Problem]:
     """An internal network has a parent of its own making."""
     for path, network in _networks(facts):
         if network.internal and network.parent is not None:
@@ -173,7 +173,7 @@ def internal_parent(facts: Facts) -> Iterator[Problem]:
             )
 
 
-def gateway_unused(facts: Facts) -> Iterator[Problem]:
+def gateway_unused(facts: RuleIndex) -> Iterator[Problem]:
     """A gateway is kept free and not used where there is no way to one."""
     for path, network in _networks(facts):
         if facts.touched(*path, "parent") or not facts.chosen(path, KINDS[network.kind]):
@@ -185,7 +185,7 @@ def gateway_unused(facts: Facts) -> Iterator[Problem]:
                 yield Problem((*path, "subnets", at, "gateway"), message)
 
 
-def _unused(network: Network) -> str | None:
+def _unused(network: NetworkConfig) -> str | None:
     if KINDS[network.kind].routed(network.options):
         return f"{network.kind} {network.options.get('mode')} has routes by device, without gateway"
     if network.internal:
@@ -193,7 +193,7 @@ def _unused(network: Network) -> str | None:
     return "the network has no parent" if network.parent is None else None
 
 
-def probe_nobody(facts: Facts) -> Iterator[Problem]:
+def probe_nobody(facts: RuleIndex) -> Iterator[Problem]:
     """There is nobody to ask where there is no LAN."""
     for path, network in _networks(facts):
         apart = network.internal or (network.parent is None and not facts.touched(*path, "parent"))

@@ -5,7 +5,7 @@ from typing import Final
 
 from vlanlink.errors import Path, Problem
 from vlanlink.topology import values
-from vlanlink.topology.rules.index import Facts, Place, Rule
+from vlanlink.topology.rules.index import Place, Rule, RuleIndex
 
 
 def _later(path: Path, what: str, until_then: str, *, at_key: bool = True) -> Problem:
@@ -13,14 +13,14 @@ def _later(path: Path, what: str, until_then: str, *, at_key: bool = True) -> Pr
     return Problem(path, message, f"until then, {until_then}", at_key=at_key)
 
 
-def address_dhcp(facts: Facts) -> Iterator[Problem]:
+def address_dhcp(facts: RuleIndex) -> Iterator[Problem]:
     """The word that asks a DHCP server."""
     for path, _, word in _entries(facts):
         if word == values.DHCP:
             yield _later(path, '"dhcp"', "write an address", at_key=False)
 
 
-def _entries(facts: Facts) -> Iterator[tuple[Path, Place, str]]:
+def _entries(facts: RuleIndex) -> Iterator[tuple[Path, Place, str]]:
     for place in (*facts.places, *facts.shims):
         for at, word in enumerate(place.entry.addresses or ()):
             yield (*place.path, "addresses", at), place, word

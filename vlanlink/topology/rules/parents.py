@@ -6,10 +6,10 @@ from itertools import pairwise
 from vlanlink.errors import Path, Problem
 from vlanlink.kinds.kind import OptionValue
 from vlanlink.topology.problems import quote
-from vlanlink.topology.rules.index import Claim, Facts, Place
+from vlanlink.topology.rules.index import Claim, Place, RuleIndex
 
 
-def parent_cycle(facts: Facts) -> Iterator[Problem]:
+def parent_cycle(facts: RuleIndex) -> Iterator[Problem]:
     """No link stands on itself, not even by way of others."""
     told: set[str] = set()
     for path, name in facts.parents():
@@ -21,7 +21,7 @@ def parent_cycle(facts: Facts) -> Iterator[Problem]:
             yield Problem(path, _loop(chain), "let one of them have another parent")
 
 
-def _chain(facts: Facts, name: str) -> list[str] | None:
+def _chain(facts: RuleIndex, name: str) -> list[str] | None:
     """The names from a link down to its last parent, or to the first that comes again."""
     chain = [name]
     while (below := facts.below(chain[-1])) is not None:
@@ -38,7 +38,7 @@ def _loop(chain: list[str]) -> str:
     return f"these links are their own parents: {steps}"
 
 
-def kinds_on_parent(facts: Facts) -> Iterator[Problem]:
+def kinds_on_parent(facts: RuleIndex) -> Iterator[Problem]:
     """Of the kinds that take over what the parent receives, only one fits on a parent."""
     first: dict[str, Claim] = {}
     for claim in facts.claims:
@@ -55,7 +55,7 @@ def kinds_on_parent(facts: Facts) -> Iterator[Problem]:
             )
 
 
-def shared_option(facts: Facts) -> Iterator[Problem]:
+def shared_option(facts: RuleIndex) -> Iterator[Problem]:
     """Some options belong to the parent: what one link says, all have."""
     first: dict[tuple[str, str, str], Claim] = {}
     for claim in facts.claims:
@@ -80,7 +80,7 @@ def _differing(
     )
 
 
-def alone_on_parent(facts: Facts) -> Iterator[Problem]:
+def alone_on_parent(facts: RuleIndex) -> Iterator[Problem]:
     """Some links suffer no second one of their kind on their parent."""
     first: dict[tuple[str, str], Claim] = {}
     first_alone: dict[tuple[str, str], Claim] = {}
@@ -111,7 +111,7 @@ def _mode(claim: Claim) -> str:
     return str(claim.options.get("mode", claim.kind.name))
 
 
-def alone_in_network(facts: Facts) -> Iterator[Problem]:
+def alone_in_network(facts: RuleIndex) -> Iterator[Problem]:
     """So a network of such links has one endpoint."""
     first: dict[str, Place] = {}
     for place in facts.places:
@@ -128,7 +128,7 @@ def alone_in_network(facts: Facts) -> Iterator[Problem]:
             )
 
 
-def link_twice(facts: Facts) -> Iterator[Problem]:
+def link_twice(facts: RuleIndex) -> Iterator[Problem]:
     """Links of a kind with an identity (a VLAN id) differ in it on one parent."""
     seen: dict[object, Claim] = {}
     for claim in facts.claims:
@@ -150,7 +150,7 @@ def link_twice(facts: Facts) -> Iterator[Problem]:
             )
 
 
-def mtu_above_parent(facts: Facts) -> Iterator[Problem]:
+def mtu_above_parent(facts: RuleIndex) -> Iterator[Problem]:
     """No frame is larger than the parent's."""
     for path, label, mtu, parent in _mtus(facts):
         below = facts.on_host.get(parent)
@@ -163,7 +163,7 @@ def mtu_above_parent(facts: Facts) -> Iterator[Problem]:
             )
 
 
-def _mtus(facts: Facts) -> Iterator[tuple[Path, str, int, str]]:
+def _mtus(facts: RuleIndex) -> Iterator[tuple[Path, str, int, str]]:
     for name, network in facts.topology.networks.items():
         if network.mtu is not None and network.parent is not None:
             yield ("networks", name), f"network {name}", network.mtu, network.parent
@@ -172,7 +172,7 @@ def _mtus(facts: Facts) -> Iterator[tuple[Path, str, int, str]]:
             yield place.path, place.label, place.entry.mtu, place.parent
 
 
-def mtu_ipv6(facts: Facts) -> Iterator[Problem]:
+def mtu_ipv6(facts: RuleIndex) -> Iterator[Problem]:
     """Below 1280 the kernel turns IPv6 off on a link."""
     six = {one.place.path for one in facts.given if one.ip.version == 6}
     for place in facts.places:
@@ -185,7 +185,7 @@ def mtu_ipv6(facts: Facts) -> Iterator[Problem]:
             )
 
 
-def _mtu_of(facts: Facts, place: Place) -> tuple[Path, int | None]:
+def _mtu_of(facts: RuleIndex, place: Place) -> tuple[Path, int | None]:
     network = facts.network_of(place)
     if place.entry.mtu is None and network is not None:
         return ("networks", str(place.network), "mtu"), network.mtu

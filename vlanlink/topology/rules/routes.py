@@ -7,32 +7,38 @@ from typing import NamedTuple
 from vlanlink.errors import Path, Problem
 from vlanlink.kinds import KINDS
 from vlanlink.topology import values
-from vlanlink.topology.model import DefaultRoute, HostRoute, Interface, Network, Route
-from vlanlink.topology.rules.index import HOST, Facts, Place, holding
+from vlanlink.topology.model import (
+    DefaultRouteConfig,
+    HostRouteConfig,
+    InterfaceConfig,
+    NetworkConfig,
+    RouteConfig,
+)
+from vlanlink.topology.rules.index import HOST, Place, RuleIndex, holding
 from vlanlink.topology.values import Ip, Prefix
 
 _MAIN = 254
 
 
-class Asked(NamedTuple):
+class RouteEntry(NamedTuple):
     """A route, where it stands, and the link that it leaves by, if that is in the file."""
 
     path: Path
-    route: Route
+    route: RouteConfig
     place: Place | None
     namespace: str
 
 
-def _routes(facts: Facts) -> Iterator[Asked]:
+def _routes(facts: RuleIndex) -> Iterator[RouteEntry]:
     for place in facts.places:
         for at, route in enumerate(place.entry.routes):
-            yield Asked((*place.path, "routes", at), route, place, place.namespace)
+            yield RouteEntry((*place.path, "routes", at), route, place, place.namespace)
     for at, host_route in enumerate(facts.topology.host.routes):
         by = facts.on_host.get(host_route.dev)
-        yield Asked(("host", "routes", at), host_route, by, HOST)
+        yield RouteEntry(("host", "routes", at), host_route, by, HOST)
 
 
-def route_family(facts: Facts) -> Iterator[Problem]:
+def route_family(facts: RuleIndex) -> Iterator[Problem]:
     """A route leads within one family."""
     for path, route, _, _ in _routes(facts):
         for key, ip in (("via", route.via), ("src", route.src)):
@@ -41,7 +47,7 @@ def route_family(facts: Facts) -> Iterator[Problem]:
                 yield Problem((*path, key), message, f"write an IPv{route.to.version} address")
 
 
-def route_via(facts: Facts) -> Iterator[Problem]:
+def route_via(facts: RuleIndex) -> Iterator[Problem]:
     """The kernel takes a next hop only if it is a neighbour on the link."""
     for path, route, place, _ in _routes(facts):
         via = route.via
@@ -57,11 +63,15 @@ def route_via(facts: Facts) -> Iterator[Problem]:
             )
 
 
-def _neighbours(facts: Facts, place: Place, via: Ip) -> list[Prefix] | None:
+def _neighbours(facts: RuleIndex, place: Place, via: Ip) -> list[Prefix] | None:
     """The prefixes of a link in the family of ``via``; None if the file can't tell them all."""
     if facts.touched(*place.path, "addresses") or facts.touched(*place.path, "routes"):
         return None
-    if via.version == 6 and isinstance(place.entry, Interface) and place.entry.ipv6 == "slaac":
+    if (
+        via.version == 6
+        and isinstance(place.entry, InterfaceConfig)
+        and place.entry.ipv6 == "slaac"
+    ):
         return None
     network = facts.network_of(place)
     if place.network is not None and (network is None or not _knows(facts, place, network)):
@@ -70,12 +80,14 @@ def _neighbours(facts: Facts, place: Place, via: Ip) -> list[Prefix] | None:
     return [prefix for prefix in dict.fromkeys(found) if prefix.version == via.version]
 
 
-def _knows(facts: Facts, place: Place, network: Network) -> bool:
+def _knows(facts: RuleIndex, place: Place, network: NetworkConfig) -> bool:
     chosen = network.subnets is None and network.parent is None
     return facts.whole_subnets(str(place.network)) and not chosen
 
 
-def _own_prefixes(facts: Facts, place: Place, network: Network | None) -> Iterator[Prefix]:
+def _own_prefixes(
+    facts: RuleIndex, place: Place, network: NetworkConfig | None
+) -> Iterator[Prefix]:
     given = list(facts.given_to(place))
     for one in given:
         prefix = one.prefix or (holding(one.ip, network) if network else None)
@@ -90,7 +102,7 @@ def _open(place: Place, given: int) -> bool:
     return place.entry.addresses is None or len(place.entry.addresses) > given
 
 
-def _on_link(facts: Facts, place: Place) -> Iterator[Prefix]:
+def _on_link(facts: RuleIndex, place: Place) -> Iterator[Prefix]:
     routes = list(place.entry.routes)
     if place.namespace == HOST:
         routes += [one for one in facts.topology.host.routes if one.dev == place.name]
@@ -99,7 +111,7 @@ def _on_link(facts: Facts, place: Place) -> Iterator[Prefix]:
             yield route.to
 
 
-def route_via_self(facts: Facts) -> Iterator[Problem]:
+def route_via_self(facts: RuleIndex) -> Iterator[Problem]:
     """No link is its own next hop."""
     for path, route, place, _ in _routes(facts):
         own = [one.ip for one in facts.given_to(place)] if place else []
@@ -108,7 +120,7 @@ def route_via_self(facts: Facts) -> Iterator[Problem]:
             yield Problem((*path, "via"), message, "write a neighbour's address, or leave via out")
 
 
-def route_src(facts: Facts) -> Iterator[Problem]:
+def route_src(facts: RuleIndex) -> Iterator[Problem]:
     """A source address is one that the namespace has. The host has others than the file's."""
     for path, route, place, space in _routes(facts):
         if route.src is None or space == HOST or route.src.version != route.to.version:
@@ -118,7 +130,7 @@ def route_src(facts: Facts) -> Iterator[Problem]:
             yield Problem((*path, "src"), message, "write one of its addresses, or leave src out")
 
 
-def _may_have(facts: Facts, space: str, ip: Ip) -> bool:
+def _may_have(facts: RuleIndex, space: str, ip: Ip) -> bool:
     """Whether an address is, or may come to be, in a namespace."""
     namespace = facts.topology.namespaces.get(space)
     if namespace is None or namespace.pid or namespace.path:
@@ -134,13 +146,13 @@ def _may_have(facts: Facts, space: str, ip: Ip) -> bool:
     return False
 
 
-def _may_choose(place: Place, network: Network, ip: Ip) -> bool:
+def _may_choose(place: Place, network: NetworkConfig, ip: Ip) -> bool:
     if not _open(place, sum(1 for word in place.entry.addresses or () if word != values.AUTO)):
         return False
     return network.subnets is None or holding(ip, network) is not None
 
 
-def route_down(facts: Facts) -> Iterator[Problem]:
+def route_down(facts: RuleIndex) -> Iterator[Problem]:
     """A link that is down has no routes."""
     for path, _, place, _ in _routes(facts):
         if place is not None and not place.entry.up:
@@ -153,9 +165,9 @@ def route_down(facts: Facts) -> Iterator[Problem]:
             yield Problem(path, message, "take one of the two out", related=(*place.path, "up"))
 
 
-def route_twice(facts: Facts) -> Iterator[Problem]:
+def route_twice(facts: RuleIndex) -> Iterator[Problem]:
     """In a table there is one route of a metric to a place."""
-    seen: dict[tuple[object, ...], Asked] = {}
+    seen: dict[tuple[object, ...], RouteEntry] = {}
     for asked in _routes(facts):
         route = asked.route
         key = (asked.namespace, route.table or _MAIN, str(route.to), route.metric)
@@ -171,37 +183,37 @@ def route_twice(facts: Facts) -> Iterator[Problem]:
             )
 
 
-def _device(asked: Asked) -> str:
-    if isinstance(asked.route, HostRoute):
+def _device(asked: RouteEntry) -> str:
+    if isinstance(asked.route, HostRouteConfig):
         return asked.route.dev
     return asked.place.label if asked.place else "another link"
 
 
-def _default_wishes(facts: Facts) -> Iterator[tuple[Place, DefaultRoute]]:
+def _default_wishes(facts: RuleIndex) -> Iterator[tuple[Place, DefaultRouteConfig]]:
     """The default routes that are asked for by name."""
     for place in facts.places:
-        if not isinstance(place.entry, Interface):
+        if not isinstance(place.entry, InterfaceConfig):
             continue
         wanted = place.entry.default_route
-        if isinstance(wanted, DefaultRoute):
+        if isinstance(wanted, DefaultRouteConfig):
             unnamed = wanted.ipv4 is None and wanted.ipv6 is None
             both = {"ipv4": True, "ipv6": True} if unnamed else {}
             yield place, wanted.model_copy(update=both)
         elif wanted:
-            yield place, DefaultRoute(ipv4=True, ipv6=True)
+            yield place, DefaultRouteConfig(ipv4=True, ipv6=True)
 
 
-def _families(wanted: DefaultRoute) -> list[int]:
+def _families(wanted: DefaultRouteConfig) -> list[int]:
     return [version for version, asked in ((4, wanted.ipv4), (6, wanted.ipv6)) if asked]
 
 
 def _names_a_family(place: Place) -> bool:
-    setting = place.entry.default_route if isinstance(place.entry, Interface) else None
-    named = (setting.ipv4, setting.ipv6) if isinstance(setting, DefaultRoute) else ()
+    setting = place.entry.default_route if isinstance(place.entry, InterfaceConfig) else None
+    named = (setting.ipv4, setting.ipv6) if isinstance(setting, DefaultRouteConfig) else ()
     return any(family is not None for family in named)
 
 
-def default_route_impossible(facts: Facts) -> Iterator[Problem]:
+def default_route_impossible(facts: RuleIndex) -> Iterator[Problem]:
     """A default route leads by the gateway of the subnet of the first address of a family."""
     for place, wanted in _default_wishes(facts):
         families = _families(wanted)
@@ -232,7 +244,7 @@ def _way_hint(place: Place) -> str:
     )
 
 
-def _settled(facts: Facts, place: Place) -> bool:
+def _settled(facts: RuleIndex, place: Place) -> bool:
     """Whether all is known that tells its gateways."""
     if place.network is None:
         return place.kind is not None
@@ -244,7 +256,7 @@ def _settled(facts: Facts, place: Place) -> bool:
     return not cut and facts.chosen(path, KINDS[network.kind])
 
 
-def _has_way(facts: Facts, place: Place, version: int) -> bool:
+def _has_way(facts: RuleIndex, place: Place, version: int) -> bool:
     if place.kind is not None and place.kind.routed(place.options):
         return _first(place, version) != ""
     network = facts.network_of(place)
@@ -276,7 +288,7 @@ def _holds(first: str | None, subnet: Prefix) -> bool:
     return first is None or (first != "" and ip_interface(first).ip in subnet)
 
 
-def default_route_twice(facts: Facts) -> Iterator[Problem]:
+def default_route_twice(facts: RuleIndex) -> Iterator[Problem]:
     """Two links of a namespace can't both have the default route of a family and a metric."""
     seen: dict[tuple[object, ...], Place] = {}
     for place, wanted in _default_wishes(facts):
@@ -301,7 +313,7 @@ def _both_default(place: Place, before: Place, version: int) -> Problem:
 
 
 def _default_beside_route(
-    facts: Facts, wished: dict[tuple[object, ...], Place]
+    facts: RuleIndex, wished: dict[tuple[object, ...], Place]
 ) -> Iterator[Problem]:
     for asked in _routes(facts):
         route = asked.route
