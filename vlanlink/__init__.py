@@ -9,121 +9,174 @@
     vlanlink.up(topology)
     vlanlink.down("office")
 
-Names are imported when they are first used, so that reading a topology does not load netlink.
+A name is imported when it is first used: loading a topology does not import netlink.
 """
 
 from typing import TYPE_CHECKING, Any
 
-from vlanlink._version import __version__
+from vlanlink._version import __version__ as __version__
 
+_MODULES = {
+    "api": "Status down enter inspect networks plan snapshot status up verify",
+    "boot": "AtBoot disable enable",
+    "boot.transaction": "Step",
+    "commit_confirm.commit": "Confirmation Decide confirm revert_overdue",
+    "errors": "ApplyError ConflictError Diagnostic Interrupted PrivilegeError Problem"
+    " TopologyError UsageError VlanlinkError",
+    "host": "Host",
+    "inventory": "EndpointStatus NetworkDetail NetworkSummary",
+    "model": "Address Link LinkName Namespace Route State",
+    "planning.operations": "Change Operation",
+    "planning.plan": "Plan",
+    "preflight.examine": "doctor",
+    "preflight.report": "Finding Report",
+    "reachability.expected": "Pair",
+    "reachability.result": "Check Verification",
+    "reconcile.apply": "Progress",
+    "reconcile.wait": "OnWait",
+    "store.lock": "LOCK_SECONDS",
+    "store.pending": "PendingStatus",
+    "topology": "DefaultRouteConfig EndpointConfig HostConfig HostRouteConfig InterfaceConfig"
+    " LinkConfig NamespaceConfig NetworkConfig PeerConfig ProbeConfig RouteConfig ShimConfig"
+    " Source SubnetConfig Topology load",
+    "topology.heading": "Heading heading",
+    "watcher": "Event Policy Watch",
+    "watcher.drift": "Drift",
+}
+"""The public names by module. The imports below say the same to type checkers; a test compares."""
+
+_HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+# isort: off
 if TYPE_CHECKING:
     from vlanlink.api import (
-        Status,
-        down,
-        enter,
-        inspect,
-        networks,
-        plan,
-        snapshot,
-        status,
-        up,
-        verify,
+        Status as Status,
+        down as down,
+        enter as enter,
+        inspect as inspect,
+        networks as networks,
+        plan as plan,
+        snapshot as snapshot,
+        status as status,
+        up as up,
+        verify as verify,
     )
-    from vlanlink.boot import disable, enable
-    from vlanlink.commit_confirm.commit import confirm
+    from vlanlink.boot import (
+        AtBoot as AtBoot,
+        disable as disable,
+        enable as enable,
+    )
+    from vlanlink.boot.transaction import (
+        Step as Step,
+    )
+    from vlanlink.commit_confirm.commit import (
+        Confirmation as Confirmation,
+        Decide as Decide,
+        confirm as confirm,
+        revert_overdue as revert_overdue,
+    )
     from vlanlink.errors import (
-        ApplyError,
-        ConflictError,
-        Diagnostic,
-        Interrupted,
-        PrivilegeError,
-        TopologyError,
-        UsageError,
-        VlanlinkError,
+        ApplyError as ApplyError,
+        ConflictError as ConflictError,
+        Diagnostic as Diagnostic,
+        Interrupted as Interrupted,
+        PrivilegeError as PrivilegeError,
+        Problem as Problem,
+        TopologyError as TopologyError,
+        UsageError as UsageError,
+        VlanlinkError as VlanlinkError,
     )
-    from vlanlink.host import Host
-    from vlanlink.model import State
-    from vlanlink.planning.plan import Plan
-    from vlanlink.preflight.examine import doctor
-    from vlanlink.reachability.result import Verification
-    from vlanlink.topology import Topology, load
-    from vlanlink.watcher import Watch
+    from vlanlink.host import (
+        Host as Host,
+    )
+    from vlanlink.inventory import (
+        EndpointStatus as EndpointStatus,
+        NetworkDetail as NetworkDetail,
+        NetworkSummary as NetworkSummary,
+    )
+    from vlanlink.model import (
+        Address as Address,
+        Link as Link,
+        LinkName as LinkName,
+        Namespace as Namespace,
+        Route as Route,
+        State as State,
+    )
+    from vlanlink.planning.operations import (
+        Change as Change,
+        Operation as Operation,
+    )
+    from vlanlink.planning.plan import (
+        Plan as Plan,
+    )
+    from vlanlink.preflight.examine import (
+        doctor as doctor,
+    )
+    from vlanlink.preflight.report import (
+        Finding as Finding,
+        Report as Report,
+    )
+    from vlanlink.reachability.expected import (
+        Pair as Pair,
+    )
+    from vlanlink.reachability.result import (
+        Check as Check,
+        Verification as Verification,
+    )
+    from vlanlink.reconcile.apply import (
+        Progress as Progress,
+    )
+    from vlanlink.reconcile.wait import (
+        OnWait as OnWait,
+    )
+    from vlanlink.store.lock import (
+        LOCK_SECONDS as LOCK_SECONDS,
+    )
+    from vlanlink.store.pending import (
+        PendingStatus as PendingStatus,
+    )
+    from vlanlink.topology import (
+        DefaultRouteConfig as DefaultRouteConfig,
+        EndpointConfig as EndpointConfig,
+        HostConfig as HostConfig,
+        HostRouteConfig as HostRouteConfig,
+        InterfaceConfig as InterfaceConfig,
+        LinkConfig as LinkConfig,
+        NamespaceConfig as NamespaceConfig,
+        NetworkConfig as NetworkConfig,
+        PeerConfig as PeerConfig,
+        ProbeConfig as ProbeConfig,
+        RouteConfig as RouteConfig,
+        ShimConfig as ShimConfig,
+        Source as Source,
+        SubnetConfig as SubnetConfig,
+        Topology as Topology,
+        load as load,
+    )
+    from vlanlink.topology.heading import (
+        Heading as Heading,
+        heading as heading,
+    )
+    from vlanlink.watcher import (
+        Event as Event,
+        Policy as Policy,
+        Watch as Watch,
+    )
+    from vlanlink.watcher.drift import (
+        Drift as Drift,
+    )
+else:
+    __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - they are strings
 
-_HOMES = {
-    "vlanlink.api": (
-        "Status",
-        "down",
-        "enter",
-        "inspect",
-        "networks",
-        "plan",
-        "snapshot",
-        "status",
-        "up",
-        "verify",
-    ),
-    "vlanlink.boot": ("disable", "enable"),
-    "vlanlink.commit_confirm.commit": ("confirm",),
-    "vlanlink.errors": (
-        "ApplyError",
-        "ConflictError",
-        "Diagnostic",
-        "Interrupted",
-        "PrivilegeError",
-        "TopologyError",
-        "UsageError",
-        "VlanlinkError",
-    ),
-    "vlanlink.preflight.examine": ("doctor",),
-    "vlanlink.host": ("Host",),
-    "vlanlink.model": ("State",),
-    "vlanlink.planning.plan": ("Plan",),
-    "vlanlink.topology": ("Topology", "load"),
-    "vlanlink.reachability.result": ("Verification",),
-    "vlanlink.watcher": ("Watch",),
-}
+    def __getattr__(name: str) -> Any:
+        """Import a public name from its module (PEP 562)."""
+        from importlib import import_module
 
-__all__ = [
-    "ApplyError",
-    "ConflictError",
-    "Diagnostic",
-    "Host",
-    "Interrupted",
-    "Plan",
-    "PrivilegeError",
-    "State",
-    "Status",
-    "Topology",
-    "TopologyError",
-    "UsageError",
-    "Verification",
-    "VlanlinkError",
-    "Watch",
-    "__version__",
-    "confirm",
-    "disable",
-    "doctor",
-    "down",
-    "enable",
-    "enter",
-    "inspect",
-    "load",
-    "networks",
-    "plan",
-    "snapshot",
-    "status",
-    "up",
-    "verify",
-]
+        if name not in _HOMES:
+            raise AttributeError(f"module 'vlanlink' has no attribute {name!r}")
+        value = getattr(import_module(f"vlanlink.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name from its home (PEP 562)."""
-    from importlib import import_module
-
-    for home, names in _HOMES.items():
-        if name in names:
-            value = getattr(import_module(home), name)
-            globals()[name] = value
-            return value
-    raise AttributeError(f"module 'vlanlink' has no attribute {name!r}")
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -1,33 +1,58 @@
-"""Where vlanlink works: one value, handed from the verbs down to the kernel's door.
+"""Where vlanlink works: one value, passed from the verbs down to the kernel interface.
 
-Nothing else looks at /run, /proc/self/ns or /etc/machine-id, so two hosts can live on one machine
-and tests run side by side.
+Nothing else reads /run, /proc/self/ns or /etc/machine-id, so two hosts can share a machine and
+tests run side by side.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
+StrPath = str | os.PathLike[str]
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, init=False)
 class Host:
-    """A machine as vlanlink sees it. Left as it is: the one that the process runs on.
+    """A machine as vlanlink sees it. The defaults describe the machine that runs this process."""
 
-    ``network_namespace`` is the path of the namespace that plays the host, None for the caller's.
-    ``machine_id`` enters the derived MACs; None means what /etc/machine-id says. The
-    configuration directory holds the topologies that come up at boot, the unit directory is where
-    the administrator's systemd units are.
-    """
+    network_namespace: str | None
+    """Path of the network namespace that acts as the host; None: the caller's."""
+    netns_directory: Path
+    run_directory: Path
+    state_directory: Path
+    machine_id: str | None
+    """Goes into derived MACs; None: the contents of /etc/machine-id."""
+    configuration_directory: Path
+    """Topologies that come up at boot."""
+    unit_directory: Path
+    """The administrator's systemd units."""
 
-    network_namespace: str | None = None
-    netns_directory: Path = Path("/run/netns")
-    run_directory: Path = Path("/run/vlanlink")
-    state_directory: Path = Path("/var/lib/vlanlink")
-    machine_id: str | None = None
-    configuration_directory: Path = Path("/etc/vlanlink")
-    unit_directory: Path = Path("/etc/systemd/system")
+    def __init__(
+        self,
+        network_namespace: StrPath | None = None,
+        netns_directory: StrPath = "/run/netns",
+        run_directory: StrPath = "/run/vlanlink",
+        state_directory: StrPath = "/var/lib/vlanlink",
+        machine_id: str | None = None,
+        configuration_directory: StrPath = "/etc/vlanlink",
+        unit_directory: StrPath = "/etc/systemd/system",
+    ) -> None:
+        """Accept str and PathLike for every path."""
+        own = None if network_namespace is None else os.fspath(network_namespace)
+        values = {
+            "network_namespace": own,
+            "netns_directory": Path(netns_directory),
+            "run_directory": Path(run_directory),
+            "state_directory": Path(state_directory),
+            "machine_id": machine_id,
+            "configuration_directory": Path(configuration_directory),
+            "unit_directory": Path(unit_directory),
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
     def identity(self) -> str:
-        """The machine's identity, machine-id(5); empty where a machine has none."""
+        """Machine identity, machine-id(5); empty if the machine has none."""
         if self.machine_id is not None:
             return self.machine_id
         try:

@@ -19,39 +19,6 @@ from vlanlink.planning.operations import Change
 from vlanlink.planning.plan import Plan
 from vlanlink.preflight.report import Finding, Report
 
-NAMES = [
-    "ApplyError",
-    "ConflictError",
-    "Diagnostic",
-    "Host",
-    "Interrupted",
-    "Plan",
-    "PrivilegeError",
-    "State",
-    "Status",
-    "Topology",
-    "TopologyError",
-    "UsageError",
-    "Verification",
-    "VlanlinkError",
-    "Watch",
-    "__version__",
-    "confirm",
-    "disable",
-    "doctor",
-    "down",
-    "enable",
-    "enter",
-    "inspect",
-    "load",
-    "networks",
-    "plan",
-    "snapshot",
-    "status",
-    "up",
-    "verify",
-]
-
 TOPOLOGY = """
 [networks.pub]
 kind = "macvlan"
@@ -61,36 +28,8 @@ network = "pub"
 """
 
 
-def test_the_public_names() -> None:
-    assert vlanlink.__all__ == NAMES
-    assert len(NAMES) <= 30
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_each_is_there(name: str) -> None:
-    assert getattr(vlanlink, name) is not None
-
-
-def test_all_of_them_by_a_star() -> None:
-    space: dict[str, object] = {}
-    exec("from vlanlink import *", space)
-    assert set(NAMES) <= space.keys()
-
-
-def test_no_other_name_is_made_up() -> None:
-    with pytest.raises(AttributeError, match="has no attribute 'nope'"):
-        vlanlink.nope  # noqa: B018
-
-
 def test_types_are_told() -> None:
     assert (Path(str(vlanlink.__file__)).parent / "py.typed").exists()
-
-
-def test_the_name_of_a_verb_stays_the_verb() -> None:
-    """A module of the name of a public function would take its place once imported."""
-    home = Path(str(vlanlink.__file__)).parent
-    modules = {path.stem for path in home.iterdir() if path.suffix == ".py" or path.is_dir()}
-    assert modules.isdisjoint(NAMES)
 
 
 # -- what is loaded ------------------------------------------------------------------------------

@@ -2,14 +2,10 @@
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
+from typing import BinaryIO
 
 import vlanlink
 from vlanlink import Diagnostic, UsageError
-from vlanlink.store.lock import LOCK_SECONDS
-
-if TYPE_CHECKING:
-    from vlanlink.topology.heading import Heading
 
 LONGEST_WAIT = 86400
 
@@ -61,7 +57,7 @@ def add_lock_timeout(parser: argparse.ArgumentParser) -> None:
         "--lock-timeout",
         metavar="SECONDS",
         type=_seconds,
-        default=LOCK_SECONDS,
+        default=vlanlink.LOCK_SECONDS,
         help="how long to wait while another vlanlink is at work (default: %(default)g)",
     )
 
@@ -102,12 +98,8 @@ def read(file: str) -> "vlanlink.Topology":
     return vlanlink.load(file, text=_standard_input(file))
 
 
-def _standard_input(file: str) -> bytes | None:
-    if file != "-":
-        return None
-    from vlanlink.topology.load import LARGEST
-
-    return sys.stdin.buffer.read(LARGEST + 1)
+def _standard_input(file: str) -> BinaryIO | None:
+    return sys.stdin.buffer if file == "-" else None
 
 
 def read_or_name(word: str) -> "vlanlink.Topology | str":
@@ -115,13 +107,11 @@ def read_or_name(word: str) -> "vlanlink.Topology | str":
     return read(word) if is_file(word) else word
 
 
-def heading_or_name(word: str) -> "Heading | str":
+def heading_or_name(word: str) -> "vlanlink.Heading | str":
     """The same for what needs the name alone: the rest of the file may be wrong."""
     if not is_file(word):
         return word
-    from vlanlink.topology.heading import heading
-
-    return heading(word, text=_standard_input(word))
+    return vlanlink.heading(word, text=_standard_input(word))
 
 
 def name(word: str) -> str:

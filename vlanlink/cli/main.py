@@ -12,6 +12,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn
 
+import vlanlink
 from vlanlink import Diagnostic, Interrupted, UsageError, VlanlinkError, __version__
 from vlanlink.cli import (
     confirm,
@@ -134,10 +135,8 @@ def _allow_many_files() -> None:
 
 def _revert_overdue() -> None:
     """Put back first what was not confirmed in time, if the process for that is gone."""
-    from vlanlink.commit_confirm.commit import revert_overdue
-
     try:
-        for found in revert_overdue():
+        for found in vlanlink.revert_overdue():
             message = f"{found.topology} was not confirmed within {found.seconds:g} s: put back now"
             output.print_notes([Diagnostic(message, severity="warning")])
     except VlanlinkError as error:

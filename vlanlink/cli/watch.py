@@ -6,15 +6,11 @@ import signal
 import sys
 from contextlib import closing
 from types import FrameType
-from typing import TYPE_CHECKING
 
 import vlanlink
 from vlanlink.cli import arguments as shared
 from vlanlink.cli import output
 from vlanlink.cli.sd_notify import Service
-
-if TYPE_CHECKING:
-    from vlanlink.watcher import Event
 
 NAME = "watch"
 HELP = "bring a topology up, and mend what drifts from FILE from then on"
@@ -38,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     output.print_notes(topology.warnings)
     service = Service(ready_at_once=options.no_repair)
 
-    def on_event(event: "Event") -> None:
+    def on_event(event: "vlanlink.Event") -> None:
         lines = _lines(event)
         if options.json:
             print(json.dumps(event.to_dict(), ensure_ascii=False), flush=True)
@@ -75,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     return vlanlink.Interrupted.exit_code if signal.SIGINT in ended else 0
 
 
-def _lines(event: "Event") -> list[str]:
+def _lines(event: "vlanlink.Event") -> list[str]:
     """An event in words; what its diagnostics say is not repeated."""
     name = event.topology
     match event.event:

@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 from vlanlink.errors import TopologyError
 from vlanlink.topology import values
-from vlanlink.topology.load import content, load, parse
+from vlanlink.topology.load import Text, content, load, parse
 from vlanlink.topology.model import Topology
 from vlanlink.topology.problems import InvalidValue
 
@@ -28,7 +28,7 @@ class Heading:
             return None
 
 
-def heading(path: str | os.PathLike[str], *, text: bytes | None = None) -> Heading:
+def heading(path: str | os.PathLike[str], *, text: Text | None = None) -> Heading:
     """The name that a topology file gives, or that of the file. ``text`` as for ``load``.
 
     The rest is not checked. Raises TopologyError, as ``load``, where there is no telling the name.

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from vlanlink.errors import Diagnostic, Problem, TopologyError, UsageError
 from vlanlink.topology import values
@@ -21,19 +21,23 @@ if TYPE_CHECKING:
 LARGEST: Final = 4 * 1024 * 1024
 """The size of file that is still read, in bytes. 4,000 endpoints take a tenth of it."""
 
+Text = str | bytes | BinaryIO
 
-def load(path: str | os.PathLike[str], *, text: str | bytes | None = None) -> Topology:
-    """Read and check a topology file. ``text`` is its content, if that was read elsewhere.
+
+def load(path: str | os.PathLike[str], *, text: Text | None = None) -> Topology:
+    """Read and check a topology file. ``text``: its content, or an open binary file.
 
     Raises TopologyError with everything that is wrong. Needs no root, and asks the machine nothing.
     """
     return parse(content(path, text), file=os.fspath(path))
 
 
-def content(path: str | os.PathLike[str], text: str | bytes | None = None) -> str:
+def content(path: str | os.PathLike[str], text: Text | None = None) -> str:
     """What stands in a file, or ``text`` decoded. Raises TopologyError."""
     file = os.fspath(path)
     found = _content(file) if text is None else text
+    if not isinstance(found, str | bytes):
+        found = found.read(LARGEST + 1)
     return found if isinstance(found, str) else _decoded(file, found)
 
 
