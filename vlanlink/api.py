@@ -1,7 +1,7 @@
 """The verbs: the only place that joins text, kernel and files. Nothing here prints."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NoReturn, overload
 
@@ -15,24 +15,14 @@ from vlanlink.commit_confirm.commit import (
 from vlanlink.errors import Diagnostic, UsageError
 from vlanlink.host import Host
 from vlanlink.kernel.netns.namespaces import named as named_namespaces
-from vlanlink.kernel.snapshot import Wanted
 from vlanlink.model import State
 from vlanlink.planning.plan import Plan
 from vlanlink.reconcile.apply import Progress
-from vlanlink.reconcile.down import make, take
+from vlanlink.reconcile.checks import checked, need_privilege, refuse_other_file
+from vlanlink.reconcile.down import take_down
 from vlanlink.reconcile.lookup import known_topologies, stored
-from vlanlink.reconcile.session import (
-    Observation,
-    checked,
-    files,
-    locked,
-    marked_topologies,
-    need_privilege,
-    observe,
-    open_machine,
-    opened,
-    refuse_other_file,
-)
+from vlanlink.reconcile.session import Observation, Session, is_up, open_session
+from vlanlink.reconcile.up import bring_up
 from vlanlink.reconcile.wait import OnWait, await_parents
 from vlanlink.store.lock import LOCK_SECONDS
 from vlanlink.store.pending import PendingStatus
@@ -56,7 +46,7 @@ class Status:
     problems: tuple[Diagnostic, ...] = ()
     """Why it could not be brought up as the machine is now."""
     waiting: PendingStatus | None = None
-    """The last change waits for confirmation."""
+    """The last change, if it is pending."""
 
     def to_dict(self) -> dict[str, object]:
         """The JSON form; ``waiting`` is null where nothing waits."""
@@ -79,13 +69,12 @@ def plan(
     ``wait`` as in ``up``. Raises ConflictError if the machine stands in the way, PrivilegeError
     without root.
     """
-    host = host or Host()
-    if wait:
-        await_parents(topology, host, wait, on_wait)
-    with open_machine(host, topology) as machine:
-        look = observe(machine, topology, files(host))
-        refuse_other_file(topology, look.records.own, replace_file=replace_file)
-        return checked(look)
+    with open_session(host) as session:
+        if wait:
+            await_parents(session, topology, wait, on_wait)
+        seen = session.observe(topology)
+        refuse_other_file(topology, seen.records.own, replace_file=replace_file)
+        return checked(seen)
 
 
 def up(
@@ -113,22 +102,19 @@ def up(
     Raises ConflictError before anything is changed, PrivilegeError likewise; ApplyError and
     Interrupted after undoing.
     """
-    host = host or Host()
     need_privilege()
-    if wait:
-        await_parents(topology, host, wait, on_wait)
-    store = files(host)
-    with locked(store, lock_timeout, on_progress):
-        refuse_if_waiting(topology.name, store)
-        if confirm is None:
-            return make(topology, host, store, on_progress, replace_file=replace_file)
-        done, file = make_provisionally(
-            topology, host, store, confirm, on_progress, replace_file=replace_file
-        )
-    if file is not None:
-        with file:
-            await_confirmation(file, done, decide)
-    return done
+    with open_session(host, on_progress) as session, ExitStack() as stack:
+        if wait:
+            await_parents(session, topology, wait, on_wait)
+        with session.locked(lock_timeout):
+            refuse_if_waiting(session, topology.name)
+            if confirm is None:
+                return bring_up(session, topology, replace_file=replace_file)
+            done, file = make_provisionally(session, topology, confirm, replace_file=replace_file)
+        if file is not None:
+            stack.enter_context(file)
+            await_confirmation(session, file, done, decide)
+        return done
 
 
 def down(
@@ -147,14 +133,13 @@ def down(
     UsageError for a name of which nothing is known, ConflictError if something of another's would
     go too, ApplyError and Interrupted after undoing.
     """
-    host = host or Host()
     need_privilege()
-    store = files(host)
-    with nullcontext() if dry_run else locked(store, lock_timeout, on_progress):
-        if not dry_run:
-            name = topology if isinstance(topology, str) else topology.name
-            refuse_if_waiting(name, store)
-        return take(topology, host, store, on_progress, dry_run=dry_run, forget=forget)
+    with open_session(host, on_progress) as session:
+        if dry_run:
+            return take_down(session, topology, dry_run=True)
+        with session.locked(lock_timeout):
+            refuse_if_waiting(session, topology if isinstance(topology, str) else topology.name)
+            return take_down(session, topology, forget=forget)
 
 
 @overload
@@ -173,15 +158,16 @@ def status(
     A name is looked up in the copy that ``up`` keeps; without one, every topology of which
     something is known here. Raises UsageError for a name that is unknown.
     """
-    host = host or Host()
-    if topology is None:
-        return tuple(status(name, host) for name in known_topologies(host))
-    records = files(host).records()
-    wanted = stored(topology, records, host) if isinstance(topology, str) else topology
-    store = files(host)
-    with open_machine(host, wanted) as machine:
-        found = _judge(observe(machine, wanted, store))
-    pending = waiting_change(wanted.name, store)
+    with open_session(host) as session:
+        if topology is None:
+            return tuple(_status(session, name) for name in known_topologies(session))
+        return _status(session, topology)
+
+
+def _status(session: Session, topology: str | Topology) -> Status:
+    wanted = stored(session, topology) if isinstance(topology, str) else topology
+    found = _judge(session.observe(wanted))
+    pending = waiting_change(session, wanted.name)
     return replace(found, waiting=pending.waiting() if pending else None)
 
 
@@ -202,27 +188,25 @@ def verify(
     from vlanlink.reachability.measure import measure
     from vlanlink.reachability.result import Verification
 
-    host = host or Host()
     need_privilege("asking from inside the namespaces", "CAP_NET_RAW")
-    store = files(host)
-    wanted = stored(topology, store.records(), host) if isinstance(topology, str) else topology
-    with open_machine(host, wanted) as machine:
-        look = observe(machine, wanted, store)
-        name, state = wanted.name, _judge(look).state
+    with open_session(host, on_progress) as session:
+        wanted = stored(session, topology) if isinstance(topology, str) else topology
+        seen = session.observe(wanted)
+        name, state = wanted.name, _judge(seen).state
         if state == "down":
             return Verification(name, state)
         if isinstance(topology, str) and wanted == Topology(name=name):
             message = f"what topology {name} promises is unknown: its copy is lost"
             raise UsageError(Diagnostic(message, hint="write its FILE instead of the name"))
-        return measure(machine, look, on_progress, everything=everything)
+        return measure(session, seen, everything=everything)
 
 
 def networks(host: Host | None = None) -> "tuple[NetworkSummary, ...]":
     """The networks of every topology that is up here, as `docker network ls` lists them."""
     from vlanlink.inventory import list_networks
 
-    host = host or Host()
-    return tuple(list_networks(_known_networks(host), snapshot(host)))
+    with open_session(host) as session:
+        return tuple(list_networks(_known_networks(session), session.snapshot()))
 
 
 def inspect(name: str, host: Host | None = None) -> "NetworkDetail":
@@ -233,8 +217,8 @@ def inspect(name: str, host: Host | None = None) -> "NetworkDetail":
     """
     from vlanlink.inventory import describe_network
 
-    host = host or Host()
-    return describe_network(name, _known_networks(host), snapshot(host))
+    with open_session(host) as session:
+        return describe_network(name, _known_networks(session), session.snapshot())
 
 
 def enter(namespace: str, command: Sequence[str], host: Host | None = None) -> NoReturn:
@@ -247,7 +231,8 @@ def enter(namespace: str, command: Sequence[str], host: Host | None = None) -> N
 
     host = host or Host()
     need_privilege()
-    records = files(host).records()
+    with open_session(host) as session:
+        records = session.store.records()
     paths = {name: path for record in records for name, path in record.paths.items()}
     path = find_namespace(namespace, host.netns_directory, paths)
     if path is None:
@@ -257,27 +242,23 @@ def enter(namespace: str, command: Sequence[str], host: Host | None = None) -> N
 
 def snapshot(host: Host | None = None) -> State:
     """What is on the machine: the host's own namespace and every named one."""
-    host = host or Host()
-    names = tuple(record.topology for record in files(host).records())
-    with opened(host, Wanted(topologies=names)) as machine:
-        return machine.snapshot()
+    with open_session(host) as session:
+        return session.snapshot()
 
 
-def _judge(look: Observation) -> Status:
-    name, problems = look.topology.name, look.problems()
-    own = look.records.own
-    traces = name in marked_topologies(look.observed) or own is not None
-    # Of an empty topology it is not known what it was, unless its text was kept.
-    lost = look.topology == Topology(name=name) and not (own and (own.text or own.file))
-    if not look.todo.operations and not problems and not lost:
-        return Status(name, "up", look.todo)
-    return Status(name, "drifted" if traces else "down", look.todo, problems)
+def _judge(seen: Observation) -> Status:
+    name, problems, own = seen.topology.name, seen.problems(), seen.records.own
+    # What an empty topology once was is unknown, unless its text was kept.
+    lost = seen.topology == Topology(name=name) and not (own and (own.text or own.file))
+    if not seen.todo.operations and not problems and not lost:
+        return Status(name, "up", seen.todo)
+    return Status(name, "drifted" if is_up(seen) else "down", seen.todo, problems)
 
 
-def _known_networks(host: Host) -> "list[Known]":
+def _known_networks(session: Session) -> "list[Known]":
     from vlanlink.inventory import Known
 
-    store = files(host)
+    store = session.store
     return [
         Known(parse(r.text, file=r.file or r.topology), store.leases(r.topology).subnets)
         for r in store.records()

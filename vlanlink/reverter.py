@@ -19,6 +19,7 @@ from vlanlink.commit_confirm.commit import put_back
 from vlanlink.commit_confirm.timer import READY
 from vlanlink.errors import VlanlinkError
 from vlanlink.kernel.privilege import keep_needed_capabilities
+from vlanlink.reconcile.session import open_session
 from vlanlink.store.lock import LONGEST_LOCK_SECONDS
 from vlanlink.store.pending import PendingFile
 
@@ -57,7 +58,7 @@ def _wait(file: PendingFile) -> int:
         time.sleep(_POLL_SECONDS)
     for attempt in range(_TRIES):
         try:
-            if put_back(file, LONGEST_LOCK_SECONDS):
+            if _put_back(file):
                 _log(syslog.LOG_WARNING, f"{file.pending.topology} was not confirmed: put back")
         except VlanlinkError as error:
             _log(syslog.LOG_ERR, f"{file.pending.topology} could not be put back: {error}")
@@ -65,6 +66,11 @@ def _wait(file: PendingFile) -> int:
         else:
             return 0
     return 1
+
+
+def _put_back(file: PendingFile) -> bool:
+    with open_session(file.pending.host) as session:
+        return put_back(session, file, LONGEST_LOCK_SECONDS)
 
 
 def _log(level: int, message: str) -> None:

@@ -35,6 +35,7 @@ from tests.kernel.lan import Lan
 from tests.kernel.world import World, until
 from vlanlink.cli.main import main
 from vlanlink.commit_confirm.commit import put_back, revert_overdue
+from vlanlink.reconcile.session import open_session
 from vlanlink.store.pending import PendingFile
 
 pytestmark = pytest.mark.needs("macvlan")
@@ -207,7 +208,8 @@ def test_a_file_that_is_lost_is_no_confirmation(world: World) -> None:
     with PendingFile(waiting()[0]) as file:  # as the reverter has it
         file.path.unlink()
         assert main(["confirm"]) == 2
-        assert put_back(file)
+        with open_session(file.pending.host) as session:
+            assert put_back(session, file)
     is_back(world, before)
 
 

@@ -141,7 +141,7 @@ def test_one_topology_on_two_hosts_that_share_run(world: World, records: str) ->
     assert "/run/office.toml:9:" in str(caught.value)
     assert vlanlink.status(office, second).state == "down"
     assert vlanlink.down(office, second).operations == ()
-    with pytest.raises(vlanlink.UsageError, match="nothing is known here of a topology office"):
+    with pytest.raises(vlanlink.UsageError, match="unknown topology: office"):
         vlanlink.down("office", second)
     same(world, before, "second", "office")
     # With names of its own the other host has a topology of that name too.

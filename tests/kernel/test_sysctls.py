@@ -5,6 +5,7 @@ import struct
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.world import World, until
 from vlanlink import sysctl
+from vlanlink.kernel import machine, snapshot
 from vlanlink.model import Link, Namespace
 
 PROC = Path("/proc/sys")
@@ -278,3 +280,20 @@ def test_defaults_come_before_the_links_their_own_after(lan: Lan) -> None:
     vlanlink.down("sysctls")
     assert world.run(["cat", files[0]], "one").stdout == "0\n"
     same(world, before, "one")
+
+
+def test_a_plan_with_sysctls_reads_the_machine_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.batch("netns add one\nnetns add two")
+    dumps: list[str] = []
+    read = snapshot.read_namespace
+
+    def counted(name: str, *args: Any, **options: Any) -> Any:
+        dumps.append(name)
+        return read(name, *args, **options)
+
+    monkeypatch.setattr(machine, "read_namespace", counted)
+    text = '[host]\nsysctls = { "net.ipv4.ip_forward" = 1 }\n'
+    vlanlink.plan(vlanlink.load("t.toml", text=text))
+    assert sorted(dumps) == ["", "one", "two"]

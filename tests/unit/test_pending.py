@@ -32,7 +32,7 @@ def store(host: Host) -> Store:
 
 
 def _pending(host: Host, before: Record | None = None, *, marked: bool = False) -> PendingCommit:
-    return pending_change("office", host, before, LEASES, marked=marked, seconds=60)
+    return pending_change(host, before or Record("office"), LEASES, marked=marked, seconds=60)
 
 
 def test_what_is_written_is_read(host: Host, store: Store) -> None:

@@ -16,19 +16,13 @@ from vlanlink.errors import (
 )
 from vlanlink.host import Host
 from vlanlink.planning.plan import Plan
-from vlanlink.reconcile.apply import Progress
-from vlanlink.reconcile.down import make, take
-from vlanlink.reconcile.session import (
-    Observation,
-    checked,
-    files,
-    locked,
-    marked_topologies,
-    need_privilege,
-)
-from vlanlink.store.files import Store
+from vlanlink.reconcile.checks import checked, need_privilege
+from vlanlink.reconcile.down import take_down
+from vlanlink.reconcile.session import Observation, Session, marked_topologies, open_session
+from vlanlink.reconcile.up import bring_up
 from vlanlink.store.lock import LOCK_SECONDS, LONGEST_LOCK_SECONDS
 from vlanlink.store.pending import Outcome, PendingCommit, PendingFile
+from vlanlink.store.record import Record
 from vlanlink.topology import Topology, empty, parse
 
 _POLL_SECONDS = 0.1
@@ -67,73 +61,77 @@ def confirm(
     Where several wait, ``topology`` says which. Raises UsageError if there is none, ConflictError
     if another vlanlink does not end, ApplyError if it can't be put back: then it waits on.
     """
-    host = host or Host()
     need_privilege()
-    with ExitStack() as stack:
-        waiting = [stack.enter_context(file) for file in files(host).waiting()]
+    with open_session(host) as session, ExitStack() as stack:
+        waiting = [stack.enter_context(file) for file in session.store.waiting()]
         file = _chosen(waiting, topology)
-        done = put_back(file, lock_timeout) if revert else _keep(file, lock_timeout)
+        settle = put_back if revert else _keep
+        done = settle(session, file, lock_timeout)
         pending = file.pending
         if not done:
             raise ConflictError(Diagnostic(f"{pending.topology} is {file.outcome} already"))
         return Confirmation(pending.topology, not revert, pending.seconds)
 
 
-def revert_overdue(host: Host | None = None, *, grace: float = 0.0) -> tuple[Confirmation, ...]:
+def revert_overdue(host: Host | None = None) -> tuple[Confirmation, ...]:
+    """As ``put_back_overdue``, in a session of its own."""
+    with open_session(host) as session:
+        return put_back_overdue(session)
+
+
+def put_back_overdue(session: Session, *, grace: float = 0.0) -> tuple[Confirmation, ...]:
     """Put back what nobody confirmed in time, where the process that should have done it is gone.
 
     ``grace`` is how many seconds more that one is given. Raises as ``confirm`` does.
     """
     with ExitStack() as stack:
-        waiting = [stack.enter_context(file) for file in files(host or Host()).waiting()]
+        waiting = [stack.enter_context(file) for file in session.store.waiting()]
         return tuple(
             Confirmation(file.pending.topology, False, file.pending.seconds)
             for file in waiting
-            if file.pending.left <= -grace and put_back(file)
+            if file.pending.left <= -grace and put_back(session, file)
         )
 
 
-def put_back(file: PendingFile, lock_timeout: float = LOCK_SECONDS) -> bool:
+def put_back(session: Session, file: PendingFile, lock_timeout: float = LOCK_SECONDS) -> bool:
     """Put all back as it was before the change; False if the change is settled already.
 
     Raises ConflictError, ApplyError and Interrupted, as ``up`` and ``down`` do: it waits on then.
     """
-    pending = file.pending
-    store = files(pending.host)
-    with locked(store, lock_timeout, None):
+    with session.locked(lock_timeout):
         if file.outcome is not None:
             return False
-        _go_back(pending, store)
+        _go_back(session, file.pending)
         _settle(file, "reverted")
     return True
 
 
-def _go_back(pending: PendingCommit, store: Store) -> None:
+def _go_back(session: Session, pending: PendingCommit) -> None:
     """An ordinary ``up`` of the topology before, or ``down``; with the addresses of then."""
     if not pending.text:
-        take(empty(pending.topology), pending.host, store)
-        _write_leases(pending, store)
+        take_down(session, empty(pending.topology))
+        _write_leases(session, pending)
         return
-    given = store.leases(pending.topology)
-    _write_leases(pending, store)
+    given = session.store.leases(pending.topology)
+    _write_leases(session, pending)
     before = parse(pending.text, file=pending.file or pending.topology)
     try:
-        make(before, pending.host, store, replace_file=True, ask_lan=False)
+        bring_up(session, before, replace_file=True, probe_lan=False)
     except VlanlinkError:
-        _write_leases(replace(pending, leases=given), store)
+        _write_leases(session, replace(pending, leases=given))
         raise
 
 
-def _write_leases(pending: PendingCommit, store: Store) -> None:
+def _write_leases(session: Session, pending: PendingCommit) -> None:
     try:
-        store.write_leases(pending.topology, pending.leases)
+        session.store.write_leases(pending.topology, pending.leases)
     except OSError as error:
         message = f"can't write {error.filename or 'leases'}: {error.strerror}"
         raise ConflictError(Diagnostic(message)) from None
 
 
-def _keep(file: PendingFile, lock_timeout: float) -> bool:
-    with locked(files(file.pending.host), lock_timeout, None):
+def _keep(session: Session, file: PendingFile, lock_timeout: float = LOCK_SECONDS) -> bool:
+    with session.locked(lock_timeout):
         if file.outcome is None:
             _settle(file, "confirmed")
             return True
@@ -162,16 +160,16 @@ def _chosen(waiting: list[PendingFile], topology: str | None) -> PendingFile:
     raise UsageError(Diagnostic(message, hint=hint))
 
 
-def waiting_change(topology: str, store: Store) -> PendingCommit | None:
+def waiting_change(session: Session, topology: str) -> PendingCommit | None:
     """The last change of a topology, if it waits for confirmation."""
     with ExitStack() as stack:
-        waiting = [stack.enter_context(file).pending for file in store.waiting()]
+        waiting = [stack.enter_context(file).pending for file in session.store.waiting()]
     return next((pending for pending in waiting if pending.topology == topology), None)
 
 
-def refuse_if_waiting(topology: str, store: Store) -> None:
+def refuse_if_waiting(session: Session, topology: str) -> None:
     """Raise ConflictError while the last change of a topology waits for confirmation."""
-    pending = waiting_change(topology, store)
+    pending = waiting_change(session, topology)
     if pending is not None:
         left = f"{max(pending.left, 0):.0f} s are left"
         message = f"the last change of {topology} waits for confirmation, {left}"
@@ -179,36 +177,31 @@ def refuse_if_waiting(topology: str, store: Store) -> None:
 
 
 def make_provisionally(
-    topology: Topology,
-    host: Host,
-    store: Store,
-    seconds: float,
-    on_progress: Progress | None,
-    *,
-    replace_file: bool,
+    session: Session, topology: Topology, seconds: float, *, replace_file: bool
 ) -> tuple[Plan, PendingFile | None]:
     """Bring a topology up, the way back armed before the first change; None: nothing to change.
 
-    Raises as ``changing.make``, and PrivilegeError if the way back can't be armed.
+    Raises as ``bring_up`` does, and PrivilegeError if the way back can't be armed.
     """
     waiting: list[PendingFile] = []
 
     @contextmanager
     def guard(look: Observation) -> Iterator[None]:
         checked(look)
+        before = look.records.own or Record(topology.name)
         marked = topology.name in marked_topologies(look.observed)
-        pending = pending_change(
-            topology.name, host, look.records.own, look.leases, marked=marked, seconds=seconds
-        )
-        with armed(store, pending) as file:
+        pending = pending_change(session.host, before, look.leases, marked=marked, seconds=seconds)
+        with armed(session.store, pending) as file:
             yield
         waiting.append(file)
 
-    done = make(topology, host, store, on_progress, replace_file=replace_file, guard=guard)
+    done = bring_up(session, topology, replace_file=replace_file, guard=guard)
     return done, next(iter(waiting), None)
 
 
-def await_confirmation(file: PendingFile, done: Plan, decide: Decide | None) -> None:
+def await_confirmation(
+    session: Session, file: PendingFile, done: Plan, decide: Decide | None
+) -> None:
     """Come back when the change is confirmed, here or elsewhere.
 
     Raises ApplyError when it was put back, Interrupted when that was decided here, or when an
@@ -219,11 +212,11 @@ def await_confirmation(file: PendingFile, done: Plan, decide: Decide | None) -> 
         while file.outcome is None:
             answer = decide(done, max(pending.left, 0)) if decide else None
             if answer:
-                _keep(file, LOCK_SECONDS)
-            elif answer is False and put_back(file):
+                _keep(session, file)
+            elif answer is False and put_back(session, file):
                 raise Interrupted(Diagnostic("interrupted; put back as it was"))
             elif pending.left < -GRACE_SECONDS:  # the reverter seems to be gone
-                put_back(file, LONGEST_LOCK_SECONDS)
+                put_back(session, file, LONGEST_LOCK_SECONDS)
             else:
                 time.sleep(_POLL_SECONDS)
     except KeyboardInterrupt:

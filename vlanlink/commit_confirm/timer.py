@@ -38,19 +38,13 @@ Arm = Callable[[PendingFile], None]
 
 
 def pending_change(
-    topology: str,
-    host: Host,
-    before: Record | None,
-    leases: Leases,
-    *,
-    marked: bool,
-    seconds: float,
+    host: Host, before: Record, leases: Leases, *, marked: bool, seconds: float
 ) -> PendingCommit:
     """A change that is to be confirmed within ``seconds``, and what was before it.
 
     ``marked``: something of the topology is up. Raises PrivilegeError if it can't be known what.
     """
-    text, file = (before.text, before.file) if before else ("", None)
+    topology, text, file = before.topology, before.text, before.file
     if marked and not text:
         _refuse(f"what {topology} is now is not known, for its copy is lost or has no text")
     if text:

@@ -26,7 +26,7 @@ from vlanlink.kernel.netns.namespaces import (
     named,
     processes_by_namespace,
 )
-from vlanlink.kernel.snapshot import Wanted, assemble, read_namespace
+from vlanlink.kernel.snapshot import Wanted, assemble, read_namespace, read_sysctls
 from vlanlink.kernel.timings import Timings
 from vlanlink.model import HOST, Namespace, State
 from vlanlink.planning.operations import Operation
@@ -57,7 +57,9 @@ class Machine:
         self._namespaces: Namespaces = self._do(
             lambda: Namespaces(host.network_namespace, self.wanted.paths)
         )
-        self._marks = Marks(self._do(identify_here))
+        self.identity = self._do(identify_here)
+        """The number of the host's network namespace."""
+        self._marks = Marks(self.identity)
         self._execution = Execution(
             self._namespaces, host.netns_directory, self._marks, self._snapshot
         )
@@ -72,7 +74,7 @@ class Machine:
         self._thread.shutdown()
 
     def interrupt(self) -> None:
-        """EchoRequest a run to stop at its next batch."""
+        """Stop a run at its next batch."""
         self._stop.set()
 
     def interrupted(self) -> bool:
@@ -87,10 +89,6 @@ class Machine:
                 return future.result()
             except KeyboardInterrupt:
                 self.interrupt()
-
-    def want_sysctls(self, keys: Mapping[str, frozenset[str]]) -> None:
-        """Have these read by every snapshot from now on."""
-        self.wanted = replace(self.wanted, sysctls=keys)
 
     # -- reading -------------------------------------------------------------------------------
 
@@ -145,19 +143,29 @@ class Machine:
         for first, *others in names.values():
             yield first, tuple(others)
 
-    def with_new_namespaces(self, state: State, keys: Mapping[str, frozenset[str]]) -> State:
-        """``state``, and what each namespace of ``keys`` that it lacks will start with."""
-        new = {name: wanted for name, wanted in keys.items() if name not in state.namespaces}
-        if not any(new.values()):
-            return state
-        values = self._do(lambda: self._namespaces.fresh_sysctls(frozenset().union(*new.values())))
-        fresh = {
-            name: Namespace(
-                name, sysctls={k: values[k] for k in wanted & values.keys()}, made=False
-            )
-            for name, wanted in new.items()
-        }
-        return State({**state.namespaces, **fresh})
+    def with_sysctls(self, state: State, keys: Mapping[str, frozenset[str]]) -> State:
+        """``state`` with these sysctls, by namespace; later snapshots read them, too.
+
+        A namespace that does not exist yet has the values that a new one starts with.
+        """
+        self.wanted = replace(self.wanted, sysctls=keys)
+        found = self._do(lambda: dict(self._with_sysctls(state, keys)))
+        return State({**state.namespaces, **found})
+
+    def _with_sysctls(
+        self, state: State, keys: Mapping[str, frozenset[str]]
+    ) -> Iterator[tuple[str, Namespace]]:
+        there = {name: wanted for name, wanted in keys.items() if name in state.namespaces}
+        for name, wanted in there.items():
+            with suppress(FileNotFoundError):  # gone since the snapshot
+                values = read_sysctls(name, self._namespaces, wanted)
+                yield name, replace(state.namespaces[name], sysctls=values)
+        new = {name: wanted for name, wanted in keys.items() if wanted and name not in there}
+        if new:
+            fresh = self._namespaces.fresh_sysctls(frozenset().union(*new.values()))
+        for name, wanted in new.items():
+            values = {key: fresh[key] for key in wanted & fresh.keys()}
+            yield name, Namespace(name, sysctls=values, made=False)
 
     def dead_names(self) -> frozenset[str]:
         """Files among the named namespaces that no namespace is mounted on."""

@@ -1,7 +1,7 @@
 """What is there now: dumps of each namespace, put together into one observed State."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -55,7 +55,7 @@ class Reading:
 
 
 def read_namespace(
-    name: str, namespaces: Namespaces, keys: Iterable[str], *, protocols: bool
+    name: str, namespaces: Namespaces, keys: Collection[str], *, protocols: bool
 ) -> Reading:
     """Dump one namespace. Raises OSError."""
     socket = namespaces.socket(name)
@@ -67,15 +67,20 @@ def read_namespace(
             index, address = netlink.decode_address(message, protocols=protocols)
             addresses.setdefault(index, []).append(address)
         routes = _routes(socket, links)
-    sysctls: dict[str, str] = {}
-    if keys:
-        root = namespaces.sysctls(name)
-        values = ((key, procfs.read(key, root)) for key in keys)
-        sysctls = {key: value for key, value in values if value is not None}
+    sysctls = read_sysctls(name, namespaces, keys)
     path = None if name == HOST else namespaces.path(name)
     inode = os.fstat(namespaces.descriptor(name)).st_ino
     wifi = _stations(namespaces) if name == HOST else frozenset()  # parents are on the host
     return Reading(name, path, inode, links, addresses, routes, sysctls, wifi)
+
+
+def read_sysctls(name: str, namespaces: Namespaces, keys: Collection[str]) -> dict[str, str]:
+    """The sysctls of a namespace that can be read. Raises OSError."""
+    if not keys:
+        return {}
+    root = namespaces.sysctls(name)
+    values = ((key, procfs.read(key, root)) for key in keys)
+    return {key: value for key, value in values if value is not None}
 
 
 def _stations(namespaces: Namespaces) -> frozenset[int]:

@@ -1,6 +1,6 @@
 """ipvlan links (linux/if_link.h IFLA_IPVLAN_*, drivers/net/ipvlan)."""
 
-from vlanlink.kinds.kind import Choice, Kind, MacRule, Options, SiblingTraffic
+from vlanlink.kinds.kind import Choice, Kind, MacRule, Options, Siblings
 
 
 def _mac(options: Options) -> MacRule:
@@ -8,27 +8,27 @@ def _mac(options: Options) -> MacRule:
     return "fixed"
 
 
-def _layer3(options: Options) -> bool:
+def _routed(options: Options) -> bool:
     return options.get("mode") in ("l3", "l3s")
 
 
-def _sibling_traffic(options: Options) -> SiblingTraffic:
-    flags: dict[object, SiblingTraffic] = {"private": "none", "vepa": "hairpin"}
-    return flags.get(options.get("flag"), "bridge")
+def _siblings(options: Options) -> Siblings:
+    flags: dict[object, Siblings] = {"private": "never", "vepa": "switch"}
+    return flags.get(options.get("flag"), "direct")
 
 
 IPVLAN = Kind(
     name="ipvlan",
     module="ipvlan",
     has_parent=True,
-    rx_handler="ipvlan",
-    attaches_to_real_dev=True,
+    takes_over_parent=True,
+    flattens=True,
     mac=_mac,
-    layer3=_layer3,
-    sibling_traffic=_sibling_traffic,
+    routed=_routed,
+    siblings=_siblings,
     options=(
-        # Mode and flag belong to the parent: setting one on a link sets it on all siblings.
-        # The kernel's default mode is l3; ours is l2, as in Docker, so it is always sent.
+        # Mode and flag belong to the parent: what one link sets, all its siblings have.
+        # The kernel's own default mode is l3; ours, as Docker's, is l2: always sent.
         Choice(
             key="mode",
             attribute=1,

@@ -10,9 +10,8 @@ from vlanlink.model import HOST, Namespace, State
 from vlanlink.preflight import analyse
 from vlanlink.preflight.report import Report
 from vlanlink.preflight.topology import TopologyNeeds
-from vlanlink.reconcile.session import files, need_visible_names, observe, open_machine
-from vlanlink.store.files import Store
-from vlanlink.store.record import Records
+from vlanlink.reconcile.checks import need_visible_names
+from vlanlink.reconcile.session import Session, kernel_errors, open_session
 from vlanlink.sysctl import FORWARDING_KEYS
 from vlanlink.topology import Topology
 
@@ -27,37 +26,34 @@ def doctor(topology: Topology | None = None, host: Host | None = None) -> Report
     kernel can't be asked, PrivilegeError where the host is another namespace than the caller's
     and may not be entered.
     """
-    host = host or Host()
-    store = files(host)
-    with open_machine(host, topology or _NO_TOPOLOGY) as machine:
+    with open_session(host) as session, kernel_errors():
+        machine = session.machine
         if topology is None:
-            state = machine.host_snapshot() if missing_capabilities() else machine.snapshot()
+            state = machine.host_snapshot() if missing_capabilities() else session.snapshot()
             return analyse(machine.facts(_with_sysctls(machine, state, topology)))
-        if missing_capabilities():
-            resolution, conflicts, state = _seen_by_a_user(machine, topology, store)
-        else:
-            resolution, conflicts, state = _seen_whole(machine, topology, store)
+        seen = _seen_by_a_user if missing_capabilities() else _seen_whole
+        resolution, conflicts, state = seen(session, topology)
         wanted = {
             link.key: link for link in resolution.desired.links() if link.owner == topology.name
         }
-        asked = TopologyNeeds(topology, wanted, conflicts, asked_sysctls(topology, state))
-        return analyse(machine.facts(_with_sysctls(machine, state, topology)), asked)
+        needs = TopologyNeeds(topology, wanted, conflicts, asked_sysctls(topology, state))
+        return analyse(machine.facts(_with_sysctls(machine, state, topology)), needs)
 
 
 def _seen_whole(
-    machine: Machine, topology: Topology, store: Store
+    session: Session, topology: Topology
 ) -> tuple[Resolution, tuple[Diagnostic, ...], State]:
-    look = observe(machine, topology, store)
+    look = session.observe(topology)
     conflicts = look.problems()
     try:
-        need_visible_names(machine, look)
+        need_visible_names(session.machine, look)
     except PrivilegeError as error:
         conflicts += error.diagnostics
     return look.resolution, conflicts, look.observed
 
 
 def _seen_by_a_user(
-    machine: Machine, topology: Topology, store: Store
+    session: Session, topology: Topology
 ) -> tuple[Resolution, tuple[Diagnostic, ...], State]:
     """The same by what a user may see; namespaces that are out of sight are taken for empty."""
     elsewhere = {
@@ -65,13 +61,12 @@ def _seen_by_a_user(
         for name, entry in topology.namespaces.items()
         if entry.pid is not None or entry.path is not None
     }
-    records = Records.of(topology.name, store.records())
+    records, machine = session.records(topology.name), session.machine
     state = machine.host_snapshot()
     keys = keys_to_read(topology, state, records).get(HOST, frozenset())
-    machine.want_sysctls({HOST: keys})
-    state = State({**machine.host_snapshot().namespaces, **elsewhere})
-    leases = store.leases(topology.name)
-    resolution = resolve(topology, state, records, machine.host.identity(), leases)
+    state = State({**machine.with_sysctls(state, {HOST: keys}).namespaces, **elsewhere})
+    leases, identity = session.store.leases(topology.name), session.host.identity()
+    resolution = resolve(topology, state, records, identity, leases)
     unseen = {("namespaces", name) for name in elsewhere}
     seen = (problem for problem in resolution.conflicts if problem.path[:2] not in unseen)
     return resolution, tuple(topology.diagnose(problem) for problem in seen), state
@@ -82,9 +77,6 @@ def _with_sysctls(machine: Machine, state: State, topology: Topology | None) -> 
     links = ("all", *state.host.links)
     keys = {f"net/ipv4/conf/{link}/{key}" for link in links for key in _PER_LINK}
     wanted: dict[str, frozenset[str]] = {HOST: frozenset(keys) | FORWARDING_KEYS}
-    if missing_capabilities():
-        machine.want_sysctls(wanted)
-        return State({**state.namespaces, HOST: machine.host_snapshot().host})
-    wanted |= dict.fromkeys(topology.namespaces if topology else (), FORWARDING_KEYS)
-    machine.want_sysctls(wanted)
-    return machine.with_new_namespaces(machine.snapshot(), wanted)
+    if not missing_capabilities():
+        wanted |= dict.fromkeys(topology.namespaces if topology else (), FORWARDING_KEYS)
+    return machine.with_sysctls(state, wanted)

@@ -25,7 +25,7 @@ from vlanlink.reachability.paths import Paths
 from vlanlink.reachability.result import Check, Verification, sorted_out
 from vlanlink.reachability.sampling import LIMIT, sample
 from vlanlink.reconcile.apply import Progress
-from vlanlink.reconcile.session import Observation
+from vlanlink.reconcile.session import Observation, Session, kernel_errors
 from vlanlink.sysctl import FORWARDING_KEYS
 
 SECONDS, AGAIN_SECONDS = 1.0, 2.0
@@ -33,24 +33,19 @@ SECONDS, AGAIN_SECONDS = 1.0, 2.0
 neighbour three times, a second apart (arp(7), retrans_time_ms)."""
 
 
-def measure(
-    machine: Machine,
-    look: Observation,
-    on_progress: Progress | None,
-    *,
-    everything: bool = False,
-) -> Verification:
+def measure(session: Session, look: Observation, *, everything: bool = False) -> Verification:
     """Ask every pair of a topology that is up, or those of a sample of its endpoints."""
     desired = look.resolution.desired
-    machine.want_sysctls(_sysctls_that_matter(desired))
-    whole = machine.snapshot()
+    machine = session.machine
+    with kernel_errors():
+        whole = machine.with_sysctls(look.observed, _sysctls_that_matter(desired))
     observed = observed_state(whole, desired, look.topology.name)
     names = endpoints(desired)
     chosen = names
     if len(names) > LIMIT and not everything:
         chosen = sample(names, desired, look.topology)
     pairs = tuple(Reachability(look.topology, observed, desired).pairs(chosen))
-    asking = _Asking(machine, observed, on_progress)
+    asking = _Asking(machine, observed, session.on_progress)
     checks = _checked(pairs, asking.answers(pairs, SECONDS), asking, look)
     judged, unjudged = sorted_out(checks)
     name = look.topology.name
@@ -149,8 +144,9 @@ def _evidence(
             gateways.setdefault(pair.source, set()).add(pair.address)
     machine, desired = asking.machine, look.resolution.desired
     keys = _sysctls_that_matter(desired)
-    machine.want_sysctls(_filters(asking.observed, dropped, keys))
-    state = observed_state(machine.snapshot(), desired, look.topology.name)
+    with kernel_errors():
+        whole = machine.with_sysctls(machine.snapshot(), _filters(asking.observed, dropped, keys))
+    state = observed_state(whole, desired, look.topology.name)
     return Evidence(
         paths_of(state, look.topology),
         _heard([pair for pair in differing if pair.promised], machine, state),

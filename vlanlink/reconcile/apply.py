@@ -5,10 +5,10 @@ is the same way with other ends: a fresh snapshot, and the plan from there to th
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from types import TracebackType
 from typing import Protocol
 
 from vlanlink.errors import Path, Problem
@@ -24,12 +24,12 @@ SETTLE_SECONDS = 10.0
 """How long addresses may stay tentative."""
 _POLL_SECONDS = 0.01
 
-Progress = Callable[[int, int, str], None]
-"""Called with operations done, operations in all, and what is being done."""
+Progress = Callable[[int, int, str], object]
+"""Called with operations done, operations in all, and what is being done. False cancels."""
 
 
 class Kernel(Protocol):
-    """What is needed of the kernel's door."""
+    """What a transaction needs of the kernel."""
 
     def snapshot(self) -> State:
         """What is there now."""
@@ -46,52 +46,56 @@ class Kernel(Protocol):
         Raises Refused at the first that the kernel refuses.
         """
 
+    def interrupt(self) -> None:
+        """Stop at the next batch."""
+
     def interrupted(self) -> bool:
         """Whether the user asked to stop."""
 
 
 @dataclass(eq=False)  # not frozen: Python writes the traceback into it
 class Unfinished(Exception):  # noqa: N818 - translated by the verbs
-    """A plan did not lead where it should: why, and what undo could not put back."""
+    """A transaction did not finish: why, and what undo could not put back."""
 
-    reason: Refused | str | tuple[Problem, ...] | None
-    """What went wrong; None for an interrupt."""
+    reason: BaseException | str | tuple[Problem, ...] | None
+    """What went wrong; None for an interrupt, an exception for what a callback raised."""
     origin: Path = ()
     not_undone: tuple[str, ...] = ()
 
 
 class Transaction:
-    """A change of the machine, in one step or several: all of it or nothing."""
+    """A change of the machine in one step or several: all of it, or nothing.
+
+    As a context manager it undoes its steps when anything is raised inside, and raises Unfinished.
+    """
 
     def __init__(self, topology: str, before: State, kernel: Kernel) -> None:
-        """Begin at ``before``, which a failure at any step leads back to."""
+        """Start from ``before``; any failure rolls back to it."""
         self._done = Plan(topology)
         self._before = before
         self._kernel = kernel
 
     def step(self, todo: Plan, desired: State, progress: Progress | None = None) -> State:
-        """Carry out ``todo``, which leads from what is there to ``desired``; what is there then.
-
-        To be called inside ``undone_if_it_fails``. Raises Unfinished.
-        """
+        """Apply ``todo``, which leads to ``desired``; what is there then. Raises Unfinished."""
         self._done = replace(self._done, operations=self._done.operations + todo.operations)
         return _carry_out(todo, desired, self._kernel, progress)
 
-    @contextmanager
-    def undone_if_it_fails(self) -> Iterator[None]:
-        """Undo all steps when what is done meanwhile is Unfinished or interrupted.
+    def __enter__(self) -> None:
+        """Begin."""
 
-        Raises Unfinished after that, with what could not be undone.
-        """
-        try:
-            yield
-        except Unfinished as failure:
-            raise Unfinished(failure.reason, failure.origin, self._undo()) from None
-        except KeyboardInterrupt:
-            raise Unfinished(None, (), self._undo()) from None
+    def __exit__(self, _: object, error: BaseException | None, __: TracebackType | None) -> None:
+        """Undo all steps after an error. Raises Unfinished, with what could not be undone."""
+        if error is None:
+            return
+        left = self._undo()
+        if isinstance(error, Unfinished):
+            raise Unfinished(error.reason, error.origin, left) from None
+        raise Unfinished(
+            None if isinstance(error, KeyboardInterrupt) else error, (), left
+        ) from None
 
     def _undo(self) -> tuple[str, ...]:
-        """Undo, however often Ctrl-C is pressed: Python raises that in the main thread alone."""
+        """Undo. Ctrl-C doesn't cut it short: Python raises that in the main thread only."""
         thread = ThreadPoolExecutor(1, "vlanlink-undo")
         future = thread.submit(undo, self._done, self._before, self._kernel)
         while True:
@@ -125,9 +129,15 @@ def _run(todo: Plan, kernel: Kernel, progress: Progress | None) -> None:
     total = len(todo.operations)
 
     def report(done: int) -> None:
-        if progress:
-            what = todo.operations[min(done, total - 1)].describe() if total else ""
-            progress(done, total, what)
+        if not progress:
+            return
+        what = todo.operations[min(done, total - 1)].describe() if total else ""
+        try:
+            cancelled = progress(done, total, what) is False
+        except OSError as error:  # the callback's, not the kernel's
+            raise Unfinished(error) from None
+        if cancelled:
+            kernel.interrupt()
 
     try:
         kernel.run(todo.operations, report)

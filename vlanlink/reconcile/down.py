@@ -1,95 +1,80 @@
-"""The changes themselves, made while the lock is held: a topology brought up, or taken away."""
+"""``down``: what a topology made goes, and what it changed is put back."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
-
-from vlanlink.errors import TopologyError, UsageError
-from vlanlink.host import Host
+from vlanlink.desired.lost_record import is_lost, lost_routes
+from vlanlink.desired.sysctls import lost_sysctls
+from vlanlink.errors import ApplyError, Diagnostic, TopologyError, UsageError
 from vlanlink.model import NAMELESS
 from vlanlink.planning.plan import Plan
-from vlanlink.reconcile.apply import Progress
+from vlanlink.reconcile.apply import Transaction
+from vlanlink.reconcile.checks import checked
+from vlanlink.reconcile.failures import translated
 from vlanlink.reconcile.lookup import enabled, known_topologies, need_known, unknown
-from vlanlink.reconcile.session import (
-    Observation,
-    checked,
-    observe,
-    open_machine,
-    refuse_other_file,
-    take_down,
-    tell_what_is_lost,
-)
-from vlanlink.store.files import Store
+from vlanlink.reconcile.records import close_down
+from vlanlink.reconcile.session import Observation, Session
 from vlanlink.topology import Topology, empty
 from vlanlink.topology.heading import Heading
 
-Guard = Callable[[Observation], AbstractContextManager[None]]
-"""What stands around the change itself."""
 
-
-def make(
-    topology: Topology,
-    host: Host,
-    store: Store,
-    on_progress: Progress | None = None,
-    *,
-    replace_file: bool = False,
-    ask_lan: bool = True,
-    guard: Guard | None = None,
-) -> Plan:
-    """Bring a topology up, as ``api.up`` says it; ``guard`` is entered if something is to change.
-
-    A topology that was up a moment ago need not ``ask_lan`` whether its addresses are free.
-    """
-    from vlanlink.reconcile.up import bring_up  # `down` does without, and without what it needs
-
-    with open_machine(host, topology) as machine:
-        with machine.timings.taking("plan"):
-            look = observe(machine, topology, store)
-            refuse_other_file(topology, look.records.own, replace_file=replace_file)
-            if not ask_lan:
-                look = replace(look, resolution=replace(look.resolution, probes=()))
-            with guard(look) if guard and look.todo.operations else nullcontext():
-                done = bring_up(machine, look, store, on_progress)
-        return replace(done, timings=machine.timings.seconds)
-
-
-def take(
+def take_down(
+    session: Session,
     topology: str | Topology | Heading,
-    host: Host,
-    store: Store,
-    on_progress: Progress | None = None,
     *,
     dry_run: bool = False,
     forget: bool = False,
 ) -> Plan:
-    """Take a topology away, as ``api.down`` says it."""
+    """Take a topology down, as ``api.down`` describes it, under the session's lock."""
     name = topology if isinstance(topology, str) else topology.name
     if name.startswith(NAMELESS):
-        raise UsageError(unknown(name, known_topologies(host)))
-    nothing, records = empty(name), store.records()
-    recorded = any(record.topology == name for record in records)
-    written = None if recorded else _as_written(topology, host)
-    with open_machine(host, nothing, records, written) as machine:
-        look = observe(machine, nothing, store)
-        if isinstance(topology, str):
-            need_known(look, store, host)
-        todo = checked(look, written)
-        if not dry_run:
-            take_down(machine, look, store, on_progress)
-            if forget:
-                store.forget(name)
-            tell_what_is_lost(look, written)
-        return todo
+        raise UsageError(unknown(name, known_topologies(session)))
+    recorded = session.records(name).own is not None
+    before = None if recorded else _as_written(session, topology)
+    seen = session.observe(empty(name), before)
+    if isinstance(topology, str):
+        need_known(session, seen)
+    todo = checked(seen, before)
+    if not dry_run:
+        _apply(session, seen)
+        if forget:
+            session.store.forget(name)
+        _report_lost(seen, before)
+    return todo
 
 
-def _as_written(topology: str | Topology | Heading, host: Host) -> Topology | None:
-    """The topology of a name by the copy for the boot; None where that, or the file, is wrong."""
+def _as_written(session: Session, topology: str | Topology | Heading) -> Topology | None:
+    """The topology by the copy for the boot; None where that, or the file, is wrong."""
     if isinstance(topology, Topology):
         return topology
     if isinstance(topology, Heading):
         return topology.whole()
     try:
-        return enabled(topology, host)
+        return enabled(session, topology)
     except TopologyError:
         return None
+
+
+def _apply(session: Session, seen: Observation) -> None:
+    if seen.todo.operations:
+        transaction = Transaction(seen.topology.name, seen.observed, session.machine)
+        with translated(session, seen), transaction:
+            transaction.step(seen.todo, seen.resolution.desired, session.on_progress)
+    close_down(session, seen)
+
+
+def _report_lost(seen: Observation, before: Topology | None) -> None:
+    """Raise ApplyError if something that only the record knew of is not put back.
+
+    All that bears the mark is gone by now. ``before`` is what was up, where that is known.
+    """
+    name, hint = seen.topology.name, "the record of how things were before is lost"
+    lines = seen.resolution.lost
+    if is_lost(name, seen.observed, seen.records):
+        if before is None:
+            message = f"{name} is down; what it changed on things that are not its own is unknown"
+            raise ApplyError(Diagnostic(message, hint=f"{hint}, and so is the topology's copy"))
+        lines = (
+            *lost_sysctls(before, seen.observed),
+            *lost_routes(before, seen.resolution.desired, seen.records),
+        )
+    if lines:
+        message = f"{name} is down, but not all is as it was before"
+        raise ApplyError(Diagnostic(message, hint=hint), not_undone=lines)

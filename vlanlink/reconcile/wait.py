@@ -1,32 +1,30 @@
-"""Waiting for parents that are not there yet: a NIC that udev still names, a tunnel not yet up."""
+"""Wait for missing parents: a NIC that udev has still to rename, a tunnel that is not up yet."""
 
 import time
 from collections.abc import Callable
 
 from vlanlink.desired.parent_names import missing_parents
 from vlanlink.errors import Diagnostic, Interrupted
-from vlanlink.host import Host
-from vlanlink.kernel.snapshot import Wanted
-from vlanlink.reconcile.session import opened
+from vlanlink.reconcile.session import Session, kernel_errors
 from vlanlink.topology import Topology
 
 OnWait = Callable[[tuple[str, ...]], None]
-"""Called with the parents that are waited for, and again when they are fewer or others."""
+"""Called with the missing parents, again whenever that set changes."""
 
 
 def await_parents(
-    topology: Topology, host: Host, seconds: float, on_wait: OnWait | None = None
+    session: Session, topology: Topology, seconds: float, on_wait: OnWait | None = None
 ) -> None:
-    """Come back when every parent is there, or ``seconds`` are over: what lacks then, a look tells.
+    """Return when every parent exists, or after ``seconds``: ``observe`` tells what is missing.
 
-    The kernel tells of each link that comes; nothing is asked again and again, and nothing is
-    locked meanwhile. Raises Interrupted, PrivilegeError, and ConflictError where the kernel can't
-    be asked.
+    The kernel announces new links; nothing is polled, and nothing is locked meanwhile. Raises
+    Interrupted.
     """
     deadline = time.monotonic() + seconds
     told: tuple[str, ...] = ()
+    machine = session.machine
     try:
-        with opened(host, Wanted()) as machine, machine.arrivals() as links:
+        with kernel_errors(), machine.arrivals() as links:
             while missing := missing_parents(topology, links.names()):
                 if machine.interrupted():
                     raise KeyboardInterrupt

@@ -165,9 +165,13 @@ class Records:
         others = tuple(record for record in every if record.topology != topology)
         return cls(own, others, own is None and topology in torn)
 
+    def every(self) -> tuple[Record, ...]:
+        """All of them, the own one first."""
+        return (*([self.own] if self.own else ()), *self.others)
+
     def sysctl(self, namespace: str, key: str) -> OriginalSysctl | None:
         """The oldest known value of a sysctl: our own record's, else another topology's."""
-        for record in (*([self.own] if self.own else []), *self.others):
+        for record in self.every():
             prior = record.sysctls.get(namespace, {}).get(key)
             if prior is not None:
                 return prior

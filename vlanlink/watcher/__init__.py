@@ -10,7 +10,7 @@ from contextlib import closing
 from vlanlink.errors import Diagnostic, Interrupted
 from vlanlink.host import Host
 from vlanlink.kernel.monitor import Events
-from vlanlink.reconcile.session import need_privilege
+from vlanlink.reconcile.checks import need_privilege
 from vlanlink.topology import Topology
 from vlanlink.watcher.backoff import Policy
 from vlanlink.watcher.event import Event

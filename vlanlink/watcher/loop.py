@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from vlanlink.commit_confirm.commit import (
     GRACE_SECONDS,
+    put_back_overdue,
     refuse_if_waiting,
-    revert_overdue,
     waiting_change,
 )
 from vlanlink.errors import (
@@ -19,23 +19,18 @@ from vlanlink.errors import (
     VlanlinkError,
 )
 from vlanlink.host import Host
-from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.monitor import Events
+from vlanlink.reconcile.checks import absolute, refuse_other_file
 from vlanlink.reconcile.session import (
     Observation,
-    absolute,
-    files,
-    locked,
+    Session,
+    kernel_errors,
     marked_topologies,
-    observe,
-    open_machine,
-    refuse_other_file,
+    open_session,
 )
-from vlanlink.reconcile.up import bring_up
-from vlanlink.store.files import Store
-from vlanlink.store.lock import LOCK_SECONDS
+from vlanlink.reconcile.up import reconcile
 from vlanlink.store.pending import PendingCommit
-from vlanlink.store.record import Record, Records
+from vlanlink.store.record import Record
 from vlanlink.topology import Topology, load, parse
 from vlanlink.watcher.backoff import Backoff, Policy, doubled
 from vlanlink.watcher.drift import drifts
@@ -91,20 +86,22 @@ class WatchLoop:
         self._refuse_to_take(self.topology)
 
     def _refuse_to_take(self, topology: Topology) -> None:
-        refuse_other_file(topology, self._record(), replace_file=self.replace_file)
-        if self.repair:
-            refuse_if_waiting(topology.name, files(self.host))
+        with open_session(self.host) as session:
+            own = session.records(topology.name).own
+            refuse_other_file(topology, own, replace_file=self.replace_file)
+            if self.repair:
+                refuse_if_waiting(session, topology.name)
 
     def turn(self, events: Events) -> float | None:
         """One look, and what follows from it; the seconds until the next, None: at a change."""
-        store = files(self.host)
         events.leave_what_lost_its_name()  # who has the lock may wait for it to be deleted
         try:
-            with locked(store, LOCK_SECONDS, None):
-                waiting = waiting_change(self.topology.name, store)
-                if waiting is None:
-                    return self._look(store, events)
-            return self._leave_alone(waiting)
+            with open_session(self.host) as session:
+                with session.locked():
+                    waiting = waiting_change(session, self.topology.name)
+                    if waiting is None:
+                        return self._look(session, events)
+                return self._leave_alone(session, waiting)
         except (ConflictError, ApplyError, PrivilegeError) as error:
             if self._course.fresh and isinstance(error, PrivilegeError):
                 raise
@@ -126,26 +123,27 @@ class WatchLoop:
         else:
             self._take(new)
 
-    def _look(self, store: Store, events: Events) -> float | None:
-        begin, suspects = time.monotonic(), events.senders()
-        with open_machine(self.host, self.topology) as machine:
-            look = observe(machine, self.topology, store)
-            self.cost = time.monotonic() - begin
-            names = look.resolution.desired.namespaces.keys()
+    def _look(self, session: Session, events: Events) -> float | None:
+        begin, suspects, machine = time.monotonic(), events.senders(), session.machine
+        look = session.observe(self.topology)
+        self.cost = time.monotonic() - begin
+        names = look.resolution.desired.namespaces.keys()
+        with kernel_errors():
             machine.follow(events, names)  # a namespace that lost its name is let go
-            if not machine.interrupted():
-                due = self._consider(machine, look, store, suspects)
+        if not machine.interrupted():
+            due = self._consider(session, look, suspects)
+        with kernel_errors():
             new = machine.follow(events, names)
-            if machine.interrupted():
-                raise KeyboardInterrupt
-            return 0.0 if new else due
+        if machine.interrupted():
+            raise KeyboardInterrupt
+        return 0.0 if new else due
 
-    def _leave_alone(self, waiting: PendingCommit) -> float:
+    def _leave_alone(self, session: Session, waiting: PendingCommit) -> float:
         """What may be put back is neither mended nor taken up; it is ours if nobody else does."""
         name = self.topology.name
         self._tell_once(Event("waiting", name, (waiting.way_out,)))
         if self.repair and time.monotonic() >= self._course.not_before:
-            done = revert_overdue(self.host, grace=GRACE_SECONDS)
+            done = put_back_overdue(session, grace=GRACE_SECONDS)
             if any(one.topology == name for one in done):
                 self.tell(Event("reverted", name))
                 return 0.0
@@ -154,7 +152,7 @@ class WatchLoop:
     # -- what a look means ---------------------------------------------------------------------
 
     def _consider(
-        self, machine: Machine, look: Observation, store: Store, suspects: tuple[str, ...]
+        self, session: Session, look: Observation, suspects: tuple[str, ...]
     ) -> float | None:
         standing = self._not_for_us(look)
         if standing is not None:
@@ -168,7 +166,7 @@ class WatchLoop:
             return None
         found = {drift.thing: str(drift) for drift in drifts(look.todo.operations)}
         if not found:
-            self._all_right()
+            self._all_right(look.records.own)
             return None
         if not (self._course.fresh and self.repair):
             what = tuple(found.values())
@@ -177,7 +175,7 @@ class WatchLoop:
             self._course.fresh = False
             return None
         pause = self._pause(found, suspects)
-        return self._mend(machine, look, store, found) if pause == 0 else pause
+        return self._mend(session, look, found) if pause == 0 else pause
 
     def _not_for_us(self, look: Observation) -> Event | None:
         """Whether the topology was taken down by its user, or brought up from another file."""
@@ -205,17 +203,16 @@ class WatchLoop:
         self._take(parse(own.text, file=own.file or own.topology))
         return True
 
-    def _all_right(self) -> None:
+    def _all_right(self, own: Record | None) -> None:
         if self._course.fresh:
             self.tell(Event("up", self.topology.name))
         elif self._course.told:
             self.tell(Event("right", self.topology.name))
         self._course.patience.give_up((), time.monotonic())
-        self._is_right()
+        self._is_right(own)
 
-    def _is_right(self) -> None:
+    def _is_right(self, own: Record | None) -> None:
         self._course = _LoopState(self._course.patience, fresh=False)
-        own = self._record()
         self._known = (own.file, own.text) if own else None
 
     # -- what is done about it -----------------------------------------------------------------
@@ -232,16 +229,14 @@ class WatchLoop:
             pause = max(pause, course.not_before - now)
         return pause
 
-    def _mend(
-        self, machine: Machine, look: Observation, store: Store, found: Mapping[str, str]
-    ) -> float | None:
-        done = bring_up(machine, look, store, None)
+    def _mend(self, session: Session, look: Observation, found: Mapping[str, str]) -> float | None:
+        done = reconcile(session, look)
         if self._course.fresh:
             self.tell(Event("up", self.topology.name, plan=done, diagnostics=done.notes))
         else:
             self._course.patience.mended(found, time.monotonic())
             self.tell(Event("mended", self.topology.name, plan=done, diagnostics=done.notes))
-        self._is_right()
+        self._is_right(session.records(self.topology.name).own)
         return 0.0
 
     def _failed(self, error: ConflictError | ApplyError | PrivilegeError) -> float:
@@ -261,9 +256,6 @@ class WatchLoop:
         self.topology = new
         self._course = _LoopState(Backoff(self.policy))
         self.tell(Event("reloaded", new.name, (file or new.name,)))
-
-    def _record(self) -> Record | None:
-        return Records.of(self.topology.name, files(self.host).records()).own
 
     def _tell_once(self, event: Event) -> None:
         """Tell how things stand, unless that was the last that was told of it."""

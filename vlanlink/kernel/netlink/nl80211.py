@@ -7,8 +7,7 @@ import struct
 import sys
 from collections.abc import Iterator, Mapping
 
-from vlanlink.kernel.netlink.attributes import attributes
-from vlanlink.kernel.netlink.socket import Socket
+from vlanlink.kernel.netlink.socket import Socket, attributes
 
 NETLINK_GENERIC = 16
 """The protocol number (linux/netlink.h), which Python's socket module lacks."""

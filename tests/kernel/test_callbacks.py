@@ -1,0 +1,82 @@
+"""What is raised inside a change undoes it: by a callback, by a signal handler, by anybody."""
+
+from collections.abc import Callable
+
+import pytest
+
+import vlanlink
+from tests.kernel.judge import dump, same
+from tests.kernel.world import World
+
+TOPOLOGY = """
+[topology]
+name = "t"
+
+[networks.n]
+kind = "macvlan"
+parent = "eth0"
+subnets = [{ subnet = "192.0.2.0/24" }]
+probe = false
+
+[namespaces]
+a.interfaces.eth0 = { network = "n" }
+b.interfaces.eth0 = { network = "n" }
+c.interfaces.eth0 = { network = "n" }
+"""
+
+
+@pytest.fixture
+def topology(world: World) -> vlanlink.Topology:
+    world.batch("link add eth0 type veth peer name port\nlink set eth0 up\nlink set port up")
+    world.settle()
+    return vlanlink.load("t.toml", text=TOPOLOGY)
+
+
+def raiser(error: BaseException) -> Callable[[int, int, str], None]:
+    def callback(done: int, total: int, _: str) -> None:
+        if total and done * 2 > total:
+            raise error
+
+    return callback
+
+
+ERRORS = (
+    RuntimeError("of a tool"),
+    BrokenPipeError(32, "Broken pipe"),
+    SystemExit(3),
+    vlanlink.UsageError(vlanlink.Diagnostic("of a library")),
+)
+
+
+@pytest.mark.needs("macvlan")
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_what_a_callback_raises_undoes_up(
+    world: World, topology: vlanlink.Topology, error: BaseException
+) -> None:
+    before = dump(world, sysctls=True)
+    with pytest.raises(type(error)) as caught:
+        vlanlink.up(topology, on_progress=raiser(error))
+    assert caught.value is error
+    same(world, before)
+    assert vlanlink.status() == ()
+
+
+@pytest.mark.needs("macvlan")
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_what_a_callback_raises_undoes_down(
+    world: World, topology: vlanlink.Topology, error: BaseException
+) -> None:
+    vlanlink.up(topology)
+    before = dump(world, "a", "b", "c", sysctls=False)
+    with pytest.raises(type(error)):
+        vlanlink.down("t", on_progress=raiser(error))
+    same(world, before, "a", "b", "c")
+    assert vlanlink.status("t").state == "up"
+
+
+@pytest.mark.needs("macvlan")
+def test_false_cancels(world: World, topology: vlanlink.Topology) -> None:
+    before = dump(world, sysctls=True)
+    with pytest.raises(vlanlink.Interrupted):
+        vlanlink.up(topology, on_progress=lambda done, total, _: done * 2 < total)
+    same(world, before)

@@ -1,0 +1,78 @@
+"""What is checked before a change: privilege, the kernel, and what stands in the way."""
+
+import os
+from dataclasses import replace
+
+from vlanlink.desired.lost_record import is_lost, uncertain_parents
+from vlanlink.desired.requirements import too_new
+from vlanlink.errors import ConflictError, Diagnostic, PrivilegeError, Problem
+from vlanlink.kernel.features import missing_capabilities, release
+from vlanlink.kernel.machine import Machine
+from vlanlink.planning.operations import MakeNamespace
+from vlanlink.planning.plan import Plan
+from vlanlink.reconcile.session import Observation
+from vlanlink.store.record import Record
+from vlanlink.topology import Topology
+
+
+def need_privilege(what: str = "changing the network", *also: str) -> None:
+    """Raise PrivilegeError if the process may not change the network, or ``also`` lacks."""
+    missing = missing_capabilities(*also)
+    if missing:
+        message = f"{what} takes {' and '.join(missing)}"
+        raise PrivilegeError(Diagnostic(message, hint="run it as root: sudo vlanlink …"))
+
+
+def checked(seen: Observation, before: Topology | None = None) -> Plan:
+    """The plan, with its warnings at their places; ``before`` is what ``down`` takes down.
+
+    Raises ConflictError if it can't be applied, PrivilegeError if the kernel is too old for it.
+    """
+    lacking = list(too_new(seen.topology, release()))
+    if lacking:
+        raise PrivilegeError(*map(seen.topology.diagnose, lacking))
+    problems = seen.problems()
+    if problems:
+        raise ConflictError(*problems)
+    lost = (
+        Problem((), f"how it was before is lost, so it stays as it is: {command} puts it back")
+        for command in seen.resolution.lost
+    )
+    uncertain: tuple[Problem, ...] = ()
+    if before is not None and is_lost(before.name, seen.observed, seen.records):
+        uncertain = tuple(uncertain_parents(before, seen.observed, seen.records))
+    found = (*seen.resolution.warnings, *seen.todo.warnings, *lost, *uncertain)
+    notes = tuple(seen.topology.diagnose(problem, severity="warning") for problem in found)
+    return replace(seen.todo, notes=notes)
+
+
+def refuse_other_file(topology: Topology, own: Record | None, *, replace_file: bool) -> None:
+    """Raise ConflictError if the topology is up from another file, unless that is intended."""
+    new = topology.source.file if topology.source else None
+    if own is None or replace_file or own.file is None or new is None:
+        return
+    if absolute(own.file) != absolute(new):
+        message = f"topology {topology.name} is up already, from {own.file}"
+        hint = "give this one another name, or go on with --replace"
+        raise ConflictError(Diagnostic(message, hint=hint))
+
+
+def absolute(file: str | None) -> str | None:
+    """A topology's file, valid in any directory; - and text without a file stay."""
+    return os.path.realpath(file) if file and file != "-" else file
+
+
+def need_visible_names(machine: Machine, seen: Observation) -> None:
+    """Raise PrivilegeError if a namespace named here would be a dead file to everyone else."""
+    made = [op for op in seen.todo.operations if isinstance(op, MakeNamespace)]
+    if not made or machine.names_are_seen():
+        return
+    directory = machine.host.netns_directory
+    message = f"a namespace named in {directory} here would be a dead file everywhere else"
+    way_in = machine.own_name() or "NAME"
+    hint = (
+        "this shell has mounts of its own (ip netns exec makes them); enter with "
+        f"nsenter --net={directory}/{way_in} instead"
+    )
+    where = seen.topology.diagnose(Problem(made[0].origin, message, hint, at_key=True))
+    raise PrivilegeError(where)

@@ -1,0 +1,200 @@
+"""The LAN around a change: parents to probe from, addresses probed, neighbours told."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from vlanlink.desired.addressing import ProbeResults
+from vlanlink.desired.duplicates import AddressProbe, parents_asked_from
+from vlanlink.errors import Diagnostic
+from vlanlink.kernel.packet.arp_nd import Announcement, ArpProbe
+from vlanlink.kinds import KINDS
+from vlanlink.model import HOST, Link, LinkName, State
+from vlanlink.planning.plan import plan, with_links
+from vlanlink.reconcile.apply import Transaction, Unfinished
+from vlanlink.reconcile.session import Observation, Session
+
+ROUNDS = 8
+"""How often other addresses are probed when those chosen turn out to be taken."""
+CARRIER_SECONDS = 5.0
+"""How long a parent that was just set up may take to find its carrier."""
+_POLL_SECONDS = 0.05
+_MAX_SIBLINGS_ANNOUNCED_LOCALLY = 256
+"""Above so many siblings, announcements leave by the parent: each sibling would get a copy of each,
+and the kernel's queues drop what is meant for the wire."""
+_ANNOUNCEMENTS = 3
+"""Announcements on a LAN that was probed; one that must not be probed gets one."""
+
+
+def create_parents(session: Session, seen: Observation, transaction: Transaction) -> State:
+    """Create and set up the parents that probes are sent from; what is there then."""
+    desired, name = seen.resolution.desired, seen.topology.name
+    parents = parents_asked_from(seen.resolution.probes, desired)
+    if not parents:
+        return seen.observed
+    stage = with_links(
+        seen.observed, name, (link for link in desired.links() if link.key in parents)
+    )
+    todo = plan(seen.observed, stage, name)
+    if not todo.operations:
+        return seen.observed
+    return _await_carrier(session, seen, transaction.step(todo, stage))
+
+
+def _await_carrier(session: Session, seen: Observation, now: State) -> State:
+    deadline = time.monotonic() + CARRIER_SECONDS
+    while (
+        any(not link.carrier for link in _parents(now, seen.resolution.probes))
+        and time.monotonic() < deadline
+        and not session.machine.interrupted()
+    ):
+        time.sleep(_POLL_SECONDS)
+        now = session.machine.snapshot()
+    return now
+
+
+def _parents(now: State, probes: Sequence[AddressProbe]) -> Iterator[Link]:
+    for parent in {probe.parent for probe in probes}:
+        link = now.link(parent)
+        if link is not None:
+            yield link
+
+
+def probe(
+    session: Session, seen: Observation, now: State
+) -> tuple[Observation, ProbeResults, tuple[Diagnostic, ...]]:
+    """Probe the LAN until the chosen addresses are free.
+
+    Returns what is resolved then, the answers, and warnings about parents without carrier. Raises
+    Unfinished.
+    """
+    results: dict[tuple[str, str], str | None] = {}
+    dead: set[str] = set()
+    for _ in range(ROUNDS):
+        probes = seen.resolution.probes
+        if not probes:
+            break
+        if session.on_progress:
+            total, text = len(seen.todo.operations), f"probe the LAN for {len(probes)} addresses"
+            session.on_progress(0, total, text)
+        answers, silent = _probe_once(session, seen, now, probes)
+        results |= answers
+        dead |= silent
+        seen = session.replan(seen, results)
+        problems = (*seen.resolution.conflicts, *seen.todo.conflicts)
+        if problems:
+            raise Unfinished(problems)
+    else:
+        raise Unfinished("hosts on the LAN have every address that was tried")
+    return seen, results, tuple(map(_unprobed, sorted(dead)))
+
+
+def _unprobed(parent: str) -> Diagnostic:
+    message = f"{parent} has no carrier, so the LAN could not be probed for its addresses"
+    return Diagnostic(message, severity="warning")
+
+
+def _probe_once(
+    session: Session, seen: Observation, now: State, probes: Sequence[AddressProbe]
+) -> tuple[ProbeResults, set[str]]:
+    """The answers, and the parents on which nobody can answer."""
+    parents = {link.key: link for link in _parents(now, probes)}
+    packets = _packets(parents, seen, now, probes)
+    topology = seen.topology.name
+    own = {str(link.settings.get("mac")) for link in now.links() if link.owner == topology}
+    try:
+        taken = session.machine.probe_lan(
+            tuple(packets.values()),
+            own=own,
+            count=max(probe.probe.count for probe in probes),
+            seconds=max(probe.probe.seconds for probe in probes),
+        )
+    except OSError as error:
+        where = f" from {error.filename}" if error.filename else ""
+        raise Unfinished(f"the LAN could not be probed{where}: {error.strerror}") from None
+    if session.machine.interrupted():
+        raise Unfinished(None)
+    answers = {
+        probe.key: taken.get(packets[probe]) if probe in packets else None for probe in probes
+    }
+    return answers, {key.name for key, link in parents.items() if not link.carrier}
+
+
+def _packets(
+    parents: Mapping[LinkName, Link], seen: Observation, now: State, probes: Sequence[AddressProbe]
+) -> dict[AddressProbe, ArpProbe]:
+    on_host, host_macs = _of_the_host(now, seen.topology.name)
+    return {
+        probe: ArpProbe(
+            link.index,
+            str(link.settings.get("mac")),
+            probe.address,
+            host_macs if probe.address in on_host else frozenset(),
+        )
+        for probe in probes
+        if (link := parents.get(probe.parent)) and link.carrier
+    }
+
+
+def _of_the_host(now: State, topology: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Addresses that only links of ``topology`` have on the host, and all MACs of the host.
+
+    The kernel answers for an address on any link (arp_ignore 0, Documentation/networking/
+    ip-sysctl.rst), even while the link that has it is down: also by another NIC on the same LAN.
+    """
+    links = [link for link in now.links() if link.namespace == HOST]
+    ours = {a.bare for link in links if link.owner == topology for a in link.addresses}
+    others = {a.bare for link in links if link.owner != topology for a in link.addresses}
+    macs = (str(link.settings.get("mac")).lower() for link in links)
+    return frozenset(ours - others), frozenset(macs)
+
+
+def announce(
+    session: Session, seen: Observation, now: State, probed: ProbeResults
+) -> tuple[Diagnostic, ...]:
+    """Tell neighbours who has the new addresses; warnings for those that can't be told."""
+    asked = {address for _, address in probed}
+    new = list(_new_addresses(seen, now))
+    often = [each for each in new if each.address in asked]
+    failed = session.machine.announce([each for each in new if each.address not in asked])
+    if often:
+        failed |= session.machine.announce(often, times=_ANNOUNCEMENTS)
+    return tuple(
+        Diagnostic(
+            f"neighbours could not be told of {_some(failed, why)}: {why}", severity="warning"
+        )
+        for why in sorted(set(failed.values()))
+    )
+
+
+def _some(failed: Mapping[Announcement, str], why: str) -> str:
+    addresses = [each.address for each, reason in failed.items() if reason == why]
+    more = f" and {len(addresses) - 3} more addresses" if len(addresses) > 3 else ""
+    return ", ".join(addresses[:3]) + more
+
+
+def _new_addresses(seen: Observation, now: State) -> Iterator[Announcement]:
+    siblings = Counter(link.parent for link in now.links())
+    for link in now.links():
+        kind = KINDS.get(link.kind)
+        if link.owner != seen.topology.name or not link.up or kind is None:
+            continue
+        if kind.routed(link.settings) or not (kind.has_parent or kind.has_peer):
+            continue
+        before = seen.observed.link(link.key)
+        had = before.addresses if before and _same_link(before, link) else ()
+        mac = str(link.settings.get("mac"))
+        parent = now.link(link.parent)
+        by_parent = (
+            parent.index
+            if parent and siblings[link.parent] > _MAX_SIBLINGS_ANNOUNCED_LOCALLY
+            else 0
+        )
+        for address in link.addresses:
+            of_the_link = address.link_local or address.text.startswith("169.254.")
+            if not of_the_link and address not in had:
+                yield Announcement(link.namespace, link.index, mac, address.bare, by_parent)
+
+
+def _same_link(before: Link, link: Link) -> bool:
+    return before.index == link.index and before.settings.get("mac") == link.settings.get("mac")
