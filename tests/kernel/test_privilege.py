@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import vlanlink
+from tests.kernel.access import AS_USER, let_everyone_in
 from tests.kernel.confirming import FILE, LATE, prepared, reverters, started
 from tests.kernel.lan import Lan
 from tests.kernel.world import World
@@ -125,12 +126,8 @@ def test_in_a_user_namespace_without_it_says_what_it_lacks(world: World, file: s
 
 
 def test_without_any_privilege(world: World, file: str) -> None:
-    """Run as nobody, who can read the program in this test only if all the world can."""
     del file
-    line = f"import os, sys; os.setuid(65534); sys.argv[1:] = {['down', 'least']}"
-    code = f"{line}; from vlanlink.__main__ import run; sys.exit(run())"
-    # What is imported before the uid changes need not be readable by nobody.
-    early = "import vlanlink.__main__, vlanlink.api, vlanlink.cli.down; "
-    result = world.run([sys.executable, "-c", early + code], check=False)
+    let_everyone_in()
+    result = world.run([*AS_USER, *VLANLINK, "down", "least"], check=False)
     assert result.returncode == 4, result.stderr
     assert "takes CAP_NET_ADMIN and CAP_SYS_ADMIN" in result.stderr

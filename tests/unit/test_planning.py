@@ -1,6 +1,10 @@
 """resolve and plan, by the golden cases in tests/cases/plans (see ``golden``)."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +66,23 @@ def test_undo_leads_back_from_everywhere(case: Case) -> None:
         for _ in range(3):
             back = carried_out(back, plan(back, target, name).operations)
         assert differences(back, case.observed) == [], f"after {operation.describe()}"
+
+
+def test_plans_do_not_depend_on_the_order_of_sets() -> None:
+    """Python orders sets anew in each process, by its hash seed."""
+    script = "from tests.unit.golden import *; print([Case(n).text() for n in case_names()])"
+    root = Path(__file__).parent.parent.parent
+    texts = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            cwd=root,
+            check=True,
+            stdout=subprocess.PIPE,
+        ).stdout
+        for seed in range(3)
+    }
+    assert len(texts) == 1
 
 
 def differences(left: State, right: State) -> list[str]:

@@ -27,4 +27,4 @@ def test_options_that_are_too_new() -> None:
     assert list(too_new(topology, (5, 11))) == []
     said = [str(topology.diagnose(problem)) for problem in too_new(topology, (5, 10))]
     assert [text.partition(": ")[0] for text in said] == ["office.toml:5:1", "office.toml:9:1"]
-    assert "bc_queue_len takes Linux 5.11, and this is 5.10" in said[0]
+    assert "bc_queue_len needs Linux 5.11; this is 5.10" in said[0]

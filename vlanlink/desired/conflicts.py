@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.parent_names import held_by_host
 from vlanlink.errors import Path, Problem
-from vlanlink.kinds import KINDS, Kind
+from vlanlink.kinds import KINDS, Kind, rx_handler
 from vlanlink.model import HOST, LOOPBACK, Address, Link, LinkName, State, owner_in_words, show
 
 
@@ -65,10 +65,10 @@ def parent_conflicts(
         yield from _over_wifi(link, kind, wanted, observed)
         if parent is None:
             continue
-        if kind.takes_over_parent:
+        if kind.rx_handler:
             yield from _port_of_another(link, parent)
             yield from _beside_others(link, kind, parent, strangers.get(parent.key, ()))
-        if kind.alone(link.settings) and link.key not in may_take_parent:
+        if kind.exclusive(link.settings) and link.key not in may_take_parent:
             yield from _host_is_there(link, parent, observed)
 
 
@@ -79,9 +79,9 @@ def address_conflicts(draft: Builder) -> Iterator[Problem]:
     for link in draft.links.values():
         kind = KINDS.get(link.kind)
         parent = observed.link(link.parent)
-        if kind is None or not kind.takes_over_parent or parent is None or link.owner != draft.name:
+        if kind is None or not kind.rx_handler or parent is None or link.owner != draft.name:
             continue
-        if kind.alone(link.settings):
+        if kind.exclusive(link.settings):
             continue  # the host has no network there
         have = {address.bare: parent for address in parent.addresses}
         for other in strangers.get(parent.key, ()):
@@ -111,7 +111,7 @@ def _over_wifi(
         return
     station = next((b for b in stands_on(link, wanted, observed) if b.station), None)
     if station:
-        other = next(k for k in KINDS.values() if k.takes_over_parent and k.mac({}) == "fixed")
+        other = next(k for k in KINDS.values() if k.rx_handler and k.mac({}) == "fixed")
         yield Problem(
             link.origin,
             f"{station.name} is a Wi-Fi station, and its access point drops the frames of "
@@ -153,10 +153,9 @@ def _beside_others(
     link: Link, kind: Kind, parent: Link, others: Iterable[Link]
 ) -> Iterator[Problem]:
     for other in others:
-        theirs = KINDS.get(other.kind)
-        if theirs is None or not theirs.takes_over_parent:
+        if rx_handler(other.kind) is None:
             continue
-        why = _why_not_beside(link, kind, other, theirs)
+        why = _why_not_beside(link, kind, other)
         if why:
             whose = f" of {owner_in_words(other.owner)}" if other.owner else ""
             yield Problem(
@@ -169,10 +168,13 @@ def _beside_others(
             return
 
 
-def _why_not_beside(link: Link, kind: Kind, other: Link, theirs: Kind) -> str | None:
-    if kind is not theirs:
-        return "one parent carries one of the two kinds"
-    if kind.alone(link.settings) or theirs.alone(other.settings):
+def _why_not_beside(link: Link, kind: Kind, other: Link) -> str | None:
+    if rx_handler(other.kind) != kind.rx_handler:
+        return "a parent carries either macvlan or ipvlan links"
+    theirs = KINDS.get(other.kind)
+    if theirs is None:
+        return None
+    if kind.exclusive(link.settings) or theirs.exclusive(other.settings):
         return "one of the two must be alone on its parent"
     for option in kind.options:
         mine, have = kind.get(link.settings, option.key), theirs.get(other.settings, option.key)

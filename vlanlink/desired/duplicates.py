@@ -96,7 +96,7 @@ def _segment(draft: Builder, link: Link, address: Address) -> tuple[str, bool | 
 
 def _on_a_segment(draft: Builder, link: Link) -> bool:
     kind = KINDS.get(link.kind)
-    if kind is None or not kind.takes_over_parent or kind.routed(link.settings):
+    if kind is None or not kind.rx_handler or kind.layer3(link.settings):
         return False
     if link.owner != draft.name or not link.up or link.parent is None:
         return False

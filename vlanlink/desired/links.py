@@ -11,8 +11,6 @@ from vlanlink.sysctl import proc_path
 from vlanlink.topology import InterfaceConfig, PeerConfig, Topology
 from vlanlink.topology import LinkConfig as TopologyLink
 
-DEFAULT_MTU = 1500
-"""Of a link without parent (linux/if_ether.h ETH_DATA_LEN)."""
 IPV6_MINIMUM_MTU = 1280
 """RFC 8200, section 5. The kernel has no IPv6 on a link below it."""
 
@@ -82,7 +80,7 @@ def peer_link(
         space,
         peer=link.key,
         settings=settings,
-        defaults={"mtu": DEFAULT_MTU},
+        defaults={"mtu": kind.default_mtu},
         addresses=addresses,
         owner=topology.name,
         origin=origin,
@@ -119,7 +117,7 @@ def _mac(
 
 def _defaults(kind: Kind, settings: dict[str, Setting], parent: Link | None) -> dict[str, Setting]:
     if parent is None:
-        return {} if kind.has_parent else {"mtu": DEFAULT_MTU}
+        return {"mtu": kind.default_mtu} if kind.default_mtu else {}
     keys = ["mtu"]
     if kind.mac(settings) == "inherited":
         keys.append("mac")

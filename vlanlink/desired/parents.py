@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 
 from vlanlink.desired.builder import Builder
-from vlanlink.desired.links import DEFAULT_MTU, IPV6_MINIMUM_MTU
+from vlanlink.desired.links import IPV6_MINIMUM_MTU
 from vlanlink.desired.lost_record import may_have_been_set_up
 from vlanlink.desired.parent_names import dummy_name, implied_vlan, vlan_problem
 from vlanlink.errors import Path, Problem
 from vlanlink.kinds import KINDS
+from vlanlink.kinds.dummy import DUMMY
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Setting
 from vlanlink.store.record import OriginalLink
 from vlanlink.topology import NetworkConfig
@@ -43,11 +44,12 @@ def dummy_parent(draft: Builder, name: str, network: NetworkConfig) -> str:
     """The parent of a network that has none: a dummy link of ours."""
     link_name = dummy_name(draft.name, name)
     mtu = {"mtu": network.mtu} if network.mtu else {}
+    default = {"mtu": DUMMY.default_mtu}
     link = Link(
         link_name,
-        "dummy",
-        settings={"up": True, **mtu, **_no_ipv6(draft, mtu or {"mtu": DEFAULT_MTU})},
-        defaults={"mtu": DEFAULT_MTU},
+        DUMMY.name,
+        settings={"up": True, **mtu, **_no_ipv6(draft, mtu or default)},
+        defaults=default,
         owner=draft.name,
         origin=("networks", name),
     )
@@ -57,7 +59,8 @@ def dummy_parent(draft: Builder, name: str, network: NetworkConfig) -> str:
 
 def _real(draft: Builder, link: Link, kind: str) -> Link:
     """The device below a parent of the same kind, which is where the kernel attaches."""
-    while KINDS.get(kind) and KINDS[kind].flattens and link.kind == kind and link.parent:
+    known = KINDS.get(kind)
+    while known and known.attaches_to_real_dev and link.kind == kind and link.parent:
         below = draft.links.get(link.parent) or draft.observed.link(link.parent)
         if below is None:
             break

@@ -1,4 +1,4 @@
-"""What a topology takes that an older kernel lacks, and would pass over without a word. Pure."""
+"""Options that an older kernel lacks, and would ignore silently. Pure."""
 
 from collections.abc import Iterator, Mapping
 
@@ -8,12 +8,12 @@ from vlanlink.topology import Topology
 
 
 def too_new(topology: Topology, release: tuple[int, int]) -> Iterator[Problem]:
-    """The options that Linux ``release`` does not know, each where it is written."""
+    """The options in the file that Linux ``release`` doesn't know."""
     for path, kind, written in _with_options(topology):
         for option in KINDS[kind].options if kind else ():
             if option.key in written and option.since > release:
-                takes, runs = (".".join(map(str, version)) for version in (option.since, release))
-                message = f"{option.key} takes Linux {takes}, and this is {runs}"
+                needs, runs = (".".join(map(str, version)) for version in (option.since, release))
+                message = f"{option.key} needs Linux {needs}; this is {runs}"
                 yield Problem((*path, option.key), message, "leave it out", at_key=True)
 
 

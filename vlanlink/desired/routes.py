@@ -69,7 +69,7 @@ def subnet_routes(
     """
     for name, interface in topology.namespaces[space].interfaces.items():
         link = links[LinkName(space, name)]
-        if not link.up or not KINDS[link.kind].routed(link.settings):
+        if not link.up or not KINDS[link.kind].layer3(link.settings):
             continue
         own = [ipaddress.ip_interface(address.text) for address in link.addresses]
         for subnet in subnets.get(interface.network or "", ()):
@@ -110,7 +110,7 @@ def _default(
         metric=metric if metric is not None else KERNEL_METRIC[family],
         origin=link.origin,
     )
-    if KINDS[link.kind].routed(link.settings):
+    if KINDS[link.kind].layer3(link.settings):
         return route
     network = topology.networks.get(interface.network or "")
     if network is None or network.internal or network.parent is None:

@@ -3,7 +3,7 @@
 import errno
 import os
 
-from vlanlink.kinds import KINDS
+from vlanlink.kinds import KINDS, rx_handler
 from vlanlink.model import Link, State
 from vlanlink.planning.operations import (
     MakeLink,
@@ -39,12 +39,12 @@ def _explain_make(link: Link, number: int, text: str, state: State) -> str | Non
         return None
     if number == errno.EBUSY:
         return _who_holds(parent, link, state)
-    if number == errno.EINVAL and kind.takes_over_parent:
+    if number == errno.EINVAL and kind.rx_handler:
         mtu, above = link.settings.get("mtu"), parent.settings.get("mtu")
         if isinstance(mtu, int) and isinstance(above, int) and mtu > above:
             return f"mtu {mtu} is above that of {parent.key} ({above}): raise that first"
         for other in state.children(parent.key):
-            if other.kind == link.kind and kind.alone(other.settings):
+            if other.kind == link.kind and kind.exclusive(other.settings):
                 return f"{other.key} has {parent.key} for itself ({other.kind} passthru)"
     return None
 
@@ -55,11 +55,11 @@ def _who_holds(parent: Link, link: Link, state: State) -> str | None:
     others = [
         other
         for other in state.children(parent.key)
-        if other.kind != link.kind and other.kind in KINDS and KINDS[other.kind].takes_over_parent
+        if rx_handler(other.kind) not in (None, rx_handler(link.kind))
     ]
     if others:
         names = ", ".join(f"{other.kind} {other.key}" for other in others[:3])
-        return f"{parent.key} is held by {names}; one parent carries one of the two kinds"
+        return f"{parent.key} is held by {names}; a parent carries either macvlan or ipvlan links"
     return f"something that vlanlink can't see holds {parent.key}"
 
 

@@ -16,7 +16,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlanlink.kernel.netlink.socket import Socket, attributes
+from vlanlink.kernel.netlink.attributes import attributes
+from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.kernel.netns.namespaces import Namespaces
 
 _LONGEST = 1.0

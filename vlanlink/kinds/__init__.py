@@ -1,8 +1,8 @@
 """The link kinds: one file each, and ``KINDS``, the only list of them.
 
-A kind is data. Its file says which options it has, which number and wire form each has in
-``IFLA_INFO_DATA`` (linux/if_link.h), which of them can change on a living link, and what two
-links on one parent may not do. Topology, plan and codec read that; none of them names a kind.
+A kind is data: its options with their attributes in IFLA_INFO_DATA (linux/if_link.h), which of
+them can change on an existing link, and how its links share a parent. Topology, plan and codec
+read that data and name no kind.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,17 @@ from typing import Final, TypeVar
 
 from vlanlink.kinds.dummy import DUMMY
 from vlanlink.kinds.ipvlan import IPVLAN
-from vlanlink.kinds.kind import Choice, Flag, Kind, MacList, MacRule, Number, Option, QosMap
+from vlanlink.kinds.kind import (
+    Choice,
+    Flag,
+    Kind,
+    MacList,
+    MacRule,
+    Number,
+    Option,
+    QosMap,
+    RxHandler,
+)
 from vlanlink.kinds.macvlan import MACVLAN
 from vlanlink.kinds.veth import VETH
 from vlanlink.kinds.vlan import VLAN
@@ -20,7 +30,16 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {kind.name: kind for kind in (VLAN, MACVLAN, IPVLAN, DUMMY, VETH)}
 )
 
+_FOREIGN_RX_HANDLERS: Final[Mapping[str, RxHandler]] = {"macvtap": "macvlan", "ipvtap": "ipvlan"}
+"""Kinds that vlanlink doesn't make and that share a driver's receive handler."""
+
 _T = TypeVar("_T")
+
+
+def rx_handler(kind: str) -> RxHandler | None:
+    """The receive handler that a link of any kind installs on its parent."""
+    known = KINDS.get(kind)
+    return known.rx_handler if known else _FOREIGN_RX_HANDLERS.get(kind)
 
 
 def kind_options(kind: str, settings: Mapping[str, _T]) -> dict[str, _T]:
@@ -39,5 +58,7 @@ __all__ = [
     "Number",
     "Option",
     "QosMap",
+    "RxHandler",
     "kind_options",
+    "rx_handler",
 ]

@@ -1,5 +1,5 @@
-"""dummy links (drivers/net/dummy.c): a parent without a wire."""
+"""dummy links (drivers/net/dummy.c): parents without a wire."""
 
-from vlanlink.kinds.kind import Kind
+from vlanlink.kinds.kind import ETHERNET_MTU, Kind
 
-DUMMY = Kind(name="dummy", module="dummy", leads_nowhere=True)
+DUMMY = Kind(name="dummy", module="dummy", default_mtu=ETHERNET_MTU, isolated=True)

@@ -1,6 +1,6 @@
 """ipvlan links (linux/if_link.h IFLA_IPVLAN_*, drivers/net/ipvlan)."""
 
-from vlanlink.kinds.kind import Choice, Kind, MacRule, Options, Siblings
+from vlanlink.kinds.kind import Choice, Kind, MacRule, Options, SiblingTraffic
 
 
 def _mac(options: Options) -> MacRule:
@@ -8,27 +8,27 @@ def _mac(options: Options) -> MacRule:
     return "fixed"
 
 
-def _routed(options: Options) -> bool:
+def _layer3(options: Options) -> bool:
     return options.get("mode") in ("l3", "l3s")
 
 
-def _siblings(options: Options) -> Siblings:
-    flags: dict[object, Siblings] = {"private": "never", "vepa": "switch"}
-    return flags.get(options.get("flag"), "direct")
+def _sibling_traffic(options: Options) -> SiblingTraffic:
+    flags: dict[object, SiblingTraffic] = {"private": "none", "vepa": "hairpin"}
+    return flags.get(options.get("flag"), "bridge")
 
 
 IPVLAN = Kind(
     name="ipvlan",
     module="ipvlan",
     has_parent=True,
-    takes_over_parent=True,
-    flattens=True,
+    rx_handler="ipvlan",
+    attaches_to_real_dev=True,
     mac=_mac,
-    routed=_routed,
-    siblings=_siblings,
+    layer3=_layer3,
+    sibling_traffic=_sibling_traffic,
     options=(
-        # Mode and flag belong to the parent: what one link sets, all its siblings have.
-        # The kernel's own default mode is l3; ours, as Docker's, is l2: always sent.
+        # Mode and flag belong to the parent: setting one on a link sets it on all siblings.
+        # The kernel's default mode is l3; ours is l2, as in Docker, so it is always sent.
         Choice(
             key="mode",
             attribute=1,

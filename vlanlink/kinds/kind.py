@@ -1,28 +1,30 @@
-"""What a link kind is: a name, its options, and the few rules that its links keep."""
+"""A link kind: name, options, and the few rules its links follow."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 OptionValue = str | int | bool | tuple[str, ...] | tuple[tuple[int, int], ...]
-"""What an option can hold: a choice, a number, a flag, a list of MACs, pairs of a QoS map."""
+"""Value of an option: a choice, a number, a flag, a list of MACs or pairs of a QoS map."""
+
+ETHERNET_MTU: Final = 1500
+"""linux/if_ether.h ETH_DATA_LEN."""
 
 Options = Mapping[str, OptionValue | None]
 
 MacRule = Literal["derived", "inherited", "fixed"]
-"""Whose MAC a link has: one of its own, the parent's unless the file says, the parent's always."""
+"""MAC of a link: its own, the parent's unless the file sets one, or always the parent's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """One option of a kind, and how it travels.
+    """One option of a kind and its netlink attribute.
 
     ``key`` is its name in TOML, JSON and messages; ``attribute`` its number in IFLA_INFO_DATA.
-    ``default`` is what the kernel has when nothing is sent: a link from which the option is
-    removed goes back to it. ``live`` tells whether the kernel changes it on an existing link.
-    ``since`` is the Linux that first knows it; one before passes over it in silence.
-    ``always`` marks what is sent even if the file leaves it out, ``per_parent`` what all links of
-    the kind on one parent share.
+    ``default`` is the kernel's value when nothing is sent; a link returns to it when the option
+    leaves the file. ``live`` options can change on an existing link. ``since`` is the first Linux
+    that knows the option; older ones ignore it silently. ``always`` options are sent even if the
+    file leaves them out; ``per_parent`` ones are shared by all links of the kind on a parent.
     """
 
     key: str
@@ -35,7 +37,7 @@ class Option:
     since: tuple[int, int] = (0, 0)
 
     def canonical(self, value: OptionValue) -> OptionValue:
-        """A value as the kernel reads it back."""
+        """The value as the kernel reports it."""
         return value
 
 
@@ -50,7 +52,7 @@ class Number(Option):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice(Option):
-    """One of some words, a number each on the wire."""
+    """One of several words, each a number on the wire."""
 
     wire: Literal["uint16", "uint32", "be16"]
     choices: Mapping[str, int]
@@ -58,27 +60,27 @@ class Choice(Option):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flag(Option):
-    """One bit of an attribute that holds flags and a mask (struct ifla_vlan_flags)."""
+    """One bit of an attribute of flags and mask (struct ifla_vlan_flags)."""
 
     bit: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QosMap(Option):
-    """Pairs (from, to), nested attributes of struct ifla_vlan_qos_mapping."""
+    """Pairs (from, to): nested attributes of struct ifla_vlan_qos_mapping."""
 
     maximum_from: int
     maximum_to: int
 
     def canonical(self, value: OptionValue) -> OptionValue:
-        """The pairs in order; one that maps to 0 is none to the kernel."""
+        """The pairs in order, without those to 0: the kernel's default, which it doesn't list."""
         pairs = value if isinstance(value, tuple) else ()
         return tuple(sorted(pair for pair in pairs if isinstance(pair, tuple) and pair[1]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MacList(Option):
-    """MAC addresses, nested; ``command`` is the attribute that says what to do with the list."""
+    """Nested MAC addresses; attribute ``command`` says how to apply the list."""
 
     entry: int
     command: int
@@ -96,8 +98,11 @@ def _derived(options: Options) -> MacRule:
     return "derived"
 
 
-Siblings = Literal["direct", "switch", "never"]
-"""How two links on one parent reach each other: by themselves, if the switch sends back, not."""
+RxHandler = Literal["macvlan", "ipvlan"]
+"""Drivers that install a receive handler on the parent; a device has room for one."""
+
+SiblingTraffic = Literal["bridge", "hairpin", "none"]
+"""How links on one parent reach each other: directly, by a switch that reflects, not at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,36 +111,36 @@ class Kind:
 
     name: str
     module: str
-    """The kernel module that brings it, for the hint when the kernel does not know the kind."""
+    """The kernel module that provides it, for the hint when the kernel lacks the kind."""
     options: tuple[Option, ...] = ()
     has_parent: bool = False
     has_peer: bool = False
-    takes_over_parent: bool = False
-    """It receives in the parent's place (rx_handler): no other such kind fits on that parent."""
-    flattens: bool = False
+    default_mtu: int | None = None
+    """MTU of a new link; None: the parent's."""
+    rx_handler: RxHandler | None = None
+    """Receive handler that it installs on its parent: links of the other one don't fit there."""
+    attaches_to_real_dev: bool = False
     """On a parent of its own kind it attaches to the real device below."""
-    straight_into_namespace: bool = True
-    """The kernel can make it in another namespace than its parent's."""
     mac: Callable[[Options], MacRule] = _derived
-    alone: Callable[[Options], bool] = lambda _: False
-    """It suffers no second link of its kind on its parent."""
-    siblings: Callable[[Options], Siblings] = lambda _: "direct"
-    admits: Callable[[Options, str], bool] = lambda _options, _mac: True
-    """Whether it lets in what a MAC sends."""
-    leads_nowhere: bool = False
-    """What is sent by it, and by the links on it, leaves the machine nowhere."""
-    routed: Callable[[Options], bool] = lambda _: False
-    """It has no neighbours, only routes: no gateway is of use to it."""
+    exclusive: Callable[[Options], bool] = lambda _: False
+    """Must be the only link of its kind on its parent."""
+    sibling_traffic: Callable[[Options], SiblingTraffic] = lambda _: "bridge"
+    accepts_source: Callable[[Options, str], bool] = lambda _options, _mac: True
+    """Whether it receives frames from a source MAC."""
+    isolated: bool = False
+    """Its traffic, and that of links on top of it, never leaves the machine."""
+    layer3: Callable[[Options], bool] = lambda _: False
+    """Routes only, no ARP or neighbour discovery: a gateway is useless to it."""
     recreate: Callable[[Options, Options], str | None] = lambda _old, _new: None
     """Why a change between two sets of options needs a new link, beyond options not ``live``."""
     problems: Callable[[Options], Iterator[tuple[str, str, str | None]]] = _no_problems
-    """What is wrong with a set of options, beyond each one's type: (key, message, hint)."""
+    """Errors in a set of options, beyond each one's type: (key, message, hint)."""
 
     def option(self, key: str) -> Option | None:
         """The option of that name, or None."""
         return next((option for option in self.options if option.key == key), None)
 
     def get(self, options: Options, key: str) -> OptionValue | None:
-        """What ``options`` say for ``key``, or else the kernel's default."""
+        """The value of ``key`` in ``options``, or else the kernel's default."""
         option = self.option(key)
         return options.get(key, option.default if option else None)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from vlanlink.kinds.kind import Choice, Kind, MacList, MacRule, Number, Options, Siblings
+from vlanlink.kinds.kind import Choice, Kind, MacList, MacRule, Number, Options, SiblingTraffic
 
 
 def _mac(options: Options) -> MacRule:
@@ -11,16 +11,16 @@ def _mac(options: Options) -> MacRule:
     return "fixed" if options.get("mode") == "passthru" else "derived"
 
 
-def _siblings(options: Options) -> Siblings:
-    modes: dict[object, Siblings] = {"bridge": "direct", "vepa": "switch"}
-    return modes.get(options.get("mode"), "never")
+def _sibling_traffic(options: Options) -> SiblingTraffic:
+    modes: dict[object, SiblingTraffic] = {"bridge": "bridge", "vepa": "hairpin"}
+    return modes.get(options.get("mode"), "none")
 
 
-def _alone(options: Options) -> bool:
+def _exclusive(options: Options) -> bool:
     return options.get("mode") == "passthru"
 
 
-def _admits(options: Options, mac: str) -> bool:
+def _accepts_source(options: Options, mac: str) -> bool:
     listed = options.get("source_macs")
     return options.get("mode") != "source" or (isinstance(listed, tuple) and mac in listed)
 
@@ -28,9 +28,9 @@ def _admits(options: Options, mac: str) -> bool:
 def _recreate(old: Options, new: Options) -> str | None:
     if old.get("mode") != new.get("mode"):
         if "passthru" in (old.get("mode"), new.get("mode")):
-            return "the kernel changes no link to or from passthru"
+            return "the kernel can't change a link to or from passthru"
         if old.get("mode") == "source":
-            return "the kernel keeps the source MACs of a link that leaves source mode"
+            return "the kernel keeps the source MACs when a link leaves source mode"
     return None
 
 
@@ -47,16 +47,16 @@ MACVLAN = Kind(
     name="macvlan",
     module="macvlan",
     has_parent=True,
-    takes_over_parent=True,
-    flattens=True,
+    rx_handler="macvlan",
+    attaches_to_real_dev=True,
     mac=_mac,
-    alone=_alone,
-    siblings=_siblings,
-    admits=_admits,
+    exclusive=_exclusive,
+    sibling_traffic=_sibling_traffic,
+    accepts_source=_accepts_source,
     recreate=_recreate,
     problems=_problems,
     options=(
-        # The kernel's own default is vepa; ours, as Docker's, is bridge: always sent.
+        # The kernel's default is vepa; ours is bridge, as in Docker, so it is always sent.
         Choice(
             key="mode",
             attribute=1,

@@ -1,5 +1,5 @@
-"""veth pairs (drivers/net/veth.c): made, and gone, together."""
+"""veth pairs (drivers/net/veth.c): both ends are created, and go, together."""
 
-from vlanlink.kinds.kind import Kind
+from vlanlink.kinds.kind import ETHERNET_MTU, Kind
 
-VETH = Kind(name="veth", module="veth", has_peer=True)
+VETH = Kind(name="veth", module="veth", default_mtu=ETHERNET_MTU, has_peer=True)

@@ -16,7 +16,7 @@ VLAN = Kind(
     has_parent=True,
     mac=_mac,
     options=(
-        # The kernel answers success to a changed id and changes nothing: id, protocol are not live.
+        # The kernel acknowledges a changed id but ignores it: id and protocol are not live.
         Number(key="id", attribute=1, wire="uint16", minimum=1, maximum=4094, required=True),
         Choice(
             key="protocol",
@@ -29,7 +29,7 @@ VLAN = Kind(
         Flag(key="gvrp", attribute=_FLAGS, bit=0x2, live=True, default=False),
         Flag(key="loose_binding", attribute=_FLAGS, bit=0x4, live=True, default=False),
         Flag(key="mvrp", attribute=_FLAGS, bit=0x8, live=True, default=False),
-        # A pair is taken away from a living link by mapping it to 0; it is not listed then.
+        # Mapping a pair to 0 removes it from an existing link.
         QosMap(
             key="egress_qos",
             attribute=3,

@@ -52,6 +52,16 @@ def depth(state: State, link: Link) -> int:
     return found
 
 
-def route_order(route: Route) -> tuple[bool, bool, str, str]:
-    """On-link routes come before those through a gateway, which they may carry."""
-    return (route.via is not None, route.to in ("0.0.0.0/0", "::/0"), route.to, route.dev)
+def route_order(route: Route) -> tuple[bool, bool, str, int, int, str, str, str, bool]:
+    """On-link routes first, which may carry those through a gateway; no two routes are equal."""
+    return (
+        route.via is not None,
+        route.to in ("0.0.0.0/0", "::/0"),
+        route.to,
+        route.table,
+        route.metric,
+        route.dev,
+        route.via or "",
+        route.src or "",
+        route.onlink,
+    )

@@ -39,9 +39,9 @@ def why_new(seen: Link, want: Link) -> str | None:
     if seen.kind != want.kind:
         return f"{seen.kind} becomes {want.kind}"
     if seen.parent != want.parent:
-        return f"parent {seen.parent} → {want.parent}"
+        return f"parent {seen.parent or 'none'} → {want.parent or 'none'}"
     if seen.peer != want.peer:
-        return f"peer {seen.peer} → {want.peer}"
+        return f"peer {seen.peer or 'none'} → {want.peer or 'none'}"
     kind = KINDS[seen.kind]
     new = changed_settings(seen, want)
     for option in kind.options:

@@ -155,13 +155,13 @@ def _beside_docker(network: DockerNetwork, parent: Link, above: Iterable[Link]) 
 
 def _clash(network: DockerNetwork, link: Link) -> str | None:
     mine, theirs = KINDS.get(link.kind), KINDS.get(network.kind)
-    if not mine or not theirs or not mine.takes_over_parent:
+    if not mine or not theirs or not mine.rx_handler:
         return None
-    while_runs = "while a container of it runs"
-    if mine is not theirs:
-        return f"one parent carries one of the two kinds: {link.kind} {link.key} fails {while_runs}"
-    if mine.alone(link.settings) or theirs.alone(network.options):
-        return f"one of the two must be alone on its parent: {link.key} fails {while_runs}"
+    fails = f"{link.kind} {link.key} fails while a container of it runs"
+    if mine.rx_handler != theirs.rx_handler:
+        return f"a parent carries either macvlan or ipvlan links: {fails}"
+    if mine.exclusive(link.settings) or theirs.exclusive(network.options):
+        return f"one of the two must be alone on its parent: {fails}"
     for option in mine.options:
         have, want = theirs.get(network.options, option.key), mine.get(link.settings, option.key)
         if option.per_parent and have != want:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from vlanlink.desired.conflicts import stands_on
+from vlanlink.desired.requirements import too_new
 from vlanlink.errors import Diagnostic, Path, Problem
 from vlanlink.kernel.facts import MachineFacts
 from vlanlink.kinds import KINDS
@@ -26,10 +27,6 @@ class TopologyNeeds:
     """What it writes, by namespace and path."""
 
 
-SINCE = {("macvlan", "bc_queue_len"): (5, 11)}
-"""Options that came to Linux later than their kind (drivers/net)."""
-
-
 def refusals(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
     """What `up` would refuse before it changes anything."""
     del facts
@@ -39,22 +36,11 @@ def refusals(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Findi
 
 
 def options(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
-    """Options that the kernel is too old for: it ignores them."""
-    for link in asked.wanted.values() if asked else ():
-        for (kind, key), since in SINCE.items():
-            option = KINDS[kind].option(key)
-            default = option.default if option else None
-            value = link.settings.get(key, default) if link.kind == kind else default
-            if asked and facts.kernel < since and value != default:
-                yield Finding(
-                    "option-too-new",
-                    "failure",
-                    f"{link.key} asks for {key}, which comes with Linux {since[0]}.{since[1]}",
-                    f"Linux {facts.kernel[0]}.{facts.kernel[1]} ignores it: up fails when it "
-                    "reads the link back",
-                    f"leave {key} out",
-                    _place(asked, link.origin),
-                )
+    """Options that the kernel is too old for, as ``up`` refuses them."""
+    for problem in too_new(asked.topology, facts.kernel) if asked else ():
+        place = asked.topology.diagnose(problem) if asked else None
+        why = "this kernel would ignore the option silently, so up refuses the topology"
+        yield Finding("option-too-new", "failure", problem.message, why, problem.hint, place)
 
 
 def no_ipv6(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:

@@ -181,7 +181,7 @@ def _by_the_parent(case: Case) -> Found | None:
         return None
     answered = f"{mac} answers {parent.key} itself"
     kind = KINDS.get(link.kind)
-    if kind and not kind.admits(link.settings, mac):
+    if kind and not kind.accepts_source(link.settings, mac):
         return Cause.NOT_LISTED, (nobody, f"{answered}, and {link.key} does not list it")
     if link.settings.get("mac") == parent.settings.get("mac"):
         return None

@@ -254,7 +254,7 @@ class Paths:
 
 def _is_routed(link: Link) -> bool:
     kind = KINDS.get(link.kind)
-    return kind is not None and kind.routed(link.settings)
+    return kind is not None and kind.layer3(link.settings)
 
 
 def _is_up(space: Namespace, name: str) -> bool:

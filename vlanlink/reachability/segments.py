@@ -50,7 +50,7 @@ class Segments:
     def of(self, link: Link) -> Wire:
         """The wire that the link's frames go to."""
         if link.key not in self._wires:
-            on = self._state.link(link.parent) if _kind(link).takes_over_parent else None
+            on = self._state.link(link.parent) if _kind(link).rx_handler else None
             self._wires[link.key] = self._behind(on or link)
         return self._wires[link.key]
 
@@ -58,7 +58,7 @@ class Segments:
         kind = _kind(device)
         if kind.has_peer and device.peer is not None:
             return ("pair", frozenset((device.key, device.peer)))
-        if kind.has_parent and not kind.takes_over_parent:
+        if kind.has_parent and not kind.rx_handler:
             below = self._state.link(device.parent)
             if below is not None:
                 tag = tuple(str(kind.get(device.settings, key)) for key in ("protocol", "id"))
@@ -86,9 +86,9 @@ class Segments:
         if device is None:
             return True
         kind = _kind(device)
-        if kind.takes_over_parent and device.parent is not None:
+        if kind.rx_handler and device.parent is not None:
             return self.is_open(self.of(device))
-        return not kind.leads_nowhere
+        return not kind.isolated
 
     def stations(self, wire: Wire) -> list[Link]:
         """The links on a wire."""
@@ -99,13 +99,13 @@ class Segments:
         if _port(one) != _port(other):
             return _across(one, other)
         on_it = [link for link in (one, other) if _port(link) != link.key]
-        ways = {_kind(link).siblings(link.settings) for link in on_it}
+        ways = {_kind(link).sibling_traffic(link.settings) for link in on_it}
         words = " and ".join(sorted({_words(link) for link in on_it}))
-        if "switch" in ways and "never" not in ways:
+        if "hairpin" in ways and "none" not in ways:
             return self._by_the_switch(one, other, words)
         if len(on_it) < 2:
             return Adjacency(False, Block.HIDDEN, f"{words} hides {_port(one).name}")
-        if "never" in ways:
+        if "none" in ways:
             return Adjacency(False, Block.APART, f"{words} keeps its links apart")
         return Adjacency(True, Block.NONE, f"{words} joins its links")
 
@@ -119,7 +119,7 @@ class Segments:
 def _across(one: Link, other: Link) -> Adjacency:
     for hearer, speaker in ((one, other), (other, one)):
         mac = speaker.settings.get("mac")
-        if isinstance(mac, str) and not _kind(hearer).admits(hearer.settings, mac):
+        if isinstance(mac, str) and not _kind(hearer).accepts_source(hearer.settings, mac):
             return Adjacency(False, Block.FILTERED, f"{hearer.key} does not list {mac}")
     return Adjacency(True, Block.NONE, "on one wire")
 
@@ -133,7 +133,7 @@ def _kind(link: Link) -> Kind:
 
 def _port(link: Link) -> LinkName:
     """The device by which a link is on its wire."""
-    below = link.parent if _kind(link).takes_over_parent else None
+    below = link.parent if _kind(link).rx_handler else None
     return below or link.key
 
 

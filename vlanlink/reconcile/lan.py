@@ -179,7 +179,7 @@ def _new_addresses(seen: Observation, now: State) -> Iterator[Announcement]:
         kind = KINDS.get(link.kind)
         if link.owner != seen.topology.name or not link.up or kind is None:
             continue
-        if kind.routed(link.settings) or not (kind.has_parent or kind.has_peer):
+        if kind.layer3(link.settings) or not (kind.has_parent or kind.has_peer):
             continue
         before = seen.observed.link(link.key)
         had = before.addresses if before and _same_link(before, link) else ()

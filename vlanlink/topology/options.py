@@ -24,7 +24,7 @@ ALL_KEYS: Final = tuple(
 )
 """The options of all kinds, for the place where the kind is not known."""
 
-NETWORK_KINDS: Final = tuple(name for name, kind in KINDS.items() if kind.takes_over_parent)
+NETWORK_KINDS: Final = tuple(name for name, kind in KINDS.items() if kind.rx_handler)
 """The kinds that a network can have: their links stand on the LAN beside the parent."""
 
 

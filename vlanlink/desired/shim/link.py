@@ -64,7 +64,7 @@ def _link(draft: Builder, sharing: list[Shim], endpoints: list[Link]) -> Link:
     }
     settings |= {"mtu": min(mtus)} if mtus else {}
     settings |= {"mac": mac} if own_mac else {}
-    settings |= {} if kind.routed(first.settings) else _arp_policy()
+    settings |= {} if kind.layer3(first.settings) else _arp_policy()
     mtu = settings.get("mtu") or first.defaults.get("mtu")
     settings |= ipv6_policy(draft.topology, HOST, name, addresses, mtu, draft.has_ipv6)
     return Link(

@@ -44,9 +44,9 @@ class Shim:
 
 def host_reaches(network: NetworkConfig) -> bool:
     """Whether the host reaches the endpoints of a network by way of its shim."""
-    siblings = KINDS[network.kind].siblings(network.options)
+    siblings = KINDS[network.kind].sibling_traffic(network.options)
     return network.shim is not False and (
-        siblings == "direct" or (siblings == "switch" and network.hairpin)
+        siblings == "bridge" or (siblings == "hairpin" and network.hairpin)
     )
 
 
@@ -63,7 +63,7 @@ def shim_of(
     modes = [str(kind.get(network.options, o.key)) for o in kind.options if o.always]
     parent = network.parent or dummy_name(topology.name, name)
     of_parent = parent_addresses(topology, observed, network)
-    if kind.mac(network.options) == "fixed" and not kind.routed(network.options):
+    if kind.mac(network.options) == "fixed" and not kind.layer3(network.options):
         of_parent = {}  # with the parent's MAC on both, only an address of its own tells them apart
     asked = {6 if ":" in word else 4 for word in _words(endpoints, subnets)}
     lacking = frozenset(asked - of_parent.keys())

@@ -38,7 +38,7 @@ def _of_sysctls(draft: Builder, shim: Shim, link: Link) -> Iterator[str]:
     kind = KINDS[network.kind]
     of_parent = parent_addresses(draft.topology, draft.observed, network).get(4, ())
     speaks_as = sources(draft, shim, 4)
-    if kind.routed(network.options) or not speaks_as:
+    if kind.layer3(network.options) or not speaks_as:
         return
     ignore, *filters = (_number(draft, key) for key in sysctl_keys(network))
     answers_to = 1 if set(speaks_as) & {address.text for address in link.addresses} else 0
@@ -55,7 +55,7 @@ def _of_sysctls(draft: Builder, shim: Shim, link: Link) -> Iterator[str]:
     if kind.mac(network.options) == "fixed":
         own = speaks_as[0].partition("/")[0]
         yield f"with {strict}, endpoints reach the host at {own}, and not at {bare}"
-    elif kind.siblings(network.options) == "switch":
+    elif kind.sibling_traffic(network.options) == "hairpin":
         yield f"with {strict}, endpoints may not reach the host at {bare}: both answer for it"
 
 
@@ -67,7 +67,7 @@ def return_routes(draft: Builder) -> Iterator[Problem]:
     """What has no neighbours is reached from the LAN by routes alone (ipvlan l3 and l3s)."""
     for name, network in draft.topology.networks.items():
         parent = network.parent
-        if parent is None or not KINDS[network.kind].routed(network.options):
+        if parent is None or not KINDS[network.kind].layer3(network.options):
             continue
         links = endpoint_links(draft, name)
         prefixes = [str(subnet.subnet) for subnet in network.subnets or ()]

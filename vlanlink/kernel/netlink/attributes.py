@@ -1,8 +1,7 @@
-"""What netlink messages are made of, read: headers' bodies, attributes, and what these hold.
+"""Read netlink attributes (struct nlattr) and their values.
 
-pyroute2 reads any message of any family, and takes 0.2 ms for that of a link. A machine with
-thousands of namespaces is read more than once in a run, so the three kinds of message that dumps
-consist of are read by struct and by the tables of the kinds; tests hold it against pyroute2.
+A machine with thousands of namespaces is dumped more than once in a run, so messages are read by
+struct and the kinds' tables; pyroute2, which takes 0.2 ms a link, is the oracle in the tests.
 """
 
 import errno
@@ -13,7 +12,7 @@ _HEADER = struct.Struct("=HH")
 _U32 = struct.Struct("=I")
 _NESTED = 0x8000
 _NUMBER_BITS = 0x3FFF
-"""Of an attribute's type; the two bits above are NLA_F_NESTED and NLA_F_NET_BYTEORDER."""
+"""Bits of an attribute's type below NLA_F_NESTED and NLA_F_NET_BYTEORDER."""
 
 
 def _cut_short() -> OSError:
@@ -21,9 +20,9 @@ def _cut_short() -> OSError:
 
 
 def attributes(data: bytes, offset: int = 0) -> list[tuple[int, bytes]]:
-    """Number and value of each attribute (struct nlattr) from ``offset`` on.
+    """Number and value of each attribute from ``offset`` on.
 
-    Raises OSError (EBADMSG) where one is cut short.
+    Raises OSError (EBADMSG) if one is cut short.
     """
     found = []
     end = len(data)
@@ -38,14 +37,14 @@ def attributes(data: bytes, offset: int = 0) -> list[tuple[int, bytes]]:
 
 
 def either_way(*numbers: int) -> frozenset[int]:
-    """Numbers of attributes as ``selected`` wants them: bare, and flagged as nested."""
+    """Attribute numbers for ``selected``: bare, and flagged as nested."""
     return frozenset(numbers) | {number | _NESTED for number in numbers}
 
 
 def selected(data: bytes, wanted: frozenset[int], offset: int = 0) -> dict[int, bytes]:
-    """The values of some attributes by number; a link has forty, of which ten are of concern.
+    """The values of some attributes by number: ten of the forty that a link has.
 
-    Raises OSError (EBADMSG) where the message is cut short.
+    Raises OSError (EBADMSG) if the message is cut short.
     """
     found = {}
     end = len(data)
@@ -66,7 +65,7 @@ def selected(data: bytes, wanted: frozenset[int], offset: int = 0) -> dict[int, 
 
 
 def first(data: bytes, wanted: int) -> bytes | None:
-    """The value of the first attribute of that number; what comes after it is not looked at."""
+    """The value of the first attribute of that number; later ones aren't read."""
     offset, end = 0, len(data)
     while offset + 4 <= end:
         length, number = _HEADER.unpack_from(data, offset)
@@ -78,27 +77,18 @@ def first(data: bytes, wanted: int) -> bytes | None:
     return None
 
 
-def places(data: bytes, offset: int) -> dict[int, tuple[int, int]]:
-    """Where the value of each attribute from ``offset`` on begins, and how long it is."""
-    found = {}
-    for number, value in attributes(data, offset):
-        found[number] = (offset + 4, len(value))
-        offset += (4 + len(value) + 3) & ~3
-    return found
-
-
 def u32(value: bytes | None) -> int:
-    """An unsigned number of four bytes; 0 where there is none."""
+    """A 32-bit number; 0 if absent."""
     return _U32.unpack_from(value)[0] if value else 0
 
 
 def text(value: bytes | None) -> str:
-    """A string with a null at its end; empty where there is none."""
+    """A null-terminated string; empty if absent."""
     return value.partition(b"\0")[0].decode(errors="replace") if value else ""
 
 
 def ip(value: bytes | None) -> str | None:
-    """An address as `ipaddress` writes it."""
+    """An address, written as `ipaddress` does."""
     if value is None:
         return None
     if len(value) == 4:

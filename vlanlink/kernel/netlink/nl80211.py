@@ -7,7 +7,8 @@ import struct
 import sys
 from collections.abc import Iterator, Mapping
 
-from vlanlink.kernel.netlink.socket import Socket, attributes
+from vlanlink.kernel.netlink.attributes import attributes
+from vlanlink.kernel.netlink.socket import Socket
 
 NETLINK_GENERIC = 16
 """The protocol number (linux/netlink.h), which Python's socket module lacks."""

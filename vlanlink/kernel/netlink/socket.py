@@ -8,11 +8,13 @@ import errno
 import socket
 import struct
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+
+from vlanlink.kernel.netlink.attributes import first, text
 
 _HEADER = struct.Struct("=IHHII")
 _ERROR = struct.Struct("=i")
-_ATTRIBUTE = struct.Struct("=HH")
 
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _FLAG_CAPPED, _FLAG_ACK_TLVS = 0x100, 0x200
@@ -41,18 +43,6 @@ class Refusal:
 
     errno: int
     text: str = ""
-
-
-def attributes(message: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
-    """The numbers and values of the attributes that begin at ``offset`` (struct nlattr).
-
-    One that is cut short ends them: who asks here looks for a value that may be missing anyway.
-    What must be whole is read by ``netlink.attributes``.
-    """
-    while offset + 4 <= len(message):
-        length, kind = _ATTRIBUTE.unpack_from(message, offset)
-        yield kind & 0x3FFF, message[offset + 4 : offset + length]
-        offset += (max(length, 4) + 3) & ~3
 
 
 class Socket:
@@ -171,5 +161,6 @@ def _refusal_text(payload: bytes) -> str:
 
 
 def _text_attribute(payload: bytes, offset: int) -> str:
-    text = dict(attributes(payload, offset)).get(_ATTR_MESSAGE, b"")
-    return text.rstrip(b"\0").decode(errors="replace")
+    with suppress(OSError):  # cut short: the errno stands without it
+        return text(first(payload[offset:], _ATTR_MESSAGE))
+    return ""

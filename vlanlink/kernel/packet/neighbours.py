@@ -8,7 +8,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
-from vlanlink.kernel.netlink.socket import Socket, attributes
+from vlanlink.kernel.netlink.attributes import attributes
+from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.kernel.packet.packets import mac_text
 from vlanlink.model import family_of
 

@@ -111,7 +111,7 @@ def _domains(facts: RuleIndex, one: Given) -> Iterator[Hashable]:
 
 
 def _wires(facts: RuleIndex, place: Place) -> Iterator[Hashable]:
-    if place.kind is not None and place.kind.takes_over_parent and place.parent is not None:
+    if place.kind is not None and place.kind.rx_handler and place.parent is not None:
         yield facts.real(place.parent, place.kind)
     if place.namespace == HOST:
         yield place.name

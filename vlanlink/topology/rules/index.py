@@ -161,7 +161,7 @@ class RuleIndex:
     def real(self, parent: str, kind: Kind) -> str:
         """The device that a link of the kind attaches to: it looks through its own kind."""
         seen = {parent}
-        while kind.flattens and (place := self.on_host.get(parent)) is not None:
+        while kind.attaches_to_real_dev and (place := self.on_host.get(parent)) is not None:
             if place.kind is not kind or place.parent is None or place.parent in seen:
                 break
             parent = place.parent

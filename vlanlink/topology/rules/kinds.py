@@ -125,7 +125,7 @@ def _with_options(facts: RuleIndex) -> Iterator[tuple[Path, Kind, Options]]:
 def take_parent(facts: RuleIndex) -> Iterator[Problem]:
     """Only a link that suffers no other on its parent takes the parent from the host."""
     for path, kind, options in _taking(facts):
-        if facts.chosen(path, kind) and not kind.alone(options):
+        if facts.chosen(path, kind) and not kind.exclusive(options):
             message = "take_parent is for links that have their parent to themselves (passthru)"
             yield Problem((*path, "take_parent"), message, "leave it out", at_key=True)
 

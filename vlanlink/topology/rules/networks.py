@@ -5,7 +5,7 @@ from ipaddress import IPv6Address
 
 from vlanlink.errors import Path, Problem
 from vlanlink.kinds import KINDS
-from vlanlink.kinds.kind import Siblings
+from vlanlink.kinds.kind import SiblingTraffic
 from vlanlink.topology.model import NetworkConfig, SubnetConfig
 from vlanlink.topology.rules.index import RuleIndex, is_edge
 from vlanlink.topology.values import Ip, Prefix
@@ -111,12 +111,12 @@ def aux_outside(facts: RuleIndex) -> Iterator[Problem]:
                 )
 
 
-def _siblings(facts: RuleIndex, path: Path, network: NetworkConfig) -> Siblings | None:
+def _siblings(facts: RuleIndex, path: Path, network: NetworkConfig) -> SiblingTraffic | None:
     """How its links reach each other; None where that was cut out."""
     kind = KINDS[network.kind]
     if not facts.chosen(path, kind):
         return None
-    return kind.siblings(network.options)
+    return kind.sibling_traffic(network.options)
 
 
 def _mode(network: NetworkConfig) -> str:
@@ -126,7 +126,7 @@ def _mode(network: NetworkConfig) -> str:
 def hairpin(facts: RuleIndex) -> Iterator[Problem]:
     """What the switch sends back matters only where links reach each other by it."""
     for path, network in _networks(facts):
-        if network.hairpin and _siblings(facts, path, network) in ("direct", "never"):
+        if network.hairpin and _siblings(facts, path, network) in ("bridge", "none"):
             message = f"hairpin has no meaning for {network.kind} {_mode(network)}"
             hint = "leave it out: it says what the switch does with frames of vepa links"
             yield Problem((*path, "hairpin"), message, hint, at_key=True)
@@ -135,7 +135,7 @@ def hairpin(facts: RuleIndex) -> Iterator[Problem]:
 def shim_refused(facts: RuleIndex) -> Iterator[Problem]:
     """The host's own endpoint is a sibling: no use where siblings never reach each other."""
     for path, network in _networks(facts):
-        if network.shim is not False and _siblings(facts, path, network) == "never":
+        if network.shim is not False and _siblings(facts, path, network) == "none":
             message = f"a shim reaches nobody in {network.kind} {_mode(network)}"
             hint = "leave shim out, or choose a mode whose links reach each other"
             yield Problem((*path, "shim"), message, hint, at_key=True)
@@ -144,7 +144,7 @@ def shim_refused(facts: RuleIndex) -> Iterator[Problem]:
 def shim_hairpin(facts: RuleIndex) -> Iterator[Problem]:
     """By way of the switch it reaches them only if that sends back."""
     for path, network in _networks(facts):
-        by_switch = _siblings(facts, path, network) == "switch"
+        by_switch = _siblings(facts, path, network) == "hairpin"
         if network.shim is not False and by_switch and not network.hairpin:
             message = "the shim reaches nobody unless the switch sends frames back (hairpin)"
             hint = "if the switch port has hairpin on, write hairpin = true"
@@ -186,7 +186,7 @@ def gateway_unused(facts: RuleIndex) -> Iterator[Problem]:
 
 
 def _unused(network: NetworkConfig) -> str | None:
-    if KINDS[network.kind].routed(network.options):
+    if KINDS[network.kind].layer3(network.options):
         return f"{network.kind} {network.options.get('mode')} has routes by device, without gateway"
     if network.internal:
         return "the network is internal"
@@ -203,7 +203,7 @@ def probe_nobody(facts: RuleIndex) -> Iterator[Problem]:
         if apart:
             message = "probe has no effect: there is no LAN to ask on an internal network"
             yield Problem((*path, "probe"), message, "leave probe out", at_key=True)
-        elif kind.routed(network.options):
+        elif kind.layer3(network.options):
             mode = f"{network.kind} {network.options.get('mode')}"
             message = f"probe has no effect: {mode} has no neighbours to ask"
             yield Problem((*path, "probe"), message, "leave probe out", at_key=True)

@@ -42,10 +42,10 @@ def kinds_on_parent(facts: RuleIndex) -> Iterator[Problem]:
     """Of the kinds that take over what the parent receives, only one fits on a parent."""
     first: dict[str, Claim] = {}
     for claim in facts.claims:
-        if not claim.kind.takes_over_parent:
+        if not claim.kind.rx_handler:
             continue
         before = first.setdefault(claim.parent, claim)
-        if before.kind is not claim.kind:
+        if before.kind.rx_handler != claim.kind.rx_handler:
             yield Problem(
                 (*claim.path, "kind"),
                 f"{claim.label} ({claim.kind.name}) and {before.label} ({before.kind.name}) are "
@@ -104,7 +104,7 @@ def alone_on_parent(facts: RuleIndex) -> Iterator[Problem]:
 
 
 def _alone(claim: Claim) -> bool:
-    return claim.kind.alone(claim.options)
+    return claim.kind.exclusive(claim.options)
 
 
 def _mode(claim: Claim) -> str:
@@ -115,7 +115,7 @@ def alone_in_network(facts: RuleIndex) -> Iterator[Problem]:
     """So a network of such links has one endpoint."""
     first: dict[str, Place] = {}
     for place in facts.places:
-        if place.network is None or place.kind is None or not place.kind.alone(place.options):
+        if place.network is None or place.kind is None or not place.kind.exclusive(place.options):
             continue
         before = first.setdefault(place.network, place)
         if before is not place:

@@ -257,7 +257,7 @@ def _settled(facts: RuleIndex, place: Place) -> bool:
 
 
 def _has_way(facts: RuleIndex, place: Place, version: int) -> bool:
-    if place.kind is not None and place.kind.routed(place.options):
+    if place.kind is not None and place.kind.layer3(place.options):
         return _first(place, version) != ""
     network = facts.network_of(place)
     if network is None or network.internal or network.parent is None:
