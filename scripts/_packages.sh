@@ -135,6 +135,7 @@ if ! have apt-get; then
     exit 4
 fi
 if [ "$mode" = --check ] || ! may_install; then exit 4; fi
+echo "Installing them." >&2
 if ! install_packages >&2; then
     echo "apt-get could not install them; what it said is above." >&2
     exit 4
