@@ -173,7 +173,7 @@ def test_nobody_can_be_asked_without_carrier(lan: Lan) -> None:
     until(lambda: "NO-CARRIER" in lan.world.link("eth0")["flags"], "no carrier")
     done = vlanlink.up(topology(FOUR))
     assert [note.message for note in done.notes] == [
-        "eth0 has no carrier: nobody could be asked whether its addresses are free"
+        "eth0 has no carrier, so the LAN could not be probed for its addresses"
     ]
     assert lan.world.addresses("eth0", "web") == [f"{FOUR}/24"]
 

@@ -155,12 +155,13 @@ class Machine:
     def _with_sysctls(
         self, state: State, keys: Mapping[str, frozenset[str]]
     ) -> Iterator[tuple[str, Namespace]]:
-        there = {name: wanted for name, wanted in keys.items() if name in state.namespaces}
-        for name, wanted in there.items():
+        made = {name for name, space in state.namespaces.items() if space.made}
+        for name in made & keys.keys():
+            wanted = keys[name]
             with suppress(FileNotFoundError):  # gone since the snapshot
                 values = read_sysctls(name, self._namespaces, wanted)
                 yield name, replace(state.namespaces[name], sysctls=values)
-        new = {name: wanted for name, wanted in keys.items() if wanted and name not in there}
+        new = {name: wanted for name, wanted in keys.items() if wanted and name not in made}
         if new:
             fresh = self._namespaces.fresh_sysctls(frozenset().union(*new.values()))
         for name, wanted in new.items():

@@ -11,7 +11,7 @@ import resource
 import stat
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -155,23 +155,18 @@ class Namespaces:
         self.forget(name)  # one of the name that somebody else took away
         self._make_room()
         _claim(path)
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.enter, HOST)
+            undo.callback(_unclaim, path)
             self._inside = None
             held = _Open(self._new())
-            try:
-                held.socket = Socket()
-                refusal = held.socket.request([first])[0]
-                if refusal:
-                    raise OSError(refusal.errno, refusal.text or os.strerror(refusal.errno), path)
-                syscalls.mount(syscalls.OWN_NETWORK, path, "none", syscalls.MS_BIND)
-            except OSError:
-                held.close()
-                raise
-        except OSError:
-            with suppress(OSError):
-                Path(path).unlink()
-            self.enter(HOST)
-            raise
+            undo.callback(held.close)
+            held.socket = Socket()
+            refusal = held.socket.request([first])[0]
+            if refusal:
+                raise OSError(refusal.errno, refusal.text or os.strerror(refusal.errno), path)
+            syscalls.mount(syscalls.OWN_NETWORK, path, "none", syscalls.MS_BIND)
+            undo.pop_all()
         self._paths[name] = path
         self._open[name] = held
         self._inside = name
@@ -245,6 +240,11 @@ def _claim(path: str) -> None:
     except FileExistsError:
         if not is_dead_name(path):
             raise
+
+
+def _unclaim(path: str) -> None:
+    with suppress(OSError):
+        os.unlink(path)
 
 
 def is_namespace(path: str | Path) -> bool:
