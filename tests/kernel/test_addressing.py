@@ -97,7 +97,7 @@ def test_a_range_that_is_used_up_changes_nothing(lan: Lan) -> None:
     before = dump(lan.world)
     small = ('ip_range = "192.168.32.128/25"', 'ip_range = "192.168.32.128/30"')
     aux = ('my-router = "192.168.32.129"', 'a = "192.168.32.129", b = "192.168.32.130"')
-    with pytest.raises(vlanlink.ConflictError, match="is used up: 2 by aux_addresses, 2 by end"):
+    with pytest.raises(vlanlink.ConflictError, match="is exhausted: 2 by aux_addresses, 2 by end"):
         vlanlink.up(example("03-ip-range", small, aux))
     same(lan.world, before)
 

@@ -36,7 +36,7 @@ def taken(lan: Lan, error: vlanlink.VlanlinkError, line: int, *addresses: str) -
     """Each is said to be taken, at its place, with the MAC of who has it."""
     found = {(d.line, d.message) for d in error.diagnostics}
     assert found == {
-        (line, f"{address} is taken on the LAN of {parent}: {MAC} answers for it")
+        (line, f"{address} is in use on the LAN of {parent} by {MAC}")
         for address, parent in (a.split("@") for a in addresses)
     }
     assert lan.world.namespaces() == set()
@@ -244,7 +244,7 @@ up = false
     )
     vlanlink.up(down)
     lan.world.ip(f"address add {FOUR}/32 dev eth1")  # then it is a station like any other
-    with pytest.raises(vlanlink.ConflictError, match=f"eth0: {MAC} answers for it"):
+    with pytest.raises(vlanlink.ConflictError, match=f"eth0 by {MAC}"):
         vlanlink.up(up)
     lan.world.ip(f"address delete {FOUR}/32 dev eth1")
     vlanlink.up(up)

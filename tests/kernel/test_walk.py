@@ -84,7 +84,7 @@ def test_a_foreign_link_of_the_name_is_never_touched(lan: Lan) -> None:
     lan.world.ip("netns add one")
     lan.world.ip("link add eth0 type veth peer name other", "one")
     before = dump(lan.world, "one")
-    with pytest.raises(vlanlink.ConflictError, match="the name eth0 in namespace one is taken"):
+    with pytest.raises(vlanlink.ConflictError, match="link eth0 in namespace one already exists"):
         vlanlink.up(load(TOPOLOGY))
     same(lan.world, before, "one")
 

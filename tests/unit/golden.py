@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.unit.simulated import carried_out
+from vlanlink.desired.context import Context
 from vlanlink.desired.links import derived_mac
 from vlanlink.desired.resolve import Resolution, resolve
 from vlanlink.kinds import KINDS
@@ -94,7 +95,7 @@ class Case:
 
     @cached_property
     def resolution(self) -> Resolution:
-        return resolve(self.topology, self.observed, self.records, IDENTITY)
+        return resolve(self.topology, self.observed, Context(self.records, IDENTITY))
 
     @property
     def desired(self) -> State:
@@ -294,8 +295,8 @@ def read_records(data: Mapping[str, Any]) -> Records:
 
 def _record(row: Mapping[str, Any]) -> Record:
     empty = Record(str(row["topology"])).to_dict()
-    raised = {
+    brought_up = {
         name: {"addresses": [], "children": []} | before
-        for name, before in row.get("raised", {}).items()
+        for name, before in row.get("brought_up", {}).items()
     }
-    return Record.from_dict({**empty, "version": VERSION, **row, "raised": raised})
+    return Record.from_dict({**empty, "version": VERSION, **row, "brought_up": brought_up})

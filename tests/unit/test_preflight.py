@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.unit.golden import read_state
+from vlanlink.desired.context import Context
 from vlanlink.desired.resolve import resolve
 from vlanlink.kernel.facts import DockerNetwork, MachineFacts, Nic
 from vlanlink.kernel.inspection import Places, kinds, nics, vendor
@@ -16,7 +17,6 @@ from vlanlink.kinds import KINDS
 from vlanlink.preflight import analyse
 from vlanlink.preflight.report import Finding, Report
 from vlanlink.preflight.topology import TopologyNeeds
-from vlanlink.store.record import Records
 from vlanlink.topology import parse
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +37,7 @@ READY = MachineFacts(read_state(STATE), kernel=(6, 1), identity="0123456789abcde
 
 def asked(facts: MachineFacts, options: str = "", text: str = TOPOLOGY) -> TopologyNeeds:
     topology = parse(text.replace("OPTIONS", options), file="office.toml")
-    found = resolve(topology, facts.state, Records(), facts.identity)
+    found = resolve(topology, facts.state, Context(identity=facts.identity))
     wanted = {link.key: link for link in found.desired.links() if link.owner == "office"}
     return TopologyNeeds(topology, wanted)
 

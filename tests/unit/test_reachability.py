@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from tests.unit.golden import read_state
+from vlanlink.desired.context import Context
 from vlanlink.desired.resolve import resolve
 from vlanlink.reachability.expected import Reachability, endpoints
 from vlanlink.reachability.sampling import sample
-from vlanlink.store.record import Records
 from vlanlink.topology import Topology, parse
 
 EXPECTED = {True: "reachable", False: "unreachable", None: "unjudged"}
@@ -29,7 +29,7 @@ def promises(
 ) -> dict[tuple[str, str, str], str]:
     """Every pair, and what is promised of it (with ``why``, the reason)."""
     wanted, observed = topology(text), read_state(state or STATE)
-    desired = resolve(wanted, observed, Records(), "machine").desired
+    desired = resolve(wanted, observed, Context(identity="machine")).desired
     pairs = Reachability(wanted, observed, desired).pairs(endpoints(desired))
     return {
         (pair.source or "host", pair.target or "host", pair.address): (
@@ -188,7 +188,7 @@ def test_a_sample_has_two_of_every_kind() -> None:
         for n in range(300)
     )
     wanted, observed = topology(text), read_state(STATE)
-    desired = resolve(wanted, observed, Records(), "machine").desired
+    desired = resolve(wanted, observed, Context(identity="machine")).desired
     names = endpoints(desired)
     chosen = sample(names, desired, wanted)
     assert len(names) == 300

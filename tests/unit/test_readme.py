@@ -9,7 +9,6 @@ import vlanlink
 from tests.unit.golden import read_state
 from vlanlink.desired.resolve import resolve
 from vlanlink.planning.plan import plan
-from vlanlink.store.record import Records
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -29,7 +28,7 @@ def test_the_topology_shown_is_the_example() -> None:
 def test_the_plan_shown_is_the_plan() -> None:
     topology = vlanlink.load(ROOT / "examples/trunk.toml")
     observed = read_state({"": {"links": {"eth0": {}}}})
-    desired = resolve(topology, observed, Records()).desired
+    desired = resolve(topology, observed).desired
     text = str(plan(observed, desired, topology.name))
     assert MAC.sub("mac", text) in MAC.sub("mac", README)
 

@@ -20,7 +20,7 @@ records = st.builds(
     namespaces=tuples,
     paths=st.dictionaries(texts, texts, max_size=3),
     sysctls=st.dictionaries(texts, st.dictionaries(texts, priors, max_size=3), max_size=3),
-    raised=st.dictionaries(
+    brought_up=st.dictionaries(
         texts,
         st.builds(
             OriginalLink, addresses=tuples, nodad=tuples, children=tuples, known=st.booleans()
@@ -103,6 +103,6 @@ def test_on_the_way_nothing_of_either_is_missing(before: Record, after: Record) 
         assert {*each.namespaces} <= {*found.namespaces}
         assert {*each.routes} <= {*found.routes}
         assert each.paths.keys() <= found.paths.keys()
-        assert each.raised.keys() <= found.raised.keys()
+        assert each.brought_up.keys() <= found.brought_up.keys()
         for space, priors in each.sysctls.items():
             assert all(found.sysctls[space][key].is_ours(p.written) for key, p in priors.items())

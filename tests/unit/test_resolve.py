@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.golden import read_records, read_state
+from vlanlink.desired.context import Context
 from vlanlink.desired.links import derived_mac
 from vlanlink.desired.resolve import Resolution, resolve
 from vlanlink.errors import TopologyError
 from vlanlink.model import HOST, Link, LinkName, Namespace, Route, State
-from vlanlink.store.record import OriginalLink, Records
+from vlanlink.store.record import OriginalLink
 from vlanlink.topology import Topology, parse
 
 HOST_STATE: dict[str, Any] = {"host": {"links": {"eth0": {}, "eth1": {}}}}
@@ -41,7 +42,7 @@ def resolved(
 ) -> Resolution:
     topology = parse('[topology]\nname = "office"\n' + text, file="office.toml")
     observed = read_state(state or HOST_STATE)
-    return resolve(topology, observed, read_records(records), identity)
+    return resolve(topology, observed, Context(read_records(records), identity))
 
 
 def endpoint(name: str, network: str, *addresses: str, more: str = "") -> str:
@@ -331,17 +332,17 @@ def test_the_record_names_what_will_be_made_and_what_was() -> None:
     found = resolved(text, state).record
     assert (found.topology, found.file, found.namespaces) == ("office", "office.toml", ("web",))
     assert found.text.endswith(text)
-    assert found.raised["eth0"].addresses == ("2001:db8::1/64",)
+    assert found.brought_up["eth0"].addresses == ("2001:db8::1/64",)
 
 
 def test_what_a_parent_was_is_never_told_anew() -> None:
     """A second up finds it up: the record of the first goes on."""
-    raised = {"eth0": {"addresses": ["2001:db8::1/64"]}}
+    brought_up = {"eth0": {"addresses": ["2001:db8::1/64"]}}
     text = NETWORKS + endpoint("a", "pub", "10.1.0.5")
-    own = resolved(text, own={"topology": "office", "raised": raised})
-    assert own.record.raised == {"eth0": OriginalLink(("2001:db8::1/64",))}
-    other = resolved(text, others=[{"topology": "lab", "raised": raised}])
-    assert other.record.raised == {"eth0": OriginalLink(("2001:db8::1/64",))}
+    own = resolved(text, own={"topology": "office", "brought_up": brought_up})
+    assert own.record.brought_up == {"eth0": OriginalLink(("2001:db8::1/64",))}
+    other = resolved(text, others=[{"topology": "lab", "brought_up": brought_up}])
+    assert other.record.brought_up == {"eth0": OriginalLink(("2001:db8::1/64",))}
 
 
 def test_resolving_twice_is_the_same() -> None:
@@ -352,7 +353,7 @@ def test_resolving_twice_is_the_same() -> None:
 def test_down_wants_nothing() -> None:
     empty = Topology(name="office")
     state = State({HOST: Namespace(HOST)})
-    found = resolve(empty, state, Records())
+    found = resolve(empty, state)
     assert found.desired == State({HOST: replace(Namespace(HOST))})
     assert found.conflicts == found.warnings == ()
 
@@ -406,7 +407,7 @@ def chosen(found: Resolution) -> dict[str, str]:
 def test_what_is_chosen_collides_with_nothing_on_the_parent() -> None:
     state: dict[str, Any] = {"host": {"links": {"eth1": {}}}}
     topology = parse('[topology]\nname = "office"\n' + BESIDE)
-    first = resolve(topology, read_state(state), read_records({}), "machine")
+    first = resolve(topology, read_state(state), Context(identity="machine"))
     assert not first.conflicts
     given = chosen(first)
     assert (given["one"], given["other"]) == ("10.1.0.5", "10.1.0.6")
@@ -414,5 +415,5 @@ def test_what_is_chosen_collides_with_nothing_on_the_parent() -> None:
 
     more = BESIDE + 'first = { network = "one" }\n'
     topology = parse('[topology]\nname = "office"\n' + more)
-    then = resolve(topology, read_state(state), read_records({}), "machine", first.leases)
+    then = resolve(topology, read_state(state), Context(identity="machine", leases=first.leases))
     assert chosen(then) == given | {"first": "10.1.0.7"}

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.golden import read_records, read_state
+from tests.unit.golden import read_state
+from vlanlink.desired.context import Context
 from vlanlink.desired.resolve import Resolution, resolve
 from vlanlink.desired.shim.sources import host_reaches
 from vlanlink.errors import TopologyError
@@ -22,7 +23,8 @@ def topology(network: str, more: str = ENDPOINT) -> Topology:
 
 
 def resolved(wanted: Topology, host: dict[str, Any] | None = None) -> Resolution:
-    return resolve(wanted, read_state({"host": host or HOST_HAS}), read_records({}), "machine")
+    state = read_state({"host": host or HOST_HAS})
+    return resolve(wanted, state, Context(identity="machine"))
 
 
 def shims(found: Resolution) -> list[Link]:
@@ -111,7 +113,7 @@ def test_an_address_of_its_own_stays_the_same() -> None:
     assert first.leases.addresses[key] == ("10.1.0.1",)
     crowd = ENDPOINT + ENDPOINT.replace("web", "db").replace('["10.1.0.130"]', '["auto"]')
     state = read_state({"host": HOST_HAS})
-    again = resolve(topology(L2 + subnets(), crowd), state, read_records({}), "", first.leases)
+    again = resolve(topology(L2 + subnets(), crowd), state, Context(leases=first.leases))
     assert again.leases.addresses[key] == ("10.1.0.1",)
 
 
@@ -160,7 +162,7 @@ def test_what_the_hosts_settings_do_to_it(network: str, sysctls: dict[str, str],
 def test_what_an_endpoint_learns_is_not_known_before() -> None:
     more = ENDPOINT + 'ipv6 = "slaac"\n'
     (warning,) = resolved(topology(BRIDGE + subnets(), more)).warnings
-    assert "web/eth0 takes IPv6 addresses that are not known before" in warning.message
+    assert "web/eth0 gets IPv6 addresses from the LAN's router" in warning.message
 
 
 REFUSED = [("macvlan", f'mode = "{mode}"') for mode in ("private", "passthru", "source")]

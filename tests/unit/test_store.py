@@ -18,7 +18,7 @@ OFFICE = Record(
     text="[topology]\n",
     namespaces=("web",),
     sysctls={"": {"net/ipv4/ip_forward": OriginalSysctl("0", "1")}},
-    raised={"eth0": OriginalLink(("2001:db8::1/64",), children=("eth0.50",))},
+    brought_up={"eth0": OriginalLink(("2001:db8::1/64",), children=("eth0.50",))},
 )
 LAB = Record("lab")
 
@@ -116,7 +116,7 @@ BROKEN = {
     "another version": '{"version": 99, "topology": "office"}',
     "wrong types": json.dumps(OFFICE.to_dict() | {"sysctls": 5}),
     "wrong types below": json.dumps(OFFICE.to_dict() | {"sysctls": {"": {"key": 5}}}),
-    "text for a table": json.dumps(OFFICE.to_dict() | {"raised": "eth0"}),
+    "text for a table": json.dumps(OFFICE.to_dict() | {"brought_up": "eth0"}),
     "control characters": "\x00\x01",
     "depth": "[" * 100_000,
 }

@@ -1,1 +1,1 @@
-"""Topology → desired State, with the parts that ``resolve`` is made of. Pure."""
+"""Topology + observed State → desired State. Pure: no kernel, no files, no clock."""

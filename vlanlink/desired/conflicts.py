@@ -1,7 +1,7 @@
-"""What is there already against what shall come: names taken, parents held. Pure.
+"""Conflicts of a topology with the live machine: names, parents and addresses in use. Pure.
 
-The file alone was checked for this when it was read; here it is the living machine. The kernel
-answers most of these with a bare EBUSY or EINVAL, or lets a new link change its siblings.
+Validation checks the file alone. The kernel answers most of these conflicts with a bare EBUSY or
+EINVAL, or lets a new link change its siblings.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +14,7 @@ from vlanlink.model import HOST, LOOPBACK, Address, Link, LinkName, State, owner
 
 
 def name_conflicts(wanted: Iterable[Link], observed: State, topology: str) -> Iterator[Problem]:
-    """Names and altnames that something holds which the topology did not make."""
+    """Names and altnames that belong to links which the topology did not make."""
     holders = {
         (seen.namespace, name): seen
         for seen in observed.links()
@@ -35,13 +35,13 @@ def _names(link: Link) -> tuple[str, ...]:
 
 
 def _name_taken(link: Link, name: str, seen: Link) -> Problem:
-    foreign = f"a {seen.kind} that vlanlink did not make"
-    whose = f"made by {owner_in_words(seen.owner)}" if seen.owner else foreign
+    whose = owner_in_words(seen.owner) if seen.owner else "somebody else"
     where = f" in namespace {link.namespace}" if link.namespace else ""
+    altname = f", as an altname of {seen.name}" if seen.name != name else ""
     return Problem(
         link.origin,
-        f"the name {name}{where} is taken: {seen.name} is {whose}",
-        "choose another name, or take that link away",
+        f"link {name}{where} already exists{altname}; it belongs to {whose}",
+        "rename this link, or delete the existing one",
         at_key=True,
     )
 
@@ -52,11 +52,11 @@ def parent_conflicts(
     topology: str,
     may_take_parent: frozenset[LinkName],
 ) -> Iterator[Problem]:
-    """Why links can't be on their parents on this machine.
+    """Why links can't use their parents on this machine.
 
-    ``may_take_parent`` are the links that may take a parent from the host (``take_parent``).
+    ``may_take_parent``: the links that may take their parent from the host (``take_parent``).
     """
-    strangers = _strangers(observed, topology)
+    foreign = _foreign_links(observed, topology)
     for link in wanted.values():
         kind = KINDS.get(link.kind)
         parent = observed.link(link.parent)
@@ -67,28 +67,28 @@ def parent_conflicts(
             continue
         if kind.rx_handler:
             yield from _port_of_another(link, parent)
-            yield from _beside_others(link, kind, parent, strangers.get(parent.key, ()))
+            yield from _shared_parent(link, kind, parent, foreign.get(parent.key, ()))
         if kind.exclusive(link.settings) and link.key not in may_take_parent:
             yield from _host_is_there(link, parent, observed)
 
 
-def address_conflicts(draft: Builder) -> Iterator[Problem]:
-    """Addresses that the host has on a link's parent, or somebody else's link beside it."""
-    observed = draft.observed
-    strangers = _strangers(observed, draft.name)
-    for link in draft.links.values():
+def address_conflicts(builder: Builder) -> Iterator[Problem]:
+    """Addresses that the host has on a link's parent, or that a foreign link on it has."""
+    observed = builder.observed
+    foreign = _foreign_links(observed, builder.name)
+    for link in builder.links.values():
         kind = KINDS.get(link.kind)
         parent = observed.link(link.parent)
-        if kind is None or not kind.rx_handler or parent is None or link.owner != draft.name:
+        if kind is None or not kind.rx_handler or parent is None or link.owner != builder.name:
             continue
         if kind.exclusive(link.settings):
             continue  # the host has no network there
         have = {address.bare: parent for address in parent.addresses}
-        for other in strangers.get(parent.key, ()):
+        for other in foreign.get(parent.key, ()):
             have |= {address.bare: other for address in other.addresses}
         for address in link.addresses:
             if address.bare in have and not address.link_local:
-                place = draft.address_place(link, address.bare)
+                place = builder.address_place(link, address.bare)
                 yield _address_taken(link, place, address, have[address.bare])
 
 
@@ -98,7 +98,7 @@ def _address_taken(link: Link, place: Path, address: Address, holder: Link) -> P
     return Problem(
         place,
         f"{link.key} can't have {address.bare}: {where} has it on {holder.name}{whose}",
-        "write another address",
+        "use another address",
         at_key=place == link.origin,
     )
 
@@ -106,24 +106,24 @@ def _address_taken(link: Link, place: Path, address: Address, holder: Link) -> P
 def _over_wifi(
     link: Link, kind: Kind, wanted: Mapping[LinkName, Link], observed: State
 ) -> Iterator[Problem]:
-    """An access point drops what a station sends under a MAC that did not join."""
+    """An access point drops a client's frames from a MAC that did not associate."""
     if not kind.has_parent or kind.mac(link.settings) != "derived":
         return
-    station = next((b for b in stands_on(link, wanted, observed) if b.station), None)
-    if station:
+    client = next((b for b in ancestors(link, wanted, observed) if b.station), None)
+    if client:
         other = next(k for k in KINDS.values() if k.rx_handler and k.mac({}) == "fixed")
         yield Problem(
             link.origin,
-            f"{station.name} is a Wi-Fi station, and its access point drops the frames of "
-            f"{link.kind} {link.key}: they have a MAC of their own",
-            f'write kind = "{other.name}", mode = "{other.get({}, "mode")}": '
-            "such links have the MAC of their parent",
+            f"{client.name} is a Wi-Fi client; its access point drops the frames of {link.kind} "
+            f"{link.key}, which has its own MAC",
+            f'use kind = "{other.name}", mode = "{other.get({}, "mode")}": '
+            "these links share their parent's MAC",
             at_key=True,
         )
 
 
-def stands_on(link: Link, wanted: Mapping[LinkName, Link], observed: State) -> Iterator[Link]:
-    """All that a link stands on, whether it is there or to come."""
+def ancestors(link: Link, wanted: Mapping[LinkName, Link], observed: State) -> Iterator[Link]:
+    """A link's parent, the parent's parent and so on: observed, or still to be created."""
     key = link.parent
     while key and (below := observed.link(key) or wanted.get(key)):
         yield below
@@ -134,14 +134,14 @@ def _port_of_another(link: Link, parent: Link) -> Iterator[Problem]:
     if parent.master:
         yield Problem(
             link.origin,
-            f"{parent.name} is a port of {parent.master}, and can't carry {link.kind} besides",
+            f"{parent.name} is a port of {parent.master}, so it can't carry {link.kind} links",
             f"use {parent.master} as the parent",
             at_key=True,
         )
 
 
-def _strangers(observed: State, topology: str) -> dict[LinkName, list[Link]]:
-    """The links on each parent that the topology did not make."""
+def _foreign_links(observed: State, topology: str) -> dict[LinkName, list[Link]]:
+    """By parent, the links that the topology did not make."""
     found: dict[LinkName, list[Link]] = {}
     for link in observed.links():
         if link.parent and link.owner != topology:
@@ -149,53 +149,53 @@ def _strangers(observed: State, topology: str) -> dict[LinkName, list[Link]]:
     return found
 
 
-def _beside_others(
+def _shared_parent(
     link: Link, kind: Kind, parent: Link, others: Iterable[Link]
 ) -> Iterator[Problem]:
     for other in others:
         if rx_handler(other.kind) is None:
             continue
-        why = _why_not_beside(link, kind, other)
+        why = _incompatibility(link, kind, other)
         if why:
             whose = f" of {owner_in_words(other.owner)}" if other.owner else ""
             yield Problem(
                 link.origin,
                 f"{link.kind} {link.key} can't share {parent.name} with {other.kind} "
                 f"{other.key}{whose}: {why}",
-                "use another parent (a VLAN of it, say), or take that link away first",
+                "use another parent (a VLAN of it, for example), or delete that link first",
                 at_key=True,
             )
             return
 
 
-def _why_not_beside(link: Link, kind: Kind, other: Link) -> str | None:
+def _incompatibility(link: Link, kind: Kind, other: Link) -> str | None:
     if rx_handler(other.kind) != kind.rx_handler:
         return "a parent carries either macvlan or ipvlan links"
     theirs = KINDS.get(other.kind)
     if theirs is None:
         return None
     if kind.exclusive(link.settings) or theirs.exclusive(other.settings):
-        return "one of the two must be alone on its parent"
+        return "one of the two must be the only link on its parent"
     for option in kind.options:
         mine, have = kind.get(link.settings, option.key), theirs.get(other.settings, option.key)
         if option.per_parent and mine != have:
             return (
-                f"{option.key} belongs to the parent: it is {show(have)}, and {show(mine)} "
-                "would change it there too"
+                f"{option.key} applies to the whole parent: it is {show(have)}, and {show(mine)} "
+                "would change that link too"
             )
     return None
 
 
 def _host_is_there(link: Link, parent: Link, observed: State) -> Iterator[Problem]:
-    """The host's own network on the parent would go dead."""
+    """The host would lose its own network on the parent."""
     if parent.key.namespace != HOST:
         return
     held = held_by_host(parent, observed.host.routes)
     if held:
         yield Problem(
             link.origin,
-            f"{link.kind} {link.key} would take {parent.name} from the host, which has "
-            f"{held[0]} there",
-            "take_parent = true allows it: the host's own network on that parent goes dead",
+            f"{link.kind} {link.key} would cut the host off from {parent.name}, "
+            f"where it has {held[0]}",
+            "take_parent = true accepts that: the host loses its network on that parent",
             at_key=True,
         )

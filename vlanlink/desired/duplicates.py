@@ -1,30 +1,27 @@
-"""Which addresses the LAN has to be asked about before they are used. Pure.
+"""Which addresses must be probed on the LAN before use. Pure.
 
-A link that receives beside its parent is on the parent's segment: another station there may have
-its address already. What such a link holds is not asked about again, and neither is what has no
-neighbours (ipvlan l3) or nobody beside it (a dummy parent). What the LAN answers is an input of
-``resolve`` the next time.
+A macvlan or ipvlan l2 link is on its parent's segment, where another host may already have its
+address. Addresses that a link already holds are not probed again, nor those without neighbours
+(ipvlan l3) or without a LAN (a dummy parent). The answers are an input of the next ``resolve``.
 """
 
 import ipaddress
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from vlanlink.desired.addressing import ProbeResults
 from vlanlink.desired.builder import Builder
 from vlanlink.errors import Problem
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Address, Link, LinkName, State
-from vlanlink.topology import InterfaceConfig, ProbeConfig
-from vlanlink.topology import LinkConfig as TopologyLink
+from vlanlink.topology import InterfaceConfig, LinkConfig, ProbeConfig
 
 
 @dataclass(frozen=True, slots=True)
 class AddressProbe:
-    """An address to be asked about, from the parent that its link is on."""
+    """A question to the LAN about an address, sent from the parent of its link."""
 
     segment: str
-    """The network, or the link that is in none."""
+    """The network, or the link's name if it is in none."""
     parent: LinkName
     address: str
     """Without prefix."""
@@ -32,33 +29,33 @@ class AddressProbe:
 
     @property
     def key(self) -> tuple[str, str]:
-        """Where the answer stands in ``Heard``."""
+        """Its key in ``ProbeResults``."""
         return self.segment, self.address
 
 
-def ask_about_addresses(draft: Builder, heard: ProbeResults) -> tuple[AddressProbe, ...]:
-    """Mark the addresses of ``draft`` that nobody was asked about yet; what to ask.
+def address_probes(builder: Builder) -> tuple[AddressProbe, ...]:
+    """Mark the addresses that were not probed yet, and return the probes for them.
 
-    One that is written and that a station has already is a conflict of the draft. After a first
-    answer the next free ones are asked about as well, so that a crowded range does not take a
-    wait for each of its stations.
+    An address of the file that a LAN host already has is a conflict. After a first answer the next
+    candidates are probed too, so that a crowded range does not need a round for each of its hosts.
     """
     found: list[AddressProbe] = []
-    for link in list(draft.links.values()):
-        asked = list(_inquiries(draft, link))
-        draft.conflicts += _taken(draft, link, asked, heard)
-        unproven = [probe for probe in asked if probe.key not in heard]
-        if unproven:
-            found += unproven
-            draft.links[link.key] = _marked(draft, link, {one.address for one in unproven})
+    results = builder.context.probe_results
+    for link in list(builder.links.values()):
+        probes = list(_probes(builder, link))
+        builder.conflicts += _taken(builder, link, probes)
+        unprobed = [probe for probe in probes if probe.key not in results]
+        if unprobed:
+            found += unprobed
+            builder.links[link.key] = _marked(builder, link, {one.address for one in unprobed})
     for first in {one.segment: one for one in found}.values():
-        for address in draft.addressing.spares.get(first.segment, ()):
+        for address in builder.addressing.candidates.get(first.segment, ()):
             found.append(replace(first, address=address))
     return tuple(found)
 
 
-def parents_asked_from(probes: Iterable[AddressProbe], desired: State) -> frozenset[LinkName]:
-    """The parents that the topology makes or sets up, which must be there before it can ask."""
+def probing_parents(probes: Iterable[AddressProbe], desired: State) -> frozenset[LinkName]:
+    """The parents to create or bring up first: probes are sent from them."""
     needed: set[LinkName] = set()
     for parent in {probe.parent for probe in probes}:
         link = desired.link(parent)
@@ -68,75 +65,73 @@ def parents_asked_from(probes: Iterable[AddressProbe], desired: State) -> frozen
     return frozenset(needed)
 
 
-def _inquiries(draft: Builder, link: Link) -> Iterator[AddressProbe]:
-    """What a link brings to its parent's segment, and does not have there already."""
-    if link.parent is None or not _on_a_segment(draft, link):
+def _probes(builder: Builder, link: Link) -> Iterator[AddressProbe]:
+    """The addresses that are new on the segment of a link's parent."""
+    if link.parent is None or not _on_a_segment(builder, link):
         return
     for address in link.addresses:
-        segment, probe = _segment(draft, link, address)
+        segment, probe = _segment(builder, link, address)
         if probe is False or ipaddress.ip_address(address.bare).is_link_local:
             continue
         how = probe if isinstance(probe, ProbeConfig) else ProbeConfig()
-        if not _held(draft, link, address):
+        if not _held(builder, link, address):
             yield AddressProbe(segment, link.parent, address.bare, how)
 
 
-def _segment(draft: Builder, link: Link, address: Address) -> tuple[str, bool | ProbeConfig]:
-    """The network that an address is in, else its link; and how to ask about it."""
-    entry = draft.entry(link)
+def _segment(builder: Builder, link: Link, address: Address) -> tuple[str, bool | ProbeConfig]:
+    """An address's network, else its link; and how to probe for it."""
+    entry = builder.entry(link)
     network_name = entry.network if isinstance(entry, InterfaceConfig) else None
-    for name, shim in draft.addressing.shims.items():
-        if shim.key == link.key and address.text in draft.addressing.shim_addresses[name]:
+    for name, shim in builder.addressing.shims.items():
+        if shim.key == link.key and address.text in builder.addressing.shim_addresses[name]:
             network_name = name
-    network = draft.topology.networks.get(network_name or "")
+    network = builder.topology.networks.get(network_name or "")
     if network_name and network:
         return network_name, network.probe
-    return str(link.key), entry.probe if isinstance(entry, TopologyLink) else False
+    return str(link.key), entry.probe if isinstance(entry, LinkConfig) else False
 
 
-def _on_a_segment(draft: Builder, link: Link) -> bool:
+def _on_a_segment(builder: Builder, link: Link) -> bool:
     kind = KINDS.get(link.kind)
     if kind is None or not kind.rx_handler or kind.layer3(link.settings):
         return False
-    if link.owner != draft.name or not link.up or link.parent is None:
+    if link.owner != builder.name or not link.up or link.parent is None:
         return False
     below: LinkName | None = link.parent
     while below is not None:
-        parent = draft.links.get(below) or draft.observed.link(below)
+        parent = builder.links.get(below) or builder.observed.link(below)
         if parent is None or parent.namespace != HOST or parent.kind == "dummy":
             return False
-        if parent.peer is not None and draft.observed.link(below) is None:
-            return False  # nobody is behind a pair that is still to be made
+        if parent.peer is not None and builder.observed.link(below) is None:
+            return False  # a pair that does not exist yet has nothing behind it
         below = parent.parent
     return True
 
 
-def _held(draft: Builder, link: Link, address: Address) -> bool:
-    seen = draft.observed.link(link.key)
+def _held(builder: Builder, link: Link, address: Address) -> bool:
+    seen = builder.observed.link(link.key)
     same = seen and seen.owner == link.owner and seen.up and seen.parent == link.parent
     return bool(same and seen and address in seen.addresses)
 
 
-def _taken(
-    draft: Builder, link: Link, asked: Sequence[AddressProbe], heard: ProbeResults
-) -> Iterator[Problem]:
-    for probe in asked:
-        mac = heard.get(probe.key)
+def _taken(builder: Builder, link: Link, probes: Sequence[AddressProbe]) -> Iterator[Problem]:
+    for probe in probes:
+        mac = builder.context.probe_results.get(probe.key)
         if mac is not None:
             yield Problem(
-                draft.address_place(link, probe.address),
-                f"{probe.address} is taken on the LAN of {probe.parent.name}: {mac} answers for it",
-                "write another address, or find that station; probe = false puts it there unasked",
+                builder.address_place(link, probe.address),
+                f"{probe.address} is in use on the LAN of {probe.parent.name} by {mac}",
+                "use another address, or find that host; probe = false skips the check",
             )
 
 
-def _marked(draft: Builder, link: Link, unproven: Collection[str]) -> Link:
-    chosen = draft.addressing.chosen.get(link.key, frozenset())
+def _marked(builder: Builder, link: Link, unprobed: Collection[str]) -> Link:
+    chosen = builder.addressing.chosen.get(link.key, frozenset())
     return replace(
         link,
         addresses=tuple(
             replace(address, unproven=True, chosen=address.text in chosen)
-            if address.bare in unproven
+            if address.bare in unprobed
             else address
             for address in link.addresses
         ),

@@ -1,9 +1,9 @@
-"""Addresses that the file leaves out: which endpoint gets which. Pure.
+"""Address allocation: which endpoint gets which free address. Pure.
 
-Authority is file, then living kernel, then lease, then the lowest free address of ``ip_range``. An
-address once handed out is kept as long as the file allows it: what endpoints hold and what they
-are promised is set aside first, for all of them, before a new one is chosen. No list of all
-addresses of a range is ever made, so a /8 is as good as a /28.
+Precedence: the file, the live kernel, the lease, the lowest free address of ``ip_range``. An
+address once handed out is kept as long as the file allows it: the addresses that endpoints hold or
+lease are claimed for all of them before a new one is chosen. No range is ever enumerated, so a /8
+costs as little as a /28.
 """
 
 import ipaddress
@@ -13,83 +13,84 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from vlanlink.topology import SubnetConfig
+from vlanlink.topology.values import Ip, Prefix
 
-Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
-Prefix = ipaddress.IPv4Network | ipaddress.IPv6Network
 Interface = tuple[str, str]
 """(namespace, interface)."""
 
 PRIVATE = ipaddress.ip_network("172.16.0.0/12")
-"""Where subnets are chosen from (RFC 1918); PREFIX is their size."""
-PREFIX = 24
+"""Where free subnets are chosen from (RFC 1918)."""
+PREFIX_LENGTH = 24
+"""The prefix length of a chosen subnet."""
 
 
 @dataclass(frozen=True, slots=True)
 class AddressRequest:
-    """An interface wants an address of one of ``subnets``, numbers of its network's list."""
+    """A request for an address in one of ``subnets`` (indexes into the network's list)."""
 
     interface: Interface
     subnets: tuple[int, ...]
     entry: int = 0
-    """Which of the interface's entries asks for it."""
+    """Index of the ``addresses`` entry that makes the request."""
 
 
 @dataclass(slots=True)
 class Allocation:
-    """What was chosen, and which wishes could not be met."""
+    """The addresses chosen, and the requests that could not be met."""
 
     chosen: dict[AddressRequest, str] = field(default_factory=dict)
-    """The address with its subnet's prefix."""
+    """The address with its subnet's prefix length."""
     unmet: dict[AddressRequest, str] = field(default_factory=dict)
-    """What used the ranges up."""
-    spares: tuple[str, ...] = ()
-    """The bare addresses that would be chosen next."""
+    """What exhausted the ranges."""
+    candidates: tuple[str, ...] = ()
+    """The bare addresses next in line."""
 
 
 def allocate(
     subnets: Sequence[SubnetConfig],
-    wishes: Sequence[AddressRequest],
+    requests: Sequence[AddressRequest],
     used: Mapping[Ip, str],
-    *promises: Mapping[Interface, Sequence[str]],
-    spares: int = 0,
+    claims: Sequence[Mapping[Interface, Sequence[str]]] = (),
+    *,
+    candidates: int = 0,
 ) -> Allocation:
-    """Choose an address for each wish.
+    """Choose an address for each request.
 
-    ``used`` are addresses that nobody may get, each with who has it. ``promises`` are the bare
-    addresses that interfaces have or had, the stronger claims first. ``spares`` is how many more
-    to name of each subnet.
+    ``used`` maps each unavailable address to its holder. ``claims`` are the bare addresses that
+    interfaces hold or held, the strongest claims first. ``candidates``: how many further free
+    addresses to name for each subnet.
     """
     pools = [_Pool(subnet, used) for subnet in subnets]
     result = Allocation()
-    for promised in promises:
-        for wish in wishes:
-            if wish not in result.chosen:
-                _keep(wish, promised.get(wish.interface, ()), pools, result)
-    for wish in wishes:
-        if wish not in result.chosen:
-            _choose(wish, pools, result)
-    result.spares = tuple(str(ip) for pool in pools for ip in islice(pool.free(), spares))
+    for claimed in claims:
+        for request in requests:
+            if request not in result.chosen:
+                _keep(request, claimed.get(request.interface, ()), pools, result)
+    for request in requests:
+        if request not in result.chosen:
+            _choose(request, pools, result)
+    result.candidates = tuple(str(ip) for pool in pools for ip in islice(pool.free(), candidates))
     return result
 
 
 def _keep(
-    wish: AddressRequest, promised: Sequence[str], pools: Sequence["_Pool"], result: Allocation
+    request: AddressRequest, claimed: Sequence[str], pools: Sequence["_Pool"], result: Allocation
 ) -> None:
-    for text in promised:
+    for text in claimed:
         ip = ipaddress.ip_address(text)
-        for number in wish.subnets:
+        for number in request.subnets:
             if pools[number].take(ip):
-                result.chosen[wish] = pools[number].with_prefix(ip)
+                result.chosen[request] = pools[number].with_prefix(ip)
                 return
 
 
-def _choose(wish: AddressRequest, pools: Sequence["_Pool"], result: Allocation) -> None:
-    for number in wish.subnets:
+def _choose(request: AddressRequest, pools: Sequence["_Pool"], result: Allocation) -> None:
+    for number in request.subnets:
         ip = pools[number].lowest_free()
         if ip is not None and pools[number].take(ip):
-            result.chosen[wish] = pools[number].with_prefix(ip)
+            result.chosen[request] = pools[number].with_prefix(ip)
             return
-    result.unmet[wish] = "; ".join(pools[number].why_full() for number in wish.subnets)
+    result.unmet[request] = "; ".join(pools[number].why_full() for number in request.subnets)
 
 
 class _Pool:
@@ -109,7 +110,7 @@ class _Pool:
         self._last = int(self.range.broadcast_address)
 
     def take(self, ip: Ip) -> bool:
-        """Whether ``ip`` is of this subnet and free; from now on it is an endpoint's."""
+        """Claim ``ip`` for an endpoint; False if it is outside this subnet or in use."""
         if ip.version != self.subnet.version or ip not in self.subnet or ip in self.used:
             return False
         self.used[ip] = "endpoints of this network"
@@ -120,7 +121,7 @@ class _Pool:
         return next(self.free(), None)
 
     def free(self) -> Iterator[Ip]:
-        """The free addresses of the range, from the lowest on."""
+        """The free addresses of the range, in ascending order."""
         make = ipaddress.IPv4Address if self.range.version == 4 else ipaddress.IPv6Address
         while self._next <= self._last:
             ip = make(self._next)
@@ -133,16 +134,16 @@ class _Pool:
         return f"{ip}/{self.subnet.prefixlen}"
 
     def why_full(self) -> str:
-        """What used the range up, in words."""
+        """What exhausted the range, for messages."""
         counts = Counter(who for ip, who in self.used.items() if ip in self.range)
         words = ", ".join(f"{count} by {who}" for who, count in sorted(counts.items()))
-        return f"{self.range} is used up: {words}"
+        return f"{self.range} is exhausted: {words}"
 
 
 def edges(subnet: Prefix) -> tuple[Ip, ...]:
-    """The addresses that stand for the subnet itself.
+    """The addresses of a subnet that no host may have.
 
-    IPv4: the network and the broadcast address (RFC 919); IPv6: the subnet-router anycast address
+    IPv4: the network and the broadcast address (RFC 919). IPv6: the subnet-router anycast address
     (RFC 4291, 2.6.1). None where the prefix leaves no room for them (RFC 3021, RFC 6164).
     """
     if subnet.prefixlen >= subnet.max_prefixlen - 1:
@@ -155,7 +156,7 @@ def edges(subnet: Prefix) -> tuple[Ip, ...]:
 def free_subnet(used: Sequence[Prefix]) -> Prefix | None:
     """The first private subnet that overlaps none of ``used``."""
     blocked = [prefix for prefix in used if prefix.version == 4 and prefix.prefixlen > 0]
-    for candidate in PRIVATE.subnets(new_prefix=PREFIX):
+    for candidate in PRIVATE.subnets(new_prefix=PREFIX_LENGTH):
         if not any(candidate.overlaps(prefix) for prefix in blocked):
             return candidate
     return None

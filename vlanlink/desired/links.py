@@ -1,35 +1,24 @@
 """One entry of the file → one desired link: options, MAC, addresses, IPv6 policy. Pure."""
 
 import hashlib
-from collections.abc import Sequence
 
 from vlanlink.desired.addressing import with_prefix
+from vlanlink.desired.builder import Builder
 from vlanlink.errors import Path
 from vlanlink.kinds import KINDS, Kind
-from vlanlink.model import HOST, Address, Link, Setting
+from vlanlink.model import HOST, Address, Link, LinkName, Setting
 from vlanlink.sysctl import proc_path
-from vlanlink.topology import InterfaceConfig, PeerConfig, Topology
-from vlanlink.topology import LinkConfig as TopologyLink
+from vlanlink.topology import InterfaceConfig, LinkConfig, PeerConfig
 
 IPV6_MINIMUM_MTU = 1280
-"""RFC 8200, section 5. The kernel has no IPv6 on a link below it."""
+"""RFC 8200, section 5. The kernel turns IPv6 off on a link with a smaller MTU."""
 
 
 def desired_link(
-    topology: Topology,
-    space: str,
-    name: str,
-    entry: TopologyLink,
-    origin: Path,
-    parent: Link | None,
-    identity: str,
-    has_ipv6: bool,
-    chosen: Sequence[str] | None = None,
+    builder: Builder, key: LinkName, entry: LinkConfig, origin: Path, parent: Link | None
 ) -> Link:
-    """The link that an entry asks for, its network's options included.
-
-    ``chosen`` are its addresses with prefix, where they were worked out from a network's.
-    """
+    """The link that an entry asks for, its network's options included."""
+    topology = builder.topology
     network = (
         topology.networks.get(entry.network or "") if isinstance(entry, InterfaceConfig) else None
     )
@@ -41,54 +30,51 @@ def desired_link(
         if option.key in options:
             settings[option.key] = option.canonical(options[option.key])
     settings |= {"mtu": mtu} if mtu else {}
-    settings |= _mac(kind, entry.mac, topology.name, space, name, settings, identity)
-    if chosen is None:
-        chosen = tuple(with_prefix(word, ()) for word in entry.addresses or ())
-    addresses = tuple(map(Address, chosen))
+    settings |= _mac(builder, key, kind, entry.mac, settings)
+    assigned = builder.addressing.addresses.get(key)
+    if assigned is None:
+        assigned = tuple(with_prefix(text, ()) for text in entry.addresses or ())
+    addresses = tuple(map(Address, assigned))
     mode = entry.ipv6 if isinstance(entry, InterfaceConfig) else "static"
     defaults = _defaults(kind, settings, parent)
-    real_mtu = mtu or defaults.get("mtu")
-    settings |= ipv6_policy(topology, space, name, addresses, real_mtu, has_ipv6, mode)
+    settings |= ipv6_policy(builder, key, addresses, mtu or defaults.get("mtu"), mode)
     return Link(
-        name,
+        key.name,
         kind.name,
-        space,
+        key.namespace,
         parent=parent.key if parent else None,
         settings=settings,
         defaults=defaults,
         addresses=addresses,
-        owner=topology.name,
+        owner=builder.name,
         origin=origin,
     )
 
 
-def peer_link(
-    topology: Topology, link: Link, peer: PeerConfig, identity: str, has_ipv6: bool
-) -> Link:
+def peer_link(builder: Builder, link: Link, peer: PeerConfig) -> Link:
     """The other end of a pair."""
-    space = peer.namespace or HOST
-    origin = (*link.origin, "peer")
+    key = LinkName(peer.namespace or HOST, peer.name)
     settings: dict[str, Setting] = {"up": peer.up, "altnames": tuple(sorted(peer.altnames))}
     settings |= {"mtu": peer.mtu} if peer.mtu else {}
     kind = KINDS[link.kind]
-    settings |= _mac(kind, peer.mac, topology.name, space, peer.name, settings, identity)
+    settings |= _mac(builder, key, kind, peer.mac, settings)
     addresses = tuple(Address(with_prefix(text, ())) for text in peer.addresses or ())
-    settings |= ipv6_policy(topology, space, peer.name, addresses, peer.mtu, has_ipv6)
+    settings |= ipv6_policy(builder, key, addresses, peer.mtu)
     return Link(
-        peer.name,
+        key.name,
         link.kind,
-        space,
+        key.namespace,
         peer=link.key,
         settings=settings,
         defaults={"mtu": kind.default_mtu},
         addresses=addresses,
-        owner=topology.name,
-        origin=origin,
+        owner=builder.name,
+        origin=(*link.origin, "peer"),
     )
 
 
 def derived_mac(identity: str, topology: str, namespace: str, interface: str) -> str:
-    """The MAC of a link that is given none: the same every time, another on another machine.
+    """The MAC of a link without one in the file: stable, and different on every machine.
 
     Locally administered and unicast (IEEE 802, the two low bits of the first byte).
     """
@@ -99,20 +85,15 @@ def derived_mac(identity: str, topology: str, namespace: str, interface: str) ->
 
 
 def _mac(
-    kind: Kind,
-    asked: str | None,
-    topology: str,
-    space: str,
-    name: str,
-    settings: dict[str, Setting],
-    identity: str,
+    builder: Builder, key: LinkName, kind: Kind, mac: str | None, settings: dict[str, Setting]
 ) -> dict[str, Setting]:
     rule = kind.mac(settings)
     if rule == "fixed":
         return {}
-    if asked:
-        return {"mac": asked}
-    return {"mac": derived_mac(identity, topology, space, name)} if rule == "derived" else {}
+    if mac:
+        return {"mac": mac}
+    derived = derived_mac(builder.context.identity, builder.name, *key)
+    return {"mac": derived} if rule == "derived" else {}
 
 
 def _defaults(kind: Kind, settings: dict[str, Setting], parent: Link | None) -> dict[str, Setting]:
@@ -126,29 +107,28 @@ def _defaults(kind: Kind, settings: dict[str, Setting], parent: Link | None) -> 
 
 
 def ipv6_policy(
-    topology: Topology,
-    space: str,
-    name: str,
+    builder: Builder,
+    key: LinkName,
     addresses: tuple[Address, ...],
     mtu: Setting,
-    has_ipv6: bool,
     mode: str = "static",
 ) -> dict[str, Setting]:
-    """No IPv6 but what the file says; what the file's own sysctls say goes first."""
-    if not has_ipv6 or (isinstance(mtu, int) and mtu < IPV6_MINIMUM_MTU):
+    """The IPv6 sysctls of a link: no IPv6 but what the file says. The file's sysctls override."""
+    if not builder.has_ipv6 or (isinstance(mtu, int) and mtu < IPV6_MINIMUM_MTU):
         return {}
     if mode == "slaac":
-        # 2: advertisements are heeded by a namespace that forwards, too (ip-sysctl.rst).
+        # 2: a namespace that forwards accepts advertisements too (ip-sysctl.rst).
         policy: dict[str, Setting] = {"disable_ipv6": 0, "accept_ra": 2}
     elif any(address.family == 6 for address in addresses):
         policy = {"disable_ipv6": 0, "accept_ra": 0, "accept_dad": 0}
     else:
         policy = {"disable_ipv6": 1}
-    written = topology.host.sysctls if space == HOST else _sysctls(topology, space)
-    keys = {proc_path(key) for key in written}
-    return {k: v for k, v in policy.items() if f"net/ipv6/conf/{name}/{k}" not in keys}
+    overridden = {proc_path(sysctl) for sysctl in _sysctls(builder, key.namespace)}
+    return {k: v for k, v in policy.items() if f"net/ipv6/conf/{key.name}/{k}" not in overridden}
 
 
-def _sysctls(topology: Topology, space: str) -> dict[str, str]:
-    namespace = topology.namespaces.get(space)
+def _sysctls(builder: Builder, space: str) -> dict[str, str]:
+    if space == HOST:
+        return dict(builder.topology.host.sysctls)
+    namespace = builder.topology.namespaces.get(space)
     return dict(namespace.sysctls) if namespace else {}

@@ -1,12 +1,12 @@
-"""What a lost record leaves: changes of things that are not ours, which bear no mark. Pure.
+"""A topology without its record: what it changed on things that are not its own. Pure.
 
-The file tells what they are, nothing tells how they were before. Each is told with the command that
-puts it back, ``VALUE`` in the place of what nobody knows.
+Such changes bear no mark. The file says what they are, and nothing says how things were before.
+Each is reported with the command that restores it, ``VALUE`` standing for what is unknown.
 """
 
 from collections.abc import Iterator
 
-from vlanlink.desired.parent_names import held_by_host, parents_of_others
+from vlanlink.desired.parent_names import foreign_parents, held_by_host
 from vlanlink.errors import Problem
 from vlanlink.model import Link, State
 from vlanlink.store.record import Records
@@ -14,40 +14,40 @@ from vlanlink.topology import Topology
 
 
 def is_lost(topology: str, observed: State, records: Records) -> bool:
-    """Whether the topology had a record: what bears its mark tells, or what is left of the file."""
+    """Whether the topology had a record: links with its mark, or an unreadable file, show it."""
     if records.own is not None:
         return False
-    return records.torn or any(link.owner == topology for link in observed.links())
+    return records.unreadable or any(link.owner == topology for link in observed.links())
 
 
-def may_have_been_set_up(parent: Link, observed: State) -> bool:
-    """Whether a parent may be up by our doing.
+def may_have_been_brought_up(parent: Link, observed: State) -> bool:
+    """Whether vlanlink may have brought a parent up.
 
-    One that the host has addresses or routes on is the host's own: nobody would set that down.
+    A parent with addresses or routes of the host's is the host's own, and stays up.
     """
     routes = (route for route in observed.host.routes if not route.ours)
     return parent.up and parent.owner is None and not held_by_host(parent, routes)
 
 
-def doubt(parent: str) -> Problem:
-    """What is said of a parent that may have been down: most were not, so it is no failure."""
-    message = f"{parent} stays up: the record that told whether it was up before is lost"
+def uncertain_parent(parent: str) -> Problem:
+    """The warning for a parent that may have been down. Most were not, so it is no failure."""
+    message = f"{parent} stays up: the record of whether it was up before is lost"
     return Problem((), message, f"ip link set {parent} down, if it was down before")
 
 
 def uncertain_parents(written: Topology, observed: State, records: Records) -> Iterator[Problem]:
-    """Each parent that may have been down, and that nobody else sees to."""
-    for name in parents_of_others(written, observed):
+    """A warning for each parent that may have been down, and that no other topology records."""
+    for name in foreign_parents(written, observed):
         parent = observed.host.links[name]
-        known = any(name in record.raised for record in records.others)
-        if may_have_been_set_up(parent, observed) and not known:
-            yield doubt(name)
+        known = any(name in record.brought_up for record in records.others)
+        if may_have_been_brought_up(parent, observed) and not known:
+            yield uncertain_parent(name)
 
 
 def lost_routes(written: Topology, left: State, records: Records) -> Iterator[str]:
-    """The command for each route of the file on a link that is not its own, if it is ``left``.
+    """The command for each route of the file that is ``left`` on a link of somebody else's.
 
-    Where other topologies are up, such a route may be one of theirs, and stays.
+    A route that another topology's record claims stays.
     """
     asked = {(str(route.to), route.dev) for route in written.host.routes}
     claimed = {route for record in records.others for route in record.routes}

@@ -1,91 +1,95 @@
-"""What outlives its maker: things that others use, and parents as they were before. Pure."""
+"""What outlives its topology: things that others use, and parents as they were before. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
 from vlanlink.desired.builder import Builder
-from vlanlink.desired.lost_record import doubt
+from vlanlink.desired.lost_record import uncertain_parent
 from vlanlink.errors import Problem
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Route
 from vlanlink.store.record import OriginalLink
 
 
-def hand_over(draft: Builder) -> None:
-    """Links and namespaces of ours that another topology's links are in or on pass to it."""
-    waiting = list(draft.observed.links())
+def hand_over(builder: Builder) -> None:
+    """Pass links and namespaces that another topology's links need to that topology."""
+    waiting = list(builder.observed.links())
     while waiting:
         link = waiting.pop()
-        heir = link.owner if link.key not in draft.links else draft.links[link.key].owner
-        if heir is None or heir == draft.name:
+        wanted = builder.links.get(link.key)
+        new_owner = wanted.owner if wanted else link.owner
+        if new_owner is None or new_owner == builder.name:
             continue
         if link.parent:
-            waiting += _keep_link(draft, link.parent, heir)
-        _keep_namespace(draft, link.namespace, heir)
-    for name, namespace in draft.observed.namespaces.items():
-        if name in draft.namespaces or name == HOST or not namespace.made:
+            waiting += _hand_over_link(builder, link.parent, new_owner)
+        _hand_over_namespace(builder, link.namespace, new_owner)
+    for name, namespace in builder.observed.namespaces.items():
+        if name in builder.namespaces or name == HOST or not namespace.made:
             continue
-        if namespace.owner != draft.name:
-            draft.namespaces[name] = replace(namespace, links={}, routes=frozenset(), sysctls={})
+        if namespace.owner != builder.name:
+            builder.namespaces[name] = replace(namespace, links={}, routes=frozenset(), sysctls={})
 
 
-def _keep_link(draft: Builder, key: LinkName, heir: str) -> Iterator[Link]:
-    seen = draft.observed.link(key)
-    if seen and seen.owner == draft.name and key not in draft.links:
-        kept = replace(seen, owner=heir)
-        draft.links[key] = kept
+def _hand_over_link(builder: Builder, key: LinkName, new_owner: str) -> Iterator[Link]:
+    seen = builder.observed.link(key)
+    if seen and seen.owner == builder.name and key not in builder.links:
+        kept = replace(seen, owner=new_owner)
+        builder.links[key] = kept
         yield kept
-        if seen.peer:  # a pair is gone when one end is
-            yield from _keep_link(draft, seen.peer, heir)
+        if seen.peer:  # deleting one end of a pair deletes the other
+            yield from _hand_over_link(builder, seen.peer, new_owner)
 
 
-def _keep_namespace(draft: Builder, name: str, heir: str) -> None:
-    seen = draft.observed.namespaces.get(name)
-    if name == HOST or seen is None or seen.owner != draft.name or name in draft.namespaces:
+def _hand_over_namespace(builder: Builder, name: str, new_owner: str) -> None:
+    seen = builder.observed.namespaces.get(name)
+    if name == HOST or seen is None or seen.owner != builder.name or name in builder.namespaces:
         return
-    draft.namespaces[name] = replace(seen, owner=heir, links={}, routes=frozenset(), sysctls={})
+    kept = replace(seen, owner=new_owner, links={}, routes=frozenset(), sysctls={})
+    builder.namespaces[name] = kept
     loopback = seen.links[LOOPBACK]
-    draft.links[loopback.key] = replace(loopback, owner=heir)
+    builder.links[loopback.key] = replace(loopback, owner=new_owner)
 
 
-def restore_parents(draft: Builder) -> None:
-    """A parent that we set up goes down again when nothing more than before is on it.
+def restore_parents(builder: Builder) -> None:
+    """Set a parent down again that the topology brought up, if nothing more is on it than before.
 
-    One that another topology counts on stays up; that one sees to it.
+    A parent that another topology's record names stays up; that topology restores it.
     """
-    own = draft.records.own
-    for name in sorted({name for record in draft.records.others for name in record.raised}):
-        seen = draft.observed.host.links.get(name)
-        if seen is not None and seen.up and seen.key not in draft.links:
-            draft.links[seen.key] = Link(name, seen.kind, settings={"up": True}, owner=None)
-    for name, before in own.raised.items() if own else ():
-        seen = draft.observed.host.links.get(name)
-        if seen is None or not seen.up or seen.key in draft.links:
-            continue
-        if not before.known:
-            draft.warnings.append(doubt(name))
-            continue
-        more = _more_than_before(draft, seen, before)
-        if more:
-            draft.warnings.append(
-                Problem((), f"{name} stays up: {', '.join(more)} came while it was up")
-            )
-            continue
-        addresses = tuple(
-            replace(address, nodad=address.text in before.nodad)
-            for address in seen.addresses
-            if address.text in before.addresses
-        )
-        draft.links[seen.key] = Link(
-            name, seen.kind, settings={"up": False}, addresses=addresses, owner=None
-        )
+    own = builder.records.own
+    for name in sorted({name for record in builder.records.others for name in record.brought_up}):
+        seen = builder.observed.host.links.get(name)
+        if seen is not None and seen.up and seen.key not in builder.links:
+            builder.links[seen.key] = Link(name, seen.kind, settings={"up": True}, owner=None)
+    for name, before in own.brought_up.items() if own else ():
+        seen = builder.observed.host.links.get(name)
+        if seen is not None and seen.up and seen.key not in builder.links:
+            _restore_parent(builder, seen, before)
 
 
-def _more_than_before(draft: Builder, seen: Link, before: OriginalLink) -> list[str]:
-    stay = {link.key for link in draft.links.values() if link.parent == seen.key}
+def _restore_parent(builder: Builder, seen: Link, before: OriginalLink) -> None:
+    if not before.known:
+        builder.warnings.append(uncertain_parent(seen.name))
+        return
+    more = _more_than_before(builder, seen, before)
+    if more:
+        message = f"{seen.name} stays up: {', '.join(more)} came while it was up"
+        builder.warnings.append(Problem((), message))
+        return
+    addresses = tuple(
+        replace(address, nodad=address.text in before.nodad)
+        for address in seen.addresses
+        if address.text in before.addresses
+    )
+    builder.links[seen.key] = Link(
+        seen.name, seen.kind, settings={"up": False}, addresses=addresses, owner=None
+    )
+
+
+def _more_than_before(builder: Builder, seen: Link, before: OriginalLink) -> list[str]:
+    stay = {link.key for link in builder.links.values() if link.parent == seen.key}
     children = [
         str(child.key)
-        for child in draft.observed.children(seen.key)
-        if (child.owner != draft.name or child.key in stay)
+        for child in builder.observed.children(seen.key)
+        if (child.owner != builder.name or child.key in stay)
         and str(child.key) not in before.children
     ]
     addresses = [
@@ -96,15 +100,16 @@ def _more_than_before(draft: Builder, seen: Link, before: OriginalLink) -> list[
     return children + addresses
 
 
-def kept_routes(draft: Builder, space: str) -> set[Route]:
-    """Routes of other topologies, which stay. A route bears no name: records tell whose it is.
+def kept_routes(builder: Builder, space: str) -> set[Route]:
+    """Other topologies' routes, which stay.
 
-    Where they do not, it is of the topology that its link is of.
+    A route bears no owner's name: the records say whose it is. Where none does, it belongs to the
+    owner of its link.
     """
-    seen = draft.observed.namespaces.get(space)
-    own = set(draft.records.own.routes) if draft.records.own else set()
-    asked = {(space, str(route)) for route in draft.routes.get(space, ())}
-    others = draft.records.others
+    seen = builder.observed.namespaces.get(space)
+    own = set(builder.records.own.routes) if builder.records.own else set()
+    asked = {(space, str(route)) for route in builder.routes.get(space, ())}
+    others = builder.records.others
     kept = set()
     for route in seen.routes if seen else ():
         dev = seen.links.get(route.dev) if seen else None
@@ -112,8 +117,8 @@ def kept_routes(draft: Builder, space: str) -> set[Route]:
             continue
         row = (space, str(route))
         claimed = any(row in record.routes for record in others)
-        if dev.owner == draft.name:
-            stays = claimed and dev.key in draft.links
+        if dev.owner == builder.name:
+            stays = claimed and dev.key in builder.links
         elif dev.owner is None:
             stays = claimed or (bool(others) and row not in own and row not in asked)
         else:

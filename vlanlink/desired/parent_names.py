@@ -1,4 +1,4 @@
-"""Names that stand for links: ``eth0.50`` is VLAN 50 of eth0; those that no file gives. Pure."""
+"""Link names: implied VLANs (``eth0.50``), generated names, parents by name. Pure."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -11,23 +11,23 @@ _VLAN_NAME = re.compile(r"(.+)\.([1-9][0-9]{0,3})")
 
 
 def dummy_name(topology: str, network: str) -> str:
-    """The name of the dummy link under a network that has no parent, as Docker's dm-… ones."""
+    """Name of the dummy parent of a network without one, in the style of Docker's ``dm-…``."""
     return f"dm-{crc32(f'{topology}/{network}'.encode()):08x}"
 
 
-def shim_name(topology: str, parent: str, *what: str) -> str:
-    """The name of the host's link beside a topology's endpoints of one kind and mode."""
-    return f"sh-{crc32('/'.join((topology, parent, *what)).encode()):08x}"
+def shim_name(topology: str, parent: str, *kind_and_mode: str) -> str:
+    """Name of a topology's shim on ``parent``, for endpoints of one kind and mode."""
+    return f"sh-{crc32('/'.join((topology, parent, *kind_and_mode)).encode()):08x}"
 
 
 def implied_vlan(name: str) -> tuple[str, int] | None:
-    """The parent and VLAN id that a link name spells, or None: ``eth0.50`` → ("eth0", 50)."""
+    """Parse ``eth0.50`` into ("eth0", 50); None if it is no such name."""
     match = _VLAN_NAME.fullmatch(name)
     return (match[1], int(match[2])) if match and int(match[2]) <= 4094 else None
 
 
 def vlan_problem(seen: Link, implied: tuple[str, int]) -> str | None:
-    """Why a link that is there is not the VLAN that its name spells, or None."""
+    """Why an existing link is not the VLAN that its name implies; None if it is."""
     below, vlan_id = implied
     if seen.kind != "vlan":
         return f"{seen.name} is a {seen.kind}, not VLAN {vlan_id} of {below}"
@@ -38,7 +38,7 @@ def vlan_problem(seen: Link, implied: tuple[str, int]) -> str | None:
 
 
 def parents_first(topology: Topology) -> tuple[str, ...]:
-    """The file's own links, each after the one that it stands on, be it by way of implied VLANs."""
+    """The file's links, parents first (implied VLANs included)."""
     seen: set[str] = set()
     ordered: list[str] = []
 
@@ -59,36 +59,36 @@ def parents_first(topology: Topology) -> tuple[str, ...]:
 
 
 def missing_parents(topology: Topology, there: Collection[str]) -> tuple[str, ...]:
-    """The links of the host that must come from elsewhere before the topology can be had.
+    """The missing host links that something else must create before the topology can come up.
 
-    ``there`` are the names of the host's links. A VLAN that its name spells is made, and so is
-    what the file describes: missing is then what they stand on.
+    ``there``: the names of the host's links. Links of the file and implied VLANs are created, so
+    of these the parents count.
     """
     found = (_missing(name, topology, there) for name in _named_parents(topology))
     return tuple(dict.fromkeys(name for name in found if name is not None))
 
 
-def parents_of_others(topology: Topology, observed: State) -> tuple[str, ...]:
-    """The links of the host that the topology stands on, and that vlanlink did not make."""
-    found = (_ground(name, topology, observed) for name in _named_parents(topology))
+def foreign_parents(topology: Topology, observed: State) -> tuple[str, ...]:
+    """The host links under the topology that vlanlink did not make."""
+    found = (_foreign(name, topology, observed) for name in _named_parents(topology))
     return tuple(dict.fromkeys(name for name in found if name is not None))
 
 
-def _ground(name: str, topology: Topology, observed: State) -> str | None:
+def _foreign(name: str, topology: Topology, observed: State) -> str | None:
     seen = observed.host.links.get(name)
     if name in topology.links:
         below = topology.links[name].parent
-        return _ground(below, topology, observed) if below else None
+        return _foreign(below, topology, observed) if below else None
     if seen is not None and seen.owner != topology.name:
         return name if seen.owner is None else None
     implied = implied_vlan(name)
-    return _ground(implied[0], topology, observed) if implied else None
+    return _foreign(implied[0], topology, observed) if implied else None
 
 
 def held_by_host(parent: Link, routes: Iterable[Route]) -> list[str]:
-    """The host's addresses on a link, and those of ``routes`` that lead there.
+    """The host's addresses on a link, and the ``routes`` through it.
 
-    What the kernel gives every link that is up does not count.
+    Without the link-local address and route that the kernel gives every link that is up.
     """
     held = [a.text for a in parent.addresses if not a.link_local]
     return held + [

@@ -1,7 +1,7 @@
-"""Which addresses are somebody's already on the parent of a network. Pure.
+"""Which addresses are already in use on the parent of a network. Pure.
 
-What is chosen for a network must be free beside the host's own addresses there, the links of
-others, and the rest of the topology: its other networks on that parent and its links by themselves.
+An address chosen for a network must not be one of the host's on that parent, of another's link on
+it, or of the rest of the topology: its other networks on that parent and its standalone links.
 """
 
 import ipaddress
@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from vlanlink.model import HOST, LinkName, State, owner_in_words
 from vlanlink.store.leases import Leases
 from vlanlink.topology import EndpointConfig, Topology
-
-Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
+from vlanlink.topology.values import AUTO, Ip
 
 
 def addresses_in_use(
@@ -21,31 +20,31 @@ def addresses_in_use(
     leases: Leases,
     given: Mapping[LinkName, tuple[str, ...]],
 ) -> Iterator[tuple[Ip, str]]:
-    """Each such address, and whose it is. ``given`` is what endpoints were given so far."""
+    """Each address in use and its holder. ``given``: the addresses assigned so far."""
     parent = topology.networks[network].parent
     if parent is None:
         return
     yield from _seen(LinkName(HOST, parent), topology, observed)
     if parent in topology.links:
         yield from _each(written(topology.links[parent].addresses), "the host")
-    for key, entry in _by_themselves(parent, topology):
+    for key, entry in _standalone(parent, topology):
         yield from _each(written(entry.addresses), str(key))
-    for other, key, entry in _endpoints_beside(network, topology):
+    for other, key, entry in _endpoints_of_others(network, topology):
         link = observed.link(key)
         held = link.addresses if link and link.owner == topology.name else ()
-        promised = leases.addresses.get((other, key.namespace, key.name), ())
+        leased = leases.addresses.get((other, key.namespace, key.name), ())
         found = (
             *written(entry.addresses),
             *given.get(key, ()),
-            *promised,
+            *leased,
             *(one.text for one in held),
         )
         yield from _each(found, f"endpoints of network {other}")
 
 
-def written(words: Iterable[str] | None) -> tuple[str, ...]:
-    """The addresses among the entries of ``addresses``, without words and subnets."""
-    return tuple(word for word in words or () if _is_address(word))
+def written(entries: Iterable[str] | None) -> tuple[str, ...]:
+    """The addresses among the entries of ``addresses``, without "auto" and subnets."""
+    return tuple(entry for entry in entries or () if _is_address(entry))
 
 
 def _seen(parent: LinkName, topology: Topology, observed: State) -> Iterator[tuple[Ip, str]]:
@@ -58,40 +57,42 @@ def _seen(parent: LinkName, topology: Topology, observed: State) -> Iterator[tup
             yield from _each((one.text for one in child.addresses), who)
 
 
-def _by_themselves(parent: str, topology: Topology) -> Iterator[tuple[LinkName, EndpointConfig]]:
+def _standalone(parent: str, topology: Topology) -> Iterator[tuple[LinkName, EndpointConfig]]:
+    """The links and interfaces on ``parent`` that are in no network."""
     for name, link in topology.links.items():
         if link.parent == parent:
             yield LinkName(HOST, name), link
-    for space, namespace in topology.namespaces.items():
-        for name, interface in namespace.interfaces.items():
+    for namespace, entry in topology.namespaces.items():
+        for name, interface in entry.interfaces.items():
             if interface.parent == parent:
-                yield LinkName(space, name), interface
+                yield LinkName(namespace, name), interface
 
 
-def _endpoints_beside(
+def _endpoints_of_others(
     network: str, topology: Topology
 ) -> Iterator[tuple[str, LinkName, EndpointConfig]]:
+    """The endpoints of the topology's other networks on the same parent."""
     parent = topology.networks[network].parent
-    beside = {
+    others = {
         name
         for name, other in topology.networks.items()
         if name != network and other.parent == parent
     }
-    for space, namespace in topology.namespaces.items() if beside else ():
-        for name, interface in namespace.interfaces.items():
-            if interface.network in beside:
-                yield interface.network, LinkName(space, name), interface
+    for namespace, entry in topology.namespaces.items() if others else ():
+        for name, interface in entry.interfaces.items():
+            if interface.network in others:
+                yield interface.network, LinkName(namespace, name), interface
 
 
 def _each(texts: Iterable[str], who: str) -> Iterator[tuple[Ip, str]]:
     return ((ipaddress.ip_interface(text).ip, who) for text in texts)
 
 
-def _is_address(word: str) -> bool:
-    if "/" not in word:
-        return word != "auto"
+def _is_address(entry: str) -> bool:
+    if "/" not in entry:
+        return entry != AUTO
     try:
-        ipaddress.ip_network(word)
+        ipaddress.ip_network(entry)
     except ValueError:
         return True
     return False

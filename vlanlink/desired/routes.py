@@ -8,15 +8,14 @@ from typing import Any
 from vlanlink.errors import Path
 from vlanlink.kinds import KINDS
 from vlanlink.model import Link, LinkName, Route
-from vlanlink.topology import InterfaceConfig, SubnetConfig, Topology
-from vlanlink.topology import RouteConfig as TopologyRoute
+from vlanlink.topology import InterfaceConfig, RouteConfig, SubnetConfig, Topology
 
 ANYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
 KERNEL_METRIC = {4: 0, 6: 1024}
-"""What a route has whose metric is left out (linux/ipv6_route.h IP6_RT_PRIO_USER)."""
+"""Default route metric (linux/ipv6_route.h IP6_RT_PRIO_USER)."""
 
 
-def desired_route(entry: TopologyRoute, dev: str, origin: Path) -> Route:
+def desired_route(entry: RouteConfig, dev: str, origin: Path) -> Route:
     """The route that an entry of the file asks for on ``dev``."""
     to = str(entry.to)
     family = 6 if ":" in to else 4
@@ -37,14 +36,16 @@ def default_routes(
 ) -> Iterator[Route]:
     """The default routes of a namespace's interfaces.
 
-    An interface that says so has one. Beside those the first interface in the file that can has
-    one, if it says nothing and theirs have other metrics.
+    Each interface with ``default_route = true`` gets one. So does the first interface of the file
+    that has a gateway, unless it says otherwise or an explicit one has the same metric.
     """
     for family in (4, 6):
         able = [
             (asked, route)
             for name, interface in topology.namespaces[space].interfaces.items()
-            for asked, route in [_wish(topology, interface, links[LinkName(space, name)], family)]
+            for asked, route in [
+                _default_route(topology, interface, links[LinkName(space, name)], family)
+            ]
             if asked is not False and route is not None
         ]
         explicit = [route for asked, route in able if asked]
@@ -62,10 +63,10 @@ def subnet_routes(
     subnets: Mapping[str, Sequence[SubnetConfig]],
     defaults: Collection[Route],
 ) -> Iterator[Route]:
-    """Routes to the other subnets of a network without neighbours (ipvlan l3 and l3s).
+    """Routes to the other subnets of a routed network (ipvlan l3 and l3s).
 
-    Endpoints of one that have their default route elsewhere (a router in the topology) would not
-    find those in its other subnets.
+    An endpoint whose default route leads elsewhere (to a router in the topology) would not reach
+    the endpoints in the network's other subnets.
     """
     for name, interface in topology.namespaces[space].interfaces.items():
         link = links[LinkName(space, name)]
@@ -81,13 +82,13 @@ def subnet_routes(
                 yield Route(str(subnet.subnet), name, metric=metric, origin=link.origin)
 
 
-def _wish(
+def _default_route(
     topology: Topology, interface: InterfaceConfig, link: Link, family: int
 ) -> tuple[bool | None, Route | None]:
-    """What an interface asks for (None: nothing is said), and the default route it could have."""
+    """The interface's ``default_route`` (None: left out), and the route it could have."""
     asked, metric = _asked(interface.default_route, family)
     up = link.settings.get("up", True)
-    return asked, _default(topology, interface, link, family, metric) if up else None
+    return asked, _possible_default(topology, interface, link, family, metric) if up else None
 
 
 def _asked(setting: Any, family: int) -> tuple[bool | None, int | None]:
@@ -98,7 +99,7 @@ def _asked(setting: Any, family: int) -> tuple[bool | None, int | None]:
     return setting.ipv4 if family == 4 else setting.ipv6, setting.metric
 
 
-def _default(
+def _possible_default(
     topology: Topology, interface: InterfaceConfig, link: Link, family: int, metric: int | None
 ) -> Route | None:
     addresses = [a for a in link.addresses if a.family == family and not a.link_local]
@@ -120,6 +121,6 @@ def _default(
     for subnet in gateways:
         if first in subnet.subnet:
             if str(subnet.gateway) in {a.bare for a in link.addresses}:
-                return None  # it holds the gateway's address: it is the router
+                return None  # this interface has the gateway's address: it is the router
             return replace(route, via=str(subnet.gateway))
     return None

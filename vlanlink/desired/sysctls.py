@@ -1,9 +1,9 @@
-"""Sysctls that a topology wants, and those it no longer wants, as they were. Pure."""
+"""Sysctls that a topology asks for, and the original values of those it no longer does. Pure."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from vlanlink.desired.lost_record import is_lost
+from vlanlink.desired.builder import Builder
 from vlanlink.desired.shim.sources import sysctl_keys
 from vlanlink.errors import Path, Problem
 from vlanlink.model import HOST, LinkName, Namespace, State
@@ -25,13 +25,12 @@ _DEFAULT_ROUTE = "::/0"
 
 @dataclass(slots=True)
 class Sysctls:
-    """What shall be, and what the record must remember, by namespace and path."""
+    """Desired values, and original values for the record, by namespace and path."""
 
     wanted: dict[str, dict[str, str]] = field(default_factory=dict)
-    priors: dict[str, dict[str, OriginalSysctl]] = field(default_factory=dict)
-    conflicts: list[Problem] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)
-    """The command for each that should be as it was before, and nobody knows how that was."""
+    originals: dict[str, dict[str, OriginalSysctl]] = field(default_factory=dict)
+    restore_commands: list[str] = field(default_factory=list)
+    """The command for each whose original value is unknown."""
 
 
 def asked_sysctls(topology: Topology, observed: State) -> dict[str, dict[str, str]]:
@@ -60,67 +59,53 @@ def _guarded_advertisements(observed: State, space: str) -> dict[str, str]:
 def keys_to_read(
     topology: Topology, observed: State, records: Records
 ) -> dict[str, frozenset[str]]:
-    """The sysctls that the file, a record or a shim is about, with what a write changes besides."""
+    """The sysctls that the file, a record or a shim depends on, and the side effects of writes."""
     keys: dict[str, set[str]] = {}
     for space, values in asked_sysctls(topology, observed).items():
         seen = observed.namespaces.get(space)
         for key in values:
             keys.setdefault(space, set()).update(affected(key, seen.links if seen else ()))
     for record in (*([records.own] if records.own else []), *records.others):
-        for space, priors in record.sysctls.items():
-            keys.setdefault(space, set()).update(priors)
+        for space, originals in record.sysctls.items():
+            keys.setdefault(space, set()).update(originals)
     for network in topology.networks.values():
         keys.setdefault(HOST, set()).update(sysctl_keys(network))
     return {space: frozenset(values) for space, values in keys.items()}
 
 
-def desired_sysctls(
-    topology: Topology,
-    observed: State,
-    records: Records,
-    staying: Collection[LinkName],
-    warnings: list[Problem],
-) -> Sysctls:
-    """What the file asks for, and the way back for what it no longer asks for.
-
-    ``staying`` are the links that are wanted.
-    """
+def desired_sysctls(builder: Builder) -> Sysctls:
+    """The values that the file asks for, and the originals of what it no longer asks for."""
     result = Sysctls()
-    lost = is_lost(topology.name, observed, records)
-    for space, values in asked_sysctls(topology, observed).items():
+    for space, values in asked_sysctls(builder.topology, builder.observed).items():
         for key, value in values.items():
-            _refuse_other_wish(result, records, topology, space, key, value)
-            _refuse_unknown(result, observed, topology, space, key)
+            _refuse_other_value(builder, space, key, value)
+            _refuse_unknown(builder, space, key)
         result.wanted[space] = dict(values)
-        result.priors[space] = _priors(observed, records, space, values)
-        if lost:
-            _forget_our_own(result, observed, records, space, values)
-    _go_back(result, observed, records, staying, warnings)
-    result.priors = {space: priors for space, priors in result.priors.items() if priors}
+        result.originals[space] = _originals(builder, space, values)
+        if builder.record_lost:
+            _forget_our_own(builder, space, result.originals[space])
+    _restore(builder, result)
+    result.originals = {space: found for space, found in result.originals.items() if found}
     return result
 
 
-def _refuse_other_wish(
-    result: Sysctls, records: Records, topology: Topology, space: str, key: str, value: str
-) -> None:
-    other = records.held_by(space, key)
+def _refuse_other_value(builder: Builder, space: str, key: str, value: str) -> None:
+    other = builder.records.held_by(space, key)
     theirs = other.sysctls[space][key].written if other else value
     if other and theirs != value:
-        origin = _origin(topology, space, key)
+        origin = _origin(builder.topology, space, key)
         message = f"topology {other.topology} has {origin[-1]} = {theirs} here, not {value}"
-        result.conflicts.append(Problem(origin, message))
+        builder.conflicts.append(Problem(origin, message))
 
 
-def _refuse_unknown(
-    result: Sysctls, observed: State, topology: Topology, space: str, key: str
-) -> None:
-    seen = observed.namespaces.get(space)
+def _refuse_unknown(builder: Builder, space: str, key: str) -> None:
+    seen = builder.observed.namespaces.get(space)
     if seen is not None and key not in seen.sysctls and default_of(key) not in seen.sysctls:
-        origin = _origin(topology, space, key)
+        origin = _origin(builder.topology, space, key)
         where = f"namespace {space}" if space != HOST else "the host"
-        message = f"sysctl {origin[-1]} can't be read on {where}, so it could not be put back"
-        hint = "is it spelled right? some keys can only be written, or are not in every namespace"
-        result.conflicts.append(Problem(origin, message, hint, at_key=True))
+        message = f"sysctl {origin[-1]} can't be read on {where}, so it could not be restored"
+        hint = "check the spelling; some keys are write-only or missing in other namespaces"
+        builder.conflicts.append(Problem(origin, message, hint, at_key=True))
 
 
 def _origin(topology: Topology, space: str, key: str) -> Path:
@@ -129,23 +114,20 @@ def _origin(topology: Topology, space: str, key: str) -> Path:
     return (*where, next((k for k in written if proc_path(k) == key), key))
 
 
-def _forget_our_own(
-    result: Sysctls, observed: State, records: Records, space: str, asked: Iterable[str]
-) -> None:
-    """What reads as it was asked for may be our own doing, and no prior value."""
-    seen = observed.namespaces.get(space)
+def _forget_our_own(builder: Builder, space: str, originals: dict[str, OriginalSysctl]) -> None:
+    """A value that already reads as asked for may be vlanlink's own, not the original."""
+    seen = builder.observed.namespaces.get(space)
     if seen is None or seen.owner is not None:
         return
-    priors = result.priors[space]
-    for key in asked:
-        prior = priors.get(key)
-        ours = prior and prior.before == prior.written and not _is_made(seen, key)
-        if prior and ours and records.sysctl(space, key) is None:
-            priors[key] = replace(prior, before=None)
+    for key in asked_sysctls(builder.topology, builder.observed)[space]:
+        original = originals.get(key)
+        ours = original and original.before == original.written and not _is_made(seen, key)
+        if original and ours and builder.records.sysctl(space, key) is None:
+            originals[key] = replace(original, before=None)
 
 
 def lost_sysctls(topology: Topology, observed: State) -> Iterator[str]:
-    """The sysctls that can't be put back without a record: the command for each."""
+    """The command for each sysctl that can't be restored without a record."""
     for space, values in asked_sysctls(topology, observed).items():
         seen = observed.namespaces.get(space)
         if seen is not None and seen.owner is None:
@@ -157,11 +139,11 @@ def _command(namespace: Namespace, key: str) -> str:
     return f"{enter}sysctl -w {dotted(key)}=VALUE"
 
 
-def _priors(
-    observed: State, records: Records, space: str, values: Mapping[str, str]
+def _originals(
+    builder: Builder, space: str, values: Mapping[str, str]
 ) -> dict[str, OriginalSysctl]:
-    """How everything was that the writes of ``values`` change, and what it will be."""
-    seen = observed.namespaces.get(space)
+    """The original value of everything that writing ``values`` changes, and its new value."""
+    seen, records = builder.observed.namespaces.get(space), builder.records
     now = seen.sysctls if seen else {}
     links = seen.links if seen else ()
     after: dict[str, str] = {}
@@ -171,55 +153,52 @@ def _priors(
         if changes or not key.startswith("net/ipv4/"):  # IPv4's forwarding spreads on a change
             after |= possible_effects(key, value, links) | side_effects(key, value, links)
     after |= values
-    priors: dict[str, OriginalSysctl] = {}
+    originals: dict[str, OriginalSysctl] = {}
     for key, value in after.items():
         known = records.sysctl(space, key)
         before = known.before if known else now.get(key)
         if _is_made(seen, key) or (before is None and link_of(key)):
-            # It goes with its link; only if the link outlives the wish it goes back to this.
+            # It goes with its link; a link that stays gets this back.
             before = now.get(default_of(key)) if key in values else None
         if before is not None or (known and known.before is None):
-            priors[key] = OriginalSysctl(before, value)
-    return priors
+            originals[key] = OriginalSysctl(before, value)
+    return originals
 
 
 def _is_made(seen: Namespace | None, key: str) -> bool:
-    """Whether the key is about a link that vlanlink made: it goes with the link."""
+    """Whether the key belongs to a link that vlanlink made, and goes with it."""
     link = seen.links.get(link_of(key) or "") if seen else None
     return link is not None and link.owner is not None
 
 
-def _go_back(
-    result: Sysctls,
-    observed: State,
-    records: Records,
-    staying: Collection[LinkName],
-    warnings: list[Problem],
+def _restore(builder: Builder, result: Sysctls) -> None:
+    own = builder.records.own
+    for space, originals in own.sysctls.items() if own else ():
+        seen = builder.observed.namespaces.get(space)
+        for key, original in originals.items() if seen and seen.made else ():
+            if key in result.originals.get(space, {}) or key in result.wanted.get(space, {}):
+                continue
+            if seen and not _goes_with_its_link(builder, seen, key):
+                _restore_one(builder, result, seen, key, original)
+
+
+def _goes_with_its_link(builder: Builder, seen: Namespace, key: str) -> bool:
+    """Whether the key is gone, or goes with a link that is no longer desired."""
+    link = link_of(key)
+    gone = bool(link) and key not in seen.sysctls
+    return gone or (_is_made(seen, key) and LinkName(seen.name, str(link)) not in builder.links)
+
+
+def _restore_one(
+    builder: Builder, result: Sysctls, seen: Namespace, key: str, original: OriginalSysctl
 ) -> None:
-    own = records.own
-    for space, priors in own.sysctls.items() if own else ():
-        seen = observed.namespaces.get(space)
-        if seen is None or not seen.made:
-            continue
-        for key, prior in priors.items():
-            if key in result.priors.get(space, {}) or key in result.wanted.get(space, {}):
-                continue
-            if link_of(key) and key not in seen.sysctls:
-                continue
-            if _is_made(seen, key) and LinkName(space, str(link_of(key))) not in staying:
-                continue
-            if records.held_by(space, key) is not None:
-                continue
-            now = seen.sysctls.get(key)
-            if prior.is_ours(now) and prior.before is None:
-                result.lost.append(_command(seen, key))
-            elif prior.is_ours(now):
-                result.wanted.setdefault(space, {})[key] = str(prior.before)
-            elif now is not None and now != prior.before:
-                warnings.append(
-                    Problem(
-                        (),
-                        f"sysctl {key.replace('/', '.')} is {now}, not the {prior.written} that "
-                        "vlanlink wrote: left alone",
-                    )
-                )
+    now = seen.sysctls.get(key)
+    if builder.records.held_by(seen.name, key) is not None:
+        return
+    if original.is_ours(now) and original.before is None:
+        result.restore_commands.append(_command(seen, key))
+    elif original.is_ours(now):
+        result.wanted.setdefault(seen.name, {})[key] = str(original.before)
+    elif now is not None and now != original.before:
+        message = f"sysctl {dotted(key)} is {now}, not the {original.written} that vlanlink wrote"
+        builder.warnings.append(Problem((), f"{message}: left alone"))

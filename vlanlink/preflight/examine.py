@@ -1,5 +1,6 @@
 """``doctor``: the machine looked at, for a topology or in general. Nothing is changed."""
 
+from vlanlink.desired.context import Context
 from vlanlink.desired.resolve import Resolution, namespace_path, resolve
 from vlanlink.desired.sysctls import asked_sysctls, keys_to_read
 from vlanlink.errors import Diagnostic, PrivilegeError
@@ -65,8 +66,9 @@ def _seen_by_a_user(
     state = machine.host_snapshot()
     keys = keys_to_read(topology, state, records).get(HOST, frozenset())
     state = State({**machine.with_sysctls(state, {HOST: keys}).namespaces, **elsewhere})
-    leases, identity = session.store.leases(topology.name), session.host.identity()
-    resolution = resolve(topology, state, records, identity, leases)
+    leases = session.store.leases(topology.name)
+    context = Context(records, session.host.identity(), leases)
+    resolution = resolve(topology, state, context)
     unseen = {("namespaces", name) for name in elsewhere}
     seen = (problem for problem in resolution.conflicts if problem.path[:2] not in unseen)
     return resolution, tuple(topology.diagnose(problem) for problem in seen), state

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from vlanlink.desired.conflicts import stands_on
+from vlanlink.desired.conflicts import ancestors
 from vlanlink.desired.requirements import too_new
 from vlanlink.errors import Diagnostic, Path, Problem
 from vlanlink.kernel.facts import MachineFacts
@@ -115,7 +115,7 @@ def standing_on(
     wanted = asked.wanted if asked else {}
     above: dict[LinkName, list[Link]] = {}
     for link in links:
-        for below in stands_on(link, wanted, facts.state):
+        for below in ancestors(link, wanted, facts.state):
             above.setdefault(below.key, []).append(link)
     for link in facts.state.host.links.values():
         mine = tuple(above.get(link.key, ()))

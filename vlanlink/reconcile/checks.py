@@ -36,7 +36,7 @@ def checked(seen: Observation, before: Topology | None = None) -> Plan:
         raise ConflictError(*problems)
     lost = (
         Problem((), f"how it was before is lost, so it stays as it is: {command} puts it back")
-        for command in seen.resolution.lost
+        for command in seen.resolution.restore_commands
     )
     uncertain: tuple[Problem, ...] = ()
     if before is not None and is_lost(before.name, seen.observed, seen.records):

@@ -66,7 +66,7 @@ def _report_lost(seen: Observation, before: Topology | None) -> None:
     All that bears the mark is gone by now. ``before`` is what was up, where that is known.
     """
     name, hint = seen.topology.name, "the record of how things were before is lost"
-    lines = seen.resolution.lost
+    lines = seen.resolution.restore_commands
     if is_lost(name, seen.observed, seen.records):
         if before is None:
             message = f"{name} is down; what it changed on things that are not its own is unknown"

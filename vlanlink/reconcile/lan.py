@@ -4,8 +4,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from vlanlink.desired.addressing import ProbeResults
-from vlanlink.desired.duplicates import AddressProbe, parents_asked_from
+from vlanlink.desired.context import ProbeResults
+from vlanlink.desired.duplicates import AddressProbe, probing_parents
 from vlanlink.errors import Diagnostic
 from vlanlink.kernel.packet.arp_nd import Announcement, ArpProbe
 from vlanlink.kinds import KINDS
@@ -29,7 +29,7 @@ _ANNOUNCEMENTS = 3
 def create_parents(session: Session, seen: Observation, transaction: Transaction) -> State:
     """Create and set up the parents that probes are sent from; what is there then."""
     desired, name = seen.resolution.desired, seen.topology.name
-    parents = parents_asked_from(seen.resolution.probes, desired)
+    parents = probing_parents(seen.resolution.probes, desired)
     if not parents:
         return seen.observed
     stage = with_links(

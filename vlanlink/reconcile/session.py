@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
-from vlanlink.desired.addressing import ProbeResults
+from vlanlink.desired.context import Context, ProbeResults
 from vlanlink.desired.resolve import Resolution, namespace_path, resolve
 from vlanlink.desired.sysctls import keys_to_read
 from vlanlink.errors import ConflictError, Diagnostic, PrivilegeError, Problem
@@ -100,17 +100,16 @@ class Session:
             keys = keys_to_read(topology, observed, records)
             if any(keys.values()):
                 observed = self.machine.with_sysctls(observed, keys)
-        resolution = resolve(topology, observed, records, self.host.identity(), leases)
+        context = Context(records, self.host.identity(), leases)
+        resolution = resolve(topology, observed, context)
         todo = plan(observed, resolution.desired, topology.name)
         dead = _dead_names(todo, self.machine.dead_names(), records)
         return Observation(topology, observed, resolution, todo, records, leases, dead)
 
     def replan(self, seen: Observation, probed: ProbeResults) -> Observation:
         """Resolve and plan again, now that the LAN has answered."""
-        identity = self.host.identity()
-        resolution = resolve(
-            seen.topology, seen.observed, seen.records, identity, seen.leases, probed
-        )
+        context = Context(seen.records, self.host.identity(), seen.leases, probed)
+        resolution = resolve(seen.topology, seen.observed, context)
         todo = plan(seen.observed, resolution.desired, seen.topology.name)
         return replace(seen, resolution=resolution, todo=todo)
 

@@ -54,7 +54,7 @@ class Record:
     """Where the namespaces are that have no name in the netns directory."""
     sysctls: Mapping[str, Mapping[str, OriginalSysctl]] = field(default_factory=dict)
     """By namespace and path."""
-    raised: Mapping[str, OriginalLink] = field(default_factory=dict)
+    brought_up: Mapping[str, OriginalLink] = field(default_factory=dict)
     """Parents on the host that were down, and that we set up."""
     routes: tuple[tuple[str, str], ...] = ()
     """Routes on links that are not ours: (namespace, the route as `ip route` writes it)."""
@@ -72,14 +72,14 @@ class Record:
                 namespace: {k: [p.before, p.written, *p.earlier] for k, p in priors.items()}
                 for namespace, priors in self.sysctls.items()
             },
-            "raised": {
+            "brought_up": {
                 name: {
                     "addresses": list(p.addresses),
                     "nodad": list(p.nodad),
                     "children": list(p.children),
                     "known": p.known,
                 }
-                for name, p in self.raised.items()
+                for name, p in self.brought_up.items()
             },
             "routes": [list(route) for route in self.routes],
         }
@@ -99,14 +99,14 @@ class Record:
                 str(namespace): {str(k): _prior(*v) for k, v in priors.items()}
                 for namespace, priors in data["sysctls"].items()
             },
-            raised={
+            brought_up={
                 str(name): OriginalLink(
                     tuple(p["addresses"]),
                     tuple(p.get("nodad", ())),
                     tuple(p["children"]),
                     bool(p.get("known", True)),
                 )
-                for name, p in data["raised"].items()
+                for name, p in data["brought_up"].items()
             },
             routes=tuple((str(a), str(b)) for a, b in data["routes"]),
         )
@@ -131,7 +131,7 @@ def in_transition(before: Record | None, after: Record) -> Record:
             space: _sysctls_on_the_way(before.sysctls.get(space, {}), after.sysctls.get(space, {}))
             for space in dict.fromkeys((*after.sysctls, *before.sysctls))
         },
-        raised={**before.raised, **after.raised},
+        brought_up={**before.brought_up, **after.brought_up},
         routes=tuple(dict.fromkeys((*after.routes, *before.routes))),
     )
 
@@ -154,16 +154,18 @@ class Records:
 
     own: Record | None = None
     others: tuple[Record, ...] = ()
-    torn: bool = False
+    unreadable: bool = False
     """Something is where the own record would be, and is none."""
 
     @classmethod
-    def of(cls, topology: str, records: Iterable[Record], torn: Iterable[str] = ()) -> "Records":
-        """Sort records by whose they are; ``torn`` are the topologies whose record is none."""
+    def of(
+        cls, topology: str, records: Iterable[Record], unreadable: Iterable[str] = ()
+    ) -> "Records":
+        """Sort the records into own and others'. ``unreadable``: topologies with a broken file."""
         every = list(records)
         own = next((record for record in every if record.topology == topology), None)
         others = tuple(record for record in every if record.topology != topology)
-        return cls(own, others, own is None and topology in torn)
+        return cls(own, others, own is None and topology in unreadable)
 
     def every(self) -> tuple[Record, ...]:
         """All of them, the own one first."""

@@ -1,1 +1,1 @@
-"""The shim: a link of the host's own beside its endpoints, and the routes by way of it. Pure."""
+"""The shim: a link of the host's own on its endpoints' parent, and the routes through it. Pure."""

@@ -1,8 +1,8 @@
-"""The host's own link beside its endpoints. Pure.
+"""The shim link. Pure.
 
-A parent and the macvlan or ipvlan links on it do not reach each other: what the host sends to its
-own parent leaves by the wire. A sibling of the endpoints does reach them. How it is made depends on
-what the kernel says for it on the wire; docs/shim.md tells the reasons.
+A parent and the macvlan or ipvlan links on it can't reach each other: the host's own frames leave
+by the wire. A sibling of the endpoints reaches them. Which addresses and sysctls the shim needs
+depends on what the kernel sends on the wire in its name; docs/shim.md has the reasons.
 """
 
 import hashlib
@@ -16,41 +16,41 @@ from vlanlink.model import HOST, Address, Link, LinkName, Setting, family_of
 
 _LINK_LOCAL = int(ipaddress.IPv4Address("169.254.1.0"))
 _LINK_LOCALS = 254 * 256
-"""RFC 3927, section 2.1: the first and the last 256 are kept."""
+"""RFC 3927, section 2.1: the first and the last 256 addresses are reserved."""
 
 
-def add_shims(draft: Builder) -> None:
-    """The link of each shim, on the parent that the endpoints are on."""
+def add_shims(builder: Builder) -> None:
+    """Add the link of each shim, on its endpoints' parent."""
     by_link: dict[LinkName, list[Shim]] = {}
-    for shim in draft.addressing.shims.values():
+    for shim in builder.addressing.shims.values():
         by_link.setdefault(shim.key, []).append(shim)
     for key, sharing in by_link.items():
-        endpoints = [link for shim in sharing for link in endpoint_links(draft, shim.network)]
+        endpoints = [link for shim in sharing for link in endpoint_links(builder, shim.network)]
         if endpoints and endpoints[0].parent:
-            draft.links[key] = _link(draft, sharing, endpoints)
+            builder.links[key] = _link(builder, sharing, endpoints)
 
 
-def endpoint_links(draft: Builder, network: str) -> list[Link]:
+def endpoint_links(builder: Builder, network: str) -> list[Link]:
     """The links of a network's endpoints."""
     keys = (
         LinkName(space, name)
-        for space, namespace in draft.topology.namespaces.items()
+        for space, namespace in builder.topology.namespaces.items()
         for name, interface in namespace.interfaces.items()
         if interface.network == network
     )
-    return [draft.links[key] for key in keys if key in draft.links]
+    return [builder.links[key] for key in keys if key in builder.links]
 
 
-def _link(draft: Builder, sharing: list[Shim], endpoints: list[Link]) -> Link:
-    """A sibling of ``endpoints``, with no address but those that it needs."""
+def _link(builder: Builder, sharing: list[Shim], endpoints: list[Link]) -> Link:
+    """A sibling of ``endpoints``, with only the addresses that it needs."""
     first, name = endpoints[0], sharing[0].name
     kind = KINDS[first.kind]
-    mac = derived_mac(draft.identity, draft.name, HOST, name)
+    mac = derived_mac(builder.context.identity, builder.name, HOST, name)
     own_mac = kind.mac(first.settings) != "fixed"
     mtus = [mtu for link in endpoints if isinstance(mtu := link.settings.get("mtu"), int)]
     families = {address.family for link in endpoints for address in link.addresses}
     texts = dict.fromkeys(
-        text for shim in sharing for text in draft.addressing.shim_addresses[shim.network]
+        text for shim in sharing for text in builder.addressing.shim_addresses[shim.network]
     )
     if own_mac and 4 in families and all(family_of(text) != 4 for text in texts):
         texts[_ipv4_link_local(mac)] = None
@@ -66,7 +66,7 @@ def _link(draft: Builder, sharing: list[Shim], endpoints: list[Link]) -> Link:
     settings |= {"mac": mac} if own_mac else {}
     settings |= {} if kind.layer3(first.settings) else _arp_policy()
     mtu = settings.get("mtu") or first.defaults.get("mtu")
-    settings |= ipv6_policy(draft.topology, HOST, name, addresses, mtu, draft.has_ipv6)
+    settings |= ipv6_policy(builder, LinkName(HOST, name), addresses, mtu)
     return Link(
         name,
         first.kind,
@@ -74,24 +74,24 @@ def _link(draft: Builder, sharing: list[Shim], endpoints: list[Link]) -> Link:
         settings=settings,
         defaults=first.defaults,
         addresses=addresses,
-        owner=draft.name,
+        owner=builder.name,
         origin=sharing[0].origin,
     )
 
 
 def _arp_policy() -> dict[str, Setting]:
-    """The LAN is never told that an address of the parent's is at the shim (ip-sysctl.rst).
+    """The LAN never learns the shim's MAC for one of the parent's addresses (ip-sysctl.rst).
 
-    arp_filter 1: who is reached by way of the parent gets no answer from the shim.
-    arp_announce 2: the shim asks in its own name. Its questions go out on the wire, and stations
-    that know the parent's address would believe them.
-    arp_ignore 0: it answers for an address that is the parent's.
+    arp_filter 1: hosts that are reached through the parent get no answer from the shim.
+    arp_announce 2: ARP requests carry the shim's own source address. They also go out on the wire,
+    where a host that knows the parent's address would update its cache.
+    arp_ignore 0: the shim answers for the parent's address.
     """
     return {"arp_filter": 1, "arp_announce": 2, "arp_ignore": 0}
 
 
 def _ipv4_link_local(mac: str) -> str:
-    """The name that it asks in where it has no address: one of RFC 3927, from its MAC."""
+    """Its ARP source address where it has no other: link-local (RFC 3927), derived from its MAC."""
     number = int.from_bytes(hashlib.sha256(mac.encode()).digest()[:4])
     return f"{ipaddress.IPv4Address(_LINK_LOCAL + number % _LINK_LOCALS)}/32"
 

@@ -1,7 +1,7 @@
-"""Which shims a topology has, and whose addresses the host speaks with by way of them. Pure.
+"""Which shims a topology has, and the host's source addresses on them. Pure.
 
-A shim is the host's own link in a network, for a parent and what is on it do not reach each other.
-What it needs no address for is left to the parent's own, which it never holds itself.
+A shim is the host's own link in a network, because a parent and the links on it can't reach each
+other. Where the parent has an address the host uses that one; the shim itself never holds it.
 """
 
 import ipaddress
@@ -12,28 +12,26 @@ from vlanlink.desired.parent_names import dummy_name, shim_name
 from vlanlink.errors import Path
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, LinkName, State, family_of
-from vlanlink.topology import InterfaceConfig, NetworkConfig, SubnetConfig, Topology
-from vlanlink.topology import ShimConfig as ShimTable
-
-_AUTO = "auto"
+from vlanlink.topology import InterfaceConfig, NetworkConfig, ShimConfig, SubnetConfig, Topology
+from vlanlink.topology.values import AUTO
 
 
 @dataclass(frozen=True, slots=True)
 class Shim:
-    """The shim of one network. Networks on one parent share the link of that name."""
+    """The shim of one network. Networks on one parent share its link."""
 
     network: str
     name: str
     of_parent: Mapping[int, tuple[str, ...]]
-    """By family, the parent's addresses that the host can speak with, with prefix."""
-    words: tuple[str, ...]
-    """What it asks of the network's addresses, as an endpoint's ``addresses`` do."""
+    """By family, the parent's addresses that serve as source address, with prefix."""
+    entries: tuple[str, ...]
+    """Its ``addresses``, in the form of an endpoint's."""
     auto: frozenset[int]
     """The families that "auto" stands for."""
 
     @property
     def key(self) -> LinkName:
-        """Where the link is."""
+        """The link's namespace and name."""
         return LinkName(HOST, self.name)
 
     @property
@@ -43,7 +41,7 @@ class Shim:
 
 
 def host_reaches(network: NetworkConfig) -> bool:
-    """Whether the host reaches the endpoints of a network by way of its shim."""
+    """Whether the host reaches the endpoints of a network through its shim."""
     siblings = KINDS[network.kind].sibling_traffic(network.options)
     return network.shim is not False and (
         siblings == "bridge" or (siblings == "hairpin" and network.hairpin)
@@ -53,32 +51,32 @@ def host_reaches(network: NetworkConfig) -> bool:
 def shim_of(
     name: str, topology: Topology, observed: State, subnets: Sequence[SubnetConfig]
 ) -> Shim | None:
-    """The shim of a network, whose ``subnets`` are those written or chosen; None if it has none."""
+    """The shim of a network; None if it has none. ``subnets``: those written or chosen."""
     network = topology.networks[name]
     endpoints = list(_endpoints(name, topology))
     if network.shim is False or not endpoints:
         return None
-    table = network.shim if isinstance(network.shim, ShimTable) else ShimTable()
+    table = network.shim if isinstance(network.shim, ShimConfig) else ShimConfig()
     kind = KINDS[network.kind]
     modes = [str(kind.get(network.options, o.key)) for o in kind.options if o.always]
     parent = network.parent or dummy_name(topology.name, name)
     of_parent = parent_addresses(topology, observed, network)
     if kind.mac(network.options) == "fixed" and not kind.layer3(network.options):
-        of_parent = {}  # with the parent's MAC on both, only an address of its own tells them apart
-    asked = {6 if ":" in word else 4 for word in _words(endpoints, subnets)}
-    lacking = frozenset(asked - of_parent.keys())
+        of_parent = {}  # both have the parent's MAC: only an address of its own tells them apart
+    asked = {6 if ":" in entry else 4 for entry in _entries(endpoints, subnets)}
+    missing = frozenset(asked - of_parent.keys())
     left_out = table.addresses is None
     return Shim(
         network=name,
         name=table.name or shim_name(topology.name, parent, kind.name, *modes),
         of_parent=of_parent,
-        words=(_AUTO,) if left_out and lacking else table.addresses or (),
-        auto=lacking if left_out else frozenset(asked),
+        entries=(AUTO,) if left_out and missing else table.addresses or (),
+        auto=missing if left_out else frozenset(asked),
     )
 
 
 def sysctl_keys(network: NetworkConfig) -> tuple[str, ...]:
-    """What of the host's settings a shim of it depends on: arp_ignore, then rp_filter."""
+    """The host's sysctls that the network's shim depends on: arp_ignore, then rp_filter."""
     found = ["net/ipv4/conf/all/arp_ignore", "net/ipv4/conf/all/rp_filter"]
     if network.parent is not None:
         found.append(f"net/ipv4/conf/{network.parent}/rp_filter")
@@ -90,12 +88,14 @@ def _endpoints(network: str, topology: Topology) -> Iterator[InterfaceConfig]:
         yield from (i for i in namespace.interfaces.values() if i.network == network)
 
 
-def _words(endpoints: Sequence[InterfaceConfig], subnets: Sequence[SubnetConfig]) -> Iterator[str]:
-    """What endpoints have or ask for, "auto" as the subnets that it may choose from."""
+def _entries(
+    endpoints: Sequence[InterfaceConfig], subnets: Sequence[SubnetConfig]
+) -> Iterator[str]:
+    """The endpoints' ``addresses`` entries, "auto" replaced by the subnets that it means."""
     for interface in endpoints:
-        for word in (_AUTO,) if interface.addresses is None else interface.addresses:
-            if word != _AUTO:
-                yield word
+        for entry in (AUTO,) if interface.addresses is None else interface.addresses:
+            if entry != AUTO:
+                yield entry
                 continue
             for subnet in subnets:
                 if subnet.subnet.version == 4 or interface.ipv6 != "off":
@@ -105,7 +105,7 @@ def _words(endpoints: Sequence[InterfaceConfig], subnets: Sequence[SubnetConfig]
 def parent_addresses(
     topology: Topology, observed: State, network: NetworkConfig
 ) -> dict[int, tuple[str, ...]]:
-    """Addresses that stay come before those with a lifetime; those of a day are left out."""
+    """The parent's addresses by family, permanent ones first, without temporary ones."""
     entry = topology.links.get(network.parent or "")
     texts = list(entry.addresses or ()) if entry else []
     seen = observed.link(LinkName(HOST, network.parent)) if network.parent else None

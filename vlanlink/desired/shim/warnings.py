@@ -1,4 +1,4 @@
-"""What a shim, or a network that is only routed to, can't do by itself. Pure."""
+"""Warnings about what a shim, or a routed network, can't do by itself. Pure."""
 
 from collections.abc import Iterator, Mapping
 
@@ -14,65 +14,65 @@ _STRICT = 1
 """rp_filter of RFC 3704, section 2.2 (ip-sysctl.rst)."""
 
 
-def shim_warnings(draft: Builder) -> Iterator[Problem]:
-    """What of the endpoints and of the host a shim does not join."""
-    for shim in draft.addressing.shims.values():
-        link = draft.links.get(shim.key)
+def shim_warnings(builder: Builder) -> Iterator[Problem]:
+    """The endpoints and host addresses that a shim does not connect."""
+    for shim in builder.addressing.shims.values():
+        link = builder.links.get(shim.key)
         if link is None:
             continue
-        for message in (*_of_slaac(draft, shim), *_of_sysctls(draft, shim, link)):
+        for message in (*_of_slaac(builder, shim), *_of_sysctls(builder, shim, link)):
             yield Problem(shim.origin, message, at_key=True)
 
 
-def _of_slaac(draft: Builder, shim: Shim) -> Iterator[str]:
-    for link in endpoint_links(draft, shim.network):
-        if draft.topology.namespaces[link.namespace].interfaces[link.name].ipv6 == "slaac":
+def _of_slaac(builder: Builder, shim: Shim) -> Iterator[str]:
+    for link in endpoint_links(builder, shim.network):
+        if builder.topology.namespaces[link.namespace].interfaces[link.name].ipv6 == "slaac":
             yield (
-                f"{link.key} takes IPv6 addresses that are not known before: "
-                "the host does not reach those by the shim"
+                f"{link.key} gets IPv6 addresses from the LAN's router: "
+                "the host can't reach those through the shim"
             )
 
 
-def _of_sysctls(draft: Builder, shim: Shim, link: Link) -> Iterator[str]:
-    network = draft.topology.networks[shim.network]
+def _of_sysctls(builder: Builder, shim: Shim, link: Link) -> Iterator[str]:
+    network = builder.topology.networks[shim.network]
     kind = KINDS[network.kind]
-    of_parent = parent_addresses(draft.topology, draft.observed, network).get(4, ())
-    speaks_as = sources(draft, shim, 4)
-    if kind.layer3(network.options) or not speaks_as:
+    of_parent = parent_addresses(builder.topology, builder.observed, network).get(4, ())
+    source_addresses = sources(builder, shim, 4)
+    if kind.layer3(network.options) or not source_addresses:
         return
-    ignore, *filters = (_number(draft, key) for key in sysctl_keys(network))
-    answers_to = 1 if set(speaks_as) & {address.text for address in link.addresses} else 0
+    ignore, *filters = (_number(builder, key) for key in sysctl_keys(network))
+    answers_to = 1 if set(source_addresses) & {address.text for address in link.addresses} else 0
     if ignore > answers_to:
-        bare = speaks_as[0].partition("/")[0]
+        bare = source_addresses[0].partition("/")[0]
         yield (
             f"net.ipv4.conf.all.arp_ignore = {ignore} keeps the shim from answering for {bare}: "
-            "endpoints do not find the host"
+            "endpoints can't reach the host"
         )
     if max(filters) != _STRICT or not of_parent:
         return
     bare = of_parent[0].partition("/")[0]
     strict = "rp_filter = 1 on the host"
     if kind.mac(network.options) == "fixed":
-        own = speaks_as[0].partition("/")[0]
+        own = source_addresses[0].partition("/")[0]
         yield f"with {strict}, endpoints reach the host at {own}, and not at {bare}"
     elif kind.sibling_traffic(network.options) == "hairpin":
         yield f"with {strict}, endpoints may not reach the host at {bare}: both answer for it"
 
 
-def _number(draft: Builder, key: str) -> int:
-    return int(draft.observed.host.sysctls.get(key, "0"))
+def _number(builder: Builder, key: str) -> int:
+    return int(builder.observed.host.sysctls.get(key, "0"))
 
 
-def return_routes(draft: Builder) -> Iterator[Problem]:
-    """What has no neighbours is reached from the LAN by routes alone (ipvlan l3 and l3s)."""
-    for name, network in draft.topology.networks.items():
+def return_routes(builder: Builder) -> Iterator[Problem]:
+    """The LAN needs a route to a network without neighbours (ipvlan l3 and l3s)."""
+    for name, network in builder.topology.networks.items():
         parent = network.parent
         if parent is None or not KINDS[network.kind].layer3(network.options):
             continue
-        links = endpoint_links(draft, name)
+        links = endpoint_links(builder, name)
         prefixes = [str(subnet.subnet) for subnet in network.subnets or ()]
         prefixes = prefixes or [a.bare for link in links for a in link.addresses]
-        hops = parent_addresses(draft.topology, draft.observed, network)
+        hops = parent_addresses(builder.topology, builder.observed, network)
         routes = [f"{p} via {_first(hops, family_of(p), parent)}" for p in prefixes if links]
         if routes:
             message = f"the LAN reaches {name} once its router has {', '.join(routes)}"
