@@ -26,7 +26,8 @@ _MODULES = {
     "host": "Host",
     "inventory": "EndpointStatus NetworkDetail NetworkSummary",
     "model": "Address Link LinkName Namespace Route State",
-    "planning.operations": "Change Operation",
+    "planning.change": "Change Drift",
+    "planning.operation": "Operation",
     "planning.plan": "Plan",
     "preflight.examine": "doctor",
     "preflight.report": "Finding Report",
@@ -41,7 +42,6 @@ _MODULES = {
     " Source SubnetConfig Topology load",
     "topology.heading": "Heading heading",
     "watcher": "Event Policy Watch",
-    "watcher.drift": "Drift",
 }
 """The public names by module. The imports below say the same to type checkers; a test compares."""
 
@@ -102,8 +102,11 @@ if TYPE_CHECKING:
         Route as Route,
         State as State,
     )
-    from vlanlink.planning.operations import (
+    from vlanlink.planning.change import (
         Change as Change,
+        Drift as Drift,
+    )
+    from vlanlink.planning.operation import (
         Operation as Operation,
     )
     from vlanlink.planning.plan import (
@@ -161,9 +164,6 @@ if TYPE_CHECKING:
         Event as Event,
         Policy as Policy,
         Watch as Watch,
-    )
-    from vlanlink.watcher.drift import (
-        Drift as Drift,
     )
 else:
     __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - they are strings

@@ -15,7 +15,7 @@ from vlanlink.api import Status
 from vlanlink.errors import Diagnostic
 from vlanlink.inventory import EndpointStatus, NetworkDetail, NetworkSummary
 from vlanlink.model import HOST, Link, Namespace, State
-from vlanlink.planning.operations import Change
+from vlanlink.planning.change import Change
 from vlanlink.planning.plan import Plan
 from vlanlink.preflight.report import Finding, Report
 

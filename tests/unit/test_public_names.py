@@ -21,7 +21,7 @@ VERBS = [
     "confirm", "disable", "doctor", "down", "enable", "enter", "heading", "inspect", "load",
     "networks", "plan", "revert_overdue", "snapshot", "status", "up", "verify",
 ]  # fmt: skip
-OPAQUE = {"Pair", "Source"}
+OPAQUE = {"Operation", "Pair", "Source"}
 """Handed out, but what they are made of is ours."""
 CLASSES = [name for name in ALL if isinstance(getattr(vlanlink, name), type)]
 

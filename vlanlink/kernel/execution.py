@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import groupby
 from pathlib import Path
 
 from vlanlink.kernel import netlink, procfs
@@ -17,20 +18,15 @@ from vlanlink.kernel.marks import Marks
 from vlanlink.kernel.netlink.constants import IFLA_GROUP, IFLA_PROMISCUITY
 from vlanlink.kernel.netlink.socket import Refusal
 from vlanlink.kernel.netns.namespaces import Namespaces, prepare_directory
-from vlanlink.kernel.timings import Phase
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, State
 from vlanlink.planning.operations import (
-    AddAddress,
-    AddRoute,
     MakeLink,
     MakeNamespace,
     Operation,
     Refused,
-    RemoveAddress,
     RemoveLink,
     RemoveNamespace,
-    RemoveRoute,
     SetLink,
     WriteSysctl,
 )
@@ -42,12 +38,6 @@ BUSY_SECONDS = 3.0
 CALM_SECONDS = 5.0
 """How long parents that are set down may stay promiscuous for links that are being deleted."""
 _POLL_SECONDS = 0.01
-
-
-def load_encoder(operations: Sequence[Operation]) -> None:
-    """Load what messages are made by (pyroute2) if there are any: it is of no phase."""
-    if not all(isinstance(one, RemoveNamespace | WriteSysctl) for one in operations):
-        pass
 
 
 class Execution:
@@ -187,7 +177,7 @@ class Execution:
             again = answer
             if again and insisted:  # it may have failed for want of the one before
                 again = self._namespaces.socket(target).request([message])[0]
-            if again and not _harmless(operation, again):
+            if again and again.errno not in operation.harmless:
                 self._insist(operation, message, again, target)
                 insisted = True
 
@@ -200,7 +190,7 @@ class Execution:
         if isinstance(operation, MakeLink) and answer.errno == errno.EOPNOTSUPP:
             load_module(KINDS[operation.link.kind].module)
             again = self._namespaces.socket(target).request([message])[0]
-        while again and _may_pass(operation, again) and time.monotonic() < deadline:
+        while again and again.errno in operation.transient and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
             again = self._namespaces.socket(target).request([message])[0]
         if again:
@@ -229,47 +219,13 @@ class _Descriptors(Mapping[str, int]):
         return 0
 
 
-def _socket_of(operation: Operation) -> str | None:
-    """The namespace whose socket carries an operation; None if it is no netlink message."""
-    match operation:
-        case MakeNamespace() | RemoveNamespace() | WriteSysctl():
-            return None
-        case MakeLink() if operation.link.parent:
-            return HOST
-    return operation.namespace
-
-
-def phase(operation: Operation) -> Phase:
-    """What an operation's time counts as."""
-    match operation:
-        case MakeNamespace() | RemoveNamespace():
-            return "namespaces"
-        case WriteSysctl():
-            return "sysctls"
-        case AddAddress() | RemoveAddress():
-            return "addresses"
-        case AddRoute() | RemoveRoute():
-            return "routes"
-    return "links"
-
-
 def batches(operations: Sequence[Operation], size: int) -> Iterator[list[Operation]]:
-    """Runs of operations that go through one socket.
-
-    Links are made in batches of their own: what follows names one by its number, and must not be
-    sent before the kernel said that the number is its. And so they are deleted.
-    """
-    batch: list[Operation] = []
-    way = None
-    for operation in operations:
-        socket = _socket_of(operation)
-        before, way = way, (socket, _apart(operation))
-        if batch and (socket is None or way != before or len(batch) == size):
-            yield batch
-            batch = []
-        batch.append(operation)
-    if batch:
-        yield batch
+    """Runs of operations that can share a send; those without a message run one by one."""
+    for key, run in groupby(operations, key=lambda operation: operation.batch_key()):
+        found = list(run)
+        step = 1 if key is None else size
+        for start in range(0, len(found), step):
+            yield found[start : start + step]
 
 
 def _parent_to_set_down(operation: Operation) -> int | None:
@@ -277,25 +233,6 @@ def _parent_to_set_down(operation: Operation) -> int | None:
         case SetLink(namespace=space, index=index, new=new) if new.get("up") is False:
             return index if space == HOST else None
     return None
-
-
-def _apart(operation: Operation) -> type[Operation] | None:
-    return type(operation) if isinstance(operation, MakeLink | RemoveLink) else None
-
-
-def _harmless(operation: Operation, refusal: Refusal) -> bool:
-    """Already gone is success for what takes away, already there for what adds an address."""
-    if isinstance(operation, RemoveLink | RemoveAddress | RemoveRoute):
-        return refusal.errno in (errno.ENODEV, errno.EADDRNOTAVAIL, errno.ESRCH)
-    return isinstance(operation, AddAddress) and refusal.errno == errno.EEXIST
-
-
-def _may_pass(operation: Operation, refusal: Refusal) -> bool:
-    """Whether what is in the way may be a link of a namespace that is being deleted."""
-    if isinstance(operation, MakeLink):
-        return refusal.errno in (errno.EBUSY, errno.EEXIST, errno.EINVAL)
-    # macvlan has a MAC once on a parent, ipvlan an address.
-    return isinstance(operation, SetLink | AddAddress) and refusal.errno == errno.EADDRINUSE
 
 
 def _own_text(error: OSError) -> str:

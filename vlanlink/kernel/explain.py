@@ -74,10 +74,10 @@ def _who_has_mac(operation: SetLink, state: State) -> str | None:
 
 
 def is_lack_of_feature(refused: Refused) -> bool:
-    """The kernel does not know the kind of link."""
-    return isinstance(refused.operation, MakeLink) and refused.errno == errno.EOPNOTSUPP
+    """Whether the kernel lacks the kind of link."""
+    return refused.errno in refused.operation.lacking
 
 
 def is_lack_of_privilege(refused: Refused) -> bool:
-    """The kernel wants a capability that the process has not."""
+    """Whether the process lacks a capability."""
     return refused.errno in (errno.EPERM, errno.EACCES)

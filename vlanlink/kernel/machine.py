@@ -13,7 +13,7 @@ from threading import Event
 from typing import TYPE_CHECKING, TypeVar
 
 from vlanlink.host import Host
-from vlanlink.kernel.execution import BATCH, Execution, batches, load_encoder, phase
+from vlanlink.kernel.execution import BATCH, Execution, batches
 from vlanlink.kernel.features import has_address_protocols
 from vlanlink.kernel.marks import Marks
 from vlanlink.kernel.netns.identity import identify_here
@@ -289,7 +289,6 @@ class Machine:
         self._has_run = True
         self._do(lambda: self._execution.expect(operations))
         try:
-            load_encoder(operations)
             rest = batches(operations, min(BATCH, self._namespaces.window))
             while done < len(operations) and not (stoppable and self.interrupted()):
                 progress(done)
@@ -313,5 +312,5 @@ class Machine:
         return done
 
     def _run_batch(self, batch: Sequence[Operation]) -> None:
-        with self.timings.taking(*map(phase, batch)):
+        with self.timings.taking(*(operation.phase for operation in batch)):
             self._execution.run(batch)

@@ -1,22 +1,35 @@
-"""What a plan is made of: one frozen value for each thing that the kernel is asked to do.
+"""Operations: what a plan consists of, one frozen value for each request to the kernel. Pure.
 
-An operation is plain data. It carries the kernel's numbers that it needs (a link to be made has
-its ifindex chosen beforehand), it can say what it does to a user, and it knows nothing of undo.
+An operation is plain data with the ifindexes that it needs; that of a new link is allocated
+beforehand.
 """
 
 import errno
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import ClassVar, Final
 
-from vlanlink.errors import Diagnostic, Path
-from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Address, Link, LinkName, Route, Setting, show
-from vlanlink.sysctl import dotted
+from vlanlink.planning.change import Action, Causes, Change, Drift, summarise
+from vlanlink.planning.operation import Operation, Refused, errno_name
+from vlanlink.sysctl import dotted, link_of, possible_effects, side_effects
 
-Action = Literal["create", "change", "delete"]
-Thing = Literal["namespace", "link", "address", "route", "sysctl"]
+__all__ = [
+    "LINK_SYSCTLS",
+    "AddAddress",
+    "AddRoute",
+    "MakeLink",
+    "MakeNamespace",
+    "Operation",
+    "Refused",
+    "RemoveAddress",
+    "RemoveLink",
+    "RemoveNamespace",
+    "RemoveRoute",
+    "SetLink",
+    "WriteSysctl",
+    "errno_name",
+]
 
 LINK_SYSCTLS: Final[Mapping[str, str]] = {
     "arp_filter": "ipv4",
@@ -28,51 +41,17 @@ LINK_SYSCTLS: Final[Mapping[str, str]] = {
 }
 """Settings of a link that are sysctls under net/FAMILY/conf/IFACE, read back by netlink.
 
-They are written in this order: once IPv6 is on, advertisements come in."""
+Written in this order: once IPv6 is on, router advertisements come in."""
 
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One thing that differs for the user: what ``plan`` prints a line for."""
-
-    action: Action
-    object: Thing
-    namespace: str
-    name: str
-    summary: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON form; the host's own namespace is null."""
-        return {
-            "action": self.action,
-            "object": self.object,
-            "namespace": self.namespace or None,
-            "name": self.name,
-            "summary": self.summary,
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """What all operations have: the namespace they work in, and the entry that asked for them."""
-
-    namespace: str
-    origin: Path = field(default=(), compare=False)
-    quiet: bool = field(default=False, compare=False)
-    """Part of another operation's change; not a line of its own."""
-
-    def changes(self) -> Iterator[Change]:
-        """The lines of the plan that stand for this operation."""
-        yield from ()
-
-    def describe(self) -> str:
-        """What is being tried, for an error message."""
-        raise NotImplementedError
+_GONE: Final = frozenset({errno.ENODEV, errno.EADDRNOTAVAIL, errno.ESRCH})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakeNamespace(Operation):
     """Make a network namespace, mark it for ``owner`` and set its ``lo`` up."""
+
+    phase = "namespaces"
+    sent = False
 
     owner: str
 
@@ -84,10 +63,22 @@ class MakeNamespace(Operation):
         """What is being tried."""
         return f"make namespace {self.namespace}"
 
+    def note(self, causes: Causes) -> None:
+        """Note the namespace."""
+        causes.namespaces.add(self.namespace)
+
+    def drifts(self, causes: Causes) -> Iterator[Drift]:
+        """The namespace."""
+        del causes
+        yield Drift(f"namespace {self.namespace}", "is gone")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveNamespace(Operation):
     """Unmount a namespace of ours; what is in it goes with it."""
+
+    phase = "namespaces"
+    sent = False
 
     why: str = ""
 
@@ -99,10 +90,19 @@ class RemoveNamespace(Operation):
         """What is being tried."""
         return f"remove namespace {self.namespace}"
 
+    def drifts(self, causes: Causes) -> Iterator[Drift]:
+        """The namespace."""
+        del causes
+        yield Drift(f"namespace {self.namespace}", "is not in the file")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakeLink(Operation):
-    """Make a link, and its peer if its kind has one: down, marked, with its kernel number."""
+    """Make a link, and its peer if its kind has one: down, marked, with its ifindex."""
+
+    apart = True  # what follows names it by its ifindex, its own only once the kernel said so
+    transient = frozenset({errno.EBUSY, errno.EEXIST, errno.EINVAL})
+    lacking = frozenset({errno.EOPNOTSUPP})
 
     link: Link
     peer: Link | None = None
@@ -122,10 +122,32 @@ class MakeLink(Operation):
         on = f" on {self.link.parent}" if self.link.parent else ""
         return f"make {self.link.kind} {self.link.key}{on}"
 
+    @property
+    def socket(self) -> str:
+        """The host's, where its parent is; its own namespace's without one."""
+        return HOST if self.link.parent else self.namespace
+
+    def note(self, causes: Causes) -> None:
+        """Note both ends."""
+        causes.made |= self._ends()
+
+    def drifts(self, causes: Causes) -> Iterator[Drift]:
+        """The link, unless its namespace or its parent is made too."""
+        ends = self._ends()
+        if self.link.parent in causes.made - ends:
+            return
+        if not any(end.namespace in causes.namespaces for end in ends):
+            yield Drift(f"link {self.link.key}", f"differs: {self.why}" if self.why else "is gone")
+
+    def _ends(self) -> set[LinkName]:
+        return {self.link.key, *([self.peer.key] if self.peer else [])}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetLink(Operation):
-    """Change a living link: ``old`` and ``new`` hold the settings that differ."""
+    """Change an existing link: ``old`` and ``new`` hold the settings that differ."""
+
+    transient = frozenset({errno.EADDRINUSE})  # macvlan has a MAC once on a parent
 
     name: str
     kind: str
@@ -133,9 +155,9 @@ class SetLink(Operation):
     old: Mapping[str, Setting]
     new: Mapping[str, Setting]
     owner: str | None = None
-    """The mark to be set, or None to leave it."""
+    """The owner to mark it for; None leaves the mark."""
     options: Mapping[str, Setting] = field(default_factory=dict)
-    """All options of the link as they shall be: the kernel wants some sent together."""
+    """All desired options of the link: the kernel wants some sent together."""
 
     def changes(self) -> Iterator[Change]:
         """One line with what changes from what to what."""
@@ -146,25 +168,54 @@ class SetLink(Operation):
 
     def describe(self) -> str:
         """What is being tried."""
-        where = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        where = self.key
         others = [f"{key} {show(value)}" for key, value in self.new.items() if key != "up"]
         if "up" not in self.new:
             return f"set {', '.join(others) or 'mark'} of {where}"
         state = "up" if self.new["up"] else "down"
         return f"set {where} {state}" + (f", {', '.join(others)}" if others else "")
 
+    @property
+    def key(self) -> LinkName:
+        """Namespace and name of the link."""
+        return LinkName(self.namespace, self.name)
+
+    def note(self, causes: Causes) -> None:
+        """Note the link."""
+        causes.changed.add(self.key)
+
+    def drifts(self, causes: Causes) -> Iterator[Drift]:
+        """Each setting, unless the link is made too."""
+        if self.key in causes.made:
+            return
+        for key, wanted in self.new.items():
+            if key == "up":
+                yield Drift(f"link {self.key}", "is down" if wanted else "is up")
+            else:
+                how = f"is {show(self.old.get(key))}, not {show(wanted)}"
+                yield Drift(f"{key} of {self.key}", how)
+        if self.owner:
+            yield Drift(f"mark of {self.key}", "is gone")
+
+    def touched_settings(self) -> Iterator[tuple[LinkName, str]]:
+        """Those that differ."""
+        return ((self.key, key) for key in self.new)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveLink(Operation):
     """Delete a link of ours; its peer goes with it."""
 
+    apart = True  # those on the host go by group
+    harmless = _GONE
+
     name: str
     kind: str
     index: int
     peer: LinkName | None = None
-    """The other end, where it has a line of its own."""
+    """The other end, if it has a line of its own."""
     peer_index: int = 0
-    """Its number, if it is on the host."""
+    """The ifindex of a peer on the host."""
     why: str = ""
 
     def changes(self) -> Iterator[Change]:
@@ -175,26 +226,52 @@ class RemoveLink(Operation):
 
     def describe(self) -> str:
         """What is being tried."""
-        where = f"{self.namespace}/{self.name}" if self.namespace else self.name
-        return f"delete {self.kind} {where}"
+        return f"delete {self.kind} {LinkName(self.namespace, self.name)}"
+
+    def drifts(self, causes: Causes) -> Iterator[Drift]:
+        """The link, unless it is made again."""
+        key = LinkName(self.namespace, self.name)
+        if key not in causes.made:
+            yield Drift(f"link {key}", "is not in the file")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _OnAddress(Operation):
+    phase = "addresses"
+    missing: ClassVar[bool]
+    """The address is what the machine lacks."""
+
     dev: str
     index: int
     address: Address
 
-    def _where(self) -> str:
-        return f"{self.namespace}/{self.dev}" if self.namespace else self.dev
+    @property
+    def link(self) -> LinkName:
+        """Namespace and name of the link."""
+        return LinkName(self.namespace, self.dev)
+
+    def note(self, causes: Causes) -> None:
+        """Note the address."""
+        causes.addresses[self.link, self.address] += 1
+
+    def drifts(self, causes: Causes) -> Iterator[Drift]:
+        """The address, unless its link changes, or it is removed only to be added again."""
+        if self.link in causes.made | causes.changed:
+            return
+        if causes.addresses[self.link, self.address] == 1:
+            yield Drift(f"address {self.address.text} of {self.link}", _presence(self.missing))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddAddress(_OnAddress):
-    """Put an address on a link, without the kernel's own duplicate detection."""
+    """Add an address to a link, without the kernel's own duplicate detection."""
+
+    missing = True
+    harmless = frozenset({errno.EEXIST})
+    transient = frozenset({errno.EADDRINUSE})  # ipvlan has an address once on a parent
 
     restored: bool = False
-    """It is not ours but was there before: it gets no mark, and is put back as it was."""
+    """Not ours but there before: put back as it was, without a mark."""
 
     def changes(self) -> Iterator[Change]:
         """One line."""
@@ -205,12 +282,15 @@ class AddAddress(_OnAddress):
 
     def describe(self) -> str:
         """What is being tried."""
-        return f"add address {self.address.text} to {self._where()}"
+        return f"add address {self.address.text} to {self.link}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveAddress(_OnAddress):
-    """Take an address off a link."""
+    """Remove an address from a link."""
+
+    missing = False
+    harmless = _GONE
 
     def changes(self) -> Iterator[Change]:
         """One line."""
@@ -219,11 +299,15 @@ class RemoveAddress(_OnAddress):
 
     def describe(self) -> str:
         """What is being tried."""
-        return f"remove address {self.address.text} from {self._where()}"
+        return f"remove address {self.address.text} from {self.link}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _OnRoute(Operation):
+    phase = "routes"
+    missing: ClassVar[bool]
+    """The route is what the machine lacks."""
+
     route: Route
     index: int
 
@@ -231,13 +315,18 @@ class _OnRoute(Operation):
         to, _, rest = str(self.route).partition(" ")
         return Change(action, "route", self.namespace, to, rest)
 
-    def _where(self) -> str:
-        return f" in {self.namespace}" if self.namespace != HOST else ""
+    def drifts(self, causes: Causes) -> Iterator[Drift]:
+        """The route, unless its link or the addresses there change."""
+        link = LinkName(self.namespace, self.route.dev)
+        if link not in causes.made | causes.changed | causes.readdressed:
+            yield Drift(f"route {self.route}{self.inside}", _presence(self.missing))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddRoute(_OnRoute):
     """Add a route."""
+
+    missing = True
 
     def changes(self) -> Iterator[Change]:
         """One line."""
@@ -245,12 +334,15 @@ class AddRoute(_OnRoute):
 
     def describe(self) -> str:
         """What is being tried."""
-        return f"add route {self.route}{self._where()}"
+        return f"add route {self.route}{self.inside}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveRoute(_OnRoute):
     """Delete a route."""
+
+    missing = False
+    harmless = _GONE
 
     def changes(self) -> Iterator[Change]:
         """One line."""
@@ -258,12 +350,15 @@ class RemoveRoute(_OnRoute):
 
     def describe(self) -> str:
         """What is being tried."""
-        return f"delete route {self.route}{self._where()}"
+        return f"delete route {self.route}{self.inside}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteSysctl(Operation):
     """Write one sysctl; ``key`` is its path: net/ipv4/ip_forward."""
+
+    phase = "sysctls"
+    sent = False
 
     key: str
     old: str | None
@@ -277,52 +372,31 @@ class WriteSysctl(Operation):
 
     def describe(self) -> str:
         """What is being tried."""
-        where = f" in {self.namespace}" if self.namespace != HOST else ""
-        return f"write {dotted(self.key)} = {self.new}{where}"
+        return f"write {dotted(self.key)} = {self.new}{self.inside}"
 
+    def drifts(self, causes: Causes) -> Iterator[Drift]:
+        """The sysctl, unless its namespace or its link is made too."""
+        link = LinkName(self.namespace, link_of(self.key) or "")
+        if self.quiet or self.namespace in causes.namespaces or link in causes.made:
+            return
+        now = "unknown" if self.old is None else self.old
+        yield Drift(f"sysctl {dotted(self.key)}{self.inside}", f"is {now}, not {self.new}")
 
-def summarise(link: Link) -> str:
-    """``macvlan bridge on eth0.50, mac 02:…, mtu 1400``: a link in a line."""
-    kind = KINDS.get(link.kind)
-    settings = link.settings
-    options = kind.options if kind else ()
-    words = [link.kind]
-    words += [str(settings[o.key]) for o in options if o.always and o.key == "mode"]
-    words += [f"on {link.parent}"] if link.parent else []
-    words += [f"to {link.peer}"] if link.peer else []
-    head = " ".join(words)
-    parts = [
-        f"{o.key} {show(settings[o.key])}"
-        for o in options
-        if o.key in settings and o.key != "mode" and settings[o.key] != o.default
-    ]
-    parts += [f"mac {settings['mac']}"] if settings.get("mac") else []
-    parts += [f"mtu {settings['mtu']}"] if settings.get("mtu") else []
-    parts += [f"altnames {show(settings['altnames'])}"] if settings.get("altnames") else []
-    parts += ["down"] if settings.get("up") is False else []
-    return ", ".join([head, *parts])
+    def touched_sysctls(self, links: Collection[str]) -> Iterator[str]:
+        """The sysctl, and what the write changes with it."""
+        yield self.key
+        yield from side_effects(self.key, self.new, links)
+        yield from possible_effects(self.key, self.new, links)
 
-
-@dataclass(eq=False)  # not frozen: Python writes the traceback into it
-class Refused(Exception):  # noqa: N818 - it is the kernel's answer, translated by who asked
-    """The kernel refused an operation."""
-
-    operation: Operation
-    errno: int
-    text: str
-    hint: str | None = None
-
-    def diagnose(self, locate: "Locate") -> Diagnostic:
-        """The refusal as a diagnostic at the line of the file that asked for it."""
-        said = f"{self.text} ({errno_name(self.errno)})" if self.text else errno_name(self.errno)
-        return locate(
-            self.operation.origin, f"can't {self.operation.describe()}: {said}", self.hint
+    def unmet(self) -> str:
+        """What it reads."""
+        if self.old is None:
+            return super(WriteSysctl, self).unmet()
+        return (
+            f"{dotted(self.key)} reads {self.old!r} after {self.new!r} was written; "
+            "write it as the kernel reads it"
         )
 
 
-Locate = Callable[[Path, str, str | None], Diagnostic]
-
-
-def errno_name(number: int) -> str:
-    """``EBUSY, Device or resource busy``."""
-    return f"{errno.errorcode.get(number, number)}, {os.strerror(number)}"
+def _presence(missing: bool) -> str:
+    return "is gone" if missing else "is not in the file"

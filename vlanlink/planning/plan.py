@@ -16,13 +16,13 @@ from functools import cached_property
 
 from vlanlink.errors import Diagnostic, Problem
 from vlanlink.model import Link, LinkName, Namespace, State
+from vlanlink.planning.change import Action, Change
 from vlanlink.planning.changes import change_links, write_sysctls
 from vlanlink.planning.creation import fill, make_links, make_namespaces
 from vlanlink.planning.diff import Diff
 from vlanlink.planning.links import find_recreated
-from vlanlink.planning.operations import Action, Change, Operation, SetLink, WriteSysctl
+from vlanlink.planning.operations import Operation
 from vlanlink.planning.removal import drop_addresses, drop_links, drop_routes, gone_links
-from vlanlink.sysctl import possible_effects, side_effects
 
 
 @dataclass(frozen=True)  # without slots: the changes are worked out once
@@ -116,15 +116,11 @@ def undo_target(before: State, done: Plan) -> State:
     touched_links: dict[LinkName, set[str]] = {}
     touched_sysctls: dict[str, set[str]] = {}
     for op in done.operations:
-        if isinstance(op, SetLink):
-            keys = touched_links.setdefault(LinkName(op.namespace, op.name), set())
-            keys |= set(op.new)
-        elif isinstance(op, WriteSysctl):
-            keys = touched_sysctls.setdefault(op.namespace, set())
-            space = before.namespaces.get(op.namespace)
-            links = space.links if space else ()
-            keys |= {op.key, *side_effects(op.key, op.new, links)}
-            keys |= possible_effects(op.key, op.new, links).keys()
+        for link, key in op.touched_settings():
+            touched_links.setdefault(link, set()).add(key)
+        space = before.namespaces.get(op.namespace)
+        keys = touched_sysctls.setdefault(op.namespace, set())
+        keys |= set(op.touched_sysctls(space.links if space else ()))
     namespaces: dict[str, Namespace] = {}
     for name, namespace in before.namespaces.items():
         if not namespace.made:
@@ -132,9 +128,9 @@ def undo_target(before: State, done: Plan) -> State:
         links = {
             link.name: link for link in namespace.links.values() if link.owner == done.topology
         }
-        for key, settings in touched_links.items():
-            seen = before.link(key)
-            if key.namespace == name and seen and seen.name not in links:
+        for touched, settings in touched_links.items():
+            seen = before.link(touched)
+            if touched.namespace == name and seen and seen.name not in links:
                 links[seen.name] = replace(
                     seen,
                     settings={k: v for k, v in seen.settings.items() if k in settings},

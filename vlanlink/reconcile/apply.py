@@ -13,9 +13,8 @@ from typing import Protocol
 
 from vlanlink.errors import Path, Problem
 from vlanlink.model import State
-from vlanlink.planning.operations import Operation, Refused, WriteSysctl, errno_name
+from vlanlink.planning.operations import Operation, Refused, errno_name
 from vlanlink.planning.plan import Plan, plan, undo_target
-from vlanlink.sysctl import dotted
 
 ROUNDS = 3
 """How often what a change took along (a route with its address) is put back before it counts as
@@ -114,15 +113,8 @@ def _carry_out(todo: Plan, desired: State, kernel: Kernel, progress: Progress | 
         rest, seen = _settled(desired, todo.topology, kernel)
         if not rest.operations:
             return seen
-    raise _still_to_do(rest.operations[0])
-
-
-def _still_to_do(first: Operation) -> Unfinished:
-    """What was read back differs from what was asked for: the first difference."""
-    if isinstance(first, WriteSysctl) and first.old is not None:
-        said = f"{dotted(first.key)} reads {first.old!r} after {first.new!r} was written"
-        return Unfinished(f"{said}; write it as the kernel reads it", first.origin)
-    return Unfinished(f"after all is done, still to do: {first.describe()}", first.origin)
+    first = rest.operations[0]
+    raise Unfinished(first.unmet(), first.origin)
 
 
 def _run(todo: Plan, kernel: Kernel, progress: Progress | None) -> None:

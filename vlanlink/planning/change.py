@@ -1,0 +1,84 @@
+"""An operation in a user's words: ``Change``, a line of a plan, and ``Drift``, its cause. Pure."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from vlanlink.kinds import KINDS
+from vlanlink.model import Address, Link, LinkName, show
+
+Action = Literal["create", "change", "delete"]
+Thing = Literal["namespace", "link", "address", "route", "sysctl"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference for the user: a line of ``plan``."""
+
+    action: Action
+    object: Thing
+    namespace: str
+    name: str
+    summary: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form; the host's own namespace is null."""
+        return {
+            "action": self.action,
+            "object": self.object,
+            "namespace": self.namespace or None,
+            "name": self.name,
+            "summary": self.summary,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One thing that differs from the file."""
+
+    thing: str
+    """The subject: ``address 172.16.3.15/24 of web/eth0``."""
+    how: str
+
+    def __str__(self) -> str:
+        """``address 172.16.3.15/24 of web/eth0 is gone``."""
+        return f"{self.thing} {self.how}"
+
+
+@dataclass(slots=True)
+class Causes:
+    """What a plan makes and changes: other operations of the plan may only follow from it."""
+
+    namespaces: set[str] = field(default_factory=set)
+    """Those made."""
+    made: set[LinkName] = field(default_factory=set)
+    changed: set[LinkName] = field(default_factory=set)
+    addresses: Counter[tuple[LinkName, Address]] = field(default_factory=Counter)
+    """Those added and removed."""
+
+    @property
+    def readdressed(self) -> set[LinkName]:
+        """Links with other addresses, which their routes depend on."""
+        return {link for link, _ in self.addresses}
+
+
+def summarise(link: Link) -> str:
+    """Return a link in one line: ``macvlan bridge on eth0.50, mac 02:…, mtu 1400``."""
+    kind = KINDS.get(link.kind)
+    settings = link.settings
+    options = kind.options if kind else ()
+    words = [link.kind]
+    words += [str(settings[o.key]) for o in options if o.always and o.key == "mode"]
+    words += [f"on {link.parent}"] if link.parent else []
+    words += [f"to {link.peer}"] if link.peer else []
+    head = " ".join(words)
+    parts = [
+        f"{o.key} {show(settings[o.key])}"
+        for o in options
+        if o.key in settings and o.key != "mode" and settings[o.key] != o.default
+    ]
+    parts += [f"mac {settings['mac']}"] if settings.get("mac") else []
+    parts += [f"mtu {settings['mtu']}"] if settings.get("mtu") else []
+    parts += [f"altnames {show(settings['altnames'])}"] if settings.get("altnames") else []
+    parts += ["down"] if settings.get("up") is False else []
+    return ", ".join([head, *parts])
