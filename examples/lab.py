@@ -15,7 +15,7 @@ import vlanlink
 
 def lab(parent: str, subnet: str, count: int) -> vlanlink.Topology:
     """The tables and keys of a file, as Python values."""
-    return vlanlink.Topology.build(
+    return vlanlink.load(
         {
             "topology": {"name": "lab"},
             "networks": {

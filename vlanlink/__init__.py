@@ -39,8 +39,8 @@ _MODULES = {
     "store.pending": "PendingStatus",
     "topology": "DefaultRouteConfig EndpointConfig HostConfig HostRouteConfig InterfaceConfig"
     " LinkConfig NamespaceConfig NetworkConfig PeerConfig ProbeConfig RouteConfig ShimConfig"
-    " Source SubnetConfig Topology load",
-    "topology.heading": "Heading heading",
+    " Source SubnetConfig Topology as_mapping load to_toml",
+    "topology.load": "Heading heading",
     "watcher": "Event Policy Watch",
 }
 """The public names by module. The imports below say the same to type checkers; a test compares."""
@@ -154,9 +154,11 @@ if TYPE_CHECKING:
         Source as Source,
         SubnetConfig as SubnetConfig,
         Topology as Topology,
+        as_mapping as as_mapping,
         load as load,
+        to_toml as to_toml,
     )
-    from vlanlink.topology.heading import (
+    from vlanlink.topology.load import (
         Heading as Heading,
         heading as heading,
     )

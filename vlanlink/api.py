@@ -27,7 +27,7 @@ from vlanlink.reconcile.wait import OnWait, await_parents
 from vlanlink.store.lock import LOCK_SECONDS
 from vlanlink.store.pending import PendingStatus
 from vlanlink.topology import Topology, parse
-from vlanlink.topology.heading import Heading
+from vlanlink.topology.load import Heading
 
 if TYPE_CHECKING:  # what one verb needs, the others do without
     from vlanlink.inventory import Known, NetworkDetail, NetworkSummary

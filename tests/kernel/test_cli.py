@@ -4,6 +4,7 @@ import io
 import json
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -204,7 +205,7 @@ def test_what_was_made_in_code_is_known_by_its_name(lan: Lan, cli: Cli) -> None:
         "namespaces": {"web": {"interfaces": {"eth0": {"network": "pub"}}}},
     }
     tables["networks"]["pub"]["subnets"] = [{"subnet": "172.16.86.0/24"}]
-    made = vlanlink.Topology(name="code", **tables)
+    made = vlanlink.load({"topology": {"name": "code"}, **tables})
     assert "eth0" in lan.world.names()
     vlanlink.up(made)
     assert cli.json("status code")["state"] == "up"
@@ -212,8 +213,8 @@ def test_what_was_made_in_code_is_known_by_its_name(lan: Lan, cli: Cli) -> None:
     assert cli.json("verify code")["ok"]
     assert '"web"' in json.dumps(vlanlink.snapshot().to_dict())
     cli.run("down code")
-    wrong = made.model_copy(update={"networks": {}})
-    with pytest.raises(vlanlink.TopologyError, match="there is no network"):
+    wrong = replace(made, networks={})
+    with pytest.raises(vlanlink.TopologyError, match="unknown network"):
         vlanlink.up(wrong)
 
 

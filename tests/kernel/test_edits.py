@@ -21,9 +21,7 @@ Check = Callable[[dict[str, Any]], Any]
 def _topology(entry: Entry, **tables: Any) -> vlanlink.Topology:
     """One interface in a namespace of its own."""
     space = {"interfaces": {"eth0": entry}}
-    return vlanlink.Topology.build(
-        {"topology": {"name": "edits"}, "namespaces": {"one": space}, **tables}
-    )
+    return vlanlink.load({"topology": {"name": "edits"}, "namespaces": {"one": space}, **tables})
 
 
 def _row(world: World, name: str = "eth0", namespace: str = "one") -> dict[str, Any]:
@@ -178,7 +176,7 @@ def test_a_kind_becomes_another(lan: Lan) -> None:
     vlanlink.up(_topology(BASE))
     pair = {"kind": "veth", "peer": {"name": "v0", "namespace": "one"}}
     plan = vlanlink.up(
-        vlanlink.Topology.build(
+        vlanlink.load(
             {"topology": {"name": "edits"}, "links": {"eth9": pair}, "namespaces": {"one": {}}}
         )
     )

@@ -138,7 +138,7 @@ def _topology(kind: str, without: Collection[str] = ()) -> vlanlink.Topology:
     for entry in (*links.values(), *inside.values()):
         for key in without:
             entry.pop(key, None)
-    return vlanlink.Topology.build(
+    return vlanlink.load(
         {
             "topology": {"name": "kinds"},
             "links": links,
@@ -194,7 +194,7 @@ def _compare_options(
     kind: str, number: int, settings: Mapping[str, Any], shown: dict[str, Any], lacking: set[str]
 ) -> None:
     assert shown["linkinfo"]["info_kind"] == kind
-    sample = vlanlink.Topology.build(
+    sample = vlanlink.load(
         {"topology": {"name": "x"}, "links": {"x": {"parent": "p", **_entry(kind, number, "h")}}}
         if KINDS[kind].has_parent
         else {"topology": {"name": "x"}}

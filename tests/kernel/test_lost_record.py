@@ -11,7 +11,7 @@ from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.world import until
 from vlanlink.kernel.netns.identity import identify
-from vlanlink.topology.heading import heading
+from vlanlink.topology.load import heading
 
 pytestmark = pytest.mark.needs("macvlan")
 

@@ -21,7 +21,7 @@ from vlanlink.kernel.features import release
 from vlanlink.kinds import KINDS
 from vlanlink.model import LOOPBACK, Link, State
 from vlanlink.planning.operations import Operation
-from vlanlink.topology import Topology
+from vlanlink.topology import Topology, load
 
 LONG = 1000
 SHORT = 15
@@ -122,7 +122,7 @@ def told_nothing(what: str, lines: Sequence[object]) -> None:
 
 def known_here(mapping: Table) -> Table:
     """Without the options that this kernel is too old for: those are refused, each by its name."""
-    topology = Topology.build(mapping)
+    topology = load(mapping)
     lacking = list(too_new(topology, release()))
     if not lacking:
         return mapping
@@ -145,7 +145,7 @@ def check(pair: tuple[Slots, Slots]) -> None:
     assume(mappings[0] != mappings[1])
     for mapping in mappings:
         note(shown(mapping))
-    went_well(*(Topology.build(known_here(mapping)) for mapping in mappings))
+    went_well(*(load(known_here(mapping)) for mapping in mappings))
 
 
 def run(kinds: tuple[str, ...], examples: int) -> None:

@@ -67,7 +67,7 @@ def _sharing(number: int) -> vlanlink.Topology:
     name = f"lab{number}"
     endpoint = {"network": "lan", "addresses": [f"192.0.2.{10 + number}"]}
     lan = {"kind": "macvlan", "parent": "eth0", "probe": False}
-    return vlanlink.Topology.build(
+    return vlanlink.load(
         {
             "topology": {"name": name},
             "networks": {"lan": {**lan, "subnets": [{"subnet": "192.0.2.0/24"}]}},

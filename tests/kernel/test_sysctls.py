@@ -26,7 +26,7 @@ def _load(text: str) -> vlanlink.Topology:
 
 def _host(**values: int) -> vlanlink.Topology:
     rows = {key.replace("__", "."): value for key, value in values.items()}
-    return vlanlink.Topology.build({"topology": {"name": "sysctls"}, "host": {"sysctls": rows}})
+    return vlanlink.load({"topology": {"name": "sysctls"}, "host": {"sysctls": rows}})
 
 
 def _write(values: dict[str, str]) -> None:

@@ -54,14 +54,12 @@ def topology(tmp_path: Path) -> Path:
 
 def test_importing_the_library_loads_little() -> None:
     found = loaded(code="import vlanlink")
-    assert {"pyroute2", "pydantic", "rich", "argparse", "vlanlink.api"}.isdisjoint(found)
+    assert {"pyroute2", "rich", "argparse", "vlanlink.api"}.isdisjoint(found)
 
 
 def test_help_and_version_load_neither_netlink_nor_the_checks_of_files() -> None:
     for words in (["--help"], ["--version"], ["up", "--help"]):
-        assert {"pyroute2", "pydantic", "rich", "vlanlink.kernel.machine"}.isdisjoint(
-            loaded(*words)
-        ), words
+        assert {"pyroute2", "rich", "vlanlink.kernel.machine"}.isdisjoint(loaded(*words)), words
 
 
 def test_validate_loads_no_netlink(topology: Path) -> None:
@@ -106,7 +104,7 @@ def test_results_are_frozen_and_have_a_json_form(result: typing.Any) -> None:
 
 
 def test_topologies_and_hosts_are_frozen() -> None:
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(dataclasses.FrozenInstanceError):
         vlanlink.Topology(name="office").name = "lab"  # type: ignore[misc]
     with pytest.raises(dataclasses.FrozenInstanceError):
         vlanlink.Host().machine_id = "x"  # type: ignore[misc]

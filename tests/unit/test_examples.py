@@ -18,7 +18,7 @@ def test_s19_every_mistake_is_shown_at_its_place_in_one_run() -> None:
         (11, "id = 0 is out of range"),
         (16, "id = 4095 is out of range"),
         (20, '"eth0.5000" means VLAN 5000 of eth0'),
-        (25, '"172.16.4.1/24" has a prefix; a bare address belongs here'),
+        (25, '"172.16.4.1/24" has a prefix length; write a bare address here'),
         (30, "gateway 172.16.6.1 lies outside its subnet 172.16.5.0/24"),
         (38, "network other-kind (ipvlan) and network good (macvlan) are both on eth0.6"),
         (47, "network l3 has mode l3"),

@@ -6,11 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlanlink.desired.ipam import AddressRequest, allocate, edges, free_subnet
-from vlanlink.topology import SubnetConfig
+from vlanlink.topology import SubnetConfig, load
 
 
 def subnet(**fields: object) -> SubnetConfig:
-    return SubnetConfig.model_validate(fields)
+    network = {"kind": "macvlan", "parent": "eth0", "subnets": [fields]}
+    topology = load({"topology": {"name": "x"}, "networks": {"pub": network}})
+    (found,) = topology.networks["pub"].subnets or ()
+    return found
 
 
 S3 = subnet(

@@ -18,8 +18,10 @@ import vlanlink
 HOME = Path(str(vlanlink.__file__)).parent
 ALL: list[str] = vars(vlanlink)["__all__"]
 VERBS = [
-    "confirm", "disable", "doctor", "down", "enable", "enter", "heading", "inspect", "load",
-    "networks", "plan", "revert_overdue", "snapshot", "status", "up", "verify",
+    "as_mapping", "confirm", "disable", "doctor", "down", "enable", "enter", "heading", "inspect",
+    "load",
+    "networks", "plan", "revert_overdue", "snapshot", "status", "to_toml", "up",
+    "verify",
 ]  # fmt: skip
 OPAQUE = {"Operation", "Pair", "Source"}
 """Handed out, but what they are made of is ours."""

@@ -70,7 +70,7 @@ def test_an_output_that_nobody_reads(text: str, json: str, stream: str, tmp_path
 def test_a_pipe_is_read_as_a_file_is() -> None:
     done = vlanlink("validate -", text=b'[topology]\nname = "b\xfcro"\n')
     assert done.returncode == 2
-    assert b"-:2:10: error: byte 0xfc is no UTF-8" in done.stderr
+    assert b"-:2:10: error: byte 0xfc is not UTF-8" in done.stderr
     assert b"more than 4 MiB" in vlanlink("validate -", text="#" * 5_000_000).stderr
     fits = vlanlink("validate -", text='[topology]\nname = "a"\n[networks."bü"]\nkind="macvlan"\n')
     assert fits.returncode == 0

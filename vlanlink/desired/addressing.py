@@ -98,7 +98,7 @@ class _Assignment:
             self.result.conflicts.append(Problem(("networks", name), message, "write subnets"))
             return ()
         self.result.leased_subnets[name] = (str(chosen),)
-        return (SubnetConfig.model_validate({"subnet": str(chosen)}),)
+        return (SubnetConfig(subnet=chosen),)
 
     def _prefixes_in_use(self) -> Iterator[Prefix]:
         for link in self.observed.links():

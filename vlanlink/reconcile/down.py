@@ -12,7 +12,7 @@ from vlanlink.reconcile.lookup import enabled, known_topologies, need_known, unk
 from vlanlink.reconcile.records import close_down
 from vlanlink.reconcile.session import Observation, Session
 from vlanlink.topology import Topology, empty
-from vlanlink.topology.heading import Heading
+from vlanlink.topology.load import Heading
 
 
 def take_down(

@@ -19,7 +19,7 @@ from vlanlink.store.files import Store
 from vlanlink.store.leases import Leases
 from vlanlink.store.lock import LOCK_SECONDS, Holder, LockedError
 from vlanlink.store.record import Record, Records
-from vlanlink.topology import Topology, settled
+from vlanlink.topology import Topology, validated
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Session:
         ``before`` is what was up, where the record of it is lost. Raises TopologyError for a
         topology that was made in code and is wrong.
         """
-        topology = settled(topology)
+        topology = validated(topology)
         records, leases = self.records(topology.name), self.store.leases(topology.name)
         self.machine.wanted = _wanted(topology, records, before)
         with kernel_errors():

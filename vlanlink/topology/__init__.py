@@ -1,10 +1,11 @@
-"""The topology file: read, checked, and kept as it was written.
+"""The topology file: read, checked, and kept as written.
 
-``load`` and ``parse`` give a ``Topology`` or raise a TopologyError with everything that is wrong,
-each at its line and column. Nothing here asks the machine.
+``load`` and ``parse`` return a ``Topology`` or raise a TopologyError with everything that is
+wrong, each problem at its line and column. Nothing here asks the machine.
 """
 
-from vlanlink.topology.load import empty, load, parse, settled
+from vlanlink.topology.export import as_mapping, to_toml
+from vlanlink.topology.load import empty, load, parse, validated
 from vlanlink.topology.model import (
     DefaultRouteConfig,
     EndpointConfig,
@@ -39,8 +40,10 @@ __all__ = [
     "Source",
     "SubnetConfig",
     "Topology",
+    "as_mapping",
     "empty",
     "load",
     "parse",
-    "settled",
+    "to_toml",
+    "validated",
 ]

@@ -1,39 +1,47 @@
-"""Files and texts to topologies: all that is wrong with one, in one run, at its place.
+"""Files, texts and mappings to topologies: everything wrong in one run, each at its place.
 
-What does the checking is imported when something is to be checked: `down` checks nothing.
+The checks are imported when something is checked: `down` checks nothing.
 """
 
 import os
 import stat
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from vlanlink.errors import Diagnostic, Problem, TopologyError, UsageError
-from vlanlink.topology import values
-from vlanlink.topology.model import Topology
-from vlanlink.topology.positions import Severity, Source, Span, without_source
+from vlanlink.errors import Diagnostic, Path, TopologyError, UsageError
+from vlanlink.topology import toml, values
+from vlanlink.topology.model import UNNAMED, Topology
+from vlanlink.topology.positions import DEEPEST, Severity, Source, Span, without_source
 from vlanlink.topology.problems import InvalidEntry, InvalidValue, quote
 
 if TYPE_CHECKING:
     from vlanlink.topology.salvage import Salvage
 
 LARGEST: Final = 4 * 1024 * 1024
-"""The size of file that is still read, in bytes. 4,000 endpoints take a tenth of it."""
+"""The largest file that is read, in bytes. 4,000 endpoints take a tenth of it."""
+
 
 Text = str | bytes | BinaryIO
 
 
-def load(path: str | os.PathLike[str], *, text: Text | None = None) -> Topology:
-    """Read and check a topology file. ``text``: its content, or an open binary file.
+def load(
+    source: str | os.PathLike[str] | Mapping[str, Any], *, text: Text | None = None
+) -> Topology:
+    """Read and check a topology: a file, or a mapping with the keys of a file.
 
-    Raises TopologyError with everything that is wrong. Needs no root, and asks the machine nothing.
+    ``text`` is the file's content, or an open binary file, if it is to be read from there. Raises
+    TopologyError with everything that is wrong. Needs no root and asks the machine nothing.
     """
-    return parse(content(path, text), file=os.fspath(path))
+    if isinstance(source, Mapping):
+        return _from_mapping(source)
+    return parse(content(source, text), file=os.fspath(source))
 
 
 def content(path: str | os.PathLike[str], text: Text | None = None) -> str:
-    """What stands in a file, or ``text`` decoded. Raises TopologyError."""
+    """The text of a file, or ``text`` decoded. Raises TopologyError."""
     file = os.fspath(path)
     found = _content(file) if text is None else text
     if not isinstance(found, str | bytes):
@@ -42,38 +50,62 @@ def content(path: str | os.PathLike[str], text: Text | None = None) -> str:
 
 
 def parse(text: str, file: str = "topology.toml") -> Topology:
-    """Check a topology that stands in a text; ``file`` is named in messages."""
+    """Check the topology in a text; ``file`` is named in messages."""
     source = Source(text.removeprefix("\ufeff").replace("\r\n", "\n"), file)
-    return _settled(*examine(source), source)
+    return _accepted(*analyse(source), source)
 
 
-def build(mapping: Mapping[str, Any] | Topology) -> Topology:
-    """Check a topology that was made in code; the keys are those of a file."""
-    from vlanlink.topology.salvage import Salvage
+def validated(topology: Topology) -> Topology:
+    """The topology, checked now if it was made in code. Raises TopologyError."""
+    if topology.checked:
+        return topology
+    from vlanlink.topology.export import as_mapping
 
-    if isinstance(mapping, Topology):
-        mapping = mapping.as_written()
-    return _settled(*_checked(Salvage(mapping, set())), None)
-
-
-def settled(topology: Topology) -> Topology:
-    """The topology, checked whole also where it was made in code. Raises TopologyError."""
-    return topology if topology.checked else build(topology)
+    return load(as_mapping(topology))
 
 
 def empty(name: str) -> Topology:
-    """The topology of a name with nothing in it. Raises UsageError for what can't be a name."""
+    """A topology without anything in it. Raises UsageError for an invalid name."""
     try:
-        # Nothing else is to be checked, and it takes a while to make what checks.
-        topology = Topology.model_construct(name=values.topology_name(name))
+        topology = Topology(name=values.topology_name(name))
     except InvalidValue as wrong:
         raise UsageError(Diagnostic(wrong.message, hint=wrong.hint)) from None
-    topology._checked = True
-    return topology
+    return _marked(topology, None, ())
 
 
-def examine(source: Source) -> tuple[Topology | None, list[InvalidEntry]]:
-    """What can be made of a text, and all that there is to say about it."""
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The name of a topology, and its text, which may be wrong otherwise."""
+
+    name: str
+    text: str
+    file: str
+
+    def whole(self) -> Topology | None:
+        """The topology; None if it is not valid."""
+        try:
+            return parse(self.text, self.file)
+        except TopologyError:
+            return None
+
+
+def heading(path: str | os.PathLike[str], *, text: Text | None = None) -> Heading:
+    """The name that a file gives its topology: all that it takes to take it down.
+
+    ``text`` is as for ``load``. The rest of the file is not checked. Raises TopologyError if the
+    name can't be read.
+    """
+    file, whole = os.fspath(path), content(path, text)
+    try:
+        table = toml.loads(whole.removeprefix("\ufeff")).get("topology", {})
+        name = values.topology_name(table.get("name", PurePath(file).stem))
+    except (toml.TOMLDecodeError, AttributeError, TypeError, InvalidValue):
+        name = load(file, text=whole).name
+    return Heading(name, whole, file)
+
+
+def analyse(source: Source) -> tuple[Topology | None, list[InvalidEntry]]:
+    """The topology that can be read from a text, and all that is wrong with it."""
     from vlanlink.topology.salvage import Salvage
     from vlanlink.topology.syntax import read
 
@@ -82,33 +114,71 @@ def examine(source: Source) -> tuple[Topology | None, list[InvalidEntry]]:
     if reading.faults:
         faults = [InvalidEntry("syntax", problem, span=span) for span, problem in reading.faults]
         return None, faults + doubled
-    data, findings = _named(reading.data, PurePath(source.file or "").stem)
-    draft = Salvage(data, reading.left_out)
-    draft.findings += doubled + findings
+    draft = Salvage(reading.data, reading.left_out)
+    draft.findings += doubled
+    _name(draft, PurePath(source.file or "").stem)
     return _checked(draft)
+
+
+def _from_mapping(mapping: Mapping[str, Any]) -> Topology:
+    from vlanlink.topology.salvage import Salvage
+
+    draft = Salvage({}, set())
+    draft.data = _plain(mapping, (), draft)
+    _name(draft, None)
+    return _accepted(*_checked(draft), None)
+
+
+def _plain(value: Any, path: Path, draft: "Salvage") -> Any:
+    """Python values as those of a file."""
+    if len(path) > DEEPEST:
+        draft.refuse(path, InvalidValue("wrong_type", "tables or arrays are nested too deep"))
+        return None
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                wrong = InvalidValue("wrong_type", f"the key {quote(str(key))} must be a string")
+                draft.refuse((*path, str(key)), wrong)
+        return {
+            key: _plain(one, (*path, key), draft)
+            for key, one in value.items()
+            if isinstance(key, str)
+        }
+    if isinstance(value, list | tuple):
+        return [_plain(one, (*path, at), draft) for at, one in enumerate(value)]
+    return str(value) if isinstance(value, _WRITTEN_AS_TEXT) else value
+
+
+_WRITTEN_AS_TEXT: Final = (IPv4Address, IPv6Address, IPv4Network, IPv6Network, os.PathLike)
 
 
 def _checked(draft: "Salvage") -> tuple[Topology, list[InvalidEntry]]:
     from vlanlink.topology.rules import judge
+    from vlanlink.topology.tables import At
 
-    topology = draft.topology()
+    topology = Topology.read(draft.data, At((), draft))
     return topology, draft.findings + judge(topology, draft)
 
 
-def _settled(
+def _accepted(
     topology: Topology | None, findings: list[InvalidEntry], source: Source | None
 ) -> Topology:
     errors = [one for one in findings if not one.warning]
     if topology is None or errors:
         raise TopologyError(*diagnostics(errors, source))
-    topology._checked = True
-    topology._source = source
-    topology._warnings = tuple(diagnostics(findings, source))
+    return _marked(topology, source, tuple(diagnostics(findings, source)))
+
+
+def _marked(
+    topology: Topology, source: Source | None, warnings: tuple[Diagnostic, ...]
+) -> Topology:
+    for key, value in (("checked", True), ("source", source), ("warnings", warnings)):
+        object.__setattr__(topology, key, value)
     return topology
 
 
 def diagnostics(findings: Iterable[InvalidEntry], source: Source | None) -> list[Diagnostic]:
-    """Findings at their places, by line, each thing said once."""
+    """Findings at their places, by line, each once."""
     once = dict.fromkeys(_diagnostic(one, source) for one in findings)
     return sorted(once, key=lambda one: (one.line or 0, one.column or 0, one.message))
 
@@ -123,26 +193,25 @@ def _diagnostic(one: InvalidEntry, source: Source | None) -> Diagnostic:
     return source.diagnose(one.problem, severity)
 
 
-def _named(data: dict[str, Any], stem: str) -> tuple[dict[str, Any], list[InvalidEntry]]:
-    """The data with a name: that of the file if they have none."""
-    heading = data.get("topology", {})
-    if "name" in data:
-        problem = Problem(("name",), "unknown key name", "write it under [topology]", at_key=True)
-        data = {key: value for key, value in data.items() if key != "name"}
-        return data | {"topology": {"name": "unnamed"}}, [InvalidEntry("unknown_key", problem)]
-    if not isinstance(heading, dict) or "name" in heading:
-        return data, []
+def _name(draft: "Salvage", stem: str | None) -> None:
+    """Name the topology after its file if it has no name of its own."""
+    table = draft.data.get("topology", {})
+    if "name" in draft.data:
+        hint = "write it under [topology]"
+        draft.refuse(("name",), InvalidValue("unknown_key", "unknown key name", hint, at_key=True))
+        del draft.data["name"]
+    elif isinstance(table, dict) and "name" not in table:
+        draft.data = {**draft.data, "topology": {**table, "name": _from_stem(draft, stem)}}
+
+
+def _from_stem(draft: "Salvage", stem: str | None) -> str:
     try:
-        return data | {"topology": heading | {"name": values.topology_name(stem)}}, []
+        return values.topology_name(stem or "")
     except InvalidValue as wrong:
-        problem = Problem(
-            ("topology",),
-            f"the topology has no name, and that of the file, {quote(stem)}, can't be one",
-            "write name = … under [topology]",
-        )
-        return data | {"topology": heading | {"name": "unnamed"}}, [
-            InvalidEntry(wrong.code, problem)
-        ]
+        why = "" if stem is None else f", and the file's, {quote(stem)}, is not a valid one"
+        message, hint = f"the topology has no name{why}", "write name = … under [topology]"
+        draft.refuse(("topology", "name"), InvalidValue(wrong.code, message, hint))
+        return UNNAMED
 
 
 def _content(file: str) -> bytes:
@@ -156,11 +225,11 @@ def _content(file: str) -> bytes:
 def _decoded(file: str, data: bytes) -> str:
     if len(data) > LARGEST:
         size = f"more than {LARGEST // 1024 // 1024} MiB"
-        raise _unreadable(file, f"{quote(file)} is no topology: it has {size}")
+        raise _unreadable(file, f"{quote(file)} is too large for a topology: {size}")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise TopologyError(_no_text(file, data, error)) from error
+        raise TopologyError(_not_text(file, data, error)) from error
 
 
 def _bytes(file: str) -> bytes:
@@ -171,7 +240,7 @@ def _bytes(file: str) -> bytes:
         if stat.S_ISDIR(mode):
             raise OSError(0, "it is a directory")
         if not stat.S_ISREG(mode):
-            raise OSError(0, "it is no regular file (a topology from a pipe is read as '-')")
+            raise OSError(0, "not a regular file (use '-' to read a topology from a pipe)")
         return _all(number)
     finally:
         os.close(number)
@@ -188,9 +257,9 @@ def _unreadable(file: str, message: str) -> TopologyError:
     return TopologyError(Diagnostic(message=message, file=file))
 
 
-def _no_text(file: str, data: bytes, error: UnicodeDecodeError) -> Diagnostic:
+def _not_text(file: str, data: bytes, error: UnicodeDecodeError) -> Diagnostic:
     before = data[: error.start].decode("utf-8")
     lines = before.split("\n")
     source = Source(data.decode("utf-8", "replace"), file)
     span = Span(len(lines), len(lines[-1]) + 1)
-    return source.at(span, f"byte 0x{data[error.start]:02x} is no UTF-8", "save the file as UTF-8")
+    return source.at(span, f"byte 0x{data[error.start]:02x} is not UTF-8", "save the file as UTF-8")

@@ -1,299 +1,356 @@
-"""A topology as it is written: frozen values, nothing resolved.
+"""A topology as written: frozen values, nothing resolved.
 
-What one value or table must look like is held here; what several must be to each other is in
-``rules``.
+The fields are the keys of the file: form, default and meaning of each stand here and nowhere else.
+What several values must be to each other stands in ``rules``.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    PlainValidator,
-    PrivateAttr,
-    ValidationError,
-)
-
-from vlanlink.errors import Diagnostic, Problem
-from vlanlink.kinds import Kind
-from vlanlink.topology import options, values
+from vlanlink.errors import Diagnostic, Problem, nearest
+from vlanlink.kinds import KINDS, Kind
+from vlanlink.topology import values
 from vlanlink.topology.positions import Severity, Source, without_source
-from vlanlink.topology.problems import InvalidValue, as_error
-from vlanlink.topology.tables import Entry, Kinded, bool_or_table
+from vlanlink.topology.problems import InvalidValue, one_of, quote
+from vlanlink.topology.tables import (
+    ALL_OPTIONS,
+    Array,
+    Boolean,
+    ByName,
+    Choice,
+    Entry,
+    Integer,
+    Key,
+    Kinded,
+    Number,
+    ParentLink,
+    Row,
+    Switch,
+    SysctlValue,
+    Table,
+    Text,
+    keys_of,
+)
 from vlanlink.topology.values import Ip, Prefix
 
-Address = Annotated[Ip, PlainValidator(values.address)]
-Station = Annotated[Ip, PlainValidator(values.station)]
-Network_ = Annotated[Prefix, PlainValidator(values.prefix)]
-Destination = Annotated[Prefix, PlainValidator(values.destination)]
-Mac = Annotated[str, AfterValidator(values.mac)]
-Mtu = Annotated[int, AfterValidator(values.between(68, 65535))]
-Number32 = Annotated[int, AfterValidator(values.between(0, 0xFFFFFFFF))]
-Table = Annotated[int, AfterValidator(values.between(1, 0xFFFFFFFF))]
-Addresses = Annotated[
-    tuple[Annotated[str, AfterValidator(values.entry)], ...], BeforeValidator(values.listed)
-]
-Words = Annotated[tuple[str, ...], BeforeValidator(values.listed)]
-SysctlValue = Annotated[str, BeforeValidator(values.setting)]
+NETWORK_KINDS: Final = tuple(name for name, kind in KINDS.items() if kind.rx_handler)
+"""The kinds that a network can have: their links receive on the parent, beside the host."""
 
 
+def link_kind(name: str) -> str:
+    """The name of a known link kind."""
+    if name not in KINDS:
+        near = nearest(name, list(KINDS))
+        raise InvalidValue(
+            "unknown_kind",
+            f"unknown link kind {quote(name)}: choose {one_of(list(KINDS))}",
+            f'did you mean "{near}"?' if near else None,
+        )
+    return name
+
+
+def network_kind(name: str) -> str:
+    """The name of a kind that a network can have."""
+    if link_kind(name) not in NETWORK_KINDS:
+        raise InvalidValue(
+            "network_kind",
+            f"a network can't be of kind {quote(name)}: choose {one_of(NETWORK_KINDS)}",
+            f'define that link under [links], and a network of kind "{NETWORK_KINDS[0]}" on it',
+        )
+    return name
+
+
+TEXT: Final = Text()
+PARENT: Final = ParentLink()
+BOOLEAN: Final = Boolean()
+ADDRESS: Final = Text("an IP address", values.address)
+UNICAST: Final = Text("an IP address", values.unicast_address)
+PREFIX: Final = Text("an IP prefix", values.prefix)
+ADDRESSES: Final = Array(Text("an IP address", values.entry))
+TOPOLOGY_NAME: Final = Text("a string", values.topology_name)
+UINT32: Final = Integer(0, 0xFFFFFFFF)
+MTU: Final = Integer(68, 65535)
+
+
+@dataclass(frozen=True, kw_only=True)
 class SubnetConfig(Entry):
-    """A subnet of a network, with the names of Docker's IPAM."""
+    """A subnet of a network, with the key names of Docker's IPAM."""
 
-    subnet: Network_
-    gateway: Station | None = None
-    ip_range: Network_ | None = None
-    aux_addresses: Mapping[str, Address] = {}
+    subnet: Annotated[Prefix, Key(PREFIX, "the prefix")]
+    gateway: Annotated[Ip | None, Key(UNICAST, "the router; endpoints get a default route")] = None
+    ip_range: Annotated[Prefix | None, Key(PREFIX, "the part to choose addresses from")] = None
+    aux_addresses: Annotated[
+        Mapping[str, Ip], Key(ByName(ADDRESS), "addresses of others, never handed out")
+    ] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
 class ShimConfig(Entry):
     """The host's own endpoint in a network, in detail."""
 
-    name: str | None = None
-    addresses: Addresses | None = None
+    name: Annotated[str | None, Key(TEXT, "the link's name; left out: derived")] = None
+    addresses: Annotated[
+        tuple[str, ...] | None, Key(ADDRESSES, "its addresses; left out: chosen if needed")
+    ] = None
 
 
+@dataclass(frozen=True, kw_only=True)
 class ProbeConfig(Entry):
-    """How to ask the LAN whether an address is taken."""
+    """How to ask the LAN whether an address is in use."""
 
-    count: Annotated[int, AfterValidator(values.between(1, 100))] = 2
-    seconds: Annotated[float, AfterValidator(values.between(0.01, 60))] = 1.0
-    """In all, for all addresses together."""
+    count: Annotated[int, Key(Integer(1, 100), "probes for each address")] = 2
+    seconds: Annotated[float, Key(Number(0.01, 60), "duration, for all addresses together")] = 1.0
 
 
+@dataclass(frozen=True, kw_only=True)
 class RouteConfig(Entry):
-    """A route by way of the interface under which it stands."""
+    """A route through the interface that it is listed under."""
 
-    via: Station | None = None
-    to: Destination
-    metric: Number32 | None = None
-    onlink: bool = False
-    src: Station | None = None
-    table: Table | None = None
+    to: Annotated[
+        Prefix, Key(Text("an IP prefix", values.destination), 'destination, or "default"')
+    ]
+    via: Annotated[Ip | None, Key(UNICAST, "next hop; left out: on-link")] = None
+    metric: Annotated[int | None, Key(UINT32, "priority; the lowest wins")] = None
+    onlink: Annotated[
+        bool, Key(BOOLEAN, "the next hop answers on this link, in no subnet of it")
+    ] = False
+    src: Annotated[Ip | None, Key(UNICAST, "preferred source address")] = None
+    table: Annotated[int | None, Key(Integer(1, 0xFFFFFFFF), "routing table; default main")] = None
 
     @classmethod
-    def sort_out(cls, written: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
-        """As ``ip route`` does, read ``default`` in the family of the next hop, IPv4 without."""
-        if written.get("to") == values.DEFAULT:
-            six = any(":" in str(written.get(key)) for key in ("via", "src"))
-            written["to"] = "::/0" if six else "0.0.0.0/0"
-        return super().sort_out(written)
+    def prepared(cls, written: dict[str, Any]) -> dict[str, Any]:
+        """As ``ip route`` does, read ``default`` in the family of the next hop, else as IPv4."""
+        if written.get("to") != values.DEFAULT:
+            return written
+        six = any(":" in str(written.get(key)) for key in ("via", "src"))
+        return {**written, "to": "::/0" if six else "0.0.0.0/0"}
 
 
+@dataclass(frozen=True, kw_only=True)
 class HostRouteConfig(RouteConfig):
-    """A route of the host, by way of any link there."""
+    """A route of the host, through any link there."""
 
-    dev: str
+    dev: Annotated[str, Key(TEXT, "the outgoing link")]
 
 
+@dataclass(frozen=True, kw_only=True)
 class DefaultRouteConfig(Entry):
-    """Which default routes an interface shall have; both where neither family is named."""
+    """Which default routes an interface gets; both families if none is named."""
 
-    ipv4: bool | None = None
-    ipv6: bool | None = None
-    metric: Number32 | None = None
-
-
-Routes = Annotated[tuple[RouteConfig, ...], BeforeValidator(values.listed)]
+    ipv4: Annotated[bool | None, Key(BOOLEAN, "an IPv4 default route")] = None
+    ipv6: Annotated[bool | None, Key(BOOLEAN, "an IPv6 default route")] = None
+    metric: Annotated[int | None, Key(UINT32, "priority; the lowest wins")] = None
 
 
+ROUTES: Final = Array(Table(RouteConfig))
+PROBE: Final = Switch(ProbeConfig)
+PROBE_HELP: Final = "ask the LAN whether an address is in use before taking it"
+TAKE_PARENT_HELP: Final = "passthru: take the parent from the host even if the host uses it"
+
+
+@dataclass(frozen=True, kw_only=True)
 class NetworkConfig(Kinded):
     """What ``docker network create`` makes: a kind and a parent that endpoints share."""
 
-    kind: Annotated[str, AfterValidator(options.network_kind)]
-    parent: str | None = None
-    internal: bool = False
-    subnets: Annotated[tuple[SubnetConfig, ...], BeforeValidator(values.listed)] | None = None
-    """None: left out."""
-    shim: Annotated[bool | ShimConfig, PlainValidator(bool_or_table(ShimConfig))] = False
-    probe: Annotated[bool | ProbeConfig, PlainValidator(bool_or_table(ProbeConfig))] = True
-    mtu: Mtu | None = None
-    hairpin: bool = False
-    """What the switch does with frames between two stations on this port."""
-    take_parent: bool = False
+    planned: ClassVar[Mapping[str, str]] = {
+        "dhcp": "leave dhcp out, and list addresses under the interfaces",
+        "manage_bridge_vlan": "",
+        "wait": "",
+    }
+
+    kind: Annotated[str, Key(Text("a string", network_kind), one_of(NETWORK_KINDS))]
+    parent: Annotated[
+        str | None, Key(PARENT, "link of the host; NAME.N: VLAN N of NAME; left out: a dummy link")
+    ] = None
+    internal: Annotated[bool, Key(BOOLEAN, "no parent and no default route")] = False
+    subnets: Annotated[
+        tuple[SubnetConfig, ...] | None, Key(Array(Table(SubnetConfig)), "where addresses are from")
+    ] = None
+    shim: Annotated[
+        bool | ShimConfig, Key(Switch(ShimConfig), "let the host reach the endpoints")
+    ] = False
+    probe: Annotated[bool | ProbeConfig, Key(PROBE, PROBE_HELP)] = True
+    mtu: Annotated[int | None, Key(MTU, "MTU of the endpoints")] = None
+    hairpin: Annotated[
+        bool, Key(BOOLEAN, "vepa: the switch sends frames back out of the port they came in on")
+    ] = False
+    take_parent: Annotated[bool, Key(BOOLEAN, TAKE_PARENT_HELP)] = False
 
 
+@dataclass(frozen=True, kw_only=True)
 class EndpointConfig(Entry):
     """What every link, peer and interface can have."""
 
-    addresses: Addresses | None = None
-    """In canonical text, as bare as they were written. None: left out."""
-    mac: Mac | None = None
-    mtu: Mtu | None = None
-    altnames: Words = ()
-    up: bool = True
-    routes: Routes = ()
+    addresses: Annotated[
+        tuple[str, ...] | None,
+        Key(ADDRESSES, "all its addresses; left out on a network: one per family is chosen"),
+    ] = None
+    """In canonical text, with a prefix length where one is written."""
+    mac: Annotated[
+        str | None, Key(Text("a MAC address", values.mac), "MAC address; left out: derived")
+    ] = None
+    mtu: Annotated[int | None, Key(MTU, "MTU")] = None
+    altnames: Annotated[tuple[str, ...], Key(Array(TEXT), "alternative names")] = ()
+    up: Annotated[bool, Key(BOOLEAN, "set the link up")] = True
+    routes: Annotated[tuple[RouteConfig, ...], Key(ROUTES, "routes through it")] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
 class PeerConfig(EndpointConfig):
-    """The other end of a pair. No namespace: the host."""
+    """The other end of a pair."""
 
-    name: str
-    namespace: str | None = None
+    name: Annotated[str, Key(TEXT, "its name")]
+    namespace: Annotated[str | None, Key(TEXT, "its namespace; left out: the host")] = None
 
 
+@dataclass(frozen=True, kw_only=True)
 class LinkConfig(Kinded, EndpointConfig):
     """A link on the host."""
 
-    kind: Annotated[str, AfterValidator(options.link_kind)] | None = None
-    parent: str | None = None
-    peer: PeerConfig | None = None
-    probe: Annotated[bool | ProbeConfig, PlainValidator(bool_or_table(ProbeConfig))] = True
-    take_parent: bool = False
+    kind: Annotated[str | None, Key(Text("a string", link_kind), one_of(list(KINDS)))] = None
+    parent: Annotated[
+        str | None, Key(PARENT, "link of the host; NAME.N that does not exist: VLAN N of NAME")
+    ] = None
+    peer: Annotated[PeerConfig | None, Key(Table(PeerConfig), "veth: the other end")] = None
+    probe: Annotated[bool | ProbeConfig, Key(PROBE, PROBE_HELP)] = True
+    take_parent: Annotated[bool, Key(BOOLEAN, TAKE_PARENT_HELP)] = False
 
 
+@dataclass(frozen=True, kw_only=True)
 class InterfaceConfig(LinkConfig):
-    """A link in a namespace, by itself or as an endpoint of a network."""
+    """A link in a namespace, standalone or an endpoint of a network."""
 
-    network: str | None = None
-    default_route: (
-        Annotated[bool | DefaultRouteConfig, PlainValidator(bool_or_table(DefaultRouteConfig))]
-        | None
-    ) = None
-    ipv6: Literal["static", "slaac", "off"] = "static"
+    planned: ClassVar[Mapping[str, str]] = {
+        "dhcp": "leave dhcp out, and list addresses",
+        "ipv6_token": "",
+    }
+
+    network: Annotated[str | None, Key(TEXT, "the network that it is an endpoint of")] = None
+    default_route: Annotated[
+        bool | DefaultRouteConfig | None,
+        Key(Switch(DefaultRouteConfig), "left out: the first interface with a gateway"),
+    ] = None
+    ipv6: Annotated[
+        Literal["static", "slaac", "off"],
+        Key(Choice(("static", "slaac", "off")), "what the file says, what the router says, none"),
+    ] = "static"
 
     @classmethod
     def kind_in(cls, written: Mapping[str, Any]) -> Kind | None:
         """An endpoint has its network's kind, and no options of its own."""
-        return None if "network" in written else super().kind_in(written)
+        return None if "network" in written else LinkConfig.kind_in(written)
 
     @classmethod
-    def sort_out(cls, written: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
-        """Refuse the options that an endpoint's network has the say over."""
-        fields, wrong = super().sort_out(written)
-        strange = written.keys() & options.ALL_KEYS if "network" in written else set()
-        return fields, wrong + [_of_network(key, written) for key in strange]
+    def prepared(cls, written: dict[str, Any]) -> dict[str, Any]:
+        """Keep the options of an endpoint: they are refused."""
+        return written if "network" in written else super().prepared(written)
+
+    @classmethod
+    def refusal(cls, key: str, written: Mapping[str, Any]) -> InvalidValue | None:
+        """Refuse the options that the network decides."""
+        if key not in ALL_OPTIONS or "network" not in written:
+            return super().refusal(key, written)
+        network = written["network"]
+        return InvalidValue(
+            "option_of_network",
+            f"{key} belongs to the network, not to its endpoints",
+            f"write it under [networks.{network}]" if isinstance(network, str) else None,
+            at_key=True,
+        )
+
+    @classmethod
+    def offered(cls, known: Mapping[str, Row], written: Mapping[str, Any]) -> tuple[str, ...]:
+        """Offer no option to an endpoint."""
+        return tuple(known) if "network" in written else super().offered(known, written)
 
 
-def _of_network(key: str, written: Mapping[str, Any]) -> dict[str, Any]:
-    network = written["network"]
-    wrong = InvalidValue(
-        "option_of_network",
-        f"{key} belongs to the network, not to one of its endpoints",
-        f"write it under [networks.{network}]" if isinstance(network, str) else None,
-        at_key=True,
-    )
-    return as_error(key, wrong, written[key])
-
-
+@dataclass(frozen=True, kw_only=True)
 class NamespaceConfig(Entry):
-    """A network namespace: one of that name, or the one at a path or of a process."""
+    """A network namespace: a named one, or that of a path or a process."""
 
-    sysctls: Mapping[str, SysctlValue] = {}
-    interfaces: Mapping[str, InterfaceConfig] = {}
-    pid: Annotated[int, AfterValidator(values.between(1, 0x3FFFFFFF))] | None = None
-    path: str | None = None
+    planned: ClassVar[Mapping[str, str]] = {"units": "", "dns": "", "unprivileged": ""}
+
+    sysctls: Annotated[
+        Mapping[str, str], Key(ByName(SysctlValue()), "sysctls below net, set in the namespace")
+    ] = field(default_factory=dict)
+    interfaces: Annotated[
+        Mapping[str, InterfaceConfig], Key(ByName(Table(InterfaceConfig)), "its links, by name")
+    ] = field(default_factory=dict)
+    pid: Annotated[int | None, Key(Integer(1, 0x3FFFFFFF), "the namespace of a process")] = None
+    path: Annotated[str | None, Key(TEXT, "the namespace at a path")] = None
 
 
+@dataclass(frozen=True, kw_only=True)
 class HostConfig(Entry):
-    """What the topology asks of the host itself."""
+    """Sysctls and routes of the host itself."""
 
-    sysctls: Mapping[str, SysctlValue] = {}
-    routes: Annotated[tuple[HostRouteConfig, ...], BeforeValidator(values.listed)] = ()
+    sysctls: Annotated[
+        Mapping[str, str], Key(ByName(SysctlValue()), "sysctls below net, set on the host")
+    ] = field(default_factory=dict)
+    routes: Annotated[
+        tuple[HostRouteConfig, ...], Key(Array(Table(HostRouteConfig)), "routes of the host")
+    ] = ()
 
 
-class Heading(Entry):
+@dataclass(frozen=True, kw_only=True)
+class HeadingConfig(Entry):
     """The table [topology]."""
 
-    name: Annotated[str, AfterValidator(values.topology_name)] | None = None
+    name: Annotated[
+        str | None, Key(TOPOLOGY_NAME, "the topology's name; default: the file's stem")
+    ] = None
 
 
+UNNAMED: Final = "unnamed"
+"""The name that stands in for one that can't be read."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Topology(Entry):
-    """A whole file: what a user wants of the networks of one host.
+    """A whole file: the networks of one host as a user wants them.
 
-    Made by ``load``, ``parse`` or ``Topology.build``, which check all of it; making one by its
-    fields checks each value, but not what the values are to each other.
+    ``load`` makes and checks it; one that is made by its fields is checked when it is used.
     """
 
-    name: Annotated[str, AfterValidator(values.topology_name)]
-    networks: Mapping[str, NetworkConfig] = {}
-    namespaces: Mapping[str, NamespaceConfig] = {}
-    links: Mapping[str, LinkConfig] = {}
-    host: HostConfig = Field(default_factory=HostConfig.model_construct)
+    name: str
+    networks: Annotated[
+        Mapping[str, NetworkConfig], Key(ByName(Table(NetworkConfig)), "networks, by name")
+    ] = field(default_factory=dict)
+    namespaces: Annotated[
+        Mapping[str, NamespaceConfig], Key(ByName(Table(NamespaceConfig)), "namespaces, by name")
+    ] = field(default_factory=dict)
+    links: Annotated[
+        Mapping[str, LinkConfig], Key(ByName(Table(LinkConfig)), "links of the host, by name")
+    ] = field(default_factory=dict)
+    host: Annotated[HostConfig, Key(Table(HostConfig), "the host itself")] = field(
+        default_factory=HostConfig
+    )
 
-    _checked: bool = PrivateAttr(default=False)
-    _source: Source | None = PrivateAttr(default=None)
-    _warnings: tuple[Diagnostic, ...] = PrivateAttr(default=())
-
-    @classmethod
-    def known_keys(cls) -> tuple[str, ...]:
-        """A file has its name in a table of its own."""
-        return ("topology", *super().known_keys())
-
-    @classmethod
-    def offered_keys(cls) -> tuple[str, ...]:
-        """The name by itself is for Python only."""
-        return tuple(key for key in cls.known_keys() if key != "name")
-
-    @classmethod
-    def sort_out(cls, written: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
-        """Take the name from where a file has it."""
-        fields, wrong = super().sort_out(written)
-        if "topology" not in fields:
-            return fields, wrong
-        try:
-            heading = Heading.model_validate(fields.pop("topology"))
-        except ValidationError as error:
-            return {"name": "unnamed"} | fields, wrong + _below("topology", error)
-        return ({"name": heading.name} if heading.name else {}) | fields, wrong
+    checked: bool = field(default=False, init=False, compare=False, repr=False)
+    """Whether the whole of it is known to be valid."""
+    source: Source | None = field(default=None, init=False, compare=False, repr=False)
+    """The text that it was read from; None if it was made in code."""
+    warnings: tuple[Diagnostic, ...] = field(default=(), init=False, compare=False, repr=False)
+    """What is allowed but probably not meant."""
 
     @classmethod
-    def build(cls, mapping: "Mapping[str, Any] | Topology") -> "Topology":
-        """Check a topology made in code, or one to be made of a file's tables as Python values.
+    def rows(cls, written: Mapping[str, Any]) -> Mapping[str, Row]:
+        """The tables of a file."""
+        del written
+        return {_HEADING.name: _HEADING, **keys_of(cls)}
 
-        Raises TopologyError with everything that is wrong.
-        """
-        from vlanlink.topology.load import build
-
-        return build(mapping)
-
-    def as_written(self) -> dict[str, Any]:
-        """Plain data that ``build`` makes an equal topology of."""
-        from vlanlink.topology.salvage import as_written
-
-        written: dict[str, Any] = as_written(self)
-        return {"topology": {"name": written.pop("name")}} | written
-
-    def model_copy(
-        self, *, update: Mapping[str, Any] | None = None, deep: bool = False
-    ) -> "Topology":
-        """As pydantic has it; one with an ``update`` is no longer what was read and checked."""
-        copied = super().model_copy(update=update, deep=deep)
-        if update:
-            copied._checked, copied._source, copied._warnings = False, None, ()
-        return copied
-
-    @property
-    def checked(self) -> bool:
-        """Whether it is known that nothing is wrong with the whole of it."""
-        return self._checked
-
-    @property
-    def source(self) -> Source | None:
-        """The text that it was read from; None for what was built in code."""
-        return self._source
-
-    @property
-    def warnings(self) -> tuple[Diagnostic, ...]:
-        """What is allowed but probably not meant."""
-        return self._warnings
+    @classmethod
+    def made(cls, found: dict[str, Any]) -> "Topology":
+        """The topology, named by its heading."""
+        heading = found.pop(_HEADING.name, None)
+        return cls(**found, name=(heading and heading.name) or UNNAMED)
 
     def diagnose(self, problem: Problem, severity: Severity = "error") -> Diagnostic:
-        """A problem at its place in the file, or at its path where there is no file."""
-        if self._source is None:
+        """A problem at its place in the file; at its path if the topology was made in code."""
+        if self.source is None:
             return without_source(problem, severity)
-        return self._source.diagnose(problem, severity)
-
-    def __eq__(self, other: object) -> bool:
-        """Two topologies are equal when they say the same, from whatever file."""
-        if not isinstance(other, Topology):
-            return NotImplemented
-        return all(getattr(self, key) == getattr(other, key) for key in Topology.model_fields)
-
-    __hash__ = None  # type: ignore[assignment]
+        return self.source.diagnose(problem, severity)
 
 
-def _below(key: str, error: ValidationError) -> list[Any]:
-    return [one | {"loc": (key, *one["loc"])} for one in error.errors(include_url=False)]
+_HEADING: Final = Row("topology", Table(HeadingConfig), "the topology itself")

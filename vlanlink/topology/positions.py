@@ -4,15 +4,18 @@ tree-sitter reads the text, and only once somebody asks: a file without problems
 Lines and columns count from 1, columns in characters.
 """
 
+import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from vlanlink.errors import Diagnostic, Path, Problem
+from vlanlink.topology import toml
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Tree
+    from tree_sitter import Node
 
 Severity = Literal["error", "warning"]
 
@@ -114,13 +117,92 @@ def without_source(problem: Problem, severity: Severity = "error") -> Diagnostic
     return Diagnostic(message=message, hint=problem.hint, path=problem.path, severity=severity)
 
 
-def parse_tree(text: str) -> "Tree":
-    """The syntax tree of a TOML text."""
-    import tree_sitter_toml
-    from tree_sitter import Language, Parser
+class Tree:
+    """The syntax tree of a TOML text, and the places of its nodes in the text."""
 
-    data = text.encode("utf-8", "surrogatepass")
-    return Parser(Language(tree_sitter_toml.language())).parse(data)
+    def __init__(self, text: str) -> None:
+        """Parse with tree-sitter, whose grammar is TOML 1.0."""
+        import tree_sitter_toml
+        from tree_sitter import Language, Parser
+
+        self._data = text.encode("utf-8", "surrogatepass")
+        self._starts = [0, *(found.end() for found in re.finditer(b"\n", self._data))]
+        parser = Parser(Language(tree_sitter_toml.language()))
+        self.root: Node = parser.parse(as_toml_1_0(self._data)).root_node
+
+    def span(self, node: "Node") -> Span:
+        """The first line of a node; tree-sitter counts bytes, people count characters."""
+        row = self._row(node.start_byte)
+        start = self._starts[row]
+        line = (
+            self._data[start:].partition(b"\n")[0]
+            if row + 1 == len(self._starts)
+            else (self._data[start : self._starts[row + 1] - 1])
+        )
+        first = _characters(line[: node.start_byte - start])
+        last = _characters(line[: node.end_byte - start])
+        return Span(row + 1, first + 1, max(1, last - first))
+
+    def last_line(self, node: "Node") -> int:
+        """The last line that a node has text on; some end on the start of the line after."""
+        return self._row(max(node.start_byte, node.end_byte - 1)) + 1
+
+    def key(self, node: "Node") -> str:
+        """The name that a part of a key spells."""
+        word = self._data[node.start_byte : node.end_byte].decode("utf-8", "surrogatepass")
+        if node.type == "bare_key":
+            return word
+        return next(iter(toml.loads(f"{word} = 0")), word)
+
+    def _row(self, byte: int) -> int:
+        return bisect_right(self._starts, byte) - 1
+
+
+def _characters(data: bytes) -> int:
+    return len(data.decode("utf-8", "replace"))
+
+
+_TOKEN: Final = re.compile(
+    rb'"""(?:\\.|[^\\])*?"""'
+    rb'|"(?:\\[^\n]|[^"\\\n])*"'
+    rb"|'{3}.*?'{3}"
+    rb"|'[^'\n]*'"
+    rb"|\#[^\n]*|[{}\n,]"
+    rb"""|[^\s{},"'\#]+""",
+    re.DOTALL,
+)
+_ESCAPE: Final = re.compile(rb"\\.", re.DOTALL)
+
+
+def as_toml_1_0(data: bytes) -> bytes:
+    """A text of the same length that TOML 1.0 reads alike: what 1.1 added is blanked.
+
+    That is line breaks, comments and a last comma in inline tables, and new escapes in strings.
+    """
+    text = bytearray(data)
+    opened: list[list[tuple[int, int]]] = []
+    """For each table that is still open, what to blank once it is closed."""
+    comma = None
+    for token in _TOKEN.finditer(data):
+        first = data[token.start()]
+        if first == _QUOTE:
+            text[token.start() : token.end()] = _ESCAPE.sub(b"__", token[0])
+        if first == _OPEN:
+            opened.append([])
+        elif first == _CLOSE and opened:
+            blanks = opened.pop()
+            blanks += [comma] if comma else []
+            for start, end in blanks:
+                text[start:end] = b" " * (end - start)
+            if opened:
+                opened[-1] += blanks
+        elif first in _BLANKED and opened:
+            opened[-1].append(token.span())
+        comma = token.span() if first == _COMMA else comma if first in _BLANKED else None
+    return bytes(text)
+
+
+_QUOTE, _OPEN, _CLOSE, _COMMA, *_BLANKED = b'"{},\n#'
 
 
 class Index:
@@ -128,14 +210,13 @@ class Index:
 
     def __init__(self, source: Source) -> None:
         """Walk the whole text once."""
-        self._lines = source.lines
+        self._tree = Tree(source.text)
         self._keys: dict[Path, Span] = {}
         self._values: dict[Path, Span] = {}
         self._shape: dict[Path, Literal["value", "table", "array", "dotted", "implied"]] = {}
         self._lengths: dict[Path, int] = {}
         self.doubled: list[Doubled] = []
-        self.unclear: list[Span] = []
-        for node in parse_tree(source.text).root_node.children:
+        for node in self._tree.root.children:
             self._statement(node)
 
     def find(self, path: Path, *, at_key: bool) -> Span | None:
@@ -213,7 +294,7 @@ class Index:
         self._value(path, value, statement)
 
     def _value(self, path: Path, node: "Node", statement: "Node") -> None:
-        self._values[path] = self._span(node)
+        self._values[path] = self._tree.span(node)
         if len(path) > DEEPEST:
             return
         if node.type == "inline_table":
@@ -225,14 +306,11 @@ class Index:
                 self._value((*path, at), one, statement)
 
     def _double(self, path: Path, span: Span, statement: "Node") -> None:
-        first, last = statement.start_point.row + 1, last_line(statement)
+        first, last = self._tree.span(statement).line, self._tree.last_line(statement)
         self.doubled.append(Doubled(path, span, self._keys[path], first, last))
 
     def _parts(self, node: "Node") -> list[tuple[str, Span]]:
-        return [(_name(one), self._span(one)) for one in _words(node)][:DEEPEST]
-
-    def _span(self, node: "Node") -> Span:
-        return span_of(node, self._lines)
+        return [(self._tree.key(one), self._tree.span(one)) for one in _words(node)][:DEEPEST]
 
 
 _KEYS = ("bare_key", "quoted_key", "dotted_key")
@@ -253,32 +331,3 @@ def _words(node: "Node") -> list["Node"]:
 
 def _items(node: "Node") -> Iterator["Node"]:
     return (one for one in node.children if one.is_named and one.type != "comment")
-
-
-def _name(node: "Node") -> str:
-    word = (node.text or b"").decode("utf-8", "surrogatepass")
-    if node.type == "bare_key":
-        return word
-    import tomllib
-
-    return next(iter(tomllib.loads(f"{word} = 0")), word)
-
-
-def last_line(node: "Node") -> int:
-    """The last line that a node has text on; tree-sitter ends some on the line after."""
-    row, column = node.end_point
-    return max(row + (1 if column else 0), node.start_point.row + 1)
-
-
-def span_of(node: "Node", lines: list[str]) -> Span:
-    """The first line of a node; tree-sitter counts bytes, people count characters."""
-    row = node.start_point.row
-    line = lines[row] if row < len(lines) else ""
-    data = line.encode("utf-8", "surrogatepass")
-    end = node.end_point.column if node.end_point.row == row else len(data)
-    start = _characters(data, node.start_point.column)
-    return Span(row + 1, start + 1, max(1, _characters(data, end) - start))
-
-
-def _characters(data: bytes, count: int) -> int:
-    return len(data[:count].decode("utf-8", "replace"))

@@ -1,28 +1,25 @@
-"""What the reader says of a value that can't be taken: one exception, and the list of its codes."""
+"""What the reader says about a value that it refuses: one exception, and the list of its codes."""
 
 import json
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
-
-from pydantic import ValidationError
-from pydantic_core import InitErrorDetails
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 from vlanlink.errors import Problem
 from vlanlink.topology.positions import Span
 
 
 class InvalidEntry(NamedTuple):
-    """A problem, and which rule or form it offends."""
+    """A problem and the code of the rule or form that it violates."""
 
     code: str
     problem: Problem
     warning: bool = False
     span: Span | None = None
-    """Where it stands, if its path alone would lead to another place."""
+    """Its place in the text, where the path alone would lead to another one."""
 
 
-class InvalidValue(ValueError):  # noqa: N818 - what it says is read by users, not by programmers
-    """Raised by validators; pydantic carries it, unharmed, to the path that it belongs to."""
+class InvalidValue(ValueError):  # noqa: N818 - users read it, not programmers
+    """Raised by the readers of single values; the table that holds the value adds the path."""
 
     def __init__(
         self,
@@ -33,7 +30,7 @@ class InvalidValue(ValueError):  # noqa: N818 - what it says is read by users, n
         at_key: bool = False,
         meant: str | None = None,
     ) -> None:
-        """Take a code of ``FORMS``, what the user shall read, and the key that was meant."""
+        """Take a code of ``FORMS``, the text for the user, and the key that was meant."""
         super().__init__(message)
         self.code = code
         self.message = message
@@ -43,47 +40,32 @@ class InvalidValue(ValueError):  # noqa: N818 - what it says is read by users, n
 
 
 FORMS: Final[Mapping[str, str]] = {
-    "unknown_key": "a key that nothing knows; the nearest known one is named",
-    "missing_key": "a key that the table can't do without",
-    "wrong_type": "a string where a number belongs, and the like",
-    "not_a_choice": "a word that is none of the possible ones",
+    "unknown_key": "an unknown key; the nearest known one is named",
+    "not_supported": "a key or value of the format that this version does not support yet",
+    "missing_key": "a required key is missing",
+    "wrong_type": "a string instead of a number, and the like",
+    "not_a_choice": "a word that is not one of the valid ones",
     "out_of_range": "a number that is too small or too large",
-    "unknown_kind": "a link kind that nothing knows",
-    "network_kind": "a link kind that no network can have",
-    "option_of_network": "a kind's option on an interface whose network has the say",
-    "topology_name": "a topology name of a form that is not allowed",
-    "bad_address": "no IP address",
-    "bad_prefix": "no IP prefix",
-    "host_bits": "a subnet or route with bits set beyond its prefix",
-    "gateway_with_prefix": "an address written with a prefix where a bare one belongs",
+    "unknown_kind": "an unknown link kind",
+    "network_kind": "a link kind that a network can't have",
+    "option_of_network": "a kind's option on an interface whose network decides it",
+    "topology_name": "an invalid topology name",
+    "bad_address": "an invalid IP address",
+    "bad_prefix": "an invalid IP prefix",
+    "host_bits": "a subnet or route with host bits set",
+    "gateway_with_prefix": "an address with a prefix length where a bare one is expected",
     "address_unusable": "an address that no link can have",
-    "bad_mac": "no MAC address",
-    "mac_group": "a multicast MAC, or one of zeros",
-    "qos_map": "a QoS map with other than numbers in it",
-    "doubled": "a table or key written twice",
-    "syntax": "no TOML",
+    "bad_mac": "an invalid MAC address",
+    "mac_group": "a multicast or zero MAC address",
+    "qos_map": "a QoS map with an invalid priority",
+    "doubled": "a table or key defined twice",
+    "syntax": "invalid TOML",
 }
-"""Every form that a single value must have, beyond what RULES say about several of them."""
-
-_OWN_WORDS: Final = {"type", "loc", "input", "ctx"}
-
-
-def merge_errors(failures: list[Any]) -> ValidationError:
-    """Make one pydantic error of the ``errors()`` of several."""
-    details: list[InitErrorDetails] = [
-        InitErrorDetails(**{key: value for key, value in one.items() if key in _OWN_WORDS})  # type: ignore[typeddict-item]
-        for one in failures
-    ]
-    return ValidationError.from_exception_data("topology", details)
-
-
-def as_error(key: str, wrong: InvalidValue, value: object = None) -> dict[str, Any]:
-    """One entry for ``again``."""
-    return {"type": "value_error", "loc": (key,), "input": value, "ctx": {"error": wrong}}
+"""Every form of a single value; RULES hold what several values must be to each other."""
 
 
 def quote(value: object) -> str:
-    """A value as TOML writes it, on one line, without anything that moves a terminal's cursor."""
+    """A value as TOML writes it, on one line, without terminal control characters."""
     if isinstance(value, int | float):
         return str(value).lower()
     inner = "".join(
@@ -96,7 +78,7 @@ def quote(value: object) -> str:
 _LONGEST: Final = 80
 
 
-def one_of(words: tuple[str, ...] | list[str]) -> str:
+def one_of(words: Sequence[str]) -> str:
     """``a, b or c``."""
     *first, last = words
     return f"{', '.join(first)} or {last}" if first else last

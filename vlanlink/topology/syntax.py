@@ -6,21 +6,13 @@ What is written twice is left out too, but that does not keep the rest from bein
 """
 
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from vlanlink.errors import Path, Problem
-from vlanlink.topology.positions import (
-    DEEPEST,
-    Doubled,
-    Source,
-    Span,
-    last_line,
-    parse_tree,
-    span_of,
-)
+from vlanlink.topology import toml
+from vlanlink.topology.positions import DEEPEST, Doubled, Source, Span, Tree
 from vlanlink.topology.problems import quote
 
 if TYPE_CHECKING:
@@ -58,7 +50,7 @@ def read(source: Source) -> Reading:
         return reading
     while len(reading.faults) < (MOST if len(source.text) <= LARGE else 1):
         try:
-            reading.data = _within_depth(tomllib.loads("\n".join(lines)))
+            reading.data = _within_depth(toml.loads("\n".join(lines)))
             break
         except (ValueError, RecursionError) as error:
             if not _leave_out(error, lines, reading):
@@ -96,8 +88,8 @@ def _leave_out(error: Exception, lines: list[str], reading: Reading) -> bool:
     """Note what is wrong, blank its lines; False when there is nothing left to try."""
     if isinstance(error, RecursionError):
         return _note(reading, _deepest(lines), _TOO_DEEP)
-    tree = parse_tree("\n".join(lines))
-    damage = list(_damaged(tree.root_node))
+    tree = Tree("\n".join(lines))
+    damage = _damaged(tree)
     if str(error).startswith(("Cannot ", "Duplicate ")):
         doubled = Source("\n".join(lines)).index.doubled
         if damage:  # then only what tomllib doubts too
@@ -111,7 +103,7 @@ def _leave_out(error: Exception, lines: list[str], reading: Reading) -> bool:
     span, opened = _place(error, lines, damage)
     _note(reading, span, *_words(error, opened, span))
     first = min(opened.line, span.line) if opened else span.line
-    ends = [last_line(one) for one in damage if one.start_point.row + 1 == first]
+    ends = [end for one, end in damage if one.line == first]
     last = max([span.line, *ends]) if opened else span.line
     return _blank(lines, first, last)
 
@@ -140,33 +132,36 @@ def _note_doubled(reading: Reading, one: Doubled) -> None:
         reading.left_out.add(one.path[:-1])
 
 
-def _damaged(node: "Node") -> "list[Node]":
-    """The outermost nodes that tree-sitter could not make sense of."""
+def _damaged(tree: Tree) -> list[tuple[Span, int]]:
+    """Where tree-sitter finds no sense in the text: first lines and numbers of last ones."""
+    return [(tree.span(one), tree.last_line(one)) for one in _errors(tree.root)]
+
+
+def _errors(node: "Node") -> "list[Node]":
+    """The outermost nodes that are errors."""
     if node.is_error or node.is_missing:
         return [node]
-    return [found for one in node.children if one.has_error for found in _damaged(one)]
+    return [found for one in node.children if one.has_error for found in _errors(one)]
 
 
-def _place(error: Exception, lines: list[str], damage: "list[Node]") -> tuple[Span, Span | None]:
-    """Where tomllib stopped, and where what it stopped in began, if on a line before."""
+def _place(
+    error: Exception, lines: list[str], damage: list[tuple[Span, int]]
+) -> tuple[Span, Span | None]:
+    """Where the reader stopped, and where what it stopped in began, if on a line before."""
     span = _stopped(error, lines)
-    before = [span_of(node, lines) for node in damage]
     if span is None:
-        return (before[-1] if before else Span(len(lines), 1)), (before[-1] if before else None)
-    opened = [one for one in before if one.line < span.line]
-    holding = [
-        one
-        for one, node in zip(before, damage, strict=True)
-        if one in opened and last_line(node) >= span.line
-    ]
-    return span, holding[0] if holding else None
+        last = damage[-1][0] if damage else None
+        return last or Span(len(lines), 1), last
+    return span, next(
+        (one for one, end in damage if one.line < span.line and end >= span.line), None
+    )
 
 
 def _stopped(error: Exception, lines: list[str]) -> Span | None:
     found = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
     if found:
         return Span(int(found[1]), int(found[2]))
-    if not isinstance(error, tomllib.TOMLDecodeError):  # int() takes no number that long
+    if not isinstance(error, toml.TOMLDecodeError):  # int() takes no number that long
         return next(
             (
                 Span(at, digits.start() + 1)
@@ -179,7 +174,7 @@ def _stopped(error: Exception, lines: list[str]) -> Span | None:
 
 
 def _words(error: Exception, opened: Span | None, span: Span) -> tuple[str, str | None]:
-    if not isinstance(error, tomllib.TOMLDecodeError):
+    if not isinstance(error, toml.TOMLDecodeError):
         return "a number with too many digits", None
     message = re.sub(r" \(at .*\)$", "", str(error))
     hint = next((hint for start, hint in _HINTS if message.startswith(start)), None)

@@ -3,7 +3,7 @@
 import pytest
 
 from vlanlink.errors import TopologyError
-from vlanlink.topology import Topology, parse
+from vlanlink.topology import load, parse
 
 NETWORK = """
 [networks.pub]
@@ -98,7 +98,7 @@ def test_doubled_in_an_inline_table_drops_the_statement_without_an_echo() -> Non
 
 def test_problems_of_code_are_told_by_path() -> None:
     with pytest.raises(TopologyError) as caught:
-        Topology.build({"topology": {"name": "x"}, "links": {"a": {"kind": "vlan", "id": 0}}})
+        load({"topology": {"name": "x"}, "links": {"a": {"kind": "vlan", "id": 0}}})
     first = caught.value.diagnostics[0]
     assert (first.file, first.line) == (None, None)
     assert first.path == ("links", "a", "id")

@@ -19,10 +19,12 @@ from vlanlink.topology import (
     ShimConfig,
     SubnetConfig,
     Topology,
+    as_mapping,
     load,
     parse,
+    to_toml,
 )
-from vlanlink.topology.options import ALL_KEYS
+from vlanlink.topology.tables import ALL_OPTIONS, keys_of
 
 CASES = Path(__file__).parents[2] / "cases" / "broken"
 TEXTS = [file.read_text(encoding="utf-8") for file in sorted(CASES.glob("*.toml"))]
@@ -38,7 +40,8 @@ def taken_or_refused(read: Callable[[], Topology]) -> tuple[Diagnostic, ...]:
         assert error.diagnostics  # noqa: PT017 - being refused is as good as being taken
         assert str(error)  # noqa: PT017
         return error.diagnostics
-    assert Topology.build(topology.as_written()) == topology
+    assert load(as_mapping(topology)) == topology
+    assert parse(to_toml(topology)) == topology
     return topology.warnings
 
 
@@ -87,7 +90,10 @@ TABLES = (
     ShimConfig,
 )
 KEYS = st.sampled_from(
-    sorted({key for table in TABLES for key in table.known_keys()} | {*ALL_KEYS, "eth0", "a"})
+    sorted(
+        {key for table in TABLES for key in keys_of(table)}
+        | {*ALL_OPTIONS, "topology", "name", "eth0", "a"}
+    )
 )
 VALUES = st.sampled_from(
     [0, 1, 5000, -1, 1.5, True, False, "", "a", "eth0", "eth0.5000", "10.0.0.0/8", "10.0.0.1/8",
@@ -104,7 +110,7 @@ TREES: st.SearchStrategy[Any] = st.recursive(
 @settings(max_examples=150, deadline=None)
 @given(st.dictionaries(KEYS, TREES, max_size=5))
 def test_trees(tree: dict[str, Any]) -> None:
-    taken_or_refused(lambda: Topology.build(tree))
+    taken_or_refused(lambda: load(tree))
 
 
 LINK = st.fixed_dictionaries(
@@ -158,8 +164,13 @@ def test_nearly_right_topologies(
     links: dict[str, Any], networks: dict[str, Any], spaces: dict[str, Any]
 ) -> None:
     namespaces = {name: {"interfaces": interfaces} for name, interfaces in spaces.items()}
-    tree = {"name": "x", "links": links, "networks": networks, "namespaces": namespaces}
-    taken_or_refused(lambda: Topology.build(tree))
+    tree = {
+        "topology": {"name": "x"},
+        "links": links,
+        "networks": networks,
+        "namespaces": namespaces,
+    }
+    taken_or_refused(lambda: load(tree))
 
 
 @pytest.mark.parametrize("text", TEXTS)

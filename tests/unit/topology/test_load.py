@@ -61,11 +61,11 @@ def test_a_directory(tmp_path: Path) -> None:
 def test_a_fifo_does_not_block(tmp_path: Path) -> None:
     file = tmp_path / "fifo.toml"
     os.mkfifo(file)
-    assert "no regular file" in refused(file).message
+    assert "not a regular file" in refused(file).message
 
 
 def test_a_device() -> None:
-    assert "no regular file" in refused(Path("/dev/zero")).message
+    assert "not a regular file" in refused(Path("/dev/zero")).message
 
 
 def test_a_path_that_no_file_can_have() -> None:

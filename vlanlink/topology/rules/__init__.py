@@ -7,7 +7,6 @@ from vlanlink.topology.model import Topology
 from vlanlink.topology.problems import InvalidEntry
 from vlanlink.topology.rules import addresses, kinds, names, namespaces, networks, parents, routes
 from vlanlink.topology.rules.index import Rule, RuleIndex
-from vlanlink.topology.rules.not_yet import NOT_YET
 from vlanlink.topology.salvage import Salvage
 
 RULES: Final[Mapping[str, Rule]] = {
@@ -92,9 +91,7 @@ def judge(topology: Topology, draft: Salvage) -> list[InvalidEntry]:
     """All that the rules say of a topology, at its paths in the file."""
     facts = RuleIndex(topology, draft)
     errors = _findings(RULES, facts)
-    places = {one.problem.path for one in errors}
-    later = [one for one in _findings(NOT_YET, facts) if one.problem.path not in places]
-    return errors + later + [one._replace(warning=True) for one in _findings(WARNINGS, facts)]
+    return errors + [one._replace(warning=True) for one in _findings(WARNINGS, facts)]
 
 
 def _findings(table: Mapping[str, Rule], facts: RuleIndex) -> list[InvalidEntry]:

@@ -87,6 +87,10 @@ class RuleIndex:
         """Whether all options of the entry are what the file says, or rightly left out."""
         return not any(self.touched(*path, option.key) for option in kind.options)
 
+    def wrote(self, *path: str | int) -> bool:
+        """Whether the file has the key, be it with its default."""
+        return self.draft.wrote(self.draft.written(path))
+
     def lost(self, *path: str | int) -> bool:
         """Whether the entry was there, and too broken to keep."""
         return self.draft.is_gone(path)
@@ -210,7 +214,7 @@ class RuleIndex:
         """The addresses that are written for one link, without words and subnets."""
         network = self.network_of(place)
         for at, word in enumerate(place.entry.addresses or ()):
-            if word in (values.AUTO, values.DHCP) or is_subnet_of(word, network):
+            if word == values.AUTO or is_subnet_of(word, network):
                 continue
             path = (*place.path, "addresses", at)
             ip, slash, _ = word.partition("/")

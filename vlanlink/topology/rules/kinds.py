@@ -61,7 +61,7 @@ def of_the_network(facts: RuleIndex) -> Iterator[Problem]:
         written = (
             ("parent", link.parent),
             ("peer", link.peer),
-            ("probe", "probe" in link.model_fields_set),
+            ("probe", facts.wrote(*place.path, "probe")),
             ("take_parent", link.take_parent),
         )
         for key, value in written:

@@ -281,9 +281,7 @@ def unknown_network(facts: RuleIndex) -> Iterator[Problem]:
         if name is None or name in known or facts.touched(*path):
             continue
         if not facts.lost("networks", name):
-            yield Problem(
-                path, f"there is no network {quote(name)}", _known(name, known, "networks")
-            )
+            yield Problem(path, f"unknown network {quote(name)}", _known(name, known, "networks"))
 
 
 def unknown_namespace(facts: RuleIndex) -> Iterator[Problem]:
@@ -295,7 +293,7 @@ def unknown_namespace(facts: RuleIndex) -> Iterator[Problem]:
             path = (*place.path, "namespace")
             on_host = name in RESERVED_NAMESPACES[:1]
             hint = "leave it out" if on_host else _known(name, known, "namespaces")
-            yield Problem(path, f"there is no namespace {quote(name)}", hint)
+            yield Problem(path, f"unknown namespace {quote(name)}", hint)
 
 
 def _known(name: str, entries: Mapping[str, object], table: str) -> str:

@@ -198,7 +198,7 @@ def probe_nobody(facts: RuleIndex) -> Iterator[Problem]:
     for path, network in _networks(facts):
         apart = network.internal or (network.parent is None and not facts.touched(*path, "parent"))
         kind = KINDS[network.kind]
-        if "probe" not in network.model_fields_set or network.probe is False:
+        if not facts.wrote(*path, "probe") or network.probe is False:
             continue
         if apart:
             message = "probe has no effect: there is no LAN to ask on an internal network"

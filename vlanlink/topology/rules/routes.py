@@ -1,6 +1,7 @@
 """What routes need: one family, a next hop that is a neighbour, a source that is there."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import ip_interface
 from typing import NamedTuple
 
@@ -198,7 +199,7 @@ def _default_wishes(facts: RuleIndex) -> Iterator[tuple[Place, DefaultRouteConfi
         if isinstance(wanted, DefaultRouteConfig):
             unnamed = wanted.ipv4 is None and wanted.ipv6 is None
             both = {"ipv4": True, "ipv6": True} if unnamed else {}
-            yield place, wanted.model_copy(update=both)
+            yield place, replace(wanted, **both)
         elif wanted:
             yield place, DefaultRouteConfig(ipv4=True, ipv6=True)
 
@@ -277,7 +278,7 @@ def _first(place: Place, version: int) -> str | None:
     if words is None:
         return None
     for word in words:
-        if word in (values.AUTO, values.DHCP):
+        if word == values.AUTO:
             continue
         if ip_interface(word).version == version:
             return word
