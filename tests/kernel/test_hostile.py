@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 import vlanlink
+from tests.kernel.bench import Bench
 from tests.kernel.judge import dump
 from tests.kernel.lan import Lan
-from tests.kernel.test_faults import HEAD, Bench
+from tests.kernel.pairs import HEAD
 from tests.kernel.world import World
 from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.netns.identity import identify

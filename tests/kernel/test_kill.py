@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import pytest
 
 import vlanlink
-from tests.kernel.test_faults import Bench
+from tests.kernel.bench import Bench
 from tests.kernel.world import World
 from vlanlink.kernel import procfs, syscalls
 from vlanlink.kernel.netlink.socket import Socket

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pytest
 
 import vlanlink
+from tests.kernel.faults import is_of_a_group
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
-from tests.kernel.test_faults import is_of_a_group
 from vlanlink.kernel.netlink.constants import DELLINK
 from vlanlink.kernel.netlink.socket import Refusal, Socket
 
