@@ -124,5 +124,5 @@ def test_a_watch_goes_on(world: World) -> None:
         for seconds in (*JUMPS, *JUMPS):
             jump(seconds)
             world.ip("-n one link set eth0 down")
-            watch.told("mended")
+            watch.told("repaired")
         assert "UP" in world.link("eth0", "one")["flags"]

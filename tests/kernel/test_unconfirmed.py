@@ -66,7 +66,7 @@ def test_status_tells_until_when_and_how_it_is_kept(
 # -- watch -----------------------------------------------------------------------------------------
 
 
-def test_what_waits_is_not_mended_and_is_no_drift_once_it_is_back(world: World) -> None:
+def test_a_pending_change_is_neither_repaired_nor_drift_once_rolled_back(world: World) -> None:
     with watched(text("one", "two")) as watch:
         watch.told("up")
         before = dump(world, "one", "two")
@@ -76,11 +76,11 @@ def test_what_waits_is_not_mended_and_is_no_drift_once_it_is_back(world: World) 
         world.ip("-n three link set eth0 down")
         world.ip("-n one address flush dev eth0")
         assert main(["confirm", "--revert"]) == 0
-        watch.told("right")
+        watch.told("in_sync")
         assert not watch.events
         same(world, before, "one", "two")
         world.lose_name("one")
-        watch.told("mended")
+        watch.told("repaired")
         assert world.namespaces() == {"one", "two"}
 
 
@@ -94,7 +94,7 @@ def test_what_was_confirmed_is_watched_from_then_on(world: World) -> None:
         watch.told("reloaded", FILE)
         watch.told("up")
         world.lose_name("three")
-        watch.told("mended")
+        watch.told("repaired")
         assert world.namespaces() == {"one", "two", "three"}
 
 
@@ -147,5 +147,5 @@ def test_a_watch_puts_it_back_when_the_reverter_is_gone(world: World) -> None:
         (path,) = waiting()
         path.write_text(json.dumps(json.loads(path.read_text()) | {"deadline": 0.0}))
         watch.told("reverted")
-        watch.told("right")
+        watch.told("in_sync")
         same(world, before, "one", "two")

@@ -1,4 +1,4 @@
-"""``watch``: what drifts is told and mended, and nothing is fought over."""
+"""``watch``: drift is reported and repaired, and a watch gives up in a fight."""
 
 import json
 import os
@@ -112,7 +112,7 @@ def watched(text: str, **options: Any) -> Iterator[Watched]:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_others_change_is_told_and_mended(lan: Lan, change: str) -> None:
+def test_what_others_change_is_reported_and_repaired(lan: Lan, change: str) -> None:
     world = lan.world
     with watched(_text(2)) as watch:
         watch.told("up")
@@ -120,7 +120,7 @@ def test_what_others_change_is_told_and_mended(lan: Lan, change: str) -> None:
         # As in ``lose_name``: one of the changes is that.
         world.run(f"ip {change.format('n1', 11)}", check=False)
         watch.told("drift", CHANGES[change].format("n1", 11))
-        watch.told("mended")
+        watch.told("repaired")
         same(world, before, "n0", "n1")
 
 
@@ -136,7 +136,7 @@ def test_two_hundred_changes_in_a_row(lan: Lan) -> None:
         for change, n in [one for some in rounds for one in some][:200]:
             world.run(f"ip {change.format(f'n{n}', 10 + n)}", check=False)
             watch.told("drift", CHANGES[change].format(f"n{n}", 10 + n))
-            watch.told("mended")
+            watch.told("repaired")
             touched = {what: before[what] for what in ("netns", "host", f"n{n}")}
             same(world, touched, f"n{n}")
         same(world, before, *spaces)
@@ -148,7 +148,7 @@ def test_a_namespace_whose_name_alone_is_gone(lan: Lan) -> None:
         watch.told("up")
         world.run("umount /run/netns/n0")
         watch.told("drift", "namespace n0 is gone")
-        watch.told("mended")
+        watch.told("repaired")
         assert world.addresses("eth0", "n0")[0] == "172.16.3.10/24"
 
 
@@ -159,7 +159,7 @@ def test_a_parent_that_vanishes_and_comes_back(lan: Lan) -> None:
         world.ip("link delete eth0")
         watch.told("blocked")
         world.ip("link add eth0 type veth peer name far")
-        watch.told("mended")
+        watch.told("repaired")
         assert world.addresses("eth0", "n1")[0] == "172.16.3.11/24"
         assert "UP" in world.link("eth0")["flags"]
 
@@ -186,7 +186,7 @@ def test_only_told_without_repair(lan: Lan) -> None:
         world.ip("-n n0 address add 172.16.3.10/24 dev eth0")
         watch.told("drift", "route")
         vlanlink.up(vlanlink.load(FILE))
-        watch.told("right")
+        watch.told("in_sync")
         assert not watch.events
 
 
@@ -205,7 +205,7 @@ def test_a_namespace_that_is_deleted_is_not_kept_alive(lan: Lan) -> None:
 
 def test_what_another_manager_keeps_undoing_is_left_alone(lan: Lan) -> None:
     world = lan.world
-    policy = Policy(at_once=2, pause=0.01, limit=4)
+    policy = Policy(immediate=2, first_delay=0.01, give_up_after=4)
     with watched(_text(2), policy=policy) as watch:
         watch.told("up")
         rival = subprocess.Popen(
@@ -213,19 +213,19 @@ def test_what_another_manager_keeps_undoing_is_left_alone(lan: Lan) -> None:
         )
         world.started.append(rival)
         assert rival.stdin is not None
-        for _ in range(policy.limit):
+        for _ in range(policy.give_up_after):
             rival.stdin.write(b"route flush 10.0.0.0/8\n")
             rival.stdin.flush()
-            watch.told("mended")
+            watch.told("repaired")
         rival.stdin.write(b"route flush 10.0.0.0/8\n")
         rival.stdin.flush()
-        left = watch.told("left")
-        assert left.what == ("route 10.0.0.0/8 via 172.16.3.2 dev eth0 in n0 is gone",)
-        assert left.suspects == (f"ip (process {rival.pid})",)
+        given_up = watch.told("given_up")
+        assert given_up.what == ("route 10.0.0.0/8 via 172.16.3.2 dev eth0 in n0 is gone",)
+        assert given_up.suspects == (f"ip (process {rival.pid})",)
         world.ip("link add other type veth peer name far")  # another look
         world.ip("-n n1 address delete 172.16.3.11/24 dev eth0")  # what is not fought over
-        watch.told("mended")
-        assert not any(event.event == "left" for event in watch.events)
+        watch.told("repaired")
+        assert not any(event.event == "given_up" for event in watch.events)
 
 
 def test_down_is_not_undone_and_up_goes_on(lan: Lan) -> None:
@@ -237,9 +237,9 @@ def test_down_is_not_undone_and_up_goes_on(lan: Lan) -> None:
         watch.told("down")
         same(world, before)
         vlanlink.up(vlanlink.load(FILE))
-        watch.told("right")
+        watch.told("in_sync")
         world.lose_name("n0")
-        watch.told("mended")
+        watch.told("repaired")
 
 
 def test_a_watch_does_not_keep_what_goes_down_alive(lan: Lan) -> None:
@@ -264,7 +264,7 @@ def test_an_edited_file_that_was_brought_up_is_the_measure_then(lan: Lan) -> Non
         watch.told("reloaded")
         watch.told("up")
         world.lose_name("n0")
-        watch.told("mended")
+        watch.told("repaired")
         assert world.addresses("eth0", "n0")[0] == "172.16.3.77/24"
 
 
@@ -273,7 +273,7 @@ def test_up_from_another_file_is_left_alone(lan: Lan) -> None:
         watch.told("up")
         other = vlanlink.load("/run/other.toml", text=_text(1).replace("3.10", "3.77"))
         vlanlink.up(other, replace_file=True)
-        watch.told("elsewhere", "/run/other.toml")
+        watch.told("replaced", "/run/other.toml")
         assert lan.world.addresses("eth0", "n0")[0] == "172.16.3.77/24"
         with pytest.raises(vlanlink.ConflictError, match=r"up already, from /run/other\.toml"):
             vlanlink.Watch(vlanlink.load(FILE)).run()
@@ -297,7 +297,7 @@ def test_a_mending_that_fails_is_tried_again_after_pauses(lan: Lan) -> None:
     """A station on the LAN takes our address while we have not got it."""
     world = lan.world
     text = _text(1).replace("probe = false", "probe = { count = 2, seconds = 0.5 }")
-    with watched(text, policy=Policy(pause=0.1)) as watch:
+    with watched(text, policy=Policy(first_delay=0.1)) as watch:
         watch.told("up")
         lan.station("thief", "172.16.3.10/24")
         ready(lan)
@@ -306,7 +306,7 @@ def test_a_mending_that_fails_is_tried_again_after_pauses(lan: Lan) -> None:
         assert [event.retry_seconds for event in failed] == [0.1, 0.2]
         assert "172.16.3.10" in failed[0].diagnostics[0].message
         world.ip("address delete 172.16.3.10/24 dev eth0", "thief")
-        watch.told("mended")
+        watch.told("repaired")
         assert "172.16.3.10/24" in world.addresses("eth0", "n0")
 
 
@@ -353,10 +353,14 @@ def test_what_it_prints(lan: Lan) -> None:
     up = "office is up: 6 created, 1 changed."
     until(lambda: process.lines() == [up], "up", SECONDS)
     lan.world.lose_name("n0")
-    mended = "office is mended: 6 created, 1 changed."
-    until(lambda: process.lines() == [up, "drift: namespace n0 is gone", mended], "mended", SECONDS)
+    repaired = "office repaired: 6 created, 1 changed."
+    until(
+        lambda: process.lines() == [up, "drift: namespace n0 is gone", repaired],
+        "repaired",
+        SECONDS,
+    )
     lan.world.ip("link delete eth0")
-    blocked = "office can't be up on this machine as it is; waiting for a change of it."
+    blocked = "office can't come up on this machine as it is; waiting for a change."
     until(lambda: process.lines()[-1] == blocked, "blocked", SECONDS)
     said = f"{FILE}:6:10: error: parent eth0 does not exist"
     until(lambda: said in Path("/run/err").read_text(), "the error")
@@ -406,7 +410,7 @@ def test_the_service_manager_is_told(lan: Lan) -> None:
         process.process.send_signal(signal.SIGHUP)
         process.told("refused")
         lan.world.lose_name("n0")
-        process.told("mended")
+        process.told("repaired")
         process.process.terminate()
         hears("STOPPING=1")
         assert process.process.wait(30) == 0
@@ -428,7 +432,7 @@ def test_fifty_thousand_events_cost_nothing_that_stays(lan: Lan) -> None:
         """What it holds once a drift that came after the events is mended."""
         world.batch("\n".join(lines))
         world.ip("-n n0 route flush 10.0.0.0/8")
-        process.told("mended", times)
+        process.told("repaired", times)
         return _held(process.process.pid)
 
     first = [a_thousand_and_a_drift(times) for times in (1, 2)][-1]

@@ -132,4 +132,4 @@ def test_every_plan_has_a_cause(name: str) -> None:
     operations = Case(name).todo.operations
     found = drifts(operations)
     assert bool(found) == bool(operations)
-    assert not any(drift.how == "is to be done" for drift in found)
+    assert not any(drift.how == "is pending" for drift in found)

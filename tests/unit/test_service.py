@@ -40,31 +40,31 @@ def manager(
 
 def test_ready_when_it_is_up(manager: Manager) -> None:
     service = Service()
-    service.tell("blocked", "waiting")
+    service.report("blocked", "waiting")
     assert manager.heard() == ["STATUS=waiting"]
-    service.tell("up", "office is up")
+    service.report("up", "office is up")
     assert manager.heard() == ["STATUS=office is up", "READY=1"]
-    service.tell("mended", "office is mended")
-    assert manager.heard() == ["STATUS=office is mended"]
+    service.report("repaired", "office repaired")
+    assert manager.heard() == ["STATUS=office repaired"]
     service.close()
     assert manager.heard() == ["STOPPING=1"]
     assert "NOTIFY_SOCKET" not in os.environ
 
 
 def test_without_repair_ready_whatever_is_found(manager: Manager) -> None:
-    Service(ready_at_once=True).tell("down", "down")
+    Service(ready_at_once=True).report("down", "down")
     assert manager.heard() == ["STATUS=down", "READY=1"]
 
 
 def test_a_reload_ends_with_what_comes_of_it(manager: Manager) -> None:
     service = Service()
-    service.tell("up", "up")
+    service.report("up", "up")
     manager.heard()
-    service.tell("reloaded", "anew")
+    service.report("reloaded", "again")
     status, reloading, since = manager.heard()
-    assert (status, reloading) == ("STATUS=anew", "RELOADING=1")
+    assert (status, reloading) == ("STATUS=again", "RELOADING=1")
     assert since.removeprefix("MONOTONIC_USEC=").isdigit()
-    service.tell("blocked", "waiting")
+    service.report("blocked", "waiting")
     assert manager.heard() == ["STATUS=waiting", "READY=1"]
 
 
@@ -100,4 +100,4 @@ def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
     for address in (None, "/nonexistent/socket"):
         if address:
             monkeypatch.setenv("NOTIFY_SOCKET", address)
-        Service().tell("up", "up")
+        Service().report("up", "up")

@@ -40,6 +40,13 @@ def add_dry_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, do nothing")
 
 
+def add_replace(parser: argparse.ArgumentParser) -> None:
+    """--replace."""
+    parser.add_argument(
+        "--replace", action="store_true", help="go on if the topology is up from another file"
+    )
+
+
 def add_wait(parser: argparse.ArgumentParser) -> None:
     """--wait SECONDS."""
     parser.add_argument(

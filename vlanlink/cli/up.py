@@ -19,9 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_file(parser)
     shared.add_wait(parser)
     shared.add_dry_run(parser)
-    parser.add_argument(
-        "--replace", action="store_true", help="go on if the topology is up from another file"
-    )
+    shared.add_replace(parser)
     shared.add_confirm(parser)
     shared.add_lock_timeout(parser)
     parser.add_argument("--timings", action="store_true", help="tell where the time went")

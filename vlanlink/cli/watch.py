@@ -13,23 +13,19 @@ from vlanlink.cli import output
 from vlanlink.cli.sd_notify import Service
 
 NAME = "watch"
-HELP = "bring a topology up, and mend what drifts from FILE from then on"
+HELP = "bring a topology up, then repair drift from FILE"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """FILE [--no-repair] [--replace] [--json]."""
     shared.add_file(parser)
-    parser.add_argument(
-        "--no-repair", action="store_true", help="only tell what drifts, change nothing"
-    )
-    parser.add_argument(
-        "--replace", action="store_true", help="go on if the topology is up from another file"
-    )
-    parser.add_argument("--json", action="store_true", help="a JSON object in a line per event")
+    parser.add_argument("--no-repair", action="store_true", help="report drift, change nothing")
+    shared.add_replace(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object per line and event")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit 0 at SIGTERM, 130 at Ctrl-C; either leaves everything up."""
+    """Exit 0 on SIGTERM, 130 on Ctrl-C; everything stays up."""
     topology = shared.read(options.file)
     output.print_notes(topology.warnings)
     service = Service(ready_at_once=options.no_repair)
@@ -41,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
         else:
             print("\n".join(lines), flush=True)
             output.print_notes(event.diagnostics)
-        service.tell(event.event, lines[0])
+        service.report(event.event, lines[0])
 
     watch = vlanlink.Watch(
         topology,
@@ -51,12 +47,12 @@ def run(options: argparse.Namespace) -> int:
         on_beat=service.beat,
         beat_seconds=service.beat_seconds,
     )
-    if not sys.stdin.isatty():  # a hangup of the terminal is an end like any other
+    if not sys.stdin.isatty():  # on a terminal SIGHUP ends the watch
         signal.signal(signal.SIGHUP, lambda *_: watch.reload())
-    ended: list[int] = []
+    received: list[int] = []
 
     def end(number: int, _frame: FrameType | None) -> None:
-        ended.append(number)
+        received.append(number)
         watch.stop()
         raise KeyboardInterrupt
 
@@ -66,38 +62,40 @@ def run(options: argparse.Namespace) -> int:
         try:
             watch.run()
         except vlanlink.Interrupted:
-            if signal.SIGTERM not in ended:
+            if signal.SIGTERM not in received:
                 raise
-    return vlanlink.Interrupted.exit_code if signal.SIGINT in ended else 0
+    return vlanlink.Interrupted.exit_code if signal.SIGINT in received else 0
 
 
 def _lines(event: "vlanlink.Event") -> list[str]:
-    """An event in words; what its diagnostics say is not repeated."""
+    """An event in words, without its diagnostics."""
     name = event.topology
+    done = f": {output.done(event.plan)}." if event.plan else "."
     match event.event:
         case "drift":
             return [f"drift: {what}" for what in event.what]
-        case "left":
-            who = f"by {', '.join(event.suspects)}" if event.suspects else "by somebody else"
-            return [f"left alone, for {who} undoes it again and again: {w}" for w in event.what]
+        case "given_up":
+            who = ", ".join(event.suspects) or "something else"
+            return [f"given up: {what}; {who} keeps reverting the repair" for what in event.what]
         case "failed":
-            return [f"{name} can't be mended; the next try is in {event.retry_seconds:.3g} s"]
-        case "up" | "mended":
-            done = output.done(event.plan) if event.plan else ""
-            return [f"{name} is {event.event}" + (f": {done}." if done else ".")]
+            return [f"{name}: repair failed; next try in {event.retry_seconds:.3g} s"]
+        case "up":
+            return [f"{name} is up{done}"]
+        case "repaired":
+            return [f"{name} repaired{done}"]
         case "reloaded":
-            return [f"{name} is watched as {event.what[0]} says now."]
-        case "elsewhere":
-            return [f"{name} is up from {event.what[0]} now, and left alone."]
+            return [f"{name}: {event.what[0]} reloaded."]
+        case "replaced":
+            return [f"{name} is up from {event.what[0]} now; this watch leaves it alone."]
         case "waiting":
-            return [f"{name} waits for confirmation, and is left alone: {event.what[0]}."]
+            return [f"{name} waits for confirmation: {event.what[0]}."]
     return [f"{name} {_STATES[event.event]}"]
 
 
 _STATES = {
-    "right": "is right again.",
-    "blocked": "can't be up on this machine as it is; waiting for a change of it.",
-    "down": "is down, by vlanlink down; waiting until it is up again.",
-    "reverted": "was not confirmed in time: put back.",
-    "refused": "is watched as before; its file can't be used as it is now.",
+    "in_sync": "is in sync again.",
+    "blocked": "can't come up on this machine as it is; waiting for a change.",
+    "down": "was taken down; waiting until it is up again.",
+    "reverted": "was not confirmed in time: rolled back.",
+    "refused": "is watched as before; its file can't be used.",
 }

@@ -183,17 +183,17 @@ class Machine:
 
     @contextmanager
     def arrivals(self) -> Iterator["Arrivals"]:
-        """The host's links as they come and go. Waiting for them is up to the caller's thread."""
+        """The host's links as they come and go. The caller's thread does the waiting."""
         from vlanlink.kernel.monitor import Arrivals
 
-        heard = self._do(Arrivals)
+        found = self._do(Arrivals)
         try:
-            yield heard
+            yield found
         finally:
-            heard.close()
+            found.close()
 
     def follow(self, events: "Events", names: Collection[str]) -> bool:
-        """Have ``events`` tell of the host and of ``names``, if there; whether some are new."""
+        """Have ``events`` monitor the host and ``names``, if they exist; True if some are new."""
         return self._do(lambda: events.follow(self._namespaces, self._inodes(names)))
 
     def _inodes(self, names: Collection[str]) -> dict[str, int]:

@@ -1,7 +1,7 @@
-"""That something changed, told by the kernel: links, addresses, routes, namespaces and their names.
+"""Kernel notifications: links, addresses, routes, namespaces and their names.
 
-Nothing is asked again and again, and what a message says is not read, only who caused it: what is
-there now, a fresh look tells. So a message that was lost (ENOBUFS, netlink(7)) is no loss.
+Nothing is polled. ``Events`` reads only the sender of a message: a fresh snapshot shows the new
+state, so a lost message (ENOBUFS, netlink(7)) loses nothing.
 """
 
 import errno
@@ -32,21 +32,21 @@ _RTMGRP_LINK = 1
 
 
 class Arrivals:
-    """The names of the links in the namespace that the calling thread is in, kept up to date.
+    """The names of the links in the calling thread's namespace, kept up to date.
 
     The socket stays in that namespace, so other threads may wait on it.
     """
 
     def __init__(self) -> None:
-        """Join the group, then look. Raises OSError."""
+        """Join the group, then dump the links. Raises OSError."""
         self._events = socket.socket(
             socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE
         )
-        self._questions = Socket()
+        self._requests = Socket()
         self._names: dict[int, str] = {}
         try:
             self._events.bind((0, _RTMGRP_LINK))
-            self._look()
+            self._dump()
         except OSError:
             self.close()
             raise
@@ -54,50 +54,50 @@ class Arrivals:
     def close(self) -> None:
         """Close it."""
         self._events.close()
-        self._questions.close()
+        self._requests.close()
 
     def names(self) -> frozenset[str]:
-        """What the links are called, as far as was heard."""
+        """The names of the links."""
         return frozenset(self._names.values())
 
     def wait(self, seconds: float) -> bool:
-        """Sleep until the kernel tells something of links; False when the time is up before.
+        """Sleep until a link changes; False on timeout.
 
         Raises OSError; KeyboardInterrupt ends the sleep.
         """
         for part in slices(seconds):
             self._events.settimeout(part)
             try:
-                self._hear(self._events.recv(1 << 18))
+                self._read(self._events.recv(1 << 18))
             except (TimeoutError, BlockingIOError):
                 continue
             except OSError as error:
-                if error.errno != errno.ENOBUFS:  # more was told than we had room for
+                if error.errno != errno.ENOBUFS:  # the socket buffer overflowed
                     raise
-                self._look()
+                self._dump()
             return True
         return False
 
-    def _look(self) -> None:
+    def _dump(self) -> None:
         self._names.clear()
         body = _IFINFOMSG.pack(0, 0, 0, 0, 0)
         length = _HEADER.size + len(body)
         request = bytearray(_HEADER.pack(length, _GETLINK, _REQUEST_DUMP, 0, 0) + body)
-        for message in self._questions.dump(request):
-            self._hear(message)
+        for message in self._requests.dump(request):
+            self._read(message)
 
-    def _hear(self, data: bytes) -> None:
+    def _read(self, data: bytes) -> None:
         offset = 0
         while offset + _HEADER.size + _IFINFOMSG.size <= len(data):
             length, kind, *_ = _HEADER.unpack_from(data, offset)
             if length < _HEADER.size + _IFINFOMSG.size:
-                raise OSError(errno.EBADMSG, "what the kernel told of links is cut short")
+                raise OSError(errno.EBADMSG, "truncated link message from the kernel")
             self._note(kind, data[offset + _HEADER.size : offset + length])
             offset += (length + 3) & ~3
 
     def _note(self, kind: int, body: bytes) -> None:
         family, _, index, _, _ = _IFINFOMSG.unpack_from(body)
-        if family != socket.AF_UNSPEC:  # a port that leaves its bridge is told as a link gone
+        if family != socket.AF_UNSPEC:  # AF_BRIDGE: a port left its bridge, the link still exists
             return
         name = dict(attributes(body, _IFINFOMSG.size)).get(_IFLA_IFNAME)
         if kind == _NEWLINK and name:
@@ -106,70 +106,69 @@ class Arrivals:
             self._names.pop(index, None)
 
 
-_HEADER = struct.Struct("=IHHII")
 _SOL_NETLINK, _ADD_MEMBERSHIP = 270, 1
 _GROUPS = (1, 5, 7, 9, 11, 18, 24, 25)
 """RTNLGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE, _IPV6_IFINFO, _IPV4_NETCONF
-and _IPV6_NETCONF (linux/rtnetlink.h). The last two tell of forwarding."""
+and _IPV6_NETCONF (linux/rtnetlink.h). The last two announce forwarding."""
 _MOUNTS = "/proc/thread-self/mountinfo"
 _PROCESS = re.compile(r"/proc/(\d+)/.+")
 _AT_ONCE = 256
-"""How many messages of a socket are read before the next socket has its turn."""
+"""Messages read from a socket before the next socket gets its turn."""
 _SENDERS = 16
-"""How many processes are remembered between two looks."""
+"""Processes remembered between two snapshots."""
 
 
 @dataclass(slots=True)
 class _Followed:
-    """A namespace that is listened to."""
+    """A monitored namespace."""
 
     inode: int
     socket: socket.socket
     path: str | None
-    """Where it is found; None: the host."""
+    """Path of the namespace; None: the host."""
 
 
 class Events:
-    """The changes in several namespaces, and of the namespaces themselves.
+    """Changes in several namespaces and of the namespaces themselves.
 
-    A namespace's name is a mount, and a change of mounts can be waited for
-    (proc_pid_mountinfo(5)); so can the end of a process whose namespace it is. What is followed is
-    kept alive by it, until ``follow`` is told of others.
+    A namespace's name is a mount, and mountinfo is pollable (proc_pid_mountinfo(5)); the end of a
+    process whose namespace is used is pollable through its pidfd. The sockets keep the followed
+    namespaces alive until ``follow`` drops them.
     """
 
     def __init__(self) -> None:
-        """Follow nothing yet but the mounts. Raises OSError."""
+        """Monitor only mounts at first. Raises OSError."""
         self._poll = select.epoll()
         self._mounts = os.open(_MOUNTS, os.O_RDONLY | os.O_CLOEXEC)
-        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._followed: dict[str, _Followed] = {}
         self._sockets: dict[int, socket.socket] = {}
         self._processes: dict[int, int] = {}
         self._senders: dict[int, str] = {}
         self._poll.register(self._mounts, select.EPOLLPRI | select.EPOLLERR)
-        self._poll.register(self._bell, select.EPOLLIN)
+        self._poll.register(self._wakeup, select.EPOLLIN)
 
     def close(self) -> None:
         """Close it."""
         for name in list(self._followed):
-            self._leave(name)
-        for descriptor in (*self._processes.values(), self._mounts, self._bell):
+            self._drop(name)
+        for descriptor in (*self._processes.values(), self._mounts, self._wakeup):
             os.close(descriptor)
         self._poll.close()
 
-    def ring(self) -> None:
-        """End a ``wait``. May be called by any thread, and by a signal handler."""
+    def wake(self) -> None:
+        """End a ``wait``. Callable from any thread and from signal handlers."""
         with suppress(OSError):
-            os.eventfd_write(self._bell, 1)
+            os.eventfd_write(self._wakeup, 1)
 
     def follow(self, namespaces: Namespaces, inodes: Mapping[str, int]) -> bool:
-        """Listen in these namespaces and no others; whether some of them are new.
+        """Monitor exactly these namespaces; True if some of them are new.
 
-        What happened in a new one before is not told: look again. To be called in the thread of
-        ``namespaces``. Raises OSError.
+        Earlier changes in a new one are not reported: take another snapshot. Call it in the thread
+        of ``namespaces``. Raises OSError.
         """
         for name in [n for n, held in self._followed.items() if inodes.get(n) != held.inode]:
-            self._leave(name)
+            self._drop(name)
         new = [name for name in inodes if name not in self._followed]
         for name in new:
             namespaces.enter(name)
@@ -182,14 +181,14 @@ class Events:
         self._follow_processes({int(match[1]) for match in found if match})
         return bool(new)
 
-    def leave_what_lost_its_name(self) -> None:
-        """Keep no namespace alive that is no longer found where it was."""
+    def drop_unnamed(self) -> None:
+        """Drop namespaces that left their path, so that the kernel can delete them."""
         for name, held in list(self._followed.items()):
             if held.path is not None and _inode(held.path) != held.inode:
-                self._leave(name)
+                self._drop(name)
 
     def wait(self, seconds: float | None) -> bool:
-        """Sleep until something changed; False when the time is up before, None for no bound.
+        """Sleep until something changes; False on timeout (None: no timeout).
 
         KeyboardInterrupt ends the sleep.
         """
@@ -197,29 +196,29 @@ class Events:
         for descriptor, _ in ready:
             if descriptor in self._sockets:
                 self._drain(self._sockets[descriptor])
-            elif descriptor == self._bell:
+            elif descriptor == self._wakeup:
                 with suppress(BlockingIOError):
-                    os.eventfd_read(self._bell)
+                    os.eventfd_read(self._wakeup)
             elif descriptor != self._mounts:
-                self._end_of(descriptor)
+                self._forget_process(descriptor)
         return bool(ready)
 
     def settle(self, quiet: float, longest: float) -> None:
-        """Wait until nothing changed for ``quiet`` seconds; ``longest`` seconds at the most."""
+        """Wait until nothing changes for ``quiet`` seconds, at most ``longest`` seconds."""
         deadline = time.monotonic() + longest
         while self.wait(quiet) and time.monotonic() < deadline:
             pass
 
     def senders(self) -> tuple[str, ...]:
-        """The processes that caused changes since the last call, as far as the kernel tells."""
+        """Processes that caused changes since the last call, as far as the kernel names them."""
         found = tuple(self._senders.values())
         self._senders.clear()
         return found
 
-    def _leave(self, name: str) -> None:
+    def _drop(self, name: str) -> None:
         listener = self._followed.pop(name).socket
         del self._sockets[listener.fileno()]
-        listener.close()  # which takes it out of the poll as well
+        listener.close()  # this also removes it from the epoll set
 
     def _follow_processes(self, wanted: set[int]) -> None:
         for pid in wanted - self._processes.keys():
@@ -229,8 +228,8 @@ class Events:
         for pid in self._processes.keys() - wanted:
             os.close(self._processes.pop(pid))
 
-    def _end_of(self, descriptor: int) -> None:
-        """A process is gone: it is told once, and its number may be another's from now on."""
+    def _forget_process(self, descriptor: int) -> None:
+        """Close the pidfd of a process that ended; its pid may be reused from now on."""
         for pid, held in list(self._processes.items()):
             if held == descriptor:
                 os.close(self._processes.pop(pid))
@@ -238,7 +237,7 @@ class Events:
     def _drain(self, listener: socket.socket) -> None:
         for _ in range(_AT_ONCE):
             try:
-                head = listener.recv(_HEADER.size)  # the rest of the message is dropped
+                head = listener.recv(_HEADER.size)  # recv(2) drops the rest of the message
             except BlockingIOError:
                 return
             except OSError as error:
@@ -249,7 +248,7 @@ class Events:
                 self._note_sender(_HEADER.unpack(head)[4])
 
     def _note_sender(self, port: int) -> None:
-        """The port of a netlink socket is as a rule the number of the process (netlink(7))."""
+        """A netlink socket's port is usually the pid of its process (netlink(7))."""
         known = port in self._senders or len(self._senders) == _SENDERS
         if known or port in (0, os.getpid()):
             return
@@ -267,7 +266,7 @@ def _inode(path: str) -> int | None:
 
 
 def _listener() -> socket.socket:
-    """A socket that hears the groups, in the namespace that the calling thread is in."""
+    """A socket that receives the groups of the calling thread's namespace."""
     kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
     listener = socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
     try:

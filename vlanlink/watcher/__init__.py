@@ -1,6 +1,6 @@
-"""``watch``: a topology stays what its file says, as long as the watch goes on.
+"""``watch``: keep a topology as its file says for as long as the watch runs.
 
-The kernel tells that something changed, a look tells what, and the plan of ``up`` mends it.
+Kernel events trigger a fresh snapshot; the plan of ``up`` repairs what differs.
 """
 
 import time
@@ -19,19 +19,19 @@ from vlanlink.watcher.loop import WatchLoop
 __all__ = ["Event", "Policy", "Watch"]
 
 QUIET_SECONDS = 0.02
-"""Changes come in flocks: a look waits for so long a silence."""
-LONGEST_FLOCK_SECONDS = 0.5
-REST = 3.0
-"""After a look there is no other for so many times as long as it took."""
+"""Changes come in bursts: a snapshot waits for this much silence."""
+LONGEST_BURST_SECONDS = 0.5
+REST_FACTOR = 3.0
+"""After a snapshot the watch rests for this many times its duration."""
 
 
 class Watch:
-    """A topology that is watched, and mended when it drifts.
+    """Watch a topology, and repair it when it drifts.
 
-    ``run`` blocks; ``stop`` and ``reload`` may be called by other threads and by signal handlers.
-    ``on_event`` is told all that is noticed and done. Without ``repair`` nothing is changed.
-    ``replace_file``: go on if the topology is up from another file. ``on_beat`` is called at least
-    every ``beat_seconds`` while there is nothing to do, as a sign of life.
+    ``run`` blocks; ``stop`` and ``reload`` may be called from other threads and signal handlers.
+    ``on_event`` receives everything that is noticed and done. Without ``repair`` nothing is
+    changed. ``replace_file``: go on if the topology is up from another file. ``on_beat`` is called
+    at least every ``beat_seconds`` while idle, as a sign of life.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Watch:
         beat_seconds: float | None = None,
     ) -> None:
         """Nothing happens before ``run``."""
-        self._upkeep = WatchLoop(
+        self._loop = WatchLoop(
             topology,
             host or Host(),
             on_event or (lambda _: None),
@@ -61,59 +61,60 @@ class Watch:
         self._stop = self._reload = False
 
     def stop(self) -> None:
-        """Have ``run`` come back when it is done with what it is at; everything stays up."""
+        """Make ``run`` return after its current step; everything stays up."""
         self._stop = True
-        self._ring()
+        self._wake()
 
     def reload(self) -> None:
-        """Have the topology's file read anew, and the machine made what it says."""
+        """Read the topology's file again and apply it."""
         self._reload = True
-        self._ring()
+        self._wake()
 
-    def _ring(self) -> None:
+    def _wake(self) -> None:
         if self._events:
-            self._events.ring()
+            self._events.wake()
 
     def run(self) -> None:
-        """Bring the topology up, unless it is only to be looked at, and watch it until stopped.
+        """Bring the topology up (with ``repair``) and watch it until stopped.
 
-        Raises PrivilegeError, and ConflictError if it is up from another file; later on only
-        Interrupted, with all left as it is. What else stands in the way is told and waited for.
+        Raises PrivilegeError, and ConflictError if the topology is up from another file; once
+        running, only Interrupted, which leaves everything as it is. Other obstacles are reported
+        and waited out.
         """
         need_privilege("watching the network")
-        self._upkeep.begin()
+        self._loop.begin()
         try:
             with closing(Events()) as self._events:
-                self._go_on(self._events)
+                self._run(self._events)
         except (KeyboardInterrupt, Interrupted):
-            message = f"interrupted; {self._upkeep.topology.name} stays as it is"
+            message = f"interrupted; {self._loop.topology.name} stays as it is"
             raise Interrupted(Diagnostic(message)) from None
         finally:
             self._events = None
 
-    def _go_on(self, events: Events) -> None:
+    def _run(self, events: Events) -> None:
         due: float | None = 0.0
         while not self._stop:
             if self._reload:
                 self._reload = False
-                self._upkeep.read_anew()
+                self._loop.reload()
                 due = 0.0
             if self._sleep(events, due):
-                due = self._upkeep.turn(events)
+                due = self._loop.step(events)
 
     def _sleep(self, events: Events, seconds: float | None) -> bool:
-        """Until something changes or the time is up (None: never); False if somebody calls."""
+        """Sleep until a change or timeout (None: no timeout); False on stop or reload."""
         deadline = None if seconds is None else time.monotonic() + seconds
-        told = False
-        while not told:
+        changed = False
+        while not changed:
             self._on_beat()
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 break
             bounds = [bound for bound in (left, self._beat_seconds) if bound is not None]
-            told = events.wait(min(bounds, default=None))
+            changed = events.wait(min(bounds, default=None))
             if self._stop or self._reload:
                 return False
-        time.sleep(REST * self._upkeep.cost)
-        events.settle(QUIET_SECONDS, LONGEST_FLOCK_SECONDS)
+        time.sleep(REST_FACTOR * self._loop.observe_seconds)
+        events.settle(QUIET_SECONDS, LONGEST_BURST_SECONDS)
         return True

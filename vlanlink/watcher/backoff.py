@@ -1,7 +1,7 @@
-"""How soon what drifted is mended again, and when it is left to whoever keeps changing it. Pure.
+"""When drift is repaired again, and when a watch gives up on it. Pure.
 
-Each mending of a thing counts for a while. The first few follow at once, the next after pauses that
-double, and after ``limit`` of them the thing is left alone: somebody else means it so.
+Every repair of a thing counts for a while. The first few happen at once, the next after delays that
+double; after ``give_up_after`` repairs the watch gives up: something else wants it that way.
 """
 
 from collections.abc import Collection
@@ -10,69 +10,72 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The bounds; all times in seconds."""
+    """Bounds of repairs; all times in seconds."""
 
-    at_once: int = 4
-    """Mendings of a thing without a pause."""
-    pause: float = 0.5
-    """The first pause; each further one is twice as long."""
-    longest: float = 60.0
-    limit: int = 10
-    """Mendings after which a thing is left alone."""
-    forgotten_after: float = 60.0
-    """A mending counts one less for each such time that passed since."""
+    immediate: int = 4
+    """Repairs of a thing without a delay."""
+    first_delay: float = 0.5
+    """Each further delay is twice as long."""
+    longest_delay: float = 60.0
+    give_up_after: int = 10
+    """Repairs of a thing before the watch gives up on it."""
+    forget_after: float = 60.0
+    """For each such time since the last repair, one repair less counts."""
 
 
 @dataclass(slots=True)
 class _Count:
-    mended: int
+    repairs: int
     last: float
 
 
 @dataclass(slots=True)
 class Backoff:
-    """What was mended how often of late. ``now`` is any clock that only goes forward."""
+    """Recent repairs by thing. ``now`` is any clock that only moves forward."""
 
     policy: Policy = field(default_factory=Policy)
-    left: set[str] = field(default_factory=set)
-    """What is left alone, until it is right again without us."""
+    given_up: set[str] = field(default_factory=set)
+    """Things that are not repaired until they are in sync without us."""
     _counts: dict[str, _Count] = field(default_factory=dict)
 
-    def give_up(self, things: Collection[str], now: float) -> set[str]:
-        """Those of the things that drifted which are left alone from now on."""
-        self.left &= set(things)
-        for thing in [thing for thing in self._counts if self._mended(thing, now) == 0]:
+    def give_up(self, drifted: Collection[str], now: float) -> set[str]:
+        """The drifted things that are given up from now on."""
+        self.given_up &= set(drifted)
+        for thing in [thing for thing in self._counts if self._repairs(thing, now) == 0]:
             del self._counts[thing]
         new = {
             thing
-            for thing in set(things) - self.left
-            if self._mended(thing, now) >= self.policy.limit
+            for thing in set(drifted) - self.given_up
+            if self._repairs(thing, now) >= self.policy.give_up_after
         }
-        self.left |= new
+        self.given_up |= new
         return new
 
-    def pause(self, things: Collection[str], now: float) -> float | None:
-        """The seconds until the things that drifted may be mended; None if all are left alone."""
-        return min((self._pause(thing, now) for thing in set(things) - self.left), default=None)
+    def delay(self, drifted: Collection[str], now: float) -> float | None:
+        """Seconds until the drifted things may be repaired; None if all are given up."""
+        return min(
+            (self._delay(thing, now) for thing in set(drifted) - self.given_up), default=None
+        )
 
-    def mended(self, things: Collection[str], now: float) -> None:
-        """Count a mending of each thing, from now on."""
+    def count(self, things: Collection[str], now: float) -> None:
+        """Count one repair of each thing."""
         for thing in things:
-            self._counts[thing] = _Count(self._mended(thing, now) + 1, now)
+            self._counts[thing] = _Count(self._repairs(thing, now) + 1, now)
 
-    def _mended(self, thing: str, now: float) -> int:
+    def _repairs(self, thing: str, now: float) -> int:
         count = self._counts.get(thing)
         if count is None:
             return 0
-        return max(0, count.mended - int((now - count.last) / self.policy.forgotten_after))
+        return max(0, count.repairs - int((now - count.last) / self.policy.forget_after))
 
-    def _pause(self, thing: str, now: float) -> float:
+    def _delay(self, thing: str, now: float) -> float:
         count = self._counts.get(thing)
-        if count is None or count.mended < self.policy.at_once:
+        if count is None or count.repairs < self.policy.immediate:
             return 0.0
-        return max(0.0, count.last + doubled(self.policy, count.mended - self.policy.at_once) - now)
+        delay = doubled(self.policy, count.repairs - self.policy.immediate)
+        return max(0.0, count.last + delay - now)
 
 
 def doubled(policy: Policy, times: int) -> float:
-    """The first pause, doubled so many times, and no longer than the longest."""
-    return float(min(policy.pause * 2.0 ** min(times, 64), policy.longest))
+    """The first delay, doubled ``times`` times, up to the longest delay."""
+    return float(min(policy.first_delay * 2.0 ** min(times, 64), policy.longest_delay))

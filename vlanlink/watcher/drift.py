@@ -1,7 +1,7 @@
-"""What has drifted: the causes in a plan, without what follows from them. Pure.
+"""Drift in a user's words: the causes behind a plan, without their consequences. Pure.
 
-A namespace that is gone is one thing, though the plan that repairs it also makes its links,
-addresses and routes.
+A missing namespace is one drift, although the plan that repairs it also creates the namespace's
+links, addresses and routes.
 """
 
 from collections.abc import Iterable
@@ -11,9 +11,9 @@ from vlanlink.planning.operations import Operation
 
 
 def drifts(operations: Iterable[Operation]) -> tuple[Drift, ...]:
-    """The things that operations put right, without those that only follow from others."""
+    """The differences that ``operations`` repair, without mere consequences of others."""
     every, causes = tuple(operations), Causes()
     for op in every:
         op.note(causes)
     found = tuple(drift for op in every for drift in op.drifts(causes))
-    return found or tuple(Drift(op.describe(), "is to be done") for op in every)
+    return found or tuple(Drift(op.describe(), "is pending") for op in every)

@@ -1,4 +1,4 @@
-"""What a watch tells: one value for each thing that it noticed or did."""
+"""What a watch reports: one value for each thing that it noticed or did."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,15 +7,15 @@ from vlanlink.errors import Diagnostic
 from vlanlink.planning.plan import Plan
 
 Word = Literal[
-    "up", "drift", "mended", "right", "blocked", "failed", "left", "down", "elsewhere", "reloaded",
-    "refused", "waiting", "reverted",
+    "up", "drift", "repaired", "in_sync", "blocked", "failed", "given_up", "down", "replaced",
+    "reloaded", "refused", "waiting", "reverted",
 ]  # fmt: skip
-"""up: all is as the file says, for the first time · drift: what differs from it · mended · right:
-all is as it should be again, and it was not us · blocked: the machine stands in the way · failed:
-a mending did not succeed · left: what somebody else keeps changing · down: taken down, by vlanlink
-down · elsewhere: up from another file now · reloaded: the file was read anew · refused: what was
+"""up: the machine matches the file for the first time · drift: it differs · repaired · in_sync: it
+matches again, and vlanlink did not do it · blocked: the machine doesn't allow it · failed: a repair
+failed · given_up: something else keeps reverting a repair · down: taken down by vlanlink down ·
+replaced: up from another file now · reloaded: the file was read again · refused: the file that was
 read can't be used · waiting: the last change waits for confirmation · reverted: nobody confirmed
-it, and it was put back here, for who should have done it is gone."""
+it, and this watch rolled it back because the process responsible is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +25,16 @@ class Event:
     event: Word
     topology: str
     what: tuple[str, ...] = ()
-    """Things with what is wrong about them, or a remark: ``link web/eth0 is gone``."""
+    """Things and what is wrong with them, or a remark: ``link web/eth0 is gone``."""
     plan: Plan | None = None
-    """drift: what mends it, in full; up and mended: what was done."""
+    """drift: the whole repair; up and repaired: what was done."""
     diagnostics: tuple[Diagnostic, ...] = ()
     retry_seconds: float | None = None
     suspects: tuple[str, ...] = ()
-    """Processes that changed something meanwhile: ``NetworkManager (process 612)``."""
+    """Processes that changed something in the meantime: ``NetworkManager (process 612)``."""
 
     def to_dict(self) -> dict[str, object]:
-        """The JSON form; an event has all keys, the ones that say nothing empty or null."""
+        """JSON form. Every event has all keys; those without a value are empty or null."""
         return {
             "event": self.event,
             "topology": self.topology,
