@@ -21,6 +21,7 @@ from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.wire import ready
 from tests.kernel.world import World, until
+from vlanlink.reconcile.session import open_session
 from vlanlink.watcher import Event, Policy
 
 pytestmark = pytest.mark.needs("macvlan")
@@ -254,6 +255,27 @@ def test_a_watch_does_not_keep_what_goes_down_alive(lan: Lan) -> None:
         assert world.link("eth0")["promiscuity"] == 0
         watch.told("down")
         same(world, before)
+
+
+def test_a_watch_that_waits_for_the_lock_keeps_no_namespace_alive(lan: Lan) -> None:
+    """`down` holds the lock while it waits for the kernel to delete what is in them."""
+    world = lan.world
+
+    def waits() -> bool:
+        names = os.listdir("/proc/self/fd")
+        paths = [
+            os.readlink(f"/proc/self/fd/{n}") for n in names if os.path.exists(f"/proc/self/fd/{n}")
+        ]
+        return sum("/lock@" in path for path in paths) > 1
+
+    with watched(_text(1)) as watch:
+        watch.told("up")
+        with open_session(None) as session, session.locked():
+            world.ip("link add other type veth peer name far")
+            until(waits, "the watch waits for the lock")
+            world.ip("netns delete n0")
+            until(lambda: world.link("eth0")["promiscuity"] == 0, "the link of n0 is gone", 10)
+        watch.told("repaired")
 
 
 def test_an_edited_file_that_was_brought_up_is_the_measure_then(lan: Lan) -> None:

@@ -1,7 +1,8 @@
 """One step of a watch: observe the machine, judge it, and repair or report."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from vlanlink.commit_confirm.commit import (
@@ -29,6 +30,7 @@ from vlanlink.reconcile.session import (
     open_session,
 )
 from vlanlink.reconcile.up import reconcile
+from vlanlink.store.lock import LOCK_SECONDS
 from vlanlink.store.pending import PendingCommit
 from vlanlink.store.record import Record
 from vlanlink.topology import Topology, load, parse
@@ -38,6 +40,8 @@ from vlanlink.watcher.event import Event
 
 CONFIRM_POLL_SECONDS = 1.0
 """While a change waits for confirmation, its file is polled: the kernel has no event for it."""
+
+LOCK_SLICE_SECONDS = 0.2
 
 
 @dataclass(slots=True)
@@ -94,10 +98,9 @@ class WatchLoop:
 
     def step(self, events: Events) -> float | None:
         """Observe once and act on it; seconds until the next step, None: at the next event."""
-        events.drop_unnamed()  # the lock holder may be waiting for such a namespace to be deleted
         try:
             with open_session(self.host) as session:
-                with session.locked():
+                with _locked(session, events):
                     pending = waiting_change(session, self.topology.name)
                     if pending is None:
                         return self._observe(session, events)
@@ -266,6 +269,26 @@ class WatchLoop:
         if not _same(self._state.reported, event):
             self.report(event)
         self._state.reported = event
+
+
+@contextmanager
+def _locked(session: Session, events: Events) -> Iterator[None]:
+    """Hold the lock. While waiting for it, drop namespaces that lose their names.
+
+    The lock holder may be waiting for the kernel to delete them.
+    """
+    deadline = time.monotonic() + LOCK_SECONDS
+    with ExitStack() as stack:
+        while True:
+            events.drop_unnamed()
+            left = max(0.0, deadline - time.monotonic())
+            try:
+                stack.enter_context(session.locked(min(left, LOCK_SLICE_SECONDS)))
+                break
+            except ConflictError:
+                if not left:
+                    raise
+        yield
 
 
 def _same(one: Event | None, other: Event | None) -> bool:
