@@ -22,7 +22,7 @@ _MODULES = {
     "boot.transaction": "Step",
     "commit_confirm.commit": "Confirmation Decide confirm revert_overdue",
     "errors": "ApplyError ConflictError Diagnostic Interrupted PrivilegeError Problem"
-    " TopologyError UsageError VlanlinkError",
+    " TopologyError UsageError VlanlinkError printable",
     "host": "Host",
     "inventory": "EndpointStatus NetworkDetail NetworkSummary",
     "model": "Address Link LinkName Namespace Route State",
@@ -85,6 +85,7 @@ if TYPE_CHECKING:
         TopologyError as TopologyError,
         UsageError as UsageError,
         VlanlinkError as VlanlinkError,
+        printable as printable,
     )
     from vlanlink.host import (
         Host as Host,

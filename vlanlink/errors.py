@@ -18,6 +18,17 @@ Path = tuple[str | int, ...]
 """Where a thing stands in a topology: ``("networks", "pub", "subnets", 0, "gateway")``."""
 
 
+def printable(text: str) -> str:
+    r"""``text`` as one line that is safe for a terminal or a log.
+
+    Others wrote what the kernel and files return. Newlines, escape sequences and whatever else
+    moves a cursor or hides text become ``\n``, ``\x1b``, in ASCII.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Something wrong with one entry of a topology, before it is known where that entry stands."""
@@ -58,7 +69,8 @@ class Diagnostic:
             "hint": self.hint,
         }
 
-    def __str__(self) -> str:
+    @property
+    def lines(self) -> tuple[str, ...]:
         """``FILE:LINE:COLUMN: error: MESSAGE``, the source line with a caret, and the hint."""
         place = f"{self.file}:{self.line}:{self.column}: " if self.file and self.line else ""
         lines = [f"{place}{self.severity}: {self.message}"]
@@ -67,7 +79,11 @@ class Diagnostic:
             lines.append("  " + " " * (self.column - 1) + "^" + "~" * (self.width - 1))
         if self.hint:
             lines.append(f"  hint: {self.hint}")
-        return "\n".join(lines)
+        return tuple(map(printable, lines))
+
+    def __str__(self) -> str:
+        """The lines, safe to print."""
+        return "\n".join(self.lines)
 
 
 class VlanlinkError(Exception):

@@ -29,5 +29,5 @@ def run(options: argparse.Namespace) -> int:
         output.print_json(found.to_dict())
     else:
         how = "confirmed" if found.confirmed else "put back as it was"
-        print(f"{found.topology} is {how}.")
+        output.say(f"{found.topology} is {how}.")
     return 0

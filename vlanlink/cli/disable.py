@@ -26,5 +26,5 @@ def run(options: argparse.Namespace) -> int:
         return 0
     output.print_lines(result.lines)
     how = "no longer comes up at boot" if result.steps else "is not enabled: nothing to do"
-    print(f"{result.topology} {how}.")
+    output.say(f"{result.topology} {how}.")
     return 0

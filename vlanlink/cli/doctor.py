@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
         output.print_notes(topology.warnings if topology else ())
         for finding in report.findings:
             _print(finding.severity, finding.what, finding.why, finding.command, finding.place)
-        print(_summary(report.topology, [finding.severity for finding in report.findings]))
+        output.say(_summary(report.topology, [finding.severity for finding in report.findings]))
     return 0 if report.ok else WILL_FAIL
 
 
@@ -45,18 +45,18 @@ def _print(
     head, *rest = _wrapped(what + where)
     rich = output.is_rich(sys.stdout)
     colour, bold, off = (f"\x1b[{_COLOURS[severity]}m", "\x1b[1m", "\x1b[0m") if rich else ("",) * 3
-    print(f"{colour}{severity:<{_INDENT}}{off}{bold}{head}{off}")
-    for line in rest:
-        print(f"{'':{_INDENT}}{bold}{line}{off}")
-    for line in _wrapped(why):
-        print(f"{'':{_INDENT}}{line}")
+    sys.stdout.write(f"{colour}{severity:<{_INDENT}}{off}{bold}{head}{off}\n")
+    output.say(*(f"{'':{_INDENT}}{line}" for line in rest), style="1" if rich else "")
+    output.say(*(f"{'':{_INDENT}}{line}" for line in _wrapped(why)))
     if command:
-        print(f"{'':{_INDENT}}→ {command}")
+        output.say(f"{'':{_INDENT}}→ {command}")
 
 
 def _wrapped(text: str) -> list[str]:
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 100
-    return textwrap.wrap(text, max(40, width - _INDENT), break_on_hyphens=False) or [""]
+    return textwrap.wrap(
+        vlanlink.printable(text), max(40, width - _INDENT), break_on_hyphens=False
+    ) or [""]
 
 
 def _summary(topology: str | None, severities: list[str]) -> str:

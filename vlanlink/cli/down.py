@@ -41,5 +41,5 @@ def run(options: argparse.Namespace) -> int:
     else:
         output.print_changes(result)
         how = f"down: {output.done(result)}" if result.changes else "not up: nothing to do"
-        print(f"{name} is {how}.")
+        output.say(f"{name} is {how}.")
     return 0

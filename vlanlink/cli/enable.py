@@ -31,5 +31,5 @@ def run(options: argparse.Namespace) -> int:
     output.print_lines(result.lines)
     how = "comes up" if result.steps else "came up already"
     watched = ", and is watched" if options.watch else ""
-    print(f"{result.topology} {how} at every boot{watched}.")
+    output.say(f"{result.topology} {how} at every boot{watched}.")
     return 0

@@ -5,6 +5,7 @@ import os
 import sys
 
 import vlanlink
+from vlanlink.cli import output
 
 NAME = "exec"
 HELP = "run a command in a namespace"
@@ -31,9 +32,9 @@ def run(options: argparse.Namespace) -> int:
     try:
         vlanlink.enter(options.namespace, options.command)
     except FileNotFoundError:
-        print(f"error: {options.command[0]}: not found", file=sys.stderr)
+        output.say(f"error: {options.command[0]}: not found", stream=sys.stderr)
         return NOT_FOUND
     except OSError as error:
         text = os.strerror(error.errno) if error.errno else str(error)
-        print(f"error: {options.command[0]}: {text}", file=sys.stderr)
+        output.say(f"error: {options.command[0]}: {text}", stream=sys.stderr)
         return NOT_EXECUTABLE

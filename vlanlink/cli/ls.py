@@ -36,5 +36,5 @@ def run(options: argparse.Namespace) -> int:
         ]
         output.print_table("", columns, rows)
     else:
-        print("No network is up.")
+        output.say("No network is up.")
     return 0

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
-from vlanlink import VlanlinkError
+from vlanlink import VlanlinkError, printable
 
 if TYPE_CHECKING:
     from vlanlink import Plan
@@ -15,9 +15,26 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int, str], None]
 
 
+def say(*lines: str, stream: TextIO | None = None, style: str = "") -> None:
+    """Print lines (default: on stdout). Only ``style`` (SGR) can act on a terminal, no text can."""
+    begin, end = (f"\x1b[{style}m", "\x1b[0m") if style else ("", "")
+    text = "".join(f"{begin}{printable(line)}{end}\n" for line in lines)
+    (stream or sys.stdout).write(text)
+
+
+def json_text(value: object, indent: int | None = None) -> str:
+    """``value`` as JSON, every character printable as it stands or escaped."""
+    lines = json.dumps(value, indent=indent, ensure_ascii=False).split("\n")
+    return "\n".join(line if line.isprintable() else _escaped(line) for line in lines)
+
+
+def _escaped(line: str) -> str:
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
+
+
 def print_json(value: object) -> None:
     """One JSON object on stdout."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    sys.stdout.write(json_text(value, indent=2) + "\n")
 
 
 def print_error(error: VlanlinkError, *, as_json: bool) -> None:
@@ -28,20 +45,19 @@ def print_error(error: VlanlinkError, *, as_json: bool) -> None:
         print_json({"errors": found, **({"not_undone": list(left)} if left else {})})
         return
     print_notes(error.diagnostics)
-    for line in left:
-        print(f"not put back: {line}", file=sys.stderr)
+    say(*(f"not put back: {line}" for line in left), stream=sys.stderr)
 
 
 def print_notes(diagnostics: Iterable[Any]) -> None:
     """Diagnostics on stderr, in colour on a terminal."""
     coloured = is_rich(sys.stderr)
     for diagnostic in diagnostics:
-        text = str(diagnostic)
+        text = str(diagnostic)  # every line of it is printable
         if coloured:
             colour = "1;31" if diagnostic.severity == "error" else "1;33"
             word = f"{diagnostic.severity}:"
             text = text.replace(word, f"\x1b[{colour}m{word}\x1b[0m", 1)
-        print(text, file=sys.stderr)
+        sys.stderr.write(f"{text}\n")
 
 
 def is_rich(stream: TextIO) -> bool:
@@ -52,7 +68,7 @@ def is_rich(stream: TextIO) -> bool:
 def print_plan(plan: "Plan") -> None:
     """A plan as text, with its summary."""
     print_changes(plan)
-    print(plan.summary)
+    say(plan.summary)
 
 
 def print_changes(plan: "Plan") -> None:
@@ -62,11 +78,9 @@ def print_changes(plan: "Plan") -> None:
 
 def print_lines(lines: Iterable[str]) -> None:
     """Lines that begin with ``+`` create, ``~`` change, ``-`` delete; in colour on a terminal."""
-    if is_rich(sys.stdout):
-        colours = {"  + ": "32", "  ~ ": "33", "  - ": "31"}
-        shown = ((colours.get(line[:4]), line) for line in lines)
-        lines = (f"\x1b[{colour}m{line}\x1b[0m" if colour else line for colour, line in shown)
-    sys.stdout.writelines(f"{line}\n" for line in lines)
+    colours = {"  + ": "32", "  ~ ": "33", "  - ": "31"} if is_rich(sys.stdout) else {}
+    for line in lines:
+        say(line, style=colours.get(line[:4], ""))
 
 
 def done(plan: "Plan") -> str:
@@ -77,19 +91,19 @@ def done(plan: "Plan") -> str:
 
 def print_waiting(links: Iterable[str], seconds: float) -> None:
     """What is waited for, on stderr."""
-    print(f"waiting for {', '.join(links)}, {seconds:g} s at the most", file=sys.stderr)
+    say(f"waiting for {', '.join(links)}, {seconds:g} s at the most", stream=sys.stderr)
 
 
 def print_timings(seconds: Mapping[str, float]) -> None:
     """Where the time went, on stderr."""
     for phase, spent in {**seconds, "in all": sum(seconds.values())}.items():
         if spent:
-            print(f"{phase:<12}{spent:9.3f} s", file=sys.stderr)
+            say(f"{phase:<12}{spent:9.3f} s", stream=sys.stderr)
 
 
 def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     """A table: drawn on a terminal, elsewhere plain columns that other programs can cut."""
-    found = [tuple(row) for row in rows]
+    found = [tuple(map(printable, row)) for row in rows]
     if is_rich(sys.stdout):
         from rich import box
         from rich.console import Console
@@ -98,7 +112,9 @@ def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]
 
         # Text, for rich takes :1234: in a string for an emoji, and [name] for a style.
         table = Table(
-            title=Text(title) if title else None, title_justify="left", box=box.SIMPLE_HEAD
+            title=Text(printable(title)) if title else None,
+            title_justify="left",
+            box=box.SIMPLE_HEAD,
         )
         for column in columns:
             table.add_column(column, overflow="fold")
@@ -110,7 +126,7 @@ def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     for line in lines:
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        print("  ".join(cells).rstrip())
+        say("  ".join(cells).rstrip())
 
 
 def print_tree(title: str, branches: Mapping[str, Iterable[str]]) -> None:
@@ -120,18 +136,16 @@ def print_tree(title: str, branches: Mapping[str, Iterable[str]]) -> None:
         from rich.text import Text
         from rich.tree import Tree
 
-        tree = Tree(Text(title, style="bold"))
+        tree = Tree(Text(printable(title), style="bold"))
         for branch, leaves in branches.items():
-            grown = tree.add(Text(branch))
+            grown = tree.add(Text(printable(branch)))
             for leaf in leaves:
-                grown.add(Text(leaf))
+                grown.add(Text(printable(leaf)))
         Console().print(tree)
         return
-    print(title)
+    say(title)
     for branch, leaves in branches.items():
-        print(f"  {branch}")
-        for leaf in leaves:
-            print(f"    {leaf}")
+        say(f"  {branch}", *(f"    {leaf}" for leaf in leaves))
 
 
 @contextmanager
@@ -154,6 +168,6 @@ def progress(verb: str) -> Iterator[Progress | None]:
         task = bar.add_task("", total=None)
 
         def report(done: int, total: int, what: str) -> None:
-            bar.update(task, completed=done, total=total, description=what)
+            bar.update(task, completed=done, total=total, description=printable(what))
 
         yield report

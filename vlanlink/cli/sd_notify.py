@@ -9,6 +9,8 @@ import socket
 import time
 from contextlib import suppress
 
+from vlanlink import printable
+
 
 class Service:
     """The state that is reported to the service manager; nothing is sent without one."""
@@ -25,7 +27,7 @@ class Service:
 
     def report(self, event: str, status: str) -> None:
         """Report an event of a watch and the status line."""
-        self._send(f"STATUS={status}")
+        self._send(f"STATUS={printable(status)}")
         if event == "reloaded":
             self._ready, self._needs_up = False, False
             microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
@@ -51,4 +53,5 @@ class Service:
             suppress(OSError),
             socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender,
         ):
-            sender.sendto("\n".join(lines).encode(), address)
+            data = "\n".join(lines).encode(errors="replace")
+            sender.sendto(data, socket.MSG_DONTWAIT, address)  # a full queue holds up nobody

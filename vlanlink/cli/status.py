@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
         output.print_json(found.to_dict())
     else:
         output.print_notes(found.problems)
-        print(f"{found.topology}: {found.state}")
+        output.say(f"{found.topology}: {found.state}")
         _print_waiting(found)
         if found.state == "drifted":
             output.print_plan(found.plan)
@@ -43,7 +43,7 @@ def _all(*, as_json: bool) -> int:
         for one in found:
             _print_waiting(one)
     else:
-        print("No topology is up.")
+        output.say("No topology is up.")
     return 0 if all(one.state == "up" for one in found) else DIFFERS
 
 
@@ -51,8 +51,8 @@ def _print_waiting(one: "vlanlink.Status") -> None:
     """Until when the last change waits for confirmation, if it does, and the commands."""
     if one.waiting:
         left = f"{max(one.waiting.seconds_left, 0):.0f} s are left"
-        print(f"{one.topology} waits for confirmation until {one.waiting.until}, {left}")
-        print(f"  {one.waiting.way_out}")
+        output.say(f"{one.topology} waits for confirmation until {one.waiting.until}, {left}")
+        output.say(f"  {one.waiting.way_out}")
 
 
 def _count(one: "vlanlink.Status") -> str:

@@ -1,6 +1,7 @@
 """``vlanlink up FILE``."""
 
 import argparse
+import sys
 import time
 from contextlib import ExitStack
 from functools import partial
@@ -61,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
         if options.confirm is None or not result.changes:
             _show(result, options, topology)
         elif not options.json:
-            print(f"{topology.name} is confirmed.")
+            output.say(f"{topology.name} is confirmed.")
     timings = {"file": file, **result.timings}
     if options.json:
         confirmed = {} if options.confirm is None else {"confirmed": True}
@@ -84,4 +85,5 @@ def _show(
         return
     output.print_changes(result)
     how = f"up: {output.done(result)}" if result.changes else "up already"
-    print(f"{topology.name} is {how}.", flush=True)
+    output.say(f"{topology.name} is {how}.")
+    sys.stdout.flush()

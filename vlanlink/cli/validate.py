@@ -23,5 +23,5 @@ def run(options: argparse.Namespace) -> int:
         output.print_json({"topology": topology.name, "errors": [], "warnings": warnings})
     else:
         output.print_notes(topology.warnings)
-        print(f"{options.file}: right")
+        output.say(f"{options.file}: right")
     return 0

@@ -45,24 +45,24 @@ def run(options: argparse.Namespace) -> int:
         _print(found)
     if found.state == "drifted":
         hint = f"vlanlink status {options.topology} shows where"
-        print(f"{found.topology} differs from its file: {hint}", file=sys.stderr)
+        output.say(f"{found.topology} differs from its file: {hint}", stream=sys.stderr)
     return 0 if found.ok else DIFFERS
 
 
 def _print(found: "vlanlink.Verification") -> None:
     if found.state == "down":
-        print(f"{found.topology} is down: nothing to verify. vlanlink up FILE brings it up.")
+        output.say(f"{found.topology} is down: nothing to verify. vlanlink up FILE brings it up.")
         return
-    for line in _differences([check.to_dict() for check in found.differences]):
-        print(_fitted(line))
+    for style, line in _differences([check.to_dict() for check in found.differences]):
+        output.say(*_fitted(line), style=style)
     kept = [check.to_dict() for check in found.checks if check.ok]
     columns = ("from", "to", "address", "expected", "measured", "why")
     _print_rows(kept, columns)
     unjudged = [check.to_dict() for check in found.unjudged]
     if unjudged:
-        print("Not judged, for only a router outside the topology could join them:")
+        output.say("Not judged, for only a router outside the topology could join them:")
         _print_rows(unjudged, ("from", "to", "address", "measured", "why"))
-    print(_summary(found))
+    output.say(*_summary(found))
 
 
 def _print_rows(rows: list[Row], columns: tuple[str, ...]) -> None:
@@ -88,32 +88,33 @@ def _kind(row: Row, key: str) -> object:
     return row["kind"] if key == "why" else row[key]
 
 
-def _differences(rows: Iterable[Row]) -> Iterator[str]:
-    """By cause, and below it who and what was measured."""
-    colour, off = ("\x1b[1;31m", "\x1b[0m") if output.is_rich(sys.stdout) else ("", "")
+def _differences(rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
+    """Styled lines by cause, and below it who and what was measured."""
+    style = "1;31" if output.is_rich(sys.stdout) else ""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         head = f"{row['measured']}, and {row['expected']} is promised ({row['kind']})"
         cause = f"  cause: {row['cause'] or 'not known'}"
-        groups.setdefault((f"{colour}{head}{off}", cause), []).append(row)
-    for heading, members in groups.items():
-        yield from heading
+        groups.setdefault((head, cause), []).append(row)
+    for (head, cause), members in groups.items():
+        yield style, head
+        yield "", cause
         for row in members[:LISTED]:
             facts = cast("list[str]", row["facts"])
-            yield f"  {row['from']} → {row['to']} {row['address']}: {'; '.join(facts)}"
+            yield "", f"  {row['from']} → {row['to']} {row['address']}: {'; '.join(facts)}"
         if len(members) > LISTED:
-            yield f"  and {len(members) - LISTED} more of this kind (--json lists all)"
+            yield "", f"  and {len(members) - LISTED} more of this kind (--json lists all)"
 
 
-def _fitted(line: str) -> str:
+def _fitted(line: str) -> list[str]:
     """On a terminal, folded between words; elsewhere a line stays one."""
     if not sys.stdout.isatty():
-        return line
-    width = shutil.get_terminal_size().columns
-    return textwrap.fill(line, width, subsequent_indent="      ", break_on_hyphens=False)
+        return [line]
+    width, text = shutil.get_terminal_size().columns, vlanlink.printable(line)
+    return textwrap.wrap(text, width, subsequent_indent="      ", break_on_hyphens=False)
 
 
-def _summary(found: "vlanlink.Verification") -> str:
+def _summary(found: "vlanlink.Verification") -> list[str]:
     good = len(found.checks) - len(found.differences)
     parts = [f"{good} of {len(found.checks)} as promised"]
     parts += [f"{len(found.unjudged)} not judged"] if found.unjudged else []
@@ -121,4 +122,4 @@ def _summary(found: "vlanlink.Verification") -> str:
     if found.sampled < found.endpoints:
         of = f"{found.sampled} of {found.endpoints} endpoints"
         lines.append(f"Asked: {of}, of every kind at least two; --all asks all.")
-    return "\n".join(lines)
+    return lines

@@ -1,7 +1,6 @@
 """``vlanlink watch FILE``."""
 
 import argparse
-import json
 import signal
 import sys
 from contextlib import closing
@@ -33,10 +32,11 @@ def run(options: argparse.Namespace) -> int:
     def on_event(event: "vlanlink.Event") -> None:
         lines = _lines(event)
         if options.json:
-            print(json.dumps(event.to_dict(), ensure_ascii=False), flush=True)
+            sys.stdout.write(output.json_text(event.to_dict()) + "\n")
         else:
-            print("\n".join(lines), flush=True)
+            output.say(*lines)
             output.print_notes(event.diagnostics)
+        sys.stdout.flush()
         service.report(event.event, lines[0])
 
     watch = vlanlink.Watch(

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from vlanlink.errors import printable
 from vlanlink.kernel.netlink.attributes import attributes
 from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.kernel.netns.namespaces import Namespaces
@@ -254,8 +255,7 @@ class Events:
             return
         with suppress(OSError):
             command = Path(f"/proc/{port}/comm").read_text(errors="replace").strip()
-            shown = "".join(c if c.isprintable() else "?" for c in command)
-            self._senders[port] = f"{shown} (process {port})"
+            self._senders[port] = f"{printable(command)} (process {port})"
 
 
 def _inode(path: str) -> int | None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from vlanlink.errors import Diagnostic, Problem
+from vlanlink.errors import Diagnostic, Problem, printable
 from vlanlink.model import Link, LinkName, Namespace, State
 from vlanlink.planning.change import Action, Change
 from vlanlink.planning.changes import change_links, write_sysctls
@@ -76,10 +76,10 @@ class Plan:
         groups: dict[str, list[str]] = {}
         for change in self.changes:
             what = f"{signs[change.action]} {change.object} {change.name} {change.summary}"
-            groups.setdefault(change.namespace, []).append("  " + what.rstrip())
+            groups.setdefault(change.namespace, []).append(printable("  " + what.rstrip()))
         lines: list[str] = []
         for namespace in sorted(groups, key=_by_number):
-            lines.append(f"namespace {namespace}" if namespace else "host")
+            lines.append(printable(f"namespace {namespace}") if namespace else "host")
             lines += groups[namespace]
         return lines
 
