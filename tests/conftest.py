@@ -1,6 +1,7 @@
-"""Property tests: a short fixed run, or with ``--long`` (or VLANLINK_LONG=1) a long random one.
+"""How long property tests run: by default few fixed examples, in CI (CI is set) more of them.
 
-The seed of a long run is printed at its end; ``--hypothesis-seed=SEED`` repeats it.
+With ``--long`` (or VLANLINK_LONG=1) they try many random examples; the seed is printed at the end,
+and ``--hypothesis-seed=SEED`` repeats the run.
 """
 
 import os
@@ -15,19 +16,20 @@ _SEED = pytest.StashKey[int]()
 _SEED_VARIABLE = "VLANLINK_SEED"
 
 _COMMON = hypothesis.settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
-hypothesis.settings.register_profile("short", _COMMON, derandomize=True)
-hypothesis.settings.register_profile("long", _COMMON, print_blob=True)
+hypothesis.settings.register_profile("short", _COMMON, derandomize=True, max_examples=20)
+hypothesis.settings.register_profile("ci", _COMMON, derandomize=True, max_examples=150)
+hypothesis.settings.register_profile("long", _COMMON, print_blob=True, max_examples=1000)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--long", action="store_true", help="property tests: many random examples")
+    parser.addoption("--long", action="store_true", help="property tests try many random examples")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # A shell starts what it runs in the background deaf to SIGINT, and so are our children then.
+    # A shell ignores SIGINT in its background jobs, and our children would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if not is_long(config):
-        hypothesis.settings.load_profile("short")
+        hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "short")
         return
     hypothesis.settings.load_profile("long")
     given = config.getoption("hypothesisseed", default=None) or os.environ.get(_SEED_VARIABLE)
@@ -43,11 +45,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def is_long(config: pytest.Config) -> bool:
-    """Whether the long random run was asked for."""
+    """True for a long random run."""
     return bool(config.getoption("--long", default=False) or os.environ.get("VLANLINK_LONG"))
 
 
 @pytest.fixture(scope="session")
 def long_run(pytestconfig: pytest.Config) -> bool:
-    """The same, for tests."""
+    """True for a long random run."""
     return is_long(pytestconfig)

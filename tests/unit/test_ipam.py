@@ -2,7 +2,7 @@
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address, ip_interface, ip_network
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vlanlink.desired.ipam import AddressRequest, allocate, edges, free_subnet
@@ -91,7 +91,6 @@ def test_a_free_subnet_overlaps_nothing() -> None:
 HOSTS = st.integers(1, 60)
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     reserved=st.sets(st.integers(0, 63), max_size=20),
     first=st.lists(HOSTS, unique=True, max_size=20),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vlanlink.errors import Diagnostic, TopologyError
@@ -28,9 +28,6 @@ from vlanlink.topology.tables import ALL_OPTIONS, keys_of
 
 CASES = Path(__file__).parents[2] / "cases" / "broken"
 TEXTS = [file.read_text(encoding="utf-8") for file in sorted(CASES.glob("*.toml"))]
-QUICK = settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 
 
 def taken_or_refused(read: Callable[[], Topology]) -> tuple[Diagnostic, ...]:
@@ -49,7 +46,6 @@ def placed_or_taken(text: str) -> None:
     assert all(one.line and one.column for one in taken_or_refused(lambda: parse(text)))
 
 
-@QUICK
 @given(st.binary(max_size=200))
 def test_bytes(tmp_path: Path, data: bytes) -> None:
     file = tmp_path / "fuzz.toml"
@@ -57,19 +53,16 @@ def test_bytes(tmp_path: Path, data: bytes) -> None:
     taken_or_refused(lambda: load(file))
 
 
-@QUICK
 @given(st.text(st.characters(), max_size=200))
 def test_text(text: str) -> None:
     placed_or_taken(text)
 
 
-@QUICK
 @given(st.text(st.sampled_from("[]{}=.,\"'\n\t #ab1-"), max_size=80))
 def test_nearly_toml(text: str) -> None:
     placed_or_taken(text)
 
 
-@QUICK
 @given(st.data())
 def test_damaged_topologies(data: st.DataObject) -> None:
     text = data.draw(st.sampled_from(TEXTS))
@@ -107,7 +100,6 @@ TREES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.dictionaries(KEYS, TREES, max_size=5))
 def test_trees(tree: dict[str, Any]) -> None:
     taken_or_refused(lambda: load(tree))
@@ -154,7 +146,6 @@ NETWORKS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     st.dictionaries(st.sampled_from("ab"), LINK),
     st.dictionaries(st.sampled_from("pq"), NETWORKS),
