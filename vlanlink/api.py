@@ -30,7 +30,7 @@ from vlanlink.topology import Topology, parse
 from vlanlink.topology.load import Heading
 
 if TYPE_CHECKING:  # what one verb needs, the others do without
-    from vlanlink.inventory import Known, NetworkDetail, NetworkSummary
+    from vlanlink.inventory import ActiveTopology, NetworkDetail, NetworkSummary
     from vlanlink.reachability.result import Verification
 
 StateWord = Literal["up", "drifted", "down"]
@@ -255,12 +255,12 @@ def _judge(seen: Observation) -> Status:
     return Status(name, "drifted" if is_up(seen) else "down", seen.todo, problems)
 
 
-def _known_networks(session: Session) -> "list[Known]":
-    from vlanlink.inventory import Known
+def _known_networks(session: Session) -> "list[ActiveTopology]":
+    from vlanlink.inventory import ActiveTopology
 
     store = session.store
     return [
-        Known(parse(r.text, file=r.file or r.topology), store.leases(r.topology).subnets)
+        ActiveTopology(parse(r.text, file=r.file or r.topology), store.leases(r.topology).subnets)
         for r in store.records()
         if r.text
     ]

@@ -1,4 +1,4 @@
-"""Networks and their endpoints as they are now: what ``ls`` and ``inspect`` tell. Pure."""
+"""Active networks and their endpoints, for ``ls`` and ``inspect``. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from vlanlink.topology import Topology
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """A topology that is up, and the subnets chosen for networks that leave theirs out."""
+class ActiveTopology:
+    """An active topology, with the subnets picked for networks without any."""
 
     topology: Topology
     chosen: Mapping[str, tuple[str, ...]]
 
     def subnets(self, network: str) -> tuple[dict[str, Any], ...]:
-        """The subnets of a network, as written or as chosen."""
+        """The subnets of a network, written or picked."""
         written = self.topology.networks[network].subnets
         if written is None:
             return tuple(_subnet(one) for one in self.chosen.get(network, ()))
@@ -48,7 +48,7 @@ def _subnet(
 
 @dataclass(frozen=True, slots=True)
 class EndpointStatus:
-    """An interface on a network, as the kernel has it."""
+    """An interface on a network, as observed."""
 
     namespace: str
     interface: str
@@ -67,7 +67,7 @@ class EndpointStatus:
 
 @dataclass(frozen=True, slots=True)
 class NetworkSummary:
-    """A network in a line."""
+    """A network in one line."""
 
     topology: str
     name: str
@@ -92,7 +92,7 @@ class NetworkSummary:
 
 @dataclass(frozen=True, slots=True)
 class NetworkDetail:
-    """A network, its subnets as written or chosen, and its endpoints."""
+    """A network with its subnets and endpoints."""
 
     summary: NetworkSummary
     subnets: tuple[dict[str, Any], ...]
@@ -107,15 +107,15 @@ class NetworkDetail:
         }
 
 
-def list_networks(known: Iterable[Known], state: State) -> Iterator[NetworkSummary]:
-    """A summary of each network of the topologies that are up."""
+def list_networks(known: Iterable[ActiveTopology], state: State) -> Iterator[NetworkSummary]:
+    """A summary of each network of the active topologies."""
     for one in known:
         for name in one.topology.networks:
             yield _summary(one, name, len(_endpoints(one.topology, name, state)))
 
 
-def describe_network(name: str, known: Iterable[Known], state: State) -> NetworkDetail:
-    """One network whole. Raises UsageError if no topology has it, or more than one."""
+def describe_network(name: str, known: Iterable[ActiveTopology], state: State) -> NetworkDetail:
+    """One network in detail. Raises UsageError if no topology has it, or more than one."""
     everything = list(known)
     owner, _, short = name.rpartition("/")
     found = [
@@ -130,17 +130,19 @@ def describe_network(name: str, known: Iterable[Known], state: State) -> Network
     return NetworkDetail(summary, found[0].subnets(short), tuple(endpoints))
 
 
-def _not_one(name: str, short: str, found: list[Known], known: list[Known]) -> Diagnostic:
+def _not_one(
+    name: str, short: str, found: list[ActiveTopology], known: list[ActiveTopology]
+) -> Diagnostic:
     if found:
         choices = ", ".join(f"{one.topology.name}/{short}" for one in found)
         return Diagnostic(f"several topologies have a network {short}", hint=f"write {choices}")
     names = [network for one in known for network in one.topology.networks]
     meant = nearest(short, names)
-    hint = f"did you mean {meant}?" if meant else "vlanlink ls lists the networks that are up"
-    return Diagnostic(f"there is no network {name} here", hint=hint)
+    hint = f"did you mean {meant}?" if meant else "vlanlink ls lists the active networks"
+    return Diagnostic(f"unknown network: {name}", hint=hint)
 
 
-def _summary(known: Known, name: str, endpoints: int) -> NetworkSummary:
+def _summary(known: ActiveTopology, name: str, endpoints: int) -> NetworkSummary:
     network = known.topology.networks[name]
     return NetworkSummary(
         topology=known.topology.name,

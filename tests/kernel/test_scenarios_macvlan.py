@@ -44,7 +44,7 @@ def test_s14_vepa_siblings_need_a_switch_that_hairpins(lan: Lan) -> None:
     ready(lan)
     siblings = {("one", "two", TWO), ("two", "one", ONE)}
     promising = example("14-macvlan-vepa")  # hairpin = true
-    off = "switch does not send back (hairpin off)"
+    off = "switch does not reflect frames (hairpin off)"
     assert causes(promising) == dict.fromkeys(siblings, off)
     lan.hairpin(on=True)
     world.reaches("one", TWO)
@@ -64,7 +64,7 @@ def test_s14_a_switch_that_hairpins_and_is_not_said_to(lan: Lan) -> None:
     assert {found[who] for who in siblings} == {"unreachable"}
     lan.hairpin(on=True)
     lan.world.reaches("one", TWO)
-    on = "switch sends back (hairpin on)"
+    on = "switch reflects frames (hairpin on)"
     assert causes(topology) == dict.fromkeys(siblings, on)
 
 

@@ -27,13 +27,13 @@ def topology(text: str) -> Topology:
 def promises(
     text: str, state: dict[str, Any] | None = None, **with_reason: bool
 ) -> dict[tuple[str, str, str], str]:
-    """Every pair, and what is promised of it (with ``why``, the reason)."""
+    """Every pair, and what is expected of it (with ``why``, the reason)."""
     wanted, observed = topology(text), read_state(state or STATE)
     desired = resolve(wanted, observed, Context(identity="machine")).desired
     pairs = Reachability(wanted, observed, desired).pairs(endpoints(desired))
     return {
         (pair.source or "host", pair.target or "host", pair.address): (
-            pair.reason if with_reason else EXPECTED[pair.promised]
+            pair.reason if with_reason else EXPECTED[pair.expected]
         )
         for pair in pairs
     }
@@ -135,7 +135,7 @@ def test_by_a_router_of_the_topology() -> None:
     found = promises(ROUTER)
     for address in ("10.2.0.9", "2001:db8:2::9"):
         assert found["web", "db", address] == "reachable"
-        assert promises(ROUTER, why=True)["web", "db", address] == "by way of router"
+        assert promises(ROUTER, why=True)["web", "db", address] == "through router"
     still = promises(ROUTER.replace('"net.ipv4.ip_forward" = 1, ', ""))
     assert still["web", "db", "10.2.0.9"] == "unreachable"
     assert still["web", "db", "2001:db8:2::9"] == "reachable"
@@ -146,7 +146,7 @@ def test_without_a_route_back_nothing_is_reached() -> None:
     own = '"2001:db8:2::9"]'
     text = ROUTER.replace(own, f"{own}, default_route = {{ ipv4 = false, ipv6 = true }}")
     found = promises(text, why=True)
-    assert found["web", "db", "10.2.0.9"] == "no way back: db has no route to 10.1.0.9"
+    assert found["web", "db", "10.2.0.9"] == "no return path: db has no route to 10.1.0.9"
     assert promises(text)["web", "db", "10.2.0.9"] == "unreachable"
 
 

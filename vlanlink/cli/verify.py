@@ -60,7 +60,7 @@ def _print(found: "vlanlink.Verification") -> None:
     _print_rows(kept, columns)
     unjudged = [check.to_dict() for check in found.unjudged]
     if unjudged:
-        output.say("Not judged, for only a router outside the topology could join them:")
+        output.say("Not judged: only a router outside the topology could connect them.")
         _print_rows(unjudged, ("from", "to", "address", "measured", "why"))
     output.say(*_summary(found))
 
@@ -93,7 +93,7 @@ def _differences(rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
     style = "1;31" if output.is_rich(sys.stdout) else ""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        head = f"{row['measured']}, and {row['expected']} is promised ({row['kind']})"
+        head = f"expected {row['expected']}, measured {row['measured']} ({row['kind']})"
         cause = f"  cause: {row['cause'] or 'not known'}"
         groups.setdefault((head, cause), []).append(row)
     for (head, cause), members in groups.items():

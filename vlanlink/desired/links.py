@@ -6,12 +6,10 @@ from vlanlink.desired.addressing import with_prefix
 from vlanlink.desired.builder import Builder
 from vlanlink.errors import Path
 from vlanlink.kinds import KINDS, Kind
+from vlanlink.kinds.kind import IPV6_MINIMUM_MTU
 from vlanlink.model import HOST, Address, Link, LinkName, Setting
 from vlanlink.sysctl import proc_path
 from vlanlink.topology import InterfaceConfig, LinkConfig, PeerConfig
-
-IPV6_MINIMUM_MTU = 1280
-"""RFC 8200, section 5. The kernel turns IPv6 off on a link with a smaller MTU."""
 
 
 def desired_link(

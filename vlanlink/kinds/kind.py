@@ -9,6 +9,8 @@ OptionValue = str | int | bool | tuple[str, ...] | tuple[tuple[int, int], ...]
 
 ETHERNET_MTU: Final = 1500
 """linux/if_ether.h ETH_DATA_LEN."""
+IPV6_MINIMUM_MTU: Final = 1280
+"""RFC 8200, section 5. The kernel turns IPv6 off on a link with a smaller MTU."""
 
 Options = Mapping[str, OptionValue | None]
 

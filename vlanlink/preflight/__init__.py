@@ -1,8 +1,8 @@
-"""What ``doctor`` finds: facts of a machine judged, with a topology in mind or without. Pure.
+"""Preflight checks of ``doctor``, for one topology or the machine in general. Pure.
 
-The door to the kernel gathers ``Facts``; ``analyse`` makes a ``Report`` of them. Its rules are in
-``machine`` (what is so whatever shall come), ``parents`` (the links that things stand on) and
-``topology`` (what one topology needs).
+The kernel interface gathers ``MachineFacts``; ``analyse`` makes a ``Report`` of them. The rules are
+in ``machine`` (kernel, privilege, other managers), ``parents`` (the links below) and ``topology``
+(the needs of one topology).
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ RULES: tuple[Callable[[MachineFacts, TopologyNeeds | None], Iterator[Finding]], 
 )
 
 
-def analyse(facts: MachineFacts, asked: TopologyNeeds | None = None) -> Report:
-    """All that the rules say, the worst first."""
-    found = [finding for rule in RULES for finding in rule(facts, asked)]
-    return Report(asked.topology.name if asked else None, tuple(sorted(found, key=Finding.rank)))
+def analyse(facts: MachineFacts, needs: TopologyNeeds | None = None) -> Report:
+    """Apply all rules; the worst findings come first."""
+    found = [finding for rule in RULES for finding in rule(facts, needs)]
+    return Report(needs.topology.name if needs else None, tuple(sorted(found, key=Finding.rank)))

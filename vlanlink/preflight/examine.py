@@ -1,4 +1,4 @@
-"""``doctor``: the machine looked at, for a topology or in general. Nothing is changed."""
+"""``doctor``: inspect the machine, for a topology or in general. Changes nothing."""
 
 from vlanlink.desired.context import Context
 from vlanlink.desired.resolve import Resolution, namespace_path, resolve
@@ -21,11 +21,11 @@ _PER_LINK = ("rp_filter", "arp_ignore", "arp_filter")
 
 
 def doctor(topology: Topology | None = None, host: Host | None = None) -> Report:
-    """What stands in the way here, or will: of a topology, or of whatever shall come.
+    """Findings for a topology, or for the machine in general.
 
-    Without privilege it looks at the host's own namespace alone. Raises ConflictError where the
-    kernel can't be asked, PrivilegeError where the host is another namespace than the caller's
-    and may not be entered.
+    Without privilege it inspects only the host's own namespace. Raises ConflictError if the
+    kernel can't be read, PrivilegeError if the host is another namespace than the caller's
+    and can't be entered.
     """
     with open_session(host) as session, kernel_errors():
         machine = session.machine
@@ -44,19 +44,19 @@ def doctor(topology: Topology | None = None, host: Host | None = None) -> Report
 def _seen_whole(
     session: Session, topology: Topology
 ) -> tuple[Resolution, tuple[Diagnostic, ...], State]:
-    look = session.observe(topology)
-    conflicts = look.problems()
+    seen = session.observe(topology)
+    conflicts = seen.problems()
     try:
-        need_visible_names(session.machine, look)
+        need_visible_names(session.machine, seen)
     except PrivilegeError as error:
         conflicts += error.diagnostics
-    return look.resolution, conflicts, look.observed
+    return seen.resolution, conflicts, seen.observed
 
 
 def _seen_by_a_user(
     session: Session, topology: Topology
 ) -> tuple[Resolution, tuple[Diagnostic, ...], State]:
-    """The same by what a user may see; namespaces that are out of sight are taken for empty."""
+    """The same for an ordinary user; namespaces that can't be read count as empty."""
     elsewhere = {
         name: Namespace(name, path=namespace_path(entry.pid, entry.path))
         for name, entry in topology.namespaces.items()
@@ -75,7 +75,7 @@ def _seen_by_a_user(
 
 
 def _with_sysctls(machine: Machine, state: State, topology: Topology | None) -> State:
-    """The state, with the sysctls in it that the rules ask about."""
+    """The state with the sysctls that the rules need."""
     links = ("all", *state.host.links)
     keys = {f"net/ipv4/conf/{link}/{key}" for link in links for key in _PER_LINK}
     wanted: dict[str, frozenset[str]] = {HOST: frozenset(keys) | FORWARDING_KEYS}

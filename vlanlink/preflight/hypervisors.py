@@ -1,6 +1,6 @@
-"""Virtual NICs that drop frames of MACs that were not given to them, and who may allow them.
+"""Virtual NICs that drop frames of foreign MACs, and the setting that allows them.
 
-By driver where the driver tells enough, else by what the firmware says of the machine.
+Recognized by driver where the driver is specific, else by the firmware's vendor name.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A NIC that may drop foreign MACs, and what lets them pass."""
+    """A NIC that may drop foreign MACs, and the setting that lets them pass."""
 
     name: str
     command: str
@@ -56,7 +56,7 @@ _VIRTUAL_FUNCTION: Final = Filter(
 
 
 def filter_of(driver: str, vendor: str, *, virtual_function: bool) -> Filter | None:
-    """What may filter the MACs of a NIC; None where nothing is known to."""
+    """What may filter a NIC's MACs; None if nothing is known to."""
     if driver in _BY_DRIVER:
         return _BY_DRIVER[driver]
     if virtual_function:

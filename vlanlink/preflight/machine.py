@@ -1,4 +1,4 @@
-"""What is so of the machine, whatever shall come."""
+"""Findings about the machine, whatever the topology."""
 
 from collections.abc import Iterator
 
@@ -12,9 +12,9 @@ OLDEST_KERNEL = (5, 10)
 MARKED_ADDRESSES = (5, 18)
 
 
-def kernel(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
-    """Too old, or too old to mark addresses."""
-    del asked
+def kernel(facts: MachineFacts, needs: TopologyNeeds | None) -> Iterator[Finding]:
+    """A kernel that is too old, or can't mark addresses."""
+    del needs
     running = _version(facts.kernel)
     if facts.kernel < OLDEST_KERNEL:
         yield Finding(
@@ -27,14 +27,14 @@ def kernel(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding
         yield Finding(
             "kernel-no-address-marks",
             "note",
-            f"Linux {running} can't mark addresses (IFA_PROTO comes with 5.18)",
-            "an address added by hand to a link that vlanlink made counts as its own, and goes",
+            f"Linux {running} can't mark addresses (IFA_PROTO is new in 5.18)",
+            "vlanlink deletes addresses that somebody else adds to its links",
         )
 
 
-def privilege(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
-    """Not root, or a root without its powers."""
-    del asked
+def privilege(facts: MachineFacts, needs: TopologyNeeds | None) -> Iterator[Finding]:
+    """Not root, or root without its capabilities."""
+    del needs
     missing = " and ".join(facts.missing_capabilities)
     if missing and facts.root:
         yield Finding(
@@ -42,55 +42,55 @@ def privilege(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Find
             "failure",
             f"root lacks {missing} here",
             "the network can't be changed: this is a container, or a service with few capabilities",
-            "run it outside, or add them (AmbientCapabilities=, --cap-add)",
+            "run vlanlink outside, or add them (AmbientCapabilities=, --cap-add)",
         )
     elif missing:
         yield Finding(
             "privilege-user",
             "note",
             f"this user lacks {missing}",
-            "other network namespaces could not be looked into; up and down need root",
+            "doctor can't inspect other network namespaces; up and down need root",
             "sudo vlanlink doctor",
         )
 
 
-def kinds(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
-    """Link kinds that this kernel does not have."""
-    needed = {link.kind for link in asked.wanted.values()} if asked else set(KINDS)
+def kinds(facts: MachineFacts, needs: TopologyNeeds | None) -> Iterator[Finding]:
+    """Link kinds that this kernel lacks."""
+    needed = {link.kind for link in needs.wanted.values()} if needs else set(KINDS)
     for name in sorted(needed & KINDS.keys()):
         if facts.kinds.get(name) == "missing":
             module = KINDS[name].module
             yield Finding(
                 "kind-missing",
-                "failure" if asked else "warning",
-                f"this kernel has no {name} links: no module {module} is there",
-                f"up can't make {name} links",
+                "failure" if needs else "warning",
+                f"this kernel has no {name} links: module {module} is missing",
+                f"up can't create {name} links",
                 f"modprobe {module} (or install the full kernel)",
             )
 
 
-def identity(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
-    """A machine-id that other machines have too."""
+def identity(facts: MachineFacts, needs: TopologyNeeds | None) -> Iterator[Finding]:
+    """A machine-id that is not unique."""
     text = facts.identity.replace("-", "")
     if text and text != "uninitialized" and len(set(text)) > 1:
         return
-    drawn = not asked or any(
-        link.settings.get("mac") == derived_mac(facts.identity, asked.topology.name, *link.key)
-        for link in asked.wanted.values()
+    derives = not needs or any(
+        link.settings.get("mac") == derived_mac(facts.identity, needs.topology.name, *link.key)
+        for link in needs.wanted.values()
     )
-    if drawn:
+    if derives:
         yield Finding(
             "machine-id",
             "warning",
-            f"/etc/machine-id is {facts.identity or 'empty or missing'}: it names no machine",
-            "MACs are derived from it: two such machines with one topology have the same MACs",
+            f"/etc/machine-id is {facts.identity or 'empty or missing'}: it identifies no machine",
+            "MACs are derived from it: two such machines with the same file get the same MACs",
             "rm -f /etc/machine-id && systemd-machine-id-setup",
         )
 
 
-def managers(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
-    """A network manager that thinks our links are its own."""
-    del asked
+def managers(facts: MachineFacts, needs: TopologyNeeds | None) -> Iterator[Finding]:
+    """A network manager that manages links of vlanlink's."""
+    del needs
     by_manager: dict[Manager, list[str]] = {}
     for link in facts.state.host.links.values():
         for manager in facts.nic(link).managers if link.owner else ():
@@ -100,7 +100,7 @@ def managers(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Findi
             "managed-by-another",
             "warning",
             f"{manager} manages {', '.join(names)}, which vlanlink made",
-            "it may take their addresses, set them down or add its own at any time",
+            "it may remove their addresses, set them down or add its own at any time",
             _unmanage(manager, names),
         )
 

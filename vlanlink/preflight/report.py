@@ -11,27 +11,27 @@ _RANKS: tuple[Severity, ...] = ("failure", "warning", "note")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing found: what is so, why it matters, and what mends it.
+    """A finding: what is wrong, why it matters, and the remedy.
 
-    A failure will fail, a warning may, a note is good to know.
+    A failure: something will not work. A warning: it may not. A note: good to know.
     """
 
     code: str
-    """Its name in docs/doctor.md; it stays the same."""
+    """Stable identifier, listed in docs/doctor.md."""
     severity: Severity
     what: str
     why: str
     command: str | None = None
-    """A command or a line of the topology; None where there is nothing to do."""
+    """The remedy: a command, or a line of the topology. None if there is nothing to do."""
     place: Diagnostic | None = None
-    """The entry of the topology that it is about."""
+    """The entry of the topology that it concerns."""
 
     def rank(self) -> int:
-        """The worst is 0."""
+        """Sort key; the worst is 0."""
         return _RANKS.index(self.severity)
 
     def to_dict(self) -> dict[str, object]:
-        """The JSON form; file to path are null where no line of a file is meant."""
+        """The JSON form; file to path are null without a line of a file."""
         place = (self.place or Diagnostic("")).to_dict()
         return {
             "code": self.code,
@@ -45,15 +45,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What ``doctor`` found, the worst first."""
+    """The findings of ``doctor``, the worst first."""
 
     topology: str | None
-    """The topology that the machine was looked at for."""
+    """The topology, if the report is for one."""
     findings: tuple[Finding, ...] = ()
 
     @property
     def ok(self) -> bool:
-        """Whether nothing will fail, as far as can be seen."""
+        """Whether there is no failure."""
         return all(finding.severity != "failure" for finding in self.findings)
 
     def to_dict(self) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""What one topology needs of the machine, and does not find."""
+"""What a topology needs and this machine lacks."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,76 +20,76 @@ class TopologyNeeds:
 
     topology: Topology
     wanted: Mapping[LinkName, Link]
-    """Its links as they shall be."""
+    """Its desired links."""
     conflicts: tuple[Diagnostic, ...] = ()
-    """What `up` would refuse it for."""
+    """Why `up` would refuse it."""
     sysctls: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """What it writes, by namespace and path."""
+    """The sysctls that it writes, by namespace and path."""
 
 
-def refusals(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
-    """What `up` would refuse before it changes anything."""
+def refusals(facts: MachineFacts, needs: TopologyNeeds | None) -> Iterator[Finding]:
+    """What `up` would refuse before changing anything."""
     del facts
-    for conflict in asked.conflicts if asked else ():
+    for conflict in needs.conflicts if needs else ():
         why = "up refuses the topology on this machine"
         yield Finding("refused", "failure", conflict.message, why, conflict.hint, conflict)
 
 
-def options(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
+def options(facts: MachineFacts, needs: TopologyNeeds | None) -> Iterator[Finding]:
     """Options that the kernel is too old for, as ``up`` refuses them."""
-    for problem in too_new(asked.topology, facts.kernel) if asked else ():
-        place = asked.topology.diagnose(problem) if asked else None
+    for problem in too_new(needs.topology, facts.kernel) if needs else ():
+        place = needs.topology.diagnose(problem) if needs else None
         why = "this kernel would ignore the option silently, so up refuses the topology"
         yield Finding("option-too-new", "failure", problem.message, why, problem.hint, place)
 
 
-def no_ipv6(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
+def no_ipv6(facts: MachineFacts, needs: TopologyNeeds | None) -> Iterator[Finding]:
     """IPv6 addresses on a machine without IPv6."""
     loopback = facts.state.host.links.get(LOOPBACK)
-    if not asked or loopback is None or "disable_ipv6" in loopback.settings:
+    if not needs or loopback is None or "disable_ipv6" in loopback.settings:
         return
-    for link in asked.wanted.values():
+    for link in needs.wanted.values():
         if any(address.family == 6 for address in link.addresses):
             yield Finding(
                 "no-ipv6",
                 "failure",
-                f"{link.key} has IPv6 addresses, and this kernel runs without IPv6",
-                "up can't give it those",
+                f"{link.key} has IPv6 addresses; this kernel runs without IPv6",
+                "up can't assign them",
                 "boot without ipv6.disable=1",
-                _place(asked, link.origin),
+                _place(needs, link.origin),
             )
 
 
-def routers(facts: MachineFacts, asked: TopologyNeeds | None) -> Iterator[Finding]:
-    """Who holds a network's gateway is its router, and must forward."""
-    for space, gateway in _gateways(facts, asked) if asked else ():
+def routers(facts: MachineFacts, needs: TopologyNeeds | None) -> Iterator[Finding]:
+    """A namespace with a network's gateway address is its router, and must forward."""
+    for space, gateway in _gateways(facts, needs) if needs else ():
         key = FORWARDING[family_of(gateway)]
-        value = asked.sysctls.get(space, {}).get(key) if asked else None
+        value = needs.sysctls.get(space, {}).get(key) if needs else None
         value = value if value is not None else facts.sysctl(space, key)
-        if asked and value == "0":
+        if needs and value == "0":
             who = f"namespace {space}" if space != HOST else "the host"
             table = f"namespaces.{space}" if space != HOST else "host"
             yield Finding(
                 "no-forwarding",
                 "failure",
-                f"{who} has the gateway {gateway}, and does not forward "
+                f"{who} has the gateway {gateway} but does not forward "
                 f"({key.replace('/', '.')} is 0)",
-                "it is the router of that network: beyond it, nobody is reached",
+                "it is that network's router: endpoints reach nobody beyond it",
                 f'[{table}] sysctls = {{ "{key.replace("/", ".")}" = 1 }}',
-                _place(asked, ("namespaces", space)) if space != HOST else None,
+                _place(needs, ("namespaces", space)) if space != HOST else None,
             )
 
 
-def _gateways(facts: MachineFacts, asked: TopologyNeeds) -> Iterator[tuple[str, str]]:
-    """The gateways that the topology's own links, or the host's, hold; one a holder and family."""
+def _gateways(facts: MachineFacts, needs: TopologyNeeds) -> Iterator[tuple[str, str]]:
+    """The gateways on links of the topology or the host; one for each holder and family."""
     gateways = {
         str(subnet.gateway)
-        for network in asked.topology.networks.values()
+        for network in needs.topology.networks.values()
         for subnet in network.subnets or ()
         if subnet.gateway is not None
     }
     found: dict[tuple[str, int], str] = {}
-    for link in (*asked.wanted.values(), *facts.state.host.links.values()):
+    for link in (*needs.wanted.values(), *facts.state.host.links.values()):
         for address in link.addresses:
             if address.bare in gateways:
                 found.setdefault((link.namespace, address.family), address.bare)
@@ -97,34 +97,34 @@ def _gateways(facts: MachineFacts, asked: TopologyNeeds) -> Iterator[tuple[str, 
         yield space, gateway
 
 
-def _place(asked: TopologyNeeds, origin: Path) -> Diagnostic:
-    return asked.topology.diagnose(Problem(origin, "", at_key=True))
+def _place(needs: TopologyNeeds, origin: Path) -> Diagnostic:
+    return needs.topology.diagnose(Problem(origin, "", at_key=True))
 
 
 RULES = (refusals, routers, options, no_ipv6)
 
 
-def standing_on(
-    facts: MachineFacts, asked: TopologyNeeds | None
+def used_parents(
+    facts: MachineFacts, needs: TopologyNeeds | None
 ) -> Iterator[tuple[Link, tuple[Link, ...]]]:
-    """The host's links that matter as parents, each with what stands on it, or shall.
+    """The host's parents, each with the links on it, present or desired.
 
-    For a topology those are its parents; else every device, and whatever carries something.
+    For a topology, its own parents; else every device, and every link that carries others.
     """
-    links = tuple(asked.wanted.values()) if asked else tuple(facts.state.links())
-    wanted = asked.wanted if asked else {}
-    above: dict[LinkName, list[Link]] = {}
+    links = tuple(needs.wanted.values()) if needs else tuple(facts.state.links())
+    wanted = needs.wanted if needs else {}
+    users: dict[LinkName, list[Link]] = {}
     for link in links:
         for below in ancestors(link, wanted, facts.state):
-            above.setdefault(below.key, []).append(link)
+            users.setdefault(below.key, []).append(link)
     for link in facts.state.host.links.values():
-        mine = tuple(above.get(link.key, ()))
-        device = link.kind == "device" and link.name != LOOPBACK and not asked
+        mine = tuple(users.get(link.key, ()))
+        device = link.kind == "device" and link.name != LOOPBACK and not needs
         if link.key.namespace == HOST and (mine or device):
             yield link, mine
 
 
 def has_own_mac(link: Link) -> bool:
-    """Whether a link sends under a MAC that is not its parent's."""
+    """Whether a link has a MAC of its own."""
     kind = KINDS.get(link.kind)
     return kind is not None and kind.has_parent and kind.mac(link.settings) == "derived"

@@ -1,1 +1,1 @@
-"""Who must reach whom, who does, and why not. All but ``measuring`` is pure."""
+"""Who is expected to reach whom, who does, and why not. All but ``measure`` is pure."""

@@ -1,6 +1,6 @@
-"""Why a probe differs from what the topology promises: measured facts → cause. Pure.
+"""Why a probe differs from its expectation: measured facts → cause. Pure.
 
-A cause is named only where a measured fact shows it. Each has a test that makes it happen.
+A cause is named only where a measured fact shows it. Each cause has a test that provokes it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,11 +15,11 @@ from vlanlink.reachability.paths import Outcome, Path, Paths, title
 from vlanlink.reachability.segments import Block
 
 Found = tuple[str, tuple[str, ...]]
-"""A cause, and the facts that show it."""
+"""A cause and its evidence, for messages."""
 
 
 class Cause(StrEnum):
-    """What can be shown."""
+    """The causes that measurements can show."""
 
     MISSING = "missing on this machine"
     DOWN = "link down"
@@ -31,33 +31,33 @@ class Cause(StrEnum):
     NOT_LISTED = "MAC not in source_macs"
     EXTRA_MACS = "switch drops extra MACs"
     GATEWAY_SILENT = "gateway silent"
-    HAIRPIN_OFF = "switch does not send back (hairpin off)"
-    HAIRPIN_ON = "switch sends back (hairpin on)"
+    HAIRPIN_OFF = "switch does not reflect frames (hairpin off)"
+    HAIRPIN_ON = "switch reflects frames (hairpin on)"
     RP_FILTER = "rp_filter"
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was measured besides the probe itself."""
+    """Measurements other than the probe itself."""
 
     paths: Paths
-    """The ways as they are on the machine."""
-    heard: Mapping[tuple[LinkName, str], str | None] = field(default_factory=dict)
-    """The MAC that answered a parent for an address; None if nobody did."""
+    """The paths of the observed State."""
+    arp_replies: Mapping[tuple[LinkName, str], str | None] = field(default_factory=dict)
+    """By parent and address, the MAC that answered; None if nobody did."""
     gateways: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """The gateways that namespaces reached."""
+    """By namespace, the gateways that it reached."""
     dropped: Mapping[str, int] = field(default_factory=dict)
-    """Packets that the reverse path filter of namespaces dropped while all was asked again."""
+    """By namespace, packets that its reverse path filter dropped during the retry."""
 
     @property
     def state(self) -> State:
-        """The namespaces of the topology as they are."""
+        """The observed namespaces of the topology."""
         return self.paths.state
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A probe that differs; ``answer`` is None where it could not be sent."""
+    """A probe that differs; ``answer`` is None if it could not be sent."""
 
     pair: Pair
     answer: EchoReply | None
@@ -65,9 +65,8 @@ class Case:
 
     @property
     def link(self) -> Link | None:
-        """The link that it is to be sent by, as it is."""
-        promised = self.pair.way.link
-        return self.evidence.state.link(promised)
+        """The expected egress link, as observed."""
+        return self.evidence.state.link(self.pair.path.link)
 
     @property
     def parent(self) -> Link | None:
@@ -75,17 +74,17 @@ class Case:
         return self.evidence.state.link(self.link.parent) if self.link else None
 
     @property
-    def way(self) -> Path:
-        """The way as it is."""
+    def path(self) -> Path:
+        """The observed path."""
         pair, paths = self.pair, self.evidence.paths
         if pair.target == GATEWAY:
-            return paths.way(pair.source, pair.address, self.link)
-        return paths.there_and_back(pair.source, pair.address)
+            return paths.path(pair.source, pair.address, self.link)
+        return paths.round_trip(pair.source, pair.address)
 
 
 def explain(case: Case) -> tuple[str | None, tuple[str, ...]]:
-    """The cause of a difference and its facts; without one, the facts that are nearest."""
-    rules = _NOT_REACHED if case.pair.promised else _REACHED
+    """The cause of a difference with its evidence; without a cause, the nearest facts."""
+    rules = _NOT_REACHED if case.pair.expected else _REACHED
     for rule in rules:
         found = rule(case)
         if found:
@@ -105,23 +104,23 @@ def _nearest(case: Case) -> Iterator[str]:
         yield f"{case.pair.address} is reached by {answer.neighbour}"
 
 
-# -- promised, and not reached ---------------------------------------------------------------------
+# -- expected, but not reached ---------------------------------------------------------------------
 
 
 def _missing(case: Case) -> Found | None:
-    """What the topology makes is not there, or down."""
+    """A link, namespace or address of the topology is missing or down."""
     pair, state = case.pair, case.evidence.state
-    keys = [pair.way.link] if pair.way.link else []
-    for space in (pair.source, *(key.namespace for key in pair.way.came_by)):
+    keys = [pair.path.link] if pair.path.link else []
+    for space in (pair.source, *(key.namespace for key in pair.path.ingress_links)):
         if not state.namespaces[space].made:
             return Cause.MISSING, (f"there is no namespace {space}",)
-    for key in (*keys, *pair.way.came_by):
+    for key in (*keys, *pair.path.ingress_links):
         link = state.link(key)
         if link is None:
             return Cause.MISSING, (f"there is no link {key}",)
         if not link.up:
             return Cause.DOWN, (f"{key} is down",)
-    wanted = [(pair.source, pair.way.source)]
+    wanted = [(pair.source, pair.path.source)]
     wanted += [(pair.target, pair.address)] if pair.target != GATEWAY else []
     for space, address in wanted:
         if address and address not in _addresses(state, space):
@@ -135,7 +134,7 @@ def _addresses(state: State, namespace: str) -> set[str]:
 
 
 def _no_carrier(case: Case) -> Found | None:
-    ends = [case.link, *(case.evidence.state.link(key) for key in case.pair.way.came_by)]
+    ends = [case.link, *(case.evidence.state.link(key) for key in case.pair.path.ingress_links)]
     for link in ends:
         below = link and case.evidence.state.link(link.parent)
         while below:
@@ -150,30 +149,30 @@ def _no_carrier(case: Case) -> Found | None:
 
 _ENDS = {
     Outcome.NO_ROUTE: Cause.NO_ROUTE,
-    Outcome.NO_WAY_BACK: Cause.NO_RETURN_ROUTE,
+    Outcome.NO_RETURN_PATH: Cause.NO_RETURN_ROUTE,
     Outcome.NOT_FORWARDED: Cause.NOT_FORWARDED,
-    Outcome.BARRED: Cause.CHANGED,
+    Outcome.BLOCKED: Cause.CHANGED,
     Outcome.NOBODY: Cause.CHANGED,
 }
 
 
-def _no_way(case: Case) -> Found | None:
-    """The machine's own links, routes and sysctls do not lead there."""
-    way = case.way
-    if way.end in _ENDS:
-        return _ENDS[way.end], (way.reason,)
+def _no_path(case: Case) -> Found | None:
+    """The machine's own links, routes and sysctls don't lead there."""
+    path = case.path
+    if path.outcome in _ENDS:
+        return _ENDS[path.outcome], (path.reason,)
     return None
 
 
-def _by_the_parent(case: Case) -> Found | None:
-    """Nobody answers for a gateway: what the parent hears when it asks for itself."""
+def _gateway_silent(case: Case) -> Found | None:
+    """A gateway does not answer: compare with the parent's own ARP request for it."""
     answer, parent, link = case.answer, case.parent, case.link
     if not (answer and parent and link) or case.pair.target != GATEWAY:
         return None
-    asked = (parent.key, case.pair.address)
-    if asked not in case.evidence.heard:
+    probe = (parent.key, case.pair.address)
+    if probe not in case.evidence.arp_replies:
         return None
-    mac = case.evidence.heard[asked]
+    mac = case.evidence.arp_replies[probe]
     nobody = f"nobody answers {link.key} for {case.pair.address}"
     if mac is None:
         return Cause.GATEWAY_SILENT, (f"{nobody}, nor {parent.key} itself",)
@@ -189,57 +188,57 @@ def _by_the_parent(case: Case) -> Found | None:
 
 
 def _hairpin_off(case: Case) -> Found | None:
-    """Endpoints reach their gateway by the switch, and what is on the same port not."""
+    """Endpoints reach their gateway through the switch, but not each other on the same port."""
     pair, answer = case.pair, case.answer
-    if pair.way.barrier is not Block.SWITCH or not answer:
+    if pair.path.block is not Block.SWITCH or not answer:
         return None
     if answer.why is not FailureReason.NO_NEIGHBOUR:
         return None
     ends = [name for name in (pair.source, pair.target) if name != HOST]
-    by_it = {name: case.evidence.gateways.get(name, frozenset()) for name in ends}
-    if not all(by_it.values()):
+    reached = {name: case.evidence.gateways.get(name, frozenset()) for name in ends}
+    if not all(reached.values()):
         return None
-    reached = " and ".join(f"{name} reaches {min(found)}" for name, found in by_it.items())
-    return Cause.HAIRPIN_OFF, (reached, answer.detail)
+    fact = " and ".join(f"{name} reaches {min(found)}" for name, found in reached.items())
+    return Cause.HAIRPIN_OFF, (fact, answer.detail)
 
 
 def _rp_filter(case: Case) -> Found | None:
-    """What comes in by one link and would go back by another is dropped (RFC 3704, strict)."""
-    way, pair, paths = case.way, case.pair, case.evidence.paths
-    if way.end is not Outcome.ARRIVES or family_of(pair.address) != 4 or way.source is None:
+    """Packets that enter by one link and would return by another are dropped (RFC 3704)."""
+    path, pair, paths = case.path, case.pair, case.evidence.paths
+    if path.outcome is not Outcome.ARRIVES or family_of(pair.address) != 4 or path.source is None:
         return None
-    there = paths.way(pair.source, pair.address).came_by
-    again = paths.way(pair.target, way.source).came_by
+    forth = paths.path(pair.source, pair.address).ingress_links
+    back = paths.path(pair.target, path.source).ingress_links
     for key, sender in [
-        *((key, way.source) for key in there),
-        *((key, pair.address) for key in again),
+        *((key, path.source) for key in forth),
+        *((key, pair.address) for key in back),
     ]:
         dropped = case.evidence.dropped.get(key.namespace, 0)
-        back = paths.way(key.namespace, sender).link
-        if dropped and back not in (None, key) and _is_strict(case.evidence.state, key):
+        egress = paths.path(key.namespace, sender).link
+        if dropped and egress not in (None, key) and _is_strict(case.evidence.state, key):
             return Cause.RP_FILTER, (
-                f"rp_filter is 1 on {key}, and the route back to {sender} is by {back}",
-                f"{title(key.namespace)} dropped {dropped} packets for it meanwhile",
+                f"rp_filter is 1 on {key}, and the route back to {sender} is through {egress}",
+                f"{title(key.namespace)} dropped {dropped} packets meanwhile",
             )
     return None
 
 
 def _is_strict(state: State, key: LinkName) -> bool:
-    """The higher of the two values counts; 1 is strict (ip-sysctl.rst)."""
+    """The higher of the two values applies; 1 is strict (ip-sysctl.rst)."""
     values = state.namespaces[key.namespace].sysctls
     keys = (f"net/ipv4/conf/{name}/rp_filter" for name in ("all", key.name))
     return max(values.get(each, "0") for each in keys) == "1"
 
 
-# -- reached, and not promised ---------------------------------------------------------------------
+# -- reached, but not expected ---------------------------------------------------------------------
 
 
-def _sent_back(case: Case) -> Found | None:
-    """The kernel never delivers it on the machine, and the other end's own MAC answered."""
+def _reflected(case: Case) -> Found | None:
+    """The kernel delivers no such frame locally, and the target's own MAC answered."""
     pair, answer = case.pair, case.answer
-    if not answer or pair.way.barrier not in (Block.SWITCH, Block.HIDDEN, Block.APART):
+    if not answer or pair.path.block not in (Block.SWITCH, Block.HIDDEN, Block.APART):
         return None
-    if case.way.barrier is not pair.way.barrier:
+    if case.path.block is not pair.path.block:
         return None
     links = case.evidence.state.namespaces[pair.target].links.values()
     own = {link.settings.get("mac"): link for link in links}
@@ -249,10 +248,10 @@ def _sent_back(case: Case) -> Found | None:
     return Cause.HAIRPIN_ON, (fact, f"on the machine {pair.reason}")
 
 
-def _joined_by_hand(case: Case) -> Found | None:
-    way = case.way
-    if way.end is Outcome.ARRIVES:
-        reason = way.reason or "the address is its own"
+def _joined_manually(case: Case) -> Found | None:
+    path = case.path
+    if path.outcome is Outcome.ARRIVES:
+        reason = path.reason or "the address is its own"
         return Cause.CHANGED, (f"as the machine is now, {reason}",)
     return None
 
@@ -261,9 +260,9 @@ _Rule = Callable[[Case], Found | None]
 _NOT_REACHED: tuple[_Rule, ...] = (
     _missing,
     _no_carrier,
-    _no_way,
-    _by_the_parent,
+    _no_path,
+    _gateway_silent,
     _hairpin_off,
     _rp_filter,
 )
-_REACHED: tuple[_Rule, ...] = (_sent_back, _joined_by_hand)
+_REACHED: tuple[_Rule, ...] = (_reflected, _joined_manually)

@@ -1,7 +1,7 @@
-"""Who must reach whom, as a topology promises it. Pure.
+"""Who is expected to reach whom, by the topology. Pure.
 
-A pair is judged when the topology by itself determines it: the way there and back lies within it,
-or it ends within it. What a router outside could join is not judged.
+A pair is judged where the topology alone determines the result: its path and the return path lie,
+or end, inside the topology. A pair that a router outside could connect is not judged.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -18,39 +18,39 @@ GATEWAY = "gateway"
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A namespace, and an address that it reaches or does not.
+    """A namespace, and an address that it is expected to reach or not to reach.
 
-    ``target`` is the namespace that has the address, or ``gateway``; ``interface`` the link that a
-    gateway is asked by. ``promised`` is None for what only a router outside could join.
+    ``target`` is the namespace with the address, or ``gateway``; ``interface`` the link that
+    probes a gateway. ``expected`` is None where only a router outside could connect the two.
     """
 
     source: str
     target: str
     address: str
     interface: str | None
-    promised: bool | None
-    way: Path
+    expected: bool | None
+    path: Path
 
     @property
     def reason(self) -> str:
-        """Why the topology promises that."""
-        return self.way.reason
+        """Why that is expected."""
+        return self.path.reason
 
     @property
     def kind(self) -> str:
-        """The same without names: pairs of one kind have one answer for one cause."""
-        named = self.way.end not in (Outcome.ARRIVES, Outcome.BARRED)
-        return str(self.way.end) if named else self.way.reason
+        """The reason without names: one for all pairs of a kind."""
+        named = self.path.outcome not in (Outcome.ARRIVES, Outcome.BLOCKED)
+        return str(self.path.outcome) if named else self.path.reason
 
 
-def promised_state(observed: State, desired: State, topology: str) -> State:
-    """The machine as the topology wants it: what it makes, and what is there besides.
+def expected_state(observed: State, desired: State, topology: str) -> State:
+    """The machine as the topology wants it: its own links, and what else exists.
 
-    Only the namespaces of the topology, and the host; what is in others is outside.
+    The host and the topology's namespaces only; other namespaces count as outside.
     """
     return State(
         {
-            name: _promised_namespace(observed.namespaces.get(name), wanted, topology)
+            name: _expected_namespace(observed.namespaces.get(name), wanted, topology)
             for name, wanted in desired.namespaces.items()
             if _is_inside(wanted, topology)
         }
@@ -58,7 +58,7 @@ def promised_state(observed: State, desired: State, topology: str) -> State:
 
 
 def observed_state(observed: State, desired: State, topology: str) -> State:
-    """The same namespaces as they are."""
+    """The same namespaces as observed."""
     return State(
         {
             name: observed.namespaces.get(name) or Namespace(name, made=False)
@@ -69,16 +69,16 @@ def observed_state(observed: State, desired: State, topology: str) -> State:
 
 
 def _is_inside(wanted: Namespace, topology: str) -> bool:
-    """Whether the topology has something in a namespace; the others are there to be kept."""
+    """Whether a namespace has links of the topology; others are only kept."""
     return wanted.name == HOST or any(link.owner == topology for link in wanted.links.values())
 
 
-def _promised_namespace(seen: Namespace | None, wanted: Namespace, topology: str) -> Namespace:
+def _expected_namespace(seen: Namespace | None, wanted: Namespace, topology: str) -> Namespace:
     if seen is None:
         return wanted
     links = {name: link for name, link in seen.links.items() if link.owner != topology}
     for name, link in wanted.links.items():
-        links[name] = _promised_link(seen.links.get(name), link)
+        links[name] = _expected_link(seen.links.get(name), link)
     routes = {route for route in seen.routes if not route.ours and route.dev in links}
     return replace(
         wanted,
@@ -88,10 +88,10 @@ def _promised_namespace(seen: Namespace | None, wanted: Namespace, topology: str
     )
 
 
-def _promised_link(seen: Link | None, wanted: Link) -> Link:
+def _expected_link(seen: Link | None, wanted: Link) -> Link:
     if seen is None:
         return wanted
-    if wanted.owner is None:  # somebody else's, of which some settings are asked for
+    if wanted.owner is None:  # a foreign link with some settings in the file
         return replace(seen, settings={**seen.settings, **wanted.settings})
     known = {address.text for address in wanted.addresses}
     learnt = tuple(a for a in seen.addresses if not a.ours and a.text not in known)
@@ -101,7 +101,7 @@ def _promised_link(seen: Link | None, wanted: Link) -> Link:
 
 
 def hairpins(topology: Topology) -> frozenset[LinkName]:
-    """The links whose switch sends frames back by the port that they came from."""
+    """The links whose switch reflects frames to the port that they came from."""
     return frozenset(
         key
         for key, interface in _interfaces(topology)
@@ -110,12 +110,12 @@ def hairpins(topology: Topology) -> frozenset[LinkName]:
 
 
 def paths_of(state: State, topology: Topology) -> Paths:
-    """The ways of a State, with what the topology tells of the switch."""
+    """The paths of a State, with the topology's ``hairpin`` switches."""
     return Paths(state, Segments(state, hairpins(topology)))
 
 
 def endpoints(desired: State) -> tuple[str, ...]:
-    """The namespaces with an address that is the topology's."""
+    """The namespaces with an address of the topology's."""
     return tuple(
         name
         for name, space in desired.namespaces.items()
@@ -124,7 +124,7 @@ def endpoints(desired: State) -> tuple[str, ...]:
 
 
 def own_addresses(space: Namespace) -> Iterator[str]:
-    """The addresses that can be asked for, of links that are up."""
+    """The addresses to probe: those of links that are up."""
     for link in space.links.values():
         if link.up and link.name != LOOPBACK:
             yield from (a.bare for a in link.addresses if not a.link_local)
@@ -136,7 +136,7 @@ class Reachability:
     def __init__(self, topology: Topology, observed: State, desired: State) -> None:
         self.topology = topology
         self.desired = desired
-        self.state = promised_state(observed, desired, topology.name)
+        self.state = expected_state(observed, desired, topology.name)
         self.paths = paths_of(self.state, topology)
         self._exposed = frozenset(_exposed(self.paths))
 
@@ -156,7 +156,7 @@ class Reachability:
                         yield self._to_address(source, target, address)
 
     def _host_addresses(self) -> tuple[str, ...]:
-        """Those of the host's links that the topology made, or has something on."""
+        """The addresses of the topology's links on the host, and of its parents."""
         host = self.state.host
         parents = {link.parent.name for link in self.desired.links()
                    if link.parent and link.parent.namespace == HOST}  # fmt: skip
@@ -168,28 +168,30 @@ class Reachability:
         found = (a.bare for link in wanted for a in link.addresses)
         return tuple(dict.fromkeys(a for a in found if not ip_address(a).is_link_local))
 
-    # -- what is promised ----------------------------------------------------------------------
+    # -- expectations --------------------------------------------------------------------------
 
     def _to_address(self, source: str, target: str, address: str) -> Pair:
-        way = self.paths.there_and_back(source, address)
-        promised = _verdict(way)
-        shut_in = promised is None and not {source, target} <= self._exposed
+        path = self.paths.round_trip(source, address)
+        expected = _verdict(path)
+        shut_in = expected is None and not {source, target} <= self._exposed
         if shut_in:
             who = title(source if source not in self._exposed else target)
-            way = replace(way, end=Outcome.NOBODY, reason=f"{who} has no way out of the host")
-            promised = False
-        return Pair(source, target, address, None, promised, way)
+            path = replace(
+                path, outcome=Outcome.NOBODY, reason=f"{who} has no path out of the host"
+            )
+            expected = False
+        return Pair(source, target, address, None, expected, path)
 
     def _to_gateway(self, source: str, gateway: str, link: Link) -> Pair:
-        way = self.paths.way(source, gateway, link)
-        promised = _verdict(way)
-        if way.end is Outcome.OUTSIDE and way.next_hop == gateway:
-            way = replace(way, end=Outcome.ARRIVES, reason="on its wire")
-            promised = True
-        return Pair(source, GATEWAY, gateway, link.name, promised, way)
+        path = self.paths.path(source, gateway, link)
+        expected = _verdict(path)
+        if path.outcome is Outcome.OUTSIDE and path.next_hop == gateway:
+            path = replace(path, outcome=Outcome.ARRIVES, reason="on its segment")
+            expected = True
+        return Pair(source, GATEWAY, gateway, link.name, expected, path)
 
     def _gateways(self, source: str) -> Iterator[tuple[str, Link]]:
-        """The next hops of a namespace that no endpoint of the topology is."""
+        """The next hops of a namespace that are no endpoints of the topology."""
         space = self.desired.namespaces[source]
         found = [(route.via, route.dev) for route in sorted(space.routes, key=_order) if route.via]
         found += [(gateway, link) for gateway, link in self._written_gateways(source)]
@@ -220,26 +222,28 @@ def _interfaces(topology: Topology) -> Iterator[tuple[LinkName, InterfaceConfig]
             yield LinkName(space, name), interface
 
 
-def _verdict(way: Path) -> bool | None:
-    if way.end is Outcome.OUTSIDE:
+def _verdict(path: Path) -> bool | None:
+    if path.outcome is Outcome.OUTSIDE:
         return None
-    return way.end is Outcome.ARRIVES
+    return path.outcome is Outcome.ARRIVES
 
 
 def _exposed(paths: Paths) -> Iterator[str]:
-    """The namespaces that what is outside could reach: by a wire of theirs, or by a router."""
-    wires = paths.wires
+    """The namespaces that an outside host could reach: by a segment of theirs, or a router."""
+    segments = paths.segments
     on: Mapping[str, set[object]] = {
-        name: {wires.of(link) for link in space.links.values() if link.up and link.name != LOOPBACK}
+        name: {
+            segments.of(link) for link in space.links.values() if link.up and link.name != LOOPBACK
+        }
         for name, space in paths.state.namespaces.items()
     }
-    found = {name for name, own in on.items() if any(map(wires.is_open, own))}  # type: ignore[arg-type]
+    found = {name for name, own in on.items() if any(map(segments.is_open, own))}  # type: ignore[arg-type]
     while True:
         through = {
-            wire
+            segment
             for name in found
             if paths.forwards(name, "", 4) or paths.forwards(name, "", 6)
-            for wire in on[name]
+            for segment in on[name]
         }
         more = {name for name, own in on.items() if own & through} - found
         if not more:

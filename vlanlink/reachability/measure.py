@@ -1,7 +1,7 @@
-"""Pairs asked from inside their namespaces, and what shows why one differs.
+"""Probe pairs from inside their namespaces, and collect evidence where one differs.
 
-Every pair is asked at the same time. What should answer and does not is asked again, while the
-drops of the reverse path filter are counted. Where one differs still, parents ask for the gateways.
+All pairs are probed at the same time. Those that should answer and don't are retried, while the
+reverse path filter's drops are counted. If one still differs, the parents probe for the gateways.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,32 +29,32 @@ from vlanlink.reconcile.session import Observation, Session, kernel_errors
 from vlanlink.sysctl import FORWARDING_KEYS
 
 SECONDS, AGAIN_SECONDS = 1.0, 2.0
-"""How long an answer may take, and one that was promised and did not come. The kernel asks for a
-neighbour three times, a second apart (arp(7), retrans_time_ms)."""
+"""Timeout of the first probe, and of a retry: the kernel sends three neighbour solicitations a
+second apart (arp(7), retrans_time_ms)."""
 
 
 def measure(session: Session, look: Observation, *, everything: bool = False) -> Verification:
-    """Ask every pair of a topology that is up, or those of a sample of its endpoints."""
+    """Probe every pair of an active topology, or of a sample of its endpoints."""
     desired = look.resolution.desired
     machine = session.machine
     with kernel_errors():
-        whole = machine.with_sysctls(look.observed, _sysctls_that_matter(desired))
+        whole = machine.with_sysctls(look.observed, _forwarding_keys(desired))
     observed = observed_state(whole, desired, look.topology.name)
     names = endpoints(desired)
     chosen = names
     if len(names) > LIMIT and not everything:
         chosen = sample(names, desired, look.topology)
     pairs = tuple(Reachability(look.topology, observed, desired).pairs(chosen))
-    asking = _Asking(machine, observed, session.on_progress)
-    checks = _checked(pairs, asking.answers(pairs, SECONDS), asking, look)
+    measurement = _Measurement(machine, observed, session.on_progress)
+    checks = _checked(pairs, measurement.answers(pairs, SECONDS), measurement, look)
     judged, unjudged = sorted_out(checks)
     name = look.topology.name
     state = "drifted" if look.todo.operations else "up"
     return Verification(name, state, judged, unjudged, len(names), len(chosen))  # type: ignore[arg-type]
 
 
-def _sysctls_that_matter(desired: State) -> dict[str, frozenset[str]]:
-    """Whether the host and the namespaces with several links forward."""
+def _forwarding_keys(desired: State) -> dict[str, frozenset[str]]:
+    """The forwarding sysctls of the host and of namespaces with several links."""
     several = {
         name
         for name, space in desired.namespaces.items()
@@ -63,8 +63,8 @@ def _sysctls_that_matter(desired: State) -> dict[str, frozenset[str]]:
     return dict.fromkeys(sorted(several), FORWARDING_KEYS)
 
 
-class _Asking:
-    """Pairs as questions to the kernel."""
+class _Measurement:
+    """Sends pairs as echo requests."""
 
     def __init__(self, machine: Machine, observed: State, on_progress: Progress | None) -> None:
         self.machine = machine
@@ -72,24 +72,24 @@ class _Asking:
         self.on_progress = on_progress
 
     def answers(self, pairs: Iterable[Pair], seconds: float) -> dict[Pair, EchoReply]:
-        """What came of each that could be asked, those that will answer first."""
-        asks = {pair: ask for pair in pairs if (ask := self._ask(pair)) is not None}
-        ordered = sorted(asks, key=lambda pair: pair.promised is not True)
-        total = len(asks)
+        """The reply of each pair that can be probed. Pairs that should answer go first."""
+        requests = {pair: one for pair in pairs if (one := self._request(pair)) is not None}
+        ordered = sorted(requests, key=lambda pair: pair.expected is not True)
+        total = len(requests)
 
         def report(done: int) -> None:
             if self.on_progress:
-                self.on_progress(done, total, "asked")
+                self.on_progress(done, total, "probed")
 
         report(0)
         found = self.machine.reach(
-            [asks[pair] for pair in ordered], seconds=seconds, progress=report
+            [requests[pair] for pair in ordered], seconds=seconds, progress=report
         )
         if self.machine.interrupted():
             raise Interrupted(Diagnostic("interrupted"))
-        return {pair: found[ask] for pair, ask in asks.items() if ask in found}
+        return {pair: found[sent] for pair, sent in requests.items() if sent in found}
 
-    def _ask(self, pair: Pair) -> EchoRequest | None:
+    def _request(self, pair: Pair) -> EchoRequest | None:
         if not self.observed.namespaces[pair.source].made:
             return None
         if pair.interface is None:
@@ -99,15 +99,18 @@ class _Asking:
 
 
 def _checked(
-    pairs: Sequence[Pair], first: Mapping[Pair, EchoReply], asking: _Asking, look: Observation
+    pairs: Sequence[Pair],
+    first: Mapping[Pair, EchoReply],
+    measurement: _Measurement,
+    look: Observation,
 ) -> list[Check]:
-    lost = [pair for pair in pairs if pair.promised and not _reached(first, pair)]
-    again, dropped = _asked_again(lost, asking, look)
+    unanswered = [pair for pair in pairs if pair.expected and not _reached(first, pair)]
+    again, dropped = _retry(unanswered, measurement, look)
     answers = {**first, **again}
     checks = {pair: Check(pair, _reached(answers, pair)) for pair in pairs}
     differing = [pair for pair, check in checks.items() if not check.ok]
     if differing:
-        evidence = _evidence(differing, answers, dropped, asking, look)
+        evidence = _evidence(differing, answers, dropped, measurement, look)
         for pair in differing:
             cause, facts = explain(Case(pair, answers.get(pair), evidence))
             checks[pair] = replace(checks[pair], cause=cause, facts=facts)
@@ -118,16 +121,16 @@ def _reached(answers: Mapping[Pair, EchoReply], pair: Pair) -> bool:
     return pair in answers and answers[pair].reached
 
 
-def _asked_again(
-    lost: Sequence[Pair], asking: _Asking, look: Observation
+def _retry(
+    unanswered: Sequence[Pair], measurement: _Measurement, look: Observation
 ) -> tuple[dict[Pair, EchoReply], dict[str, int]]:
-    """What gave no answer gets a second chance; what reverse path filters drop meanwhile."""
-    if not lost:
+    """Retry pairs without an answer; count the reverse path filters' drops meanwhile."""
+    if not unanswered:
         return {}, {}
-    names = _namespaces_on_the_way(lost, paths_of(asking.observed, look.topology))
-    before = asking.machine.filtered_packets(names)
-    answers = asking.answers(lost, AGAIN_SECONDS)
-    after = asking.machine.filtered_packets(names)
+    names = _namespaces_on_paths(unanswered, paths_of(measurement.observed, look.topology))
+    before = measurement.machine.filtered_packets(names)
+    answers = measurement.answers(unanswered, AGAIN_SECONDS)
+    after = measurement.machine.filtered_packets(names)
     return answers, {name: after[name] - before[name] for name in names}
 
 
@@ -135,33 +138,34 @@ def _evidence(
     differing: Sequence[Pair],
     answers: Mapping[Pair, EchoReply],
     dropped: Mapping[str, int],
-    asking: _Asking,
+    measurement: _Measurement,
     look: Observation,
 ) -> Evidence:
     gateways: dict[str, set[str]] = {}
     for pair, answer in answers.items():
         if pair.target == GATEWAY and answer.reached:
             gateways.setdefault(pair.source, set()).add(pair.address)
-    machine, desired = asking.machine, look.resolution.desired
-    keys = _sysctls_that_matter(desired)
+    machine, desired = measurement.machine, look.resolution.desired
+    keys = _forwarding_keys(desired)
     with kernel_errors():
-        whole = machine.with_sysctls(machine.snapshot(), _filters(asking.observed, dropped, keys))
+        wanted = _filters(measurement.observed, dropped, keys)
+        whole = machine.with_sysctls(machine.snapshot(), wanted)
     state = observed_state(whole, desired, look.topology.name)
     return Evidence(
         paths_of(state, look.topology),
-        _heard([pair for pair in differing if pair.promised], machine, state),
+        _gateway_macs([pair for pair in differing if pair.expected], machine, state),
         {name: frozenset(found) for name, found in gateways.items()},
         dropped,
     )
 
 
-def _namespaces_on_the_way(pairs: Iterable[Pair], paths: Paths) -> list[str]:
-    """Those that a reverse path filter could stand in: of pairs that have a way."""
+def _namespaces_on_paths(pairs: Iterable[Pair], paths: Paths) -> list[str]:
+    """The namespaces whose reverse path filter could drop packets of the pairs."""
     found: set[str] = set()
     for pair in pairs:
         if pair.target != GATEWAY:
-            way = paths.there_and_back(pair.source, pair.address)
-            found |= {key.namespace for key in way.came_by}
+            path = paths.round_trip(pair.source, pair.address)
+            found |= {key.namespace for key in path.ingress_links}
     return sorted(found)
 
 
@@ -176,24 +180,23 @@ def _filters(
     return found
 
 
-def _heard(
+def _gateway_macs(
     pairs: Iterable[Pair], machine: Machine, observed: State
 ) -> dict[tuple[LinkName, str], str | None]:
-    """The gateways that gave no answer, asked by the parents themselves."""
-    questions: dict[ArpProbe, tuple[LinkName, str]] = {}
+    """The MACs of unanswering gateways, as the parents themselves resolve them."""
+    probes: dict[ArpProbe, tuple[LinkName, str]] = {}
     for pair in pairs:
         parent = _parent(observed, pair)
         if pair.target == GATEWAY and parent and parent.up and parent.carrier:
             mac = str(parent.settings.get("mac"))
-            question = ArpProbe(parent.index, mac, pair.address)
-            questions[question] = (parent.key, pair.address)
-    if not questions:
+            probes[ArpProbe(parent.index, mac, pair.address)] = (parent.key, pair.address)
+    if not probes:
         return {}
-    answers = machine.probe_lan(list(questions))
-    return {asked: answers.get(question) for question, asked in questions.items()}
+    answers = machine.probe_lan(list(probes))
+    return {key: answers.get(probe) for probe, key in probes.items()}
 
 
 def _parent(observed: State, pair: Pair) -> Link | None:
-    link = observed.link(pair.way.link)
+    link = observed.link(pair.path.link)
     parent = observed.link(link.parent) if link else None
     return parent if parent and parent.namespace == HOST else None

@@ -1,9 +1,9 @@
-"""The way that packets take from a namespace to an address, over the links of a State. Pure.
+"""The path of packets from a namespace to an address, over the links of a State. Pure.
 
-The kernel's own rules, as far as a State holds what they need: longest prefix, then metric
-(ip-route(8)); an IPv4 address is answered for by every link of its namespace, an IPv6 address by
-its own (ip-sysctl.rst, arp_ignore); routed links have no neighbours, and their parent's namespace
-sends on what is for none of them (Documentation/networking/ipvlan.rst).
+It follows the kernel's rules as far as a State has the data: longest prefix, then metric
+(ip-route(8)); every link of a namespace answers for its IPv4 addresses, only the address's own link
+for an IPv6 one (ip-sysctl.rst, arp_ignore); layer 3 links have no neighbours, and their parent's
+namespace routes what is for none of them (Documentation/networking/ipvlan.rst).
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Namespace, Route, State, family_of
-from vlanlink.reachability.segments import Block, Segments, Wire
+from vlanlink.reachability.segments import Block, Segment, Segments
 from vlanlink.sysctl import FORWARDING
 
 _HOPS = 16
@@ -22,34 +22,34 @@ _MAIN = 254
 
 
 class Outcome(StrEnum):
-    """Where a way ends."""
+    """How a path ends."""
 
     ARRIVES = "arrives"
     OUTSIDE = "leaves the topology"
     NO_ROUTE = "no route"
-    NO_WAY_BACK = "no way back"
+    NO_RETURN_PATH = "no return path"
     NOT_FORWARDED = "not forwarded"
     NOBODY = "nobody there"
-    BARRED = "barred"
+    BLOCKED = "blocked"
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A way, and what its end is for."""
+    """A path, how it ends, and why."""
 
-    end: Outcome
+    outcome: Outcome
     reason: str
     at: str = HOST
-    """The namespace that it got to."""
-    barrier: Block = Block.NONE
+    """The namespace where it ends."""
+    block: Block = Block.NONE
     link: LinkName | None = None
-    """The first link that it takes, None for an address of the namespace's own."""
+    """The egress link; None if the namespace has the address itself."""
     next_hop: str | None = None
     """The neighbour on that link."""
     source: str | None = None
-    """The address that is asked from."""
-    came_by: tuple[LinkName, ...] = ()
-    """The links by which it comes into the namespaces that it goes through."""
+    """The source address."""
+    ingress_links: tuple[LinkName, ...] = ()
+    """The link by which it enters each namespace on the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,64 +60,66 @@ class _Row:
 
 
 def title(namespace: str) -> str:
-    """A namespace as it is called in messages."""
+    """A namespace's name for messages."""
     return namespace or "host"
 
 
 class Paths:
-    """The ways of a State."""
+    """The paths of a State."""
 
-    def __init__(self, state: State, wires: Segments) -> None:
+    def __init__(self, state: State, segments: Segments) -> None:
         self.state = state
-        self.wires = wires
+        self.segments = segments
         self._tables: dict[tuple[str, int], list[_Row]] = {}
         self._held = {name: _addresses(space) for name, space in state.namespaces.items()}
-        self._answering: dict[tuple[Wire, str], list[Link]] = {}
+        self._answering: dict[tuple[Segment, str], list[Link]] = {}
         for link in state.links():
-            if link.up and not _is_routed(link):
+            if link.up and not _is_layer3(link):
                 for address in self._answered_by(link):
-                    self._answering.setdefault((wires.of(link), address), []).append(link)
+                    self._answering.setdefault((segments.of(link), address), []).append(link)
 
     def _answered_by(self, link: Link) -> set[str]:
         """The addresses that a link answers its neighbours for."""
         own = {held.bare for held in link.addresses}
         return own | {held for held in self._held[link.namespace] if family_of(held) == 4}
 
-    def there_and_back(self, namespace: str, address: str, by: Link | None = None) -> Path:
-        """The way to an address; one that arrives without a way back ends with that."""
-        way = self.way(namespace, address, by)
-        if way.end is not Outcome.ARRIVES or way.link is None:
-            return way
-        if way.source is None:
-            reason = f"{title(namespace)} has no address to ask from"
-            return replace(way, end=Outcome.NO_ROUTE, reason=reason)
-        back = self.way(way.at, way.source)
-        if back.end is Outcome.ARRIVES:
-            through = [title(key.namespace) for key in way.came_by[:-1]]
-            reason = f"by way of {' and '.join(through)}" if through else way.reason
-            return replace(way, reason=reason, came_by=(*way.came_by, *back.came_by))
-        if back.end is Outcome.OUTSIDE:
-            return replace(way, end=Outcome.OUTSIDE, reason=f"back: {back.reason}")
-        reason = f"no way back: {back.reason}"
-        return replace(way, end=Outcome.NO_WAY_BACK, reason=reason, barrier=back.barrier)
+    def round_trip(self, namespace: str, address: str, by: Link | None = None) -> Path:
+        """The path to an address, if the return path arrives too; else the reason why not."""
+        path = self.path(namespace, address, by)
+        if path.outcome is not Outcome.ARRIVES or path.link is None:
+            return path
+        if path.source is None:
+            reason = f"{title(namespace)} has no source address"
+            return replace(path, outcome=Outcome.NO_ROUTE, reason=reason)
+        back = self.path(path.at, path.source)
+        if back.outcome is Outcome.ARRIVES:
+            through = [title(key.namespace) for key in path.ingress_links[:-1]]
+            reason = f"through {' and '.join(through)}" if through else path.reason
+            return replace(
+                path, reason=reason, ingress_links=(*path.ingress_links, *back.ingress_links)
+            )
+        if back.outcome is Outcome.OUTSIDE:
+            return replace(path, outcome=Outcome.OUTSIDE, reason=f"return path: {back.reason}")
+        reason = f"no return path: {back.reason}"
+        return replace(path, outcome=Outcome.NO_RETURN_PATH, reason=reason, block=back.block)
 
-    def way(self, namespace: str, address: str, by: Link | None = None) -> Path:
-        """The way of packets from a namespace to an address; by one of its links, if given."""
-        return self._from(namespace, address, by, came_by=(), hops=_HOPS)
+    def path(self, namespace: str, address: str, by: Link | None = None) -> Path:
+        """The path of packets from a namespace to an address, through link ``by`` if given."""
+        return self._from(namespace, address, by, ingress_links=(), hops=_HOPS)
 
     def holders(self, address: str) -> list[str]:
         """The namespaces that have the address."""
         return [name for name, held in self._held.items() if address in held]
 
     def forwards(self, namespace: str, link: str, family: int) -> bool:
-        """Whether what comes in by a link and is for others is sent on."""
+        """Whether the namespace forwards packets that enter by a link."""
         values = self.state.namespaces[namespace].sysctls
         keys = [FORWARDING[family]]
         if family == 4:
             keys = [f"net/ipv4/conf/{link}/forwarding", "net/ipv4/conf/all/forwarding", *keys]
         return next((values[key] for key in keys if key in values), "0") != "0"
 
-    # -- one step after the other --------------------------------------------------------------
+    # -- hop by hop ----------------------------------------------------------------------------
 
     def _from(
         self,
@@ -125,81 +127,93 @@ class Paths:
         address: str,
         by: Link | None,
         *,
-        came_by: tuple[LinkName, ...],
+        ingress_links: tuple[LinkName, ...],
         hops: int,
     ) -> Path:
         if address in self._held[at]:
-            return Path(Outcome.ARRIVES, "", at, came_by=came_by)
+            return Path(Outcome.ARRIVES, "", at, ingress_links=ingress_links)
         family = family_of(address)
-        if came_by and not self.forwards(at, came_by[-1].name, family):
+        if ingress_links and not self.forwards(at, ingress_links[-1].name, family):
             return Path(Outcome.NOT_FORWARDED, f"{title(at)} does not forward IPv{family}", at)
         if hops == 0:
-            return Path(Outcome.NO_ROUTE, f"the way to {address} goes round in circles", at)
+            return Path(Outcome.NO_ROUTE, f"there is a routing loop on the path to {address}", at)
         best = self._best(at, address, by)
         if not best:
             return Path(Outcome.NO_ROUTE, f"{title(at)} has no route to {address}", at)
-        ways = [self._along(route, at, address, came_by, hops) for route in best]
-        if len({way.end for way in ways}) > 1:
+        found = [self._along(route, at, address, ingress_links, hops) for route in best]
+        if len({path.outcome for path in found}) > 1:
             reason = f"{title(at)} has several equal routes to {address}"
-            return replace(ways[0], end=Outcome.OUTSIDE, reason=reason)
-        return ways[0]
+            return replace(found[0], outcome=Outcome.OUTSIDE, reason=reason)
+        return found[0]
 
     def _along(
-        self, route: Route, at: str, address: str, came_by: tuple[LinkName, ...], hops: int
+        self, route: Route, at: str, address: str, ingress_links: tuple[LinkName, ...], hops: int
     ) -> Path:
         link = self.state.namespaces[at].links[route.dev]
-        if _is_routed(link):
-            found = self._without_neighbours(link, address, came_by)
+        if _is_layer3(link):
+            found = self._without_neighbours(link, address, ingress_links)
             next_hop = None
         else:
             next_hop = route.via or address
-            found = self._by_neighbour(link, next_hop, address, came_by, hops)
+            found = self._by_neighbour(link, next_hop, address, ingress_links, hops)
         source = self._source(at, link, route, family_of(address))
         return replace(found, link=link.key, next_hop=next_hop, source=source)
 
     def _by_neighbour(
-        self, link: Link, next_hop: str, address: str, came_by: tuple[LinkName, ...], hops: int
+        self,
+        link: Link,
+        next_hop: str,
+        address: str,
+        ingress_links: tuple[LinkName, ...],
+        hops: int,
     ) -> Path:
-        wire = self.wires.of(link)
-        answering = self._answering.get((wire, next_hop), [])
+        segment = self.segments.of(link)
+        answering = self._answering.get((segment, next_hop), [])
         others = [other for other in answering if other.key != link.key]
-        met = [(other, self.wires.meet(link, other)) for other in others]
-        for other, meeting in met:
-            if meeting.heard:
-                ways_in = (*came_by, other.key)
-                way = self._from(other.namespace, address, None, came_by=ways_in, hops=hops - 1)
-                if way.end is Outcome.ARRIVES and len(ways_in) == 1:
-                    return replace(way, reason=meeting.reason, barrier=meeting.barrier)
-                return way
-        if met:
-            _, meeting = met[0]
-            return Path(Outcome.BARRED, meeting.reason, link.namespace, meeting.barrier)
-        if self.wires.is_open(wire):
-            beyond = "" if next_hop == address else f" by {next_hop}"
-            return Path(Outcome.OUTSIDE, f"out of {link.key}{beyond}", link.namespace)
+        known = [(other, self.segments.adjacency(link, other)) for other in others]
+        for other, adjacency in known:
+            if adjacency.joined:
+                ingress = (*ingress_links, other.key)
+                path = self._from(
+                    other.namespace, address, None, ingress_links=ingress, hops=hops - 1
+                )
+                if path.outcome is Outcome.ARRIVES and len(ingress) == 1:
+                    return replace(path, reason=adjacency.reason, block=adjacency.block)
+                return path
+        if known:
+            _, adjacency = known[0]
+            return Path(Outcome.BLOCKED, adjacency.reason, link.namespace, adjacency.block)
+        if self.segments.is_open(segment):
+            beyond = "" if next_hop == address else f" via {next_hop}"
+            return Path(Outcome.OUTSIDE, f"leaves through {link.key}{beyond}", link.namespace)
         return Path(
-            Outcome.NOBODY, f"nobody on the wire of {link.key} has {next_hop}", link.namespace
+            Outcome.NOBODY, f"nobody on the segment of {link.key} has {next_hop}", link.namespace
         )
 
-    def _without_neighbours(self, link: Link, address: str, came_by: tuple[LinkName, ...]) -> Path:
-        """By a routed link: to a sibling that has the address, else on from the parent."""
-        for other in self.wires.stations(self.wires.of(link)):
+    def _without_neighbours(
+        self, link: Link, address: str, ingress_links: tuple[LinkName, ...]
+    ) -> Path:
+        """Through a layer 3 link: to a sibling that has the address, else on from its parent."""
+        for other in self.segments.members(self.segments.of(link)):
             sibling = other.key != link.key and other.parent == link.parent
             if sibling and other.up and address in {held.bare for held in other.addresses}:
-                meeting = self.wires.meet(link, other)
-                if meeting.heard:
-                    ways_in = (*came_by, other.key)
-                    return Path(Outcome.ARRIVES, meeting.reason, other.namespace, came_by=ways_in)
-                return Path(Outcome.BARRED, meeting.reason, link.namespace, meeting.barrier)
+                adjacency = self.segments.adjacency(link, other)
+                if adjacency.joined:
+                    ingress = (*ingress_links, other.key)
+                    return Path(
+                        Outcome.ARRIVES, adjacency.reason, other.namespace, ingress_links=ingress
+                    )
+                return Path(Outcome.BLOCKED, adjacency.reason, link.namespace, adjacency.block)
         parent = self.state.link(link.parent)
         if parent is None:
-            return Path(Outcome.OUTSIDE, f"out of {link.key}", link.namespace)
+            return Path(Outcome.OUTSIDE, f"leaves through {link.key}", link.namespace)
         if address in {held.bare for held in parent.addresses}:
-            return Path(Outcome.ARRIVES, f"{link.kind} routes by {parent.key}", parent.namespace,
-                       came_by=(*came_by, parent.key))  # fmt: skip
-        if self.wires.is_open(self.wires.of(link)):
+            reason = f"{link.kind} routes through {parent.key}"
+            ingress = (*ingress_links, parent.key)
+            return Path(Outcome.ARRIVES, reason, parent.namespace, ingress_links=ingress)
+        if self.segments.is_open(self.segments.of(link)):
             return Path(
-                Outcome.OUTSIDE, f"out of {parent.key}, as {title(parent.namespace)} routes"
+                Outcome.OUTSIDE, f"leaves through {parent.key}, as {title(parent.namespace)} routes"
             )
         return Path(Outcome.NOBODY, f"nobody on {parent.key} has {address}", link.namespace)
 
@@ -232,7 +246,7 @@ class Paths:
         return self._tables[key]
 
     def _source(self, at: str, link: Link, route: Route, family: int) -> str | None:
-        """The address that the kernel asks from: of the route, the link, or another link."""
+        """The source address that the kernel picks: the route's, the link's, or another link's."""
         if route.src:
             return route.src
         toward = _parsed(route.via or route.to.partition("/")[0])
@@ -252,7 +266,7 @@ class Paths:
         return next(others, None)
 
 
-def _is_routed(link: Link) -> bool:
+def _is_layer3(link: Link) -> bool:
     kind = KINDS.get(link.kind)
     return kind is not None and kind.layer3(link.settings)
 
@@ -268,7 +282,7 @@ def _addresses(space: Namespace) -> frozenset[str]:
 
 
 _PREFIX_METRIC = {4: 0, 6: 256}
-"""What the kernel gives the route of an address's prefix (linux/ipv6_route.h)."""
+"""Metric of the kernel's own route to an address's prefix (linux/ipv6_route.h)."""
 
 
 def _connected(space: Namespace, family: int) -> Iterator[Route]:

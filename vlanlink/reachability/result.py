@@ -1,4 +1,4 @@
-"""What ``verify`` tells: each pair as promised and as measured, and why they differ."""
+"""The result of ``verify``: each pair as expected and as measured, and why they differ."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ _WORDS = {True: "reachable", False: "unreachable", None: None}
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A pair, what came of it, and the cause of a difference.
+    """A pair, its measurement, and the cause of a difference.
 
-    ``cause`` is None where nothing measured shows one; ``facts`` are what was measured nearest.
+    ``cause`` is None where no measurement shows one; ``facts`` are the nearest measurements.
     """
 
     pair: Pair
@@ -24,20 +24,20 @@ class Check:
 
     @property
     def ok(self) -> bool:
-        """Whether it is as promised. What is not judged is."""
-        return self.pair.promised in (None, self.reached)
+        """Whether the measurement meets the expectation. True for an unjudged pair."""
+        return self.pair.expected in (None, self.reached)
 
     def to_dict(self) -> dict[str, object]:
-        """The JSON form; what is not judged has neither ``expected`` nor ``ok``."""
+        """The JSON form; an unjudged pair has neither ``expected`` nor ``ok``."""
         pair = self.pair
-        judged = {"expected": _WORDS[pair.promised], "ok": self.ok}
+        judged = {"expected": _WORDS[pair.expected], "ok": self.ok}
         return {
             "from": pair.source or "host",
             "to": "host" if pair.target == HOST else pair.target,
             "address": pair.address,
             "family": family_of(pair.address),
             "interface": pair.interface,
-            **(judged if pair.promised is not None else {}),
+            **(judged if pair.expected is not None else {}),
             "measured": _WORDS[self.reached],
             "reason": pair.reason,
             "kind": pair.kind,
@@ -47,26 +47,26 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Who reaches whom in a topology, and whether that is what it promises."""
+    """Who reaches whom in a topology, and whether that is as expected."""
 
     topology: str
     state: Literal["up", "drifted", "down"]
-    """As ``status`` has it. Down: there was nothing to ask."""
+    """As in ``status``. Down: nothing was probed."""
     checks: tuple[Check, ...] = ()
     unjudged: tuple[Check, ...] = ()
-    """Pairs that only a router outside the topology could join."""
+    """Pairs that only a router outside the topology could connect."""
     endpoints: int = 0
     sampled: int = 0
-    """So many of the endpoints were asked, and asked for."""
+    """Number of endpoints that were probed."""
 
     @property
     def ok(self) -> bool:
-        """Whether every probe is as promised."""
+        """Whether every probe is as expected."""
         return self.state != "down" and not self.differences
 
     @property
     def differences(self) -> tuple[Check, ...]:
-        """The checks that are not as promised."""
+        """The checks that are not as expected."""
         return tuple(check for check in self.checks if not check.ok)
 
     def to_dict(self) -> dict[str, object]:
@@ -83,11 +83,11 @@ class Verification:
 
 
 def sorted_out(checks: Iterable[Check]) -> tuple[tuple[Check, ...], tuple[Check, ...]]:
-    """Those that are judged, differences first, and those that are not."""
+    """The judged checks, differences first, and the unjudged ones."""
     found = list(checks)
-    judged = sorted((c for c in found if c.pair.promised is not None), key=lambda c: c.ok)
+    judged = sorted((c for c in found if c.pair.expected is not None), key=lambda c: c.ok)
     return tuple(judged), tuple(_unjudged(found))
 
 
 def _unjudged(checks: Iterable[Check]) -> Iterator[Check]:
-    return (check for check in checks if check.pair.promised is None)
+    return (check for check in checks if check.pair.expected is None)

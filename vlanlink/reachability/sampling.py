@@ -1,4 +1,4 @@
-"""Which endpoints stand for all, where there are too many to ask every pair. Pure."""
+"""A representative sample of endpoints, where there are too many to probe every pair. Pure."""
 
 from collections.abc import Hashable, Sequence
 from ipaddress import ip_address
@@ -7,15 +7,15 @@ from vlanlink.model import LOOPBACK, Link, LinkName, Namespace, State
 from vlanlink.topology import Topology
 
 LIMIT = 50
-"""So many are asked whole."""
+"""Maximum number of endpoints for probing every pair."""
 _OF_A_KIND = 2
-"""So many of each kind at the least: they meet each other, and those of every other kind."""
+"""Minimum of each kind: its endpoints are paired with each other, and with every other kind."""
 
 
 def sample(names: Sequence[str], desired: State, topology: Topology) -> tuple[str, ...]:
-    """Some LIMIT of the namespaces, two of every kind among them.
+    """About LIMIT of the namespaces, with two of every kind.
 
-    Two are of one kind when their links are on the same networks and subnets, in the same modes.
+    Namespaces of one kind have links on the same networks and subnets, in the same modes.
     """
     kinds: dict[Hashable, list[str]] = {}
     for name in names:
@@ -28,7 +28,7 @@ def sample(names: Sequence[str], desired: State, topology: Topology) -> tuple[st
 
 
 def _spread(members: Sequence[str], count: int) -> list[str]:
-    """``count`` of them from the first to the last, evenly."""
+    """``count`` members, evenly spread from the first to the last."""
     if count >= len(members):
         return list(members)
     if count < 2:
@@ -55,7 +55,7 @@ def _side(link: Link) -> LinkName | None:
 
 
 def _subnet(text: str, network: str | None, topology: Topology) -> str:
-    """The subnet that an address is of; without one the family and the length of its prefix."""
+    """An address's subnet; without one its family and prefix length."""
     bare, _, length = text.partition("/")
     ip = ip_address(bare)
     for subnet in (topology.networks[network].subnets or ()) if network else ():

@@ -1,8 +1,8 @@
-"""Which links are on one wire, and whether they hear each other there. Pure.
+"""L2 segments: which links share one, and whether they receive each other's frames there. Pure.
 
-A wire is where a link's frames go: behind a device that has no parent, or a VLAN of it. Links that
-receive in their parent's place (macvlan, ipvlan) are on the wire behind the parent, all at the
-parent's one port; the two ends of a pair are the two ports of a wire of their own.
+A segment is what a device without a parent, or a VLAN of it, connects to. macvlan and ipvlan links
+are members of their parent's segment and share the parent's port there. The two ends of a veth pair
+are the two ports of a segment of their own.
 """
 
 from collections.abc import Collection, Hashable
@@ -13,48 +13,48 @@ from vlanlink.kinds import KINDS
 from vlanlink.kinds.kind import Kind
 from vlanlink.model import LOOPBACK, Link, LinkName, State
 
-Wire = tuple[Hashable, ...]
+Segment = tuple[Hashable, ...]
 
 
 class Block(StrEnum):
-    """What stands between two stations."""
+    """What keeps two members apart."""
 
     NONE = ""
     APART = "the mode keeps its links apart"
-    SWITCH = "only a switch that sends frames back joins them"
-    HIDDEN = "a parent does not hear the links on it"
+    SWITCH = "only a switch that reflects frames joins them"
+    HIDDEN = "a parent does not receive its links' frames"
     FILTERED = "the MAC is not on the list"
 
 
 @dataclass(frozen=True, slots=True)
 class Adjacency:
-    """Whether two links on one wire hear each other, and why (not)."""
+    """Whether two members of a segment receive each other's frames, and why (not)."""
 
-    heard: bool
-    barrier: Block
+    joined: bool
+    block: Block
     reason: str
 
 
 class Segments:
-    """The wires of a State; ``hairpin`` are the links whose switch sends frames back."""
+    """The segments of a State. ``hairpin``: the links whose switch reflects frames."""
 
     def __init__(self, state: State, hairpin: Collection[LinkName] = ()) -> None:
         self._state = state
         self._hairpin = hairpin
-        self._wires: dict[LinkName, Wire] = {}
-        self._stations: dict[Wire, list[Link]] = {}
+        self._segments: dict[LinkName, Segment] = {}
+        self._members: dict[Segment, list[Link]] = {}
         for link in state.links():
             if link.name != LOOPBACK and link.master is None:
-                self._stations.setdefault(self.of(link), []).append(link)
+                self._members.setdefault(self.of(link), []).append(link)
 
-    def of(self, link: Link) -> Wire:
-        """The wire that the link's frames go to."""
-        if link.key not in self._wires:
+    def of(self, link: Link) -> Segment:
+        """The segment of a link."""
+        if link.key not in self._segments:
             on = self._state.link(link.parent) if _kind(link).rx_handler else None
-            self._wires[link.key] = self._behind(on or link)
-        return self._wires[link.key]
+            self._segments[link.key] = self._behind(on or link)
+        return self._segments[link.key]
 
-    def _behind(self, device: Link) -> Wire:
+    def _behind(self, device: Link) -> Segment:
         kind = _kind(device)
         if kind.has_peer and device.peer is not None:
             return ("pair", frozenset((device.key, device.peer)))
@@ -65,23 +65,23 @@ class Segments:
                 return ("vlan", *tag, self._behind(below))
         return ("own", device.key)
 
-    def is_open(self, wire: Wire) -> bool:
-        """Whether somebody outside the State may be on it."""
-        match wire:
+    def is_open(self, segment: Segment) -> bool:
+        """Whether a host outside the State may be on the segment."""
+        match segment:
             case ("pair", frozenset() as ends):
                 return any(self._is_port(end) for end in ends)
             case ("vlan", _, _, tuple() as below):
                 return self.is_open(below)
             case ("own", LinkName() as key):
-                return self._is_port(key) or self._leads_on(key)
+                return self._is_port(key) or self._continues(key)
         return True
 
     def _is_port(self, key: LinkName) -> bool:
-        """Whether what comes by it goes on where the State does not show it."""
+        """Whether the device leads to something that the State does not show."""
         device = self._state.link(key)
         return device is None or device.master is not None
 
-    def _leads_on(self, key: LinkName) -> bool:
+    def _continues(self, key: LinkName) -> bool:
         device = self._state.link(key)
         if device is None:
             return True
@@ -90,38 +90,38 @@ class Segments:
             return self.is_open(self.of(device))
         return not kind.isolated
 
-    def stations(self, wire: Wire) -> list[Link]:
-        """The links on a wire."""
-        return self._stations.get(wire, [])
+    def members(self, segment: Segment) -> list[Link]:
+        """The links of a segment."""
+        return self._members.get(segment, [])
 
-    def meet(self, one: Link, other: Link) -> Adjacency:
-        """Whether two links of one wire hear each other."""
+    def adjacency(self, one: Link, other: Link) -> Adjacency:
+        """Whether two members of one segment receive each other's frames."""
         if _port(one) != _port(other):
             return _across(one, other)
-        on_it = [link for link in (one, other) if _port(link) != link.key]
-        ways = {_kind(link).sibling_traffic(link.settings) for link in on_it}
-        words = " and ".join(sorted({_words(link) for link in on_it}))
-        if "hairpin" in ways and "none" not in ways:
-            return self._by_the_switch(one, other, words)
-        if len(on_it) < 2:
-            return Adjacency(False, Block.HIDDEN, f"{words} hides {_port(one).name}")
-        if "none" in ways:
+        children = [link for link in (one, other) if _port(link) != link.key]
+        traffic = {_kind(link).sibling_traffic(link.settings) for link in children}
+        words = " and ".join(sorted({_words(link) for link in children}))
+        if "hairpin" in traffic and "none" not in traffic:
+            return self._through_switch(one, other, words)
+        if len(children) < 2:
+            return Adjacency(False, Block.HIDDEN, f"{words} keeps its links from {_port(one).name}")
+        if "none" in traffic:
             return Adjacency(False, Block.APART, f"{words} keeps its links apart")
         return Adjacency(True, Block.NONE, f"{words} joins its links")
 
-    def _by_the_switch(self, one: Link, other: Link, words: str) -> Adjacency:
+    def _through_switch(self, one: Link, other: Link, words: str) -> Adjacency:
         hairpin = one.key in self._hairpin or other.key in self._hairpin
         if hairpin and self.is_open(self.of(one)):
-            return Adjacency(True, Block.SWITCH, f"{words}, and the switch sends back (hairpin)")
-        return Adjacency(False, Block.SWITCH, f"{words}, and no switch sends back (hairpin)")
+            return Adjacency(True, Block.SWITCH, f"{words}, and the switch reflects (hairpin)")
+        return Adjacency(False, Block.SWITCH, f"{words}, and no switch reflects (hairpin)")
 
 
 def _across(one: Link, other: Link) -> Adjacency:
-    for hearer, speaker in ((one, other), (other, one)):
-        mac = speaker.settings.get("mac")
-        if isinstance(mac, str) and not _kind(hearer).accepts_source(hearer.settings, mac):
-            return Adjacency(False, Block.FILTERED, f"{hearer.key} does not list {mac}")
-    return Adjacency(True, Block.NONE, "on one wire")
+    for receiver, sender in ((one, other), (other, one)):
+        mac = sender.settings.get("mac")
+        if isinstance(mac, str) and not _kind(receiver).accepts_source(receiver.settings, mac):
+            return Adjacency(False, Block.FILTERED, f"{receiver.key} does not list {mac}")
+    return Adjacency(True, Block.NONE, "on one segment")
 
 
 _PLAIN = Kind(name="", module="")
@@ -132,7 +132,7 @@ def _kind(link: Link) -> Kind:
 
 
 def _port(link: Link) -> LinkName:
-    """The device by which a link is on its wire."""
+    """The link's underlying physical device."""
     below = link.parent if _kind(link).rx_handler else None
     return below or link.key
 
