@@ -8,8 +8,8 @@ kernel's ways rests on it.
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from vlanlink.desired.links import IPV6_MINIMUM_MTU
 from vlanlink.kinds import KINDS
+from vlanlink.kinds.kind import IPV6_MINIMUM_MTU
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Namespace, Setting, State
 from vlanlink.planning.operations import (
     LINK_SYSCTLS,

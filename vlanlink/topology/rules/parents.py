@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from vlanlink.errors import Path, Problem
-from vlanlink.kinds.kind import OptionValue
+from vlanlink.kinds.kind import IPV6_MINIMUM_MTU, OptionValue
 from vlanlink.topology.problems import quote
 from vlanlink.topology.rules.index import Claim, Place, RuleIndex
 
@@ -173,15 +173,15 @@ def _mtus(facts: RuleIndex) -> Iterator[tuple[Path, str, int, str]]:
 
 
 def mtu_ipv6(facts: RuleIndex) -> Iterator[Problem]:
-    """Below 1280 the kernel turns IPv6 off on a link."""
+    """Below IPV6_MINIMUM_MTU the kernel turns IPv6 off on a link."""
     six = {one.place.path for one in facts.given if one.ip.version == 6}
     for place in facts.places:
         path, mtu = _mtu_of(facts, place)
-        if place.path in six and mtu is not None and mtu < 1280:
+        if place.path in six and mtu is not None and mtu < IPV6_MINIMUM_MTU:
             yield Problem(
                 path,
                 f"MTU {mtu} is too small for the IPv6 addresses of {place.label}",
-                "write mtu = 1280 or more, or leave the IPv6 addresses out",
+                f"write mtu = {IPV6_MINIMUM_MTU} or more, or leave the IPv6 addresses out",
             )
 
 
