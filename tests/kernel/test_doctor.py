@@ -83,7 +83,7 @@ def test_a_machine_that_is_ready(lan: Lan) -> None:
     [
         ("link add br0 type bridge\nlink set eth0 master br0", "a port of br0", "use br0"),
         ("link set eth0 down\nlink set eth0 name eth7", "parent eth0 does not exist", "eth7"),
-        ("link add m0 link eth0 type macvlan mode passthru", "alone on its parent", "another"),
+        ("link add m0 link eth0 type macvlan mode passthru", "the only link on its parent", "another"),
     ],
 )
 def test_what_up_refuses_is_said_at_its_place(
@@ -258,9 +258,9 @@ def _network(driver: str, **options: str) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("row", "severity", "why"),
     [
-        (_network("macvlan", macvlan_mode="bridge"), "note", "range of its own"),
-        (_network("macvlan", macvlan_mode="passthru"), "warning", "alone on its parent"),
-        (_network("ipvlan"), "warning", "one of the two kinds"),
+        (_network("macvlan", macvlan_mode="bridge"), "note", "its own range"),
+        (_network("macvlan", macvlan_mode="passthru"), "warning", "the only link on its parent"),
+        (_network("ipvlan"), "warning", "either macvlan or ipvlan"),
     ],
 )
 def test_a_network_of_docker_on_the_parent(

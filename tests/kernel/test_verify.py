@@ -222,7 +222,7 @@ def test_a_reverse_path_filter(world: World) -> None:
     check = by_pair[("web", "db", "10.2.0.1")]
     assert check.cause == "rp_filter"
     assert (
-        check.facts[0] == "rp_filter is 1 on db/eth0, and the route back to 10.1.0.1 is by db/eth1"
+        check.facts[0] == "rp_filter is 1 on db/eth0, and the route back to 10.1.0.1 is through db/eth1"
     )
 
 
@@ -318,7 +318,7 @@ def test_the_command_says_it_in_words_and_json(lan: Lan, up: vlanlink.Topology, 
     assert found["unjudged"] == []
     by_pair = {(c["from"], c["to"], c["address"]): c["measured"] for c in found["checks"]}
     assert by_pair == measured(vlanlink.verify(up))
-    assert cli.run(f"verify {FILE}").splitlines()[-1] == "macvlan: 6 of 6 as expected."
+    assert cli.run(f"verify {FILE}").splitlines()[-1] == "macvlan: 6 of 6 as promised."
     world.ip("link set eth0 down", "router")
     lines = cli.run(f"verify {FILE}", code=3).splitlines()
     assert lines[:2] == [
@@ -327,7 +327,7 @@ def test_the_command_says_it_in_words_and_json(lan: Lan, up: vlanlink.Topology, 
     ]
     silent = f"nobody answers one/eth0 for {GATEWAY}, nor eth0 itself"
     assert lines[2] == f"  one → gateway {GATEWAY}: {silent}"
-    assert lines[-1] == "macvlan: 4 of 6 as expected."
+    assert lines[-1] == "macvlan: 4 of 6 as promised."
 
 
 def test_what_is_down_or_unknown_is_not_verified(lan: Lan, cli: Cli) -> None:
