@@ -161,7 +161,7 @@ def _conflict(network: DockerNetwork, link: Link) -> str | None:
     if mine.rx_handler != theirs.rx_handler:
         return f"a parent carries either macvlan or ipvlan links: {fails}"
     if mine.exclusive(link.settings) or theirs.exclusive(network.options):
-        return f"one of the two must be alone on its parent: {fails}"
+        return f"one of the two must be the only link on its parent: {fails}"
     for option in mine.options:
         have, want = theirs.get(network.options, option.key), mine.get(link.settings, option.key)
         if option.per_parent and have != want:
