@@ -83,7 +83,11 @@ def test_a_machine_that_is_ready(lan: Lan) -> None:
     [
         ("link add br0 type bridge\nlink set eth0 master br0", "a port of br0", "use br0"),
         ("link set eth0 down\nlink set eth0 name eth7", "parent eth0 does not exist", "eth7"),
-        ("link add m0 link eth0 type macvlan mode passthru", "the only link on its parent", "another"),
+        (
+            "link add m0 link eth0 type macvlan mode passthru",
+            "the only link on its parent",
+            "another",
+        ),
     ],
 )
 def test_what_up_refuses_is_said_at_its_place(
