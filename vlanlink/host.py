@@ -5,10 +5,18 @@ tests run side by side.
 """
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 StrPath = str | os.PathLike[str]
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,62}", re.ASCII)
+
+
+def is_topology_name(name: str) -> bool:
+    """Whether a topology can have this name: it becomes part of marks, paths and command lines."""
+    return _NAME.fullmatch(name) is not None and not name.endswith(".toml")
 
 
 @dataclass(frozen=True, slots=True, init=False)

@@ -1,6 +1,7 @@
 """Operations to bytes and back; the readers: the codec, pyroute2's own classes, struct."""
 
 import ipaddress
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,6 +19,7 @@ from pyroute2.netlink.rtnl.rtmsg import rtmsg
 import vlanlink.kernel.netlink.encode
 from tests.unit.golden import Case, case_names
 from tests.unit.options import macs, options, values
+from vlanlink.host import is_topology_name
 from vlanlink.kernel import netlink
 from vlanlink.kernel.marks import PROTOCOL, Marks
 from vlanlink.kernel.netlink import decode_link
@@ -558,7 +560,41 @@ def test_marks_round_trip(name: str, other: str) -> None:
     # The alias alone is no mark: anybody can set one.
     assert MARKS.owner(0, MARKS.alias(name), [name]) == (None, True)
     if MARKS.group(other) != group:
-        assert MARKS.owner(group, MARKS.alias(other), [name]) == (name, False)
+        assert MARKS.owner(group, MARKS.alias(other), [name]) == (f"{unknown} {other}", True)
+
+
+FORGED = (
+    ".x",
+    "..",
+    "../../run/t/secret",
+    "a/b",
+    "\x1b]0;X\a",
+    "a\nb",
+    "x.toml",
+    "-x",
+    "é",
+    "?",
+    "",
+)
+
+
+@pytest.mark.parametrize("name", FORGED, ids=ascii)
+def test_a_name_that_no_topology_can_have_is_none(name: str) -> None:
+    owner, whole = MARKS.owner(MARKS.group(name), f"vlanlink:{name}", [])
+    assert (owner, whole) == (f"?{MARKS.group(name) & 0xFFFFFF:06x}", True)
+
+
+@given(
+    group=st.integers(0x76000000, 0x76FFFFFF), alias=st.text() | st.text().map("vlanlink:".__add__)
+)
+def test_whatever_is_written_in_a_mark_no_other_name_comes_of_it(group: int, alias: str) -> None:
+    owner, _ = MARKS.owner(group, alias, ["office"])
+    assert owner is None or is_topology_name(re.sub(r"^\?[0-9a-f]{6} ?", "", owner) or "none")
+
+
+@pytest.mark.parametrize("alias", ["do not touch", "vlanlink", " ", "VLANLINK:office"])
+def test_a_link_with_an_alias_of_somebodys_own_is_theirs(alias: str) -> None:
+    assert MARKS.owner(MARKS.group("office"), alias, ["office"]) == (None, True)
 
 
 @given(name=names, other=st.integers(0, 1 << 64))

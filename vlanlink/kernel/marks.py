@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from zlib import crc32
 
+from vlanlink.host import is_topology_name
 from vlanlink.model import NAMELESS
 
 PROTOCOL = 118
@@ -53,18 +54,25 @@ class Marks:
         return group & 0xFF000000 == _MAGIC
 
     def owner(self, group: int, alias: str, known: Iterable[str]) -> tuple[str | None, bool]:
-        """Whose a link is by its mark, and whether the mark is whole.
+        """The owner that a link's mark names, and whether the mark is whole.
 
-        Where the alias is missing the name is looked for among ``known`` ones. A mark of another
-        host, or of a topology that nothing here knows, belongs to ``?``, its checksum, and the
-        name if the alias tells it.
+        Group and alias together are the mark. A link without alias, as a killed run leaves it, has
+        an owner if the group is that of a ``known`` one. Whoever gave it an alias of another kind
+        has made it theirs. A mark of another host, or one that contradicts itself, belongs to
+        ``?``, its checksum, and the name in the alias. This is the only place where a mark becomes
+        a name: anyone may have written it, so one that no topology can have counts as none.
         """
         if not self.is_mark(group):
             return None, True
-        name = alias.removeprefix(_PREFIX) if alias.startswith(_PREFIX) else ""
-        if name and self.group(name) == group:
-            return name, True
-        for one in known:
-            if self.group(one) == group:
-                return one, False
-        return f"{NAMELESS}{group & 0xFFFFFF:06x} {name}".rstrip(), True
+        if not alias:
+            found = next((one for one in known if self.group(one) == group), None)
+            return found or _nameless(group), found is None
+        if not alias.startswith(_PREFIX):
+            return None, True
+        name = alias.removeprefix(_PREFIX)
+        name = name if is_topology_name(name) else ""
+        return (name if name and self.group(name) == group else _nameless(group, name)), True
+
+
+def _nameless(group: int, name: str = "") -> str:
+    return f"{NAMELESS}{group & 0xFFFFFF:06x} {name}".rstrip()

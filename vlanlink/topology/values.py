@@ -13,6 +13,7 @@ from ipaddress import (
 )
 from typing import Any, Final
 
+from vlanlink.host import is_topology_name
 from vlanlink.topology.problems import InvalidValue, quote
 
 Ip = IPv4Address | IPv6Address
@@ -23,7 +24,6 @@ AUTO: Final = "auto"
 DHCP: Final = "dhcp"
 DEFAULT: Final = "default"
 
-_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,62}", re.ASCII)
 _MAC: Final = re.compile(r"[0-9a-f]{2}([:-]?)(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}", re.ASCII)
 
 
@@ -49,7 +49,7 @@ _SHOWN: Final = ("the boolean", "the string", "the number")
 
 def topology_name(name: str) -> str:
     """A topology's name: part of marks, file names and command lines."""
-    if not _NAME.fullmatch(name) or name.endswith(".toml"):
+    if not is_topology_name(name):
         raise InvalidValue(
             "topology_name",
             f"{quote(name)} is not a valid topology name",
