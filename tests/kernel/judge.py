@@ -38,7 +38,7 @@ def dump(world: World, *namespaces: str, sysctls: bool = True) -> dict[str, Any]
     for namespace in ("", *namespaces):
         lines = "link show\naddr show\nroute show table all\nrule show\n"
         output = world.run("ip -j -d -batch -", namespace, stdin=lines).stdout
-        link, addr, route, rule = _arrays(output)
+        link, addr, route, rule = arrays(output)
         found[namespace or "host"] = {
             "link": _by(link, "ifname"),
             "addr": _by(addr, "ifname"),
@@ -97,7 +97,7 @@ def differences(old: Any, new: Any, path: str = "") -> list[str]:
     return [] if old == new else [f"{path}: {old!r} → {new!r}"]
 
 
-def _arrays(text: str) -> list[list[dict[str, Any]]]:
+def arrays(text: str) -> list[list[dict[str, Any]]]:
     """The JSON arrays that a batch prints one after the other."""
     decoder, found, offset = json.JSONDecoder(), [], 0
     while text[offset:].strip():

@@ -1,0 +1,341 @@
+"""Edits that went wrong once, by kind: pairs of files, judged by the property of ``edit_bench``.
+
+``place = "p0/pid"`` stands for the pid of a process in a namespace of the bench. What is said of
+refused edits, and what takes a router, stands in ``test_edit_refusals`` and ``test_edit_faults``.
+"""
+
+import tomllib
+from typing import Any
+
+import pytest
+
+from tests.kernel.edit_bench import went_well
+from tests.kernel.edit_grammar import QUICK, Pair, ask_lan
+
+NETWORK = """
+[networks.n]
+kind = "macvlan"
+parent = "{parent}"
+subnets = [{{ subnet = "10.77.0.0/24", gateway = "10.77.0.1" }}, {{ subnet = "2001:db8:77::/64" }}]
+"""
+
+
+def network(parent: str = "eth0", *endpoints: str) -> str:
+    return NETWORK.format(parent=parent) + "".join(endpoints)
+
+
+def web(place: str = "", more: str = "", *, name: str = "web", host: int = 21) -> str:
+    """An endpoint in a namespace of its own, or in one that is there."""
+    where = f'place = "{place}"' if place else ""
+    return f"""
+[namespaces.{name}]
+{where}
+[namespaces.{name}.interfaces.eth0]
+network = "n"
+addresses = ["10.77.0.{host}", "2001:db8:77::{host}"]
+{more}
+"""
+
+
+def mac(number: int) -> str:
+    return f'mac = "02:00:00:00:00:0{number}"'
+
+
+def link(name: str, more: str, kind: str = "macvlan") -> str:
+    parent = 'parent = "eth0"' if kind in ("macvlan", "vlan") else ""
+    return f'[links.{name}]\nkind = "{kind}"\n{parent}\n{more}\n'
+
+
+def pair(name: str, peer: str, more: str = "") -> str:
+    return link(name, f'peer = {{ name = "{peer}" }}\n{more}', "veth")
+
+
+def vlan(name: str, number: int, more: str = "") -> str:
+    return link(name, f"id = {number}\n{more}", "vlan")
+
+
+SHIM = """
+[networks.n]
+kind = "macvlan"
+parent = "eth0"
+subnets = [{{ subnet = "192.0.2.0/24", ip_range = "192.0.2.192/26" }}]
+shim = {shim}
+[namespaces.b.interfaces.eth0]
+network = "n"
+addresses = ["192.0.2.200"]
+"""
+
+
+def shim(written: str, *more: str) -> str:
+    return SHIM.format(shim=written) + "".join(more)
+
+
+def on_vlan(parent: str, *links: str) -> str:
+    return "".join(links) + network(parent, web())
+
+
+def handed_on(x: int, y: int) -> str:
+    return on_vlan("x", vlan("x", x), vlan("y", y)).replace("10.77.", f"10.{x}.")
+
+
+def case(
+    name: str, before: str, after: str, *needs: str, until: str = "", asks: bool = False
+) -> Any:
+    """``until``: what is still wrong; ``asks``: the LAN is asked about addresses."""
+    marks: list[Any] = [pytest.mark.needs(*needs)] if needs else []
+    marks += [pytest.mark.xfail(strict=True, reason=until)] if until else []
+    return pytest.param(before, after, asks, id=name.replace(" ", "-"), marks=marks)
+
+
+PID = "the link stays in the namespace where it was"
+VLAN = "a VLAN of ours is in the way of its own new name"
+ON_THE_WAY = "what is in the way of the parents does not go before them"
+FIRST = "values are set in the order of the file, taken or not"
+SHIM_SOURCE = "the shim's source is chosen among addresses that are about to go"
+FIRST_ADDRESS = "routes that go with an address are put back without a word"
+OLD_MAC = "the link-local address of the old MAC stays"
+
+PAIRS = [
+    # 1: namespaces given by pid and path
+    case(
+        "to another process",
+        network("eth0", web("p0/pid")),
+        network("eth0", web("p1/pid")),
+        until=PID,
+    ),
+    case(
+        "to another process with another mac",
+        network("eth0", web("p0/pid")),
+        network("eth0", web("p1/pid", mac(9))),
+        until=PID,
+    ),
+    case(
+        "from a process to a namespace of ours",
+        network("eth0", web("p0/pid")),
+        network("eth0", web()),
+        until=PID,
+    ),
+    case(
+        "from a namespace of ours to a process",
+        network("eth0", web()),
+        network("eth0", web("p0/pid")),
+        until=PID,
+    ),
+    case(
+        "from a process to the path of another",
+        network("eth0", web("p0/pid")),
+        network("eth0", web("p1/path")),
+        until=PID,
+    ),
+    case(
+        "from a process to its path",
+        network("eth0", web("p0/pid")),
+        network("eth0", web("p0/path")),
+    ),
+    case(
+        "the process leaves the file",
+        network("eth0", web("p0/pid"), web(name="b", host=22)),
+        network("eth0", web(name="b", host=22)),
+    ),
+    case(
+        "two processes swap",
+        network("eth0", web("p0/pid"), web("p1/pid", name="b", host=22)),
+        network("eth0", web("p1/pid"), web("p0/pid", name="b", host=22)),
+        until=PID,
+    ),
+    case(
+        "a process under another name",
+        network("eth0", web("p0/pid")),
+        network("eth0", web("p0/pid", name="b")),
+        until=PID,
+    ),
+    case(
+        "from a namespace that is there to a process",
+        network("eth0", web(name="kept")),
+        network("eth0", web("p0/pid", name="b")),
+    ),
+    # 2: parents that get another name, id, or are made anew
+    case(
+        "implicit to explicit vlan",
+        on_vlan("eth0.50"),
+        on_vlan("v50", vlan("v50", 50)),
+        "vlan",
+        asks=True,
+        until=VLAN,
+    ),
+    case(
+        "explicit to implicit vlan",
+        on_vlan("v50", vlan("v50", 50)),
+        on_vlan("eth0.50"),
+        "vlan",
+        asks=True,
+        until=VLAN,
+    ),
+    case(
+        "a vlan is renamed",
+        on_vlan("v50", vlan("v50", 50)),
+        on_vlan("lan50", vlan("lan50", 50)),
+        "vlan",
+        asks=True,
+        until=VLAN,
+    ),
+    case(
+        "vlan ids are handed on",
+        handed_on(50, 60),
+        handed_on(60, 70),
+        "vlan",
+        asks=True,
+        until=VLAN,
+    ),
+    case(
+        "vlan ids are swapped", handed_on(50, 60), handed_on(60, 50), "vlan", asks=True, until=VLAN
+    ),
+    case(
+        "vlan names are swapped",
+        on_vlan("x", vlan("x", 50), vlan("y", 60)),
+        on_vlan("x", vlan("x", 60), vlan("y", 50)),
+        "vlan",
+        asks=True,
+    ),
+    case(
+        "another peer and a network on it",
+        pair("v0", "v1"),
+        pair("v0", "v9") + network("v0", web()),
+        until=ON_THE_WAY,
+        asks=True,
+    ),
+    case(
+        "another kind and a network on it",
+        link("v0", ""),
+        pair("v0", "v1") + network("v0", web()),
+        until=ON_THE_WAY,
+        asks=True,
+    ),
+    case(
+        "the peer turned and a network on it",
+        pair("v0", "v1"),
+        pair("v1", "v0") + network("v1", web()),
+    ),
+    case(
+        "a parent is renamed with what is on it",
+        pair("v0", "v1") + network("v0", web()),
+        pair("v5", "v1") + network("v5", web()),
+    ),
+    # 3: values that are handed on
+    case(
+        "macs swapped",
+        network("eth0", web("", mac(1)), web("", mac(2), name="b", host=22)),
+        network("eth0", web("", mac(2)), web("", mac(1), name="b", host=22)),
+        until=FIRST,
+    ),
+    case(
+        "a mac handed on",
+        network("eth0", web("", mac(1)), web("", mac(2), name="b", host=22)),
+        network("eth0", web("", mac(2)), web("", mac(3), name="b", host=22)),
+        until=FIRST,
+    ),
+    case(
+        "macs in a ring",
+        "".join(link(f"l{n}", mac(n + 1)) for n in range(3)),
+        "".join(link(f"l{n}", mac((n + 1) % 3 + 1)) for n in range(3)),
+        until=FIRST,
+    ),
+    case(
+        "a mac moves to the host",
+        network("eth0", web("", mac(1))),
+        link("l0", mac(1)) + network("eth0", web("", mac(2))),
+        until=FIRST,
+    ),
+    case(
+        "altnames swapped",
+        link("l0", 'altnames = ["wan", "x"]') + link("l1", 'altnames = ["lan"]'),
+        link("l0", 'altnames = ["lan", "x"]') + link("l1", 'altnames = ["wan"]'),
+        until=FIRST,
+    ),
+    case(
+        "an altname handed on",
+        link("l0", 'altnames = ["wan"]') + link("l1", 'altnames = ["lan"]'),
+        link("l0", 'altnames = ["lan"]') + link("l1", 'altnames = ["dmz"]'),
+        until=FIRST,
+    ),
+    case(
+        "an altname becomes a name",
+        link("l0", 'altnames = ["wan"]'),
+        link("l0", "") + link("wan", ""),
+    ),
+    case(
+        "a name becomes an altname",
+        link("l0", "") + link("wan", ""),
+        link("l0", 'altnames = ["wan"]'),
+    ),
+    case(
+        "addresses swapped",
+        network("eth0", web(), web(name="b", host=22)),
+        network("eth0", web(host=22), web(name="b", host=21)),
+        until=FIRST_ADDRESS,
+    ),
+    # 6: shims
+    case(
+        "a shim and an own address in its range that goes",
+        shim("true", IN_RANGE := link("mv0", 'addresses = ["192.0.2.230/24"]')),
+        shim("true"),
+        until=SHIM_SOURCE,
+    ),
+    case("a shim and an own address in its range that comes", shim("true"), shim("true", IN_RANGE)),
+    case(
+        "a shim with an address is renamed",
+        shim('{ name = "shim0", addresses = ["192.0.2.250"] }'),
+        shim('{ name = "shimX", addresses = ["192.0.2.250"] }'),
+        until=SHIM_SOURCE,
+    ),
+    case("a shim on", shim("false"), shim("true")),
+    case("a shim off", shim("true"), shim("false")),
+    # 9: addresses and the routes that they carry
+    case(
+        "the first of two addresses goes",
+        network("eth0", web().replace('21", "', '21", "10.77.0.31", "', 1)),
+        network("eth0", web(host=31).replace("::31", "::21")),
+        until=FIRST_ADDRESS,
+    ),
+    case(
+        "the only address becomes another",
+        network("eth0", web()),
+        network("eth0", web(host=22)),
+        until=FIRST_ADDRESS,
+    ),
+    case(
+        "two addresses change places",
+        network("eth0", web().replace('21", "', '21", "10.77.0.31", "', 1)),
+        network("eth0", web(host=31).replace('31", "', '31", "10.77.0.21", "', 1)).replace(
+            "::31", "::21"
+        ),
+        until=FIRST_ADDRESS,
+    ),
+    # 13: a MAC that changes in place
+    case(
+        "a mac that changes",
+        network("eth0", web("", mac(1))),
+        network("eth0", web("", mac(2))),
+        until=OLD_MAC,
+    ),
+    case(
+        "a mac on an interface that slaac fills",
+        network("eth0", web("", 'ipv6 = "slaac"')),
+        network("eth0", web("", f'ipv6 = "slaac"\n{mac(2)}')),
+        until=OLD_MAC,
+    ),
+]
+
+
+def tables(text: str) -> dict[str, Any]:
+    found = {"networks": {}, "links": {}, "namespaces": {}, "host": {}} | tomllib.loads(text)
+    return found | {"topology": {"name": "edited"}}
+
+
+@pytest.mark.needs("macvlan")
+@pytest.mark.parametrize(("before", "after", "asks"), PAIRS)
+def test_an_edit_comes_to_what_the_file_says(before: str, after: str, *, asks: bool) -> None:
+    found = Pair(tables(before), tables(after), ())
+    for one in (found.before, found.after):
+        ask_lan(one, QUICK if asks else False)
+    went_well(found)
