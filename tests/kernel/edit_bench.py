@@ -61,7 +61,7 @@ class Bench:
         until(lambda: "inet6 fe80:" in self.world.ip("-6 addr show dev eth0"), "eth0's carrier")
 
     def topology(self, tables: Table) -> vlanlink.Topology:
-        return vlanlink.Topology.build(located(tables, self.where))
+        return vlanlink.load(located(tables, self.where))
 
     def settled(self) -> Facts:
         return settled(self.world, PLACES)

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.kernel.judge import VOLATILE, arrays, differences, host_sysctls
 from tests.kernel.world import World, until
-from vlanlink.planning.operations import Change
+from vlanlink.planning.change import Change
 from vlanlink.planning.plan import Plan
 
 Row = dict[str, Any]

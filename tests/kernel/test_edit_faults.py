@@ -327,5 +327,5 @@ def test_a_watch_goes_on_without_the_process_that_ended(lan: Lan) -> None:
         watch.told("up")
         ended.ends()
         lan.world.ip("-n b address delete 10.77.0.22/24 dev eth0")
-        watch.told("mended")
+        watch.told("repaired")
         assert lan.world.addresses("eth0", "b") == ["10.77.0.22/24"]

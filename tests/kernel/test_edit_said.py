@@ -63,7 +63,6 @@ def test_down_of_a_topology_that_shares_all_it_has(lan: Lan, cli: Cli) -> None:
     assert world.run(["sysctl", "-n", "net.ipv4.ip_forward"]).stdout == "0\n"
 
 
-@pytest.mark.xfail(strict=True, reason="routes that differ in table and metric have no order")
 def test_the_lines_of_a_plan_have_an_order(lan: Lan) -> None:
     load("o", ROUTES)
     texts = set()
