@@ -1,7 +1,7 @@
-"""The one judge of equality: everything that `ip` and /proc/sys tell of a machine.
+"""The one judge of equality: everything that `ip` and /proc/sys show.
 
-Two dumps are equal when all their fields are, but for a short list of volatile ones. `same`
-polls, because namespaces are cleaned up in the background.
+Two dumps are equal if all fields are, except for a few volatile ones. `same` polls, because the
+kernel cleans up namespaces in the background.
 """
 
 import json
@@ -33,7 +33,19 @@ SINGLE = ("net/ipv4/ip_forward",)
 
 
 def dump(world: World, *namespaces: str, sysctls: bool = True) -> dict[str, Any]:
-    """All of the host's network, and of the namespaces named."""
+    """All of the host's network and that of the named namespaces."""
+
+    def settled() -> dict[str, Any] | None:
+        found = _dump(world, namespaces)
+        return found if all(map(_has_local_routes, list(found.values())[1:])) else None
+
+    found: dict[str, Any] = until(settled, "the kernel adds the local routes of IPv6 addresses")
+    if sysctls:
+        found["sysctls"] = host_sysctls(world)
+    return found
+
+
+def _dump(world: World, namespaces: tuple[str, ...]) -> dict[str, Any]:
     found: dict[str, Any] = {"netns": sorted(world.namespaces())}
     for namespace in ("", *namespaces):
         lines = "link show\naddr show\nroute show table all\nrule show\n"
@@ -46,16 +58,27 @@ def dump(world: World, *namespaces: str, sysctls: bool = True) -> dict[str, Any]
             "rule": _sorted(rule),
             "rule6": _sorted(world.json("-6 rule show", namespace)),
         }
-    if sysctls:
-        found["sysctls"] = host_sysctls(world)
     return found
 
 
+def _has_local_routes(network: dict[str, Any]) -> bool:
+    """False while a work queue (addrconf_dad_work) has yet to add the route of an address."""
+    routes = {route["dst"] for route in network["route"] if route.get("type") == "local"}
+    return all(
+        address["local"] in routes
+        for link in network["addr"].values()
+        if "LOWER_UP" in link["flags"]
+        for address in link["addr_info"]
+        if address["family"] == "inet6"
+        and not (address.get("tentative") or address.get("dadfailed"))
+    )
+
+
 def host_sysctls(world: World, namespace: str = "") -> dict[str, str]:
-    """The whole trees of interface sysctls of a namespace, one that can't be read left out."""
+    """All interface sysctls of a namespace, except unreadable ones."""
     root = "/proc/sys/"
     trees = [root + tree for tree in (*TREES, *SINGLE)]
-    # stable_secret can't be read before it is set: grep says so, and goes on.
+    # stable_secret can't be read before it is set; grep reports that and continues.
     lines = world.run(["grep", "-r", "", *trees], namespace, check=False).stdout.splitlines()
     return {
         key: " ".join(value.split())
@@ -64,7 +87,7 @@ def host_sysctls(world: World, namespace: str = "") -> dict[str, str]:
 
 
 def same(world: World, before: dict[str, Any], *namespaces: str) -> None:
-    """The machine is what ``before`` shows, within the bound; else the first differences."""
+    """Assert that the machine becomes as in ``before`` within the bound."""
     left: list[str] = []
 
     def equal() -> bool:
@@ -98,7 +121,7 @@ def differences(old: Any, new: Any, path: str = "") -> list[str]:
 
 
 def arrays(text: str) -> list[list[dict[str, Any]]]:
-    """The JSON arrays that a batch prints one after the other."""
+    """The JSON arrays of a batch, printed one after the other."""
     decoder, found, offset = json.JSONDecoder(), [], 0
     while text[offset:].strip():
         offset += len(text[offset:]) - len(text[offset:].lstrip())
@@ -109,7 +132,7 @@ def arrays(text: str) -> list[list[dict[str, Any]]]:
 
 def _by(rows: list[dict[str, Any]], key: str) -> dict[str, Any]:
     for flags in (row["flags"] for row in rows if "LOWER_UP" in row.get("flags", ())):
-        if "NO-CARRIER" in flags:  # the carrier has come, and the kernel has yet to tell of it
+        if "NO-CARRIER" in flags:  # the carrier is up, but the kernel has yet to update the flag
             flags.remove("NO-CARRIER")
     return {row[key]: row for row in rows if row}
 
