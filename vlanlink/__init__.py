@@ -39,7 +39,8 @@ _MODULES = {
     "store.pending": "PendingStatus",
     "topology": "DefaultRouteConfig EndpointConfig HostConfig HostRouteConfig InterfaceConfig"
     " LinkConfig NamespaceConfig NetworkConfig PeerConfig ProbeConfig RouteConfig ShimConfig"
-    " Source SubnetConfig Topology as_mapping load to_toml",
+    " Source SubnetConfig Topology load",
+    "topology.export": "as_mapping to_toml",
     "topology.load": "Heading heading",
     "watcher": "Event Policy Watch",
 }
@@ -155,8 +156,10 @@ if TYPE_CHECKING:
         Source as Source,
         SubnetConfig as SubnetConfig,
         Topology as Topology,
-        as_mapping as as_mapping,
         load as load,
+    )
+    from vlanlink.topology.export import (
+        as_mapping as as_mapping,
         to_toml as to_toml,
     )
     from vlanlink.topology.load import (

@@ -4,7 +4,6 @@
 wrong, each problem at its line and column. Nothing here asks the machine.
 """
 
-from vlanlink.topology.export import as_mapping, to_toml
 from vlanlink.topology.load import empty, load, parse, validated
 from vlanlink.topology.model import (
     DefaultRouteConfig,
@@ -40,10 +39,8 @@ __all__ = [
     "Source",
     "SubnetConfig",
     "Topology",
-    "as_mapping",
     "empty",
     "load",
     "parse",
-    "to_toml",
     "validated",
 ]

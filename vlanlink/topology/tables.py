@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol, Self, cast
 
 from vlanlink.errors import Path, nearest
 from vlanlink.kinds import KINDS, Kind
@@ -38,14 +38,11 @@ class At(NamedTuple):
         return At((*self.path, part), self.salvage)
 
 
-class Form:
-    """What a value may be. ``read`` returns it, or raises InvalidValue if nothing is left of it."""
-
-    __slots__ = ()
+class Form(Protocol):
+    """What a value may be."""
 
     def read(self, value: Any, at: At) -> Any:
-        """The value as an entry holds it."""
-        raise NotImplementedError
+        """The value as an entry holds it. Raises InvalidValue if nothing of it can be read."""
 
 
 def wrong_type(wanted: str, value: object, at: At, hint: str | None = None) -> InvalidValue:
@@ -56,8 +53,7 @@ def wrong_type(wanted: str, value: object, at: At, hint: str | None = None) -> I
     return InvalidValue("wrong_type", message, hint)
 
 
-@dataclass(frozen=True, slots=True)
-class Text(Form):
+class Text(NamedTuple):
     """A string, or one that ``parse`` takes apart; ``name`` says which."""
 
     name: str = "a string"
@@ -73,7 +69,6 @@ class Text(Form):
         return self.parse(value)
 
 
-@dataclass(frozen=True, slots=True)
 class ParentLink(Text):
     """The name of a link of the host."""
 
@@ -85,8 +80,7 @@ class ParentLink(Text):
         return Text.read(self, value, at)
 
 
-@dataclass(frozen=True, slots=True)
-class Integer(Form):
+class Integer(NamedTuple):
     """A whole number in a range."""
 
     minimum: int
@@ -99,8 +93,7 @@ class Integer(Form):
         return int(_within(value, self, at))
 
 
-@dataclass(frozen=True, slots=True)
-class Number(Form):
+class Number(NamedTuple):
     """A number in a range, whole or not."""
 
     minimum: float
@@ -128,8 +121,7 @@ def _unquoted(value: object) -> str | None:
     return f"write {value}, without quotes" if plain else None
 
 
-@dataclass(frozen=True, slots=True)
-class Boolean(Form):
+class Boolean:
     """true or false."""
 
     def read(self, value: Any, at: At) -> bool:
@@ -139,8 +131,7 @@ class Boolean(Form):
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class Choice(Form):
+class Choice(NamedTuple):
     """One of several words."""
 
     words: tuple[str, ...]
@@ -158,8 +149,7 @@ class Choice(Form):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Array(Form):
+class Array(NamedTuple):
     """A list of values of one form."""
 
     item: Form
@@ -177,8 +167,7 @@ class Array(Form):
         return f"write [{quote(value)}]"
 
 
-@dataclass(frozen=True, slots=True)
-class Macs(Form):
+class Macs:
     """A set of MAC addresses."""
 
     def read(self, value: Any, at: At) -> tuple[str, ...]:
@@ -186,8 +175,7 @@ class Macs(Form):
         return tuple(sorted(set(Array(Text("a MAC address", values.mac)).read(value, at))))
 
 
-@dataclass(frozen=True, slots=True)
-class Table(Form):
+class Table(NamedTuple):
     """A table with keys of its own."""
 
     entry: "type[Entry]"
@@ -197,8 +185,7 @@ class Table(Form):
         return self.entry.read(value, at)
 
 
-@dataclass(frozen=True, slots=True)
-class Switch(Form):
+class Switch(NamedTuple):
     """true, false, or a table of details."""
 
     entry: "type[Entry]"
@@ -212,8 +199,7 @@ class Switch(Form):
         raise wrong_type("true, false or a table", value, at, _unquoted(value))
 
 
-@dataclass(frozen=True, slots=True)
-class ByName(Form):
+class ByName(NamedTuple):
     """A table whose keys are names that the user chooses."""
 
     item: Form
@@ -223,8 +209,7 @@ class ByName(Form):
         return at.salvage.named_entries(self.item, as_table(value, at), at)
 
 
-@dataclass(frozen=True, slots=True)
-class SysctlValue(Form):
+class SysctlValue:
     """A sysctl's value as the kernel's file takes it."""
 
     def read(self, value: Any, at: At) -> str:
@@ -244,8 +229,7 @@ class SysctlValue(Form):
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class QosPairs(Form):
+class QosPairs(NamedTuple):
     """A table of priorities, from = to."""
 
     maximum_from: int

@@ -19,11 +19,10 @@ from vlanlink.topology import (
     ShimConfig,
     SubnetConfig,
     Topology,
-    as_mapping,
     load,
     parse,
-    to_toml,
 )
+from vlanlink.topology.export import as_mapping, to_toml
 from vlanlink.topology.tables import ALL_OPTIONS, keys_of
 
 CASES = Path(__file__).parents[2] / "cases" / "broken"

@@ -16,14 +16,12 @@ from vlanlink.topology import (
     NetworkConfig,
     ProbeConfig,
     Topology,
-    as_mapping,
     empty,
     load,
     parse,
-    to_toml,
     validated,
 )
-from vlanlink.topology.export import text_of
+from vlanlink.topology.export import as_mapping, text_of, to_toml
 from vlanlink.topology.tables import option_rows
 
 OFFICE = """
