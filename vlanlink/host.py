@@ -8,6 +8,10 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+HOST: Final = ""
+"""The name that stands for the host's own namespace, the one that vlanlink is started in."""
 
 StrPath = str | os.PathLike[str]
 

@@ -11,9 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from vlanlink.errors import Path
-
-HOST: Final = ""
-"""The name under which a State holds the namespace that vlanlink is started in."""
+from vlanlink.host import HOST as HOST  # noqa: PLC0414 - part of a State's vocabulary
 
 LOOPBACK: Final = "lo"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import vlanlink
-from vlanlink.desired.parent_names import implied_vlan
+from vlanlink.kinds.vlan import implied_vlan
 
 DIRECTORY = Path(__file__).parents[2] / "examples"
 _APART = ("19-mistakes", "21-many")

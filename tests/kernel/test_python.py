@@ -49,7 +49,11 @@ def test_it_ends_as_the_command_and_leaves_nothing(lan: Lan) -> None:
     ("words", "code", "said"),
     [
         (("eth9", "192.0.2.0/24"), 1, "networks.lan.parent: parent eth9 does not exist"),
-        (("eth0", "192.0.2.0/33"), 2, 'networks.lan.subnets.0.subnet: "192.0.2.0/33" is no IP'),
+        (
+            ("eth0", "192.0.2.0/33"),
+            2,
+            'networks.lan.subnets.0.subnet: "192.0.2.0/33" is not a valid IP',
+        ),
     ],
 )
 def test_what_is_wrong_is_told(lan: Lan, words: tuple[str, str], code: int, said: str) -> None:

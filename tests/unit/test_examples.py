@@ -17,10 +17,10 @@ def test_s19_every_mistake_is_shown_at_its_place_in_one_run() -> None:
     assert found == {
         (11, "id = 0 is out of range"),
         (16, "id = 4095 is out of range"),
-        (20, '"eth0.5000" means VLAN 5000 of eth0'),
+        (20, "VLAN id 5000 is out of range"),
         (25, '"172.16.4.1/24" has a prefix length; write a bare address here'),
-        (30, "gateway 172.16.6.1 lies outside its subnet 172.16.5.0/24"),
-        (38, "network other-kind (ipvlan) and network good (macvlan) are both on eth0.6"),
+        (30, "gateway 172.16.6.1 is outside its subnet 172.16.5.0/24"),
+        (38, "network other-kind (ipvlan) and network good (macvlan) share parent eth0.6"),
         (47, "network l3 has mode l3"),
         (55, "two/eth0 has 172.16.6.10"),
     }

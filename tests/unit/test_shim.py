@@ -171,7 +171,7 @@ REFUSED = [("macvlan", f'mode = "{mode}"') for mode in ("private", "passthru", "
 @pytest.mark.parametrize(("kind", "line"), [*REFUSED, ("ipvlan", 'flag = "private"')])
 def test_modes_whose_links_never_reach_each_other_are_refused(kind: str, line: str) -> None:
     network = f'kind = "{kind}"\n{line}\nparent = "eth0"\nshim = true\n'
-    with pytest.raises(TopologyError, match="a shim reaches nobody") as caught:
+    with pytest.raises(TopologyError, match="a shim reaches no endpoint") as caught:
         topology(network, more="")
     assert [(one.line, one.column) for one in caught.value.diagnostics] == [(7, 1)]
 

@@ -1,13 +1,11 @@
 """Link names: implied VLANs (``eth0.50``), generated names, parents by name. Pure."""
 
-import re
 from collections.abc import Collection, Iterable, Iterator
 from zlib import crc32
 
+from vlanlink.kinds.vlan import implied_vlan
 from vlanlink.model import HOST, Link, LinkName, Route, State
 from vlanlink.topology import Topology
-
-_VLAN_NAME = re.compile(r"(.+)\.([1-9][0-9]{0,3})")
 
 
 def dummy_name(topology: str, network: str) -> str:
@@ -18,12 +16,6 @@ def dummy_name(topology: str, network: str) -> str:
 def shim_name(topology: str, parent: str, *kind_and_mode: str) -> str:
     """Name of a topology's shim on ``parent``, for endpoints of one kind and mode."""
     return f"sh-{crc32('/'.join((topology, parent, *kind_and_mode)).encode()):08x}"
-
-
-def implied_vlan(name: str) -> tuple[str, int] | None:
-    """Parse ``eth0.50`` into ("eth0", 50); None if it is no such name."""
-    match = _VLAN_NAME.fullmatch(name)
-    return (match[1], int(match[2])) if match and int(match[2]) <= 4094 else None
 
 
 def vlan_problem(seen: Link, implied: tuple[str, int]) -> str | None:

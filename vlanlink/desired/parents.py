@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.lost_record import may_have_been_brought_up
-from vlanlink.desired.parent_names import dummy_name, implied_vlan, vlan_problem
+from vlanlink.desired.parent_names import dummy_name, vlan_problem
 from vlanlink.errors import Path, Problem
 from vlanlink.kinds import KINDS
 from vlanlink.kinds.dummy import DUMMY
 from vlanlink.kinds.kind import IPV6_MINIMUM_MTU
+from vlanlink.kinds.vlan import implied_vlan
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Setting
 from vlanlink.store.record import OriginalLink
 from vlanlink.topology import NetworkConfig

@@ -1,8 +1,26 @@
 """802.1Q and 802.1ad subinterfaces (linux/if_link.h IFLA_VLAN_*, net/8021q/vlan_netlink.c)."""
 
+import re
+from typing import Final
+
 from vlanlink.kinds.kind import Choice, Flag, Kind, MacRule, Number, Options, QosMap
 
 _FLAGS = 2
+
+VLAN_IDS: Final = range(1, 4095)
+_NAME: Final = re.compile(r"(.+)\.(0|[1-9][0-9]*)", re.DOTALL)
+
+
+def spelled_vlan(name: str) -> tuple[str, int] | None:
+    """Parse ``eth0.50`` into (parent, VLAN id), valid or not; None if it is no such name."""
+    found = _NAME.fullmatch(name)
+    return (found[1], int(found[2][:6])) if found else None
+
+
+def implied_vlan(name: str) -> tuple[str, int] | None:
+    """Parse ``eth0.50`` into (parent, VLAN id); None if it is no such name or id."""
+    spelled = spelled_vlan(name)
+    return spelled if spelled and spelled[1] in VLAN_IDS else None
 
 
 def _mac(options: Options) -> MacRule:

@@ -1,7 +1,7 @@
-"""Where things stand in a text: a path goes in, line and column come out.
+"""Paths to lines and columns.
 
-tree-sitter reads the text, and only once somebody asks: a file without problems never loads it.
-Lines and columns count from 1, columns in characters.
+tree-sitter parses the text when the first place is asked for: a valid file never loads it. Lines
+and columns count from 1, columns in characters.
 """
 
 import re
@@ -21,11 +21,11 @@ Severity = Literal["error", "warning"]
 
 
 DEEPEST = 32
-"""No path of a topology has as many parts."""
+"""More parts than any path of a topology has."""
 
 
 class Span(NamedTuple):
-    """A stretch of one line."""
+    """A part of one line."""
 
     line: int
     column: int
@@ -33,7 +33,7 @@ class Span(NamedTuple):
 
 
 class Doubled(NamedTuple):
-    """A table or key that was there before; ``first`` to ``last`` are the lines to leave out."""
+    """A table or key defined twice; ``first`` to ``last`` are the lines to leave out."""
 
     path: Path
     key: Span
@@ -51,16 +51,16 @@ class Source:
 
     @cached_property
     def lines(self) -> list[str]:
-        """The text, a line each."""
+        """The lines of the text."""
         return self.text.split("\n")
 
     @cached_property
     def index(self) -> "Index":
-        """All keys of the text with their places."""
+        """The places of all keys."""
         return Index(self)
 
     def place(self, path: Path, *, at_key: bool = False) -> Span:
-        """Where the deepest part of ``path`` that is written stands; else the first line."""
+        """The place of the deepest part of ``path`` in the text; else the first line."""
         for length in range(len(path), 0, -1):
             span = self.index.find(path[:length], at_key=at_key or length < len(path))
             if span:
@@ -84,7 +84,7 @@ class Source:
         path: Path = (),
         severity: Severity = "error",
     ) -> Diagnostic:
-        """A diagnostic that shows a stretch of the text."""
+        """A diagnostic that shows a part of the text."""
         return Diagnostic(
             message=message,
             hint=hint,
@@ -101,7 +101,7 @@ class Source:
         line = self.lines[span.line - 1] if span.line <= len(self.lines) else ""
         if not line.strip() or span.column > _WIDEST:
             return None
-        # A character each, so that the caret stands right; none that a terminal would obey.
+        # One column a character, so that the caret fits, and no terminal control characters.
         shown = "".join(one if one.isprintable() else " " for one in line)
         end = max(_WIDEST, span.column + span.width)
         return shown if len(shown) <= end else shown[:end] + "…"
@@ -111,7 +111,7 @@ _WIDEST = 160
 
 
 def without_source(problem: Problem, severity: Severity = "error") -> Diagnostic:
-    """The diagnostic of a topology that was built in code: the path has to do."""
+    """The diagnostic of a topology that was made in code: it shows the path instead."""
     dotted = ".".join(str(part) for part in problem.path)
     message = f"{dotted}: {problem.message}" if dotted else problem.message
     return Diagnostic(message=message, hint=problem.hint, path=problem.path, severity=severity)
@@ -206,7 +206,7 @@ _QUOTE, _OPEN, _CLOSE, _COMMA, *_BLANKED = b'"{},\n#'
 
 
 class Index:
-    """Every key of a text, by path, and the keys that are written twice."""
+    """Every key of a text by path, and the keys that are defined twice."""
 
     def __init__(self, source: Source) -> None:
         """Walk the whole text once."""
@@ -220,7 +220,7 @@ class Index:
             self._statement(node)
 
     def find(self, path: Path, *, at_key: bool) -> Span | None:
-        """Where the value of a path stands, or its key if asked for or if it has no one place."""
+        """The place of a path's value; of its key if asked for, or if no value is there."""
         if at_key:
             return self._keys.get(path) or self._values.get(path)
         return self._values.get(path) or self._keys.get(path)
@@ -244,7 +244,7 @@ class Index:
                 self._pair(path, one, one)
 
     def _header(self, node: "Node", *, of_array: bool, table: "Node") -> Path | None:
-        """Enter the header of a table; its path, or None for one that was there before."""
+        """Record a table header. Returns its path, None if already defined."""
         *outer, (name, span) = self._parts(node)
         path: Path = ()
         for part, at in outer:
@@ -317,7 +317,7 @@ _KEYS = ("bare_key", "quoted_key", "dotted_key")
 
 
 def _words(node: "Node") -> list["Node"]:
-    """The parts of a key; tree-sitter nests what is dotted twice."""
+    """The parts of a key; tree-sitter nests dotted ones."""
     found: list[Node] = []
     waiting = [node]
     while waiting:

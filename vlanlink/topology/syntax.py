@@ -1,8 +1,8 @@
-"""TOML text to plain data, past what is wrong with it.
+"""TOML text to plain data, past syntax errors.
 
-tomllib alone says what the data are. Where it stops, its message and tree-sitter's idea of the
-damage say which lines to leave out, and it starts again: so all syntax errors come in one run.
-What is written twice is left out too, but that does not keep the rest from being checked.
+The TOML reader alone decides what the data are. Where it stops, its message and tree-sitter's
+error nodes tell which lines to leave out, and it starts again, so that all syntax errors come in
+one run. Duplicate keys and tables are left out too, but the rest of the file is still checked.
 """
 
 import re
@@ -19,30 +19,30 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 MOST: Final = 20
-"""So many syntax errors are enough."""
+"""Syntax errors to report at most."""
 
 LARGE: Final = 256 * 1024
-"""In a text with more characters the first one is."""
+"""A text with more characters gets its first syntax error only."""
 
-_TOO_DEEP: Final = "arrays or tables stand too deep in each other"
+_TOO_DEEP: Final = "arrays or tables are nested too deep"
 
 _CHAIN: Final = re.compile(r"""(?<![\w"'-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){200}""")
-"""A key with so many dots that tomllib would be long over it."""
+"""A key with so many dots that reading it takes long."""
 
 
 @dataclass
 class Reading:
-    """What could be read of a text, and what could not."""
+    """The data of a text, and what could not be read."""
 
     data: dict[str, Any] = field(default_factory=dict)
     faults: list[tuple[Span, Problem]] = field(default_factory=list)
-    """Syntax errors: with any of them, ``data`` mean nothing."""
+    """Syntax errors; with any, ``data`` is empty."""
     doubled: list[tuple[Span, Problem]] = field(default_factory=list)
     left_out: set[Path] = field(default_factory=set)
 
 
 def read(source: Source) -> Reading:
-    """Read a text as TOML, as far as it goes."""
+    """Read a text as TOML, as far as possible."""
     reading = Reading()
     lines = list(source.lines)
     if _CHAIN.search(source.text):
@@ -57,19 +57,19 @@ def read(source: Source) -> Reading:
                 break
     broken = {span.line for span, _ in reading.faults}
     reading.doubled = [
-        one for one in reading.doubled if _heading(source.lines, one[0].line) not in broken
+        one for one in reading.doubled if _header(source.lines, one[0].line) not in broken
     ]
     return reading
 
 
-def _heading(lines: Sequence[str], line: int) -> int | None:
-    """The line of the heading above: what follows a broken one stands under another."""
+def _header(lines: Sequence[str], line: int) -> int | None:
+    """The line of the header above: keys below a broken one land in another table."""
     above = range(line - 1, 0, -1)
     return next((at for at in above if lines[at - 1].lstrip().startswith("[")), None)
 
 
 def _within_depth(data: dict[str, Any]) -> dict[str, Any]:
-    """The data themselves. What stands deeper than any key belongs is a danger to recursion."""
+    """The data, unless they are nested deeper than any topology: recursion would fail."""
     level: list[Any] = [data]
     for _ in range(DEEPEST):
         level = [item for one in level for item in _below(one)]
@@ -85,14 +85,14 @@ def _below(value: Any) -> list[Any]:
 
 
 def _leave_out(error: Exception, lines: list[str], reading: Reading) -> bool:
-    """Note what is wrong, blank its lines; False when there is nothing left to try."""
+    """Record the error and blank its lines; False if nothing is left to try."""
     if isinstance(error, RecursionError):
         return _note(reading, _deepest(lines), _TOO_DEEP)
     tree = Tree("\n".join(lines))
     damage = _damaged(tree)
     if str(error).startswith(("Cannot ", "Duplicate ")):
         doubled = Source("\n".join(lines)).index.doubled
-        if damage:  # then only what tomllib doubts too
+        if damage:  # then only where the reader stopped, too
             stopped = _stopped(error, lines)
             doubled = [one for one in doubled if stopped and one.key.line == stopped.line]
         for one in doubled:
@@ -123,22 +123,22 @@ def _note_doubled(reading: Reading, one: Doubled) -> None:
     dotted = ".".join(str(part) for part in one.path)
     problem = Problem(
         one.path,
-        f"{quote(dotted)} is written twice, here and on line {one.before.line}",
-        "give one of the two another name, or make them one",
+        f"{quote(dotted)} is defined twice, here and on line {one.before.line}",
+        "rename one of the two, or merge them",
         at_key=True,
     )
     reading.doubled.append((one.key, problem))
-    if one.before.line >= one.first:  # both in one statement, which is left out whole
+    if one.before.line >= one.first:  # both in one statement, which is left out
         reading.left_out.add(one.path[:-1])
 
 
 def _damaged(tree: Tree) -> list[tuple[Span, int]]:
-    """Where tree-sitter finds no sense in the text: first lines and numbers of last ones."""
+    """The error nodes: where each begins, and its last line."""
     return [(tree.span(one), tree.last_line(one)) for one in _errors(tree.root)]
 
 
 def _errors(node: "Node") -> "list[Node]":
-    """The outermost nodes that are errors."""
+    """The outermost error nodes."""
     if node.is_error or node.is_missing:
         return [node]
     return [found for one in node.children if one.has_error for found in _errors(one)]
@@ -147,7 +147,7 @@ def _errors(node: "Node") -> "list[Node]":
 def _place(
     error: Exception, lines: list[str], damage: list[tuple[Span, int]]
 ) -> tuple[Span, Span | None]:
-    """Where the reader stopped, and where what it stopped in began, if on a line before."""
+    """Where the reader stopped, and where the error node around it begins on an earlier line."""
     span = _stopped(error, lines)
     if span is None:
         last = damage[-1][0] if damage else None
@@ -161,7 +161,7 @@ def _stopped(error: Exception, lines: list[str]) -> Span | None:
     found = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
     if found:
         return Span(int(found[1]), int(found[2]))
-    if not isinstance(error, toml.TOMLDecodeError):  # int() takes no number that long
+    if not isinstance(error, toml.TOMLDecodeError):  # int() refuses such a long number
         return next(
             (
                 Span(at, digits.start() + 1)
@@ -175,20 +175,20 @@ def _stopped(error: Exception, lines: list[str]) -> Span | None:
 
 def _words(error: Exception, opened: Span | None, span: Span) -> tuple[str, str | None]:
     if not isinstance(error, toml.TOMLDecodeError):
-        return "a number with too many digits", None
+        return "TOML syntax error: a number with too many digits", None
     message = re.sub(r" \(at .*\)$", "", str(error))
     hint = next((hint for start, hint in _HINTS if message.startswith(start)), None)
     if opened and opened.line < span.line:
-        hint = f"something that begins on line {opened.line} has no end"
-    return f"no valid TOML: {message[:1].lower()}{message[1:]}", hint
+        hint = f"what begins on line {opened.line} is never closed"
+    return f"TOML syntax error: {message[:1].lower()}{message[1:]}", hint
 
 
 _HINTS: Final = (
-    ("Invalid value", "names, addresses and other text stand in quotes"),
-    ("Expected newline", "one key = value a line; names, addresses and other text stand in quotes"),
-    ("Illegal character '\\n'", "the string has no closing quote on its line"),
+    ("Invalid value", "quote names, addresses and other text"),
+    ("Expected newline", "write one key = value per line; quote names, addresses and other text"),
+    ("Illegal character '\\n'", "close the string with a quote on the same line"),
     ("Unescaped", "write \\\\ for a backslash"),
-    ("Expected '=' after", "a line is a [table] or key = value; a key with '/' or ':' is quoted"),
+    ("Expected '=' after", "write [table] or key = value; quote a key that contains '/' or ':'"),
 )
 
 

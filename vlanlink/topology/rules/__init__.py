@@ -1,4 +1,4 @@
-"""Every rule about several values, in one table. Each is a function of the facts."""
+"""The rules about several values, in one table. Each is a function of the rule index."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -77,26 +77,26 @@ RULES: Final[Mapping[str, Rule]] = {
     "sysctl_key": namespaces.sysctl_key,
     "sysctl_twice": namespaces.sysctl_twice,
 }
-"""What makes a file wrong, on whatever machine."""
+"""Errors, on whatever machine."""
 
 WARNINGS: Final[Mapping[str, Rule]] = {
     "gateway_unused": networks.gateway_unused,
     "probe_nobody": networks.probe_nobody,
     "shim_hairpin": networks.shim_hairpin,
 }
-"""What is allowed but probably not meant."""
+"""Allowed, but probably not meant."""
 
 
 def judge(topology: Topology, draft: Salvage) -> list[InvalidEntry]:
-    """All that the rules say of a topology, at its paths in the file."""
-    facts = RuleIndex(topology, draft)
-    errors = _findings(RULES, facts)
-    return errors + [one._replace(warning=True) for one in _findings(WARNINGS, facts)]
+    """All that the rules say about a topology, at its paths in the file."""
+    index = RuleIndex(topology, draft)
+    errors = _findings(RULES, index)
+    return errors + [one._replace(warning=True) for one in _findings(WARNINGS, index)]
 
 
-def _findings(table: Mapping[str, Rule], facts: RuleIndex) -> list[InvalidEntry]:
+def _findings(table: Mapping[str, Rule], index: RuleIndex) -> list[InvalidEntry]:
     return [
-        InvalidEntry(code, facts.draft.placed(problem))
+        InvalidEntry(code, index.draft.placed(problem))
         for code, rule in table.items()
-        for problem in rule(facts)
+        for problem in rule(index)
     ]

@@ -1,46 +1,61 @@
-"""Which addresses a link may have, by its network and by what others have."""
+"""Addresses that a link may have: by its network, and by those of other links."""
 
 from collections.abc import Hashable, Iterator
 
 from vlanlink.errors import Path, Problem
+from vlanlink.host import HOST
 from vlanlink.topology import values
 from vlanlink.topology.model import InterfaceConfig, NetworkConfig
-from vlanlink.topology.problems import quote
-from vlanlink.topology.rules.index import HOST, Given, Place, RuleIndex, holding, is_edge
+from vlanlink.topology.problems import one_of, quote
+from vlanlink.topology.rules.index import (
+    Given,
+    Place,
+    RuleIndex,
+    between,
+    edge_name,
+    holding,
+    is_edge,
+)
 
 
-def _in_networks(facts: RuleIndex) -> Iterator[tuple[Given, NetworkConfig]]:
-    """The written addresses of endpoints whose networks' subnets are all known."""
-    for one in facts.given:
-        network = facts.network_of(one.place)
-        if network is not None and facts.whole_subnets(one.place.network):
+def _in_networks(index: RuleIndex) -> Iterator[tuple[Given, NetworkConfig]]:
+    """Listed addresses of endpoints whose networks' subnets are all known."""
+    for one in index.given:
+        network = index.network_of(one.place)
+        if network is not None and index.whole_subnets(one.place.network):
             yield one, network
 
 
-def address_outside(facts: RuleIndex) -> Iterator[Problem]:
-    """An endpoint's address lies in its network; link-local ones lie on every link."""
-    for one, network in _in_networks(facts):
+def address_outside(index: RuleIndex) -> Iterator[Problem]:
+    """An endpoint's address is in a subnet of its network, or link-local."""
+    for one, network in _in_networks(index):
         if not network.subnets or one.ip.is_link_local or holding(one.ip, network):
             continue
-        subnets = ", ".join(str(subnet.subnet) for subnet in network.subnets)
-        message = f"{one.ip} lies outside every subnet of network {one.place.network}"
-        yield Problem(one.path, message, f"write an address of {subnets}")
+        message = f"{one.ip} is outside every subnet of network {one.place.network}"
+        yield Problem(one.path, message, _inside_hint(one, network))
 
 
-def prefix_missing(facts: RuleIndex) -> Iterator[Problem]:
-    """A bare address takes its subnet's prefix; without one there is none to take."""
-    for one in facts.given:
-        if one.prefix is not None or one.place in facts.shims:
+def _inside_hint(one: Given, network: NetworkConfig) -> str:
+    family = [subnet for subnet in network.subnets or () if subnet.subnet.version == one.ip.version]
+    if not family:
+        return f"remove it, or add an IPv{one.ip.version} subnet to network {one.place.network}"
+    return f"write an address in {one_of([str(subnet.subnet) for subnet in family])}"
+
+
+def prefix_missing(index: RuleIndex) -> Iterator[Problem]:
+    """A bare address takes the prefix length of its subnet, so there must be one."""
+    for one in index.given:
+        if one.prefix is not None or one.place in index.shims:
             continue
-        network = facts.network_of(one.place)
-        if one.place.network is None or (network and _no_subnet(facts, one, network)):
+        network = index.network_of(one.place)
+        if one.place.network is None or (network and _no_subnet(index, one, network)):
             length = 24 if one.ip.version == 4 else 64
-            message = f"{one.ip} has no prefix, and there is no subnet to take one from"
-            yield Problem(one.path, message, f'write the length too, such as "{one.ip}/{length}"')
+            message = f"{one.ip} has no prefix length, and no subnet to take it from"
+            yield Problem(one.path, message, f'add it, such as "{one.ip}/{length}"')
 
 
-def _no_subnet(facts: RuleIndex, one: Given, network: NetworkConfig) -> bool:
-    if not facts.whole_subnets(one.place.network):
+def _no_subnet(index: RuleIndex, one: Given, network: NetworkConfig) -> bool:
+    if not index.whole_subnets(one.place.network):
         return False
     chosen = network.subnets is None and network.parent is None
     return not chosen and (
@@ -48,16 +63,16 @@ def _no_subnet(facts: RuleIndex, one: Given, network: NetworkConfig) -> bool:
     )
 
 
-def address_aux(facts: RuleIndex) -> Iterator[Problem]:
-    """What is kept for others is not for endpoints."""
-    for one, network in _in_networks(facts):
+def address_aux(index: RuleIndex) -> Iterator[Problem]:
+    """Aux addresses are not for endpoints."""
+    for one, network in _in_networks(index):
         for at, subnet in enumerate(network.subnets or ()):
             for name, ip in subnet.aux_addresses.items():
                 if ip == one.ip:
                     yield Problem(
                         one.path,
-                        f"aux_addresses keep {ip} for {name}",
-                        "write another address, or take that one out of aux_addresses",
+                        f"aux_addresses reserve {ip} for {name}",
+                        "write another address, or remove this one from aux_addresses",
                         related=(
                             "networks",
                             str(one.place.network),
@@ -69,27 +84,27 @@ def address_aux(facts: RuleIndex) -> Iterator[Problem]:
                     )
 
 
-def address_edge(facts: RuleIndex) -> Iterator[Problem]:
-    """The first and, in IPv4, the last address of a subnet belong to nobody."""
-    for one in facts.given:
-        network = facts.network_of(one.place)
-        if one.place.network is not None and not facts.whole_subnets(one.place.network):
+def address_edge(index: RuleIndex) -> Iterator[Problem]:
+    """No link has the first or, in IPv4, the last address of a subnet."""
+    for one in index.given:
+        network = index.network_of(one.place)
+        if one.place.network is not None and not index.whole_subnets(one.place.network):
             continue
         prefix = (holding(one.ip, network) if network else None) or one.prefix
         if prefix is not None and is_edge(one.ip, prefix):
-            message = f"{one.ip} is the network or broadcast address of {prefix}"
-            yield Problem(one.path, message, "write an address in between")
+            message = f"{one.ip} is the {edge_name(one.ip, prefix)} address of {prefix}"
+            yield Problem(one.path, message, f"write an address {between(prefix)}")
 
 
-def address_twice(facts: RuleIndex) -> Iterator[Problem]:
-    """One address, one owner: in a network, in a namespace, on a wire."""
+def address_twice(index: RuleIndex) -> Iterator[Problem]:
+    """An address is unique in its network, its namespace and its L2 segment."""
     seen: dict[tuple[Hashable, values.Ip], Given] = {}
-    for one in facts.given:
-        before = [seen.setdefault((domain, one.ip), one) for domain in _domains(facts, one)]
+    for one in index.given:
+        before = [seen.setdefault((domain, one.ip), one) for domain in _domains(index, one)]
         clash = next((other for other in before if other.path != one.path), None)
         if clash is not None:
             who = (
-                "twice" if clash.place == one.place else f", which {clash.place.label} has already"
+                "twice" if clash.place == one.place else f", which {clash.place.label} already has"
             )
             yield Problem(
                 one.path,
@@ -99,75 +114,75 @@ def address_twice(facts: RuleIndex) -> Iterator[Problem]:
             )
 
 
-def _domains(facts: RuleIndex, one: Given) -> Iterator[Hashable]:
-    """Where an address must be the only one: link-local ones only on their wire."""
+def _domains(index: RuleIndex, one: Given) -> Iterator[Hashable]:
+    """The scopes in which an address is unique: for a link-local one its segment only."""
     place = one.place
     yield "link", place.path
     if not one.ip.is_link_local:
         yield "namespace", place.namespace
     if place.network is not None:
         yield "network", place.network
-    yield from (("wire", wire) for wire in _wires(facts, place))
+    yield from (("segment", segment) for segment in _segments(index, place))
 
 
-def _wires(facts: RuleIndex, place: Place) -> Iterator[Hashable]:
+def _segments(index: RuleIndex, place: Place) -> Iterator[Hashable]:
     if place.kind is not None and place.kind.rx_handler and place.parent is not None:
-        yield facts.real(place.parent, place.kind)
+        yield index.real(place.parent, place.kind)
     if place.namespace == HOST:
         yield place.name
     if place.kind is not None and place.kind.has_peer:
         yield place.path[:-1] if place.path[-1] == "peer" else place.path
 
 
-def choice_without_network(facts: RuleIndex) -> Iterator[Problem]:
-    """Addresses are chosen from the subnets of a network, and of nothing else."""
-    for path, place in _chosen(facts):
+def choice_without_network(index: RuleIndex) -> Iterator[Problem]:
+    """Addresses are chosen from the subnets of a network."""
+    for path, place in _chosen(index):
         if place.network is None:
             message = f"{place.label} has no network to choose an address from"
-            yield Problem(path, message, 'write an address with its prefix, such as "192.0.2.5/24"')
+            hint = 'write an address with its prefix length, such as "192.0.2.5/24"'
+            yield Problem(path, message, hint)
 
 
-def choice_without_subnet(facts: RuleIndex) -> Iterator[Problem]:
-    """A network may have none."""
-    for path, place in _chosen(facts):
-        network = facts.network_of(place)
-        if network is None or network.subnets or not facts.whole_subnets(str(place.network)):
+def choice_without_subnet(index: RuleIndex) -> Iterator[Problem]:
+    """A choice needs a subnet."""
+    for path, place in _chosen(index):
+        network = index.network_of(place)
+        if network is None or network.subnets or not index.whole_subnets(str(place.network)):
             continue
         if network.subnets == () or network.parent is not None:
             message = f"network {place.network} has no subnet to choose an address from"
-            yield Problem(path, message, "write an address with its prefix, or give it subnets")
+            hint = "write an address with its prefix length, or give the network subnets"
+            yield Problem(path, message, hint)
 
 
-def auto_twice(facts: RuleIndex) -> Iterator[Problem]:
-    """One choice is for all families: a second would be a second address of each."""
+def auto_twice(index: RuleIndex) -> Iterator[Problem]:
+    """``auto`` chooses for all families, so once is enough."""
     first: dict[Path, Path] = {}
-    for path, place in _chosen(facts):
+    for path, place in _chosen(index):
         before = first.setdefault(place.path, path)
         if before != path:
-            message = f"{place.label} has {quote(values.AUTO)} twice"
-            hint = "one chooses for each family; for a second address write its subnet"
+            message = f"{place.label} lists {quote(values.AUTO)} twice"
+            hint = "it chooses for each family; write a subnet to get a second address"
             yield Problem(path, message, hint, related=before)
 
 
-def _chosen(facts: RuleIndex) -> Iterator[tuple[Path, Place]]:
-    for place in (*facts.places, *facts.shims):
+def _chosen(index: RuleIndex) -> Iterator[tuple[Path, Place]]:
+    for place in (*index.places, *index.shims):
         for at, word in enumerate(place.entry.addresses or ()):
             if word == values.AUTO:
                 yield (*place.path, "addresses", at), place
 
 
-def ipv6_off(facts: RuleIndex) -> Iterator[Problem]:
-    """Where IPv6 is off there is nothing of it."""
-    for place in facts.places:
+def ipv6_off(index: RuleIndex) -> Iterator[Problem]:
+    """With IPv6 off an interface has no IPv6 addresses and routes."""
+    for place in index.places:
         if isinstance(place.entry, InterfaceConfig) and place.entry.ipv6 == "off":
-            for path, what in _ipv6_wishes(place, place.entry):
-                message = f"{place.label} has ipv6 = {quote('off')}, and asks for {what}"
-                yield Problem(
-                    path, message, "take one of the two out", related=(*place.path, "ipv6")
-                )
+            for path, what in _ipv6_requests(place, place.entry):
+                message = f"{place.label} has ipv6 = {quote('off')}, so it can't have {what}"
+                yield Problem(path, message, "remove one of the two", related=(*place.path, "ipv6"))
 
 
-def _ipv6_wishes(place: Place, interface: InterfaceConfig) -> Iterator[tuple[Path, str]]:
+def _ipv6_requests(place: Place, interface: InterfaceConfig) -> Iterator[tuple[Path, str]]:
     for at, word in enumerate(interface.addresses or ()):
         if ":" in word:
             yield (*place.path, "addresses", at), f"the address {word}"

@@ -1,6 +1,5 @@
-"""What the rules ask of a topology: its links wherever they are written, and who shares what."""
+"""A topology as the rules see it: all its links, and which of them share a parent."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,8 +8,10 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from vlanlink.errors import Path, Problem
+from vlanlink.host import HOST
 from vlanlink.kinds import KINDS, Kind
 from vlanlink.kinds.kind import Options, OptionValue
+from vlanlink.kinds.vlan import spelled_vlan
 from vlanlink.topology import values
 from vlanlink.topology.model import (
     EndpointConfig,
@@ -23,15 +24,11 @@ from vlanlink.topology.model import (
 from vlanlink.topology.salvage import Salvage
 from vlanlink.topology.values import Ip, Prefix
 
-HOST: Final = ""
-
 _NO_OPTIONS: Final[Options] = MappingProxyType({})
-
-_IMPLIED: Final = re.compile(r"(?P<parent>.+)\.(?P<number>0|[1-9][0-9]*)", re.DOTALL)
 
 
 class Place(NamedTuple):
-    """A link of the topology, with what its network says already said of it."""
+    """A link of the topology, with what its network decides filled in."""
 
     path: Path
     namespace: str
@@ -49,7 +46,7 @@ class Place(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """Somebody who wants links of a kind on a parent: a network, or a link by itself."""
+    """A network or standalone link that puts links of a kind on a parent."""
 
     path: Path
     label: str
@@ -58,46 +55,46 @@ class Claim(NamedTuple):
     parent: str
 
     def get(self, key: str) -> OptionValue | None:
-        """What it wants of an option."""
+        """The value of an option."""
         return self.kind.get(self.options, key)
 
 
 class Given(NamedTuple):
-    """An address that is written for a link."""
+    """An address that is listed for a link."""
 
     place: Place
     path: Path
     ip: Ip
     prefix: Prefix | None
-    """The prefix that stands with it."""
+    """The prefix that is written with it."""
 
 
 @dataclass(frozen=True)
 class RuleIndex:
-    """A topology, what of its file it does not hold, and what follows from it."""
+    """A topology, what of its file could not be read, and what follows from both."""
 
     topology: Topology
     draft: Salvage
 
     def touched(self, *path: str | int) -> bool:
-        """Whether something was cut out at the path, in it or around it: then hold judgement."""
+        """Whether something at, in or around the path was left out: then rules stay silent."""
         return self.draft.touched(self.draft.written(path))
 
     def chosen(self, path: Path, kind: Kind) -> bool:
-        """Whether all options of the entry are what the file says, or rightly left out."""
+        """Whether all options of the entry could be read."""
         return not any(self.touched(*path, option.key) for option in kind.options)
 
     def wrote(self, *path: str | int) -> bool:
-        """Whether the file has the key, be it with its default."""
+        """Whether the file has the key, even with its default."""
         return self.draft.wrote(self.draft.written(path))
 
     def lost(self, *path: str | int) -> bool:
-        """Whether the entry was there, and too broken to keep."""
+        """Whether the file has the entry, but it could not be read."""
         return self.draft.is_gone(path)
 
     @cached_property
     def places(self) -> tuple[Place, ...]:
-        """Every link, in the order of the file: the host's first."""
+        """Every link in the order of the file, the host's first."""
         return (*self._host_places(), *self._interfaces())
 
     def _host_places(self) -> Iterator[Place]:
@@ -138,15 +135,15 @@ class RuleIndex:
         return {place.name: place for place in self.places if place.namespace == HOST}
 
     def has_link(self, name: str) -> bool:
-        """Whether the file has a link of that name on the host, be it a broken one."""
+        """Whether the file has a link of that name on the host, readable or not."""
         return name in self.on_host or self.lost("links", name)
 
     def implied(self, name: str) -> tuple[str, int] | None:
-        """The parent and the VLAN id that the name of a missing link stands for."""
-        return None if self.has_link(name) else spelled(name)
+        """The parent and VLAN id of a link that the file doesn't define and its name spells."""
+        return None if self.has_link(name) else spelled_vlan(name)
 
     def below(self, name: str) -> str | None:
-        """The parent of a link on the host, as far as the file tells."""
+        """The parent of a link on the host, if the file tells."""
         place = self.on_host.get(name)
         if place is not None:
             return place.parent
@@ -154,7 +151,7 @@ class RuleIndex:
         return implied[0] if implied else None
 
     def parents(self) -> Iterator[tuple[Path, str]]:
-        """Every parent that is written, and where."""
+        """Every parent in the file, with its path."""
         for name, network in self.topology.networks.items():
             if network.parent is not None:
                 yield ("networks", name, "parent"), network.parent
@@ -163,7 +160,7 @@ class RuleIndex:
                 yield (*place.path, "parent"), place.entry.parent
 
     def real(self, parent: str, kind: Kind) -> str:
-        """The device that a link of the kind attaches to: it looks through its own kind."""
+        """The device that a link of the kind attaches to on ``parent``."""
         seen = {parent}
         while kind.attaches_to_real_dev and (place := self.on_host.get(parent)) is not None:
             if place.kind is not kind or place.parent is None or place.parent in seen:
@@ -174,7 +171,7 @@ class RuleIndex:
 
     @cached_property
     def claims(self) -> tuple[Claim, ...]:
-        """Who wants something on a parent, in the order of the file."""
+        """All claims on parents, in the order of the file."""
         return (*self._network_claims(), *self._link_claims())
 
     def _network_claims(self) -> Iterator[Claim]:
@@ -193,7 +190,7 @@ class RuleIndex:
 
     @cached_property
     def shims(self) -> tuple[Place, ...]:
-        """The host's own links in networks, as far as the file describes them."""
+        """The shims that the file describes."""
         return tuple(self._shims())
 
     def _shims(self) -> Iterator[Place]:
@@ -207,11 +204,11 @@ class RuleIndex:
 
     @cached_property
     def given(self) -> tuple[Given, ...]:
-        """Every address that is written for a link."""
+        """Every address that is listed for a link."""
         return tuple(one for place in (*self.places, *self.shims) for one in self.given_to(place))
 
     def given_to(self, place: Place) -> Iterator[Given]:
-        """The addresses that are written for one link, without words and subnets."""
+        """The addresses that are listed for one link, without words and subnets."""
         network = self.network_of(place)
         for at, word in enumerate(place.entry.addresses or ()):
             if word == values.AUTO or is_subnet_of(word, network):
@@ -222,7 +219,7 @@ class RuleIndex:
             yield Given(place, path, ip_address(ip), prefix)
 
     def whole_subnets(self, network: str | None) -> bool:
-        """Whether all subnets of a network are known, if not every gateway in them."""
+        """Whether all subnets of a network could be read."""
         if network is None:
             return False
         if network not in self._whole:
@@ -248,28 +245,35 @@ def _with_peer(path: Path, space: str, name: str, link: LinkConfig) -> Iterator[
         yield Place((*path, "peer"), peer.namespace or HOST, peer.name, peer, kind)
 
 
-def spelled(name: str) -> tuple[str, int] | None:
-    """The parent and the VLAN id that a link's name spells, be the link there or not."""
-    found = _IMPLIED.fullmatch(name)
-    return (found["parent"], int(found["number"][:6])) if found else None
-
-
 def is_subnet_of(word: str, network: NetworkConfig | None) -> bool:
-    """Whether an entry of ``addresses`` is a subnet of the network, as it stands there."""
+    """Whether an entry of ``addresses`` is a subnet of the network, as written there."""
     if network is None or "/" not in word:
         return False
     return any(str(one.subnet) == word for one in network.subnets or ())
 
 
 def is_edge(ip: Ip, prefix: Prefix) -> bool:
-    """Whether no station can have it: the network or broadcast address, the anycast of IPv6."""
+    """Whether it is the network, broadcast or (IPv6) subnet-router anycast address."""
     if prefix.prefixlen >= prefix.max_prefixlen - 1 or ip not in prefix:
         return False
     return ip == prefix.network_address or (prefix.version == 4 and ip == prefix.broadcast_address)
 
 
+def edge_name(ip: Ip, prefix: Prefix) -> str:
+    """What an address at the edge of a prefix is."""
+    if prefix.version == 6:
+        return "subnet-router anycast"
+    return "network" if ip == prefix.network_address else "broadcast"
+
+
+def between(prefix: Prefix) -> str:
+    """The addresses of a prefix that links can have."""
+    last = prefix.broadcast_address - (1 if prefix.version == 4 else 0)
+    return f"from {prefix.network_address + 1} to {last}"
+
+
 def holding(ip: Ip, network: NetworkConfig) -> Prefix | None:
-    """The subnet of the network that an address lies in."""
+    """The subnet of the network that contains an address."""
     return next((one.subnet for one in network.subnets or () if ip in one.subnet), None)
 
 

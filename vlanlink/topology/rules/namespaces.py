@@ -1,4 +1,4 @@
-"""Namespaces, and the sysctls that stand in them and on the host."""
+"""Namespaces, and the sysctls in them and on the host."""
 
 from collections.abc import Hashable, Iterator, Mapping
 
@@ -8,54 +8,54 @@ from vlanlink.topology.problems import quote
 from vlanlink.topology.rules.index import RuleIndex
 
 
-def pid_and_path(facts: RuleIndex) -> Iterator[Problem]:
-    """A namespace that exists is found in one way."""
-    for name, namespace in facts.topology.namespaces.items():
+def pid_and_path(index: RuleIndex) -> Iterator[Problem]:
+    """An existing namespace is found by pid or by path."""
+    for name, namespace in index.topology.namespaces.items():
         if namespace.pid is not None and namespace.path is not None:
             path = ("namespaces", name, "path")
-            message = f"namespace {name} has both a pid and a path"
-            yield Problem(path, message, "leave one of them out", at_key=True)
+            message = f"namespace {name} has both pid and path"
+            yield Problem(path, message, "remove one of them", at_key=True)
 
 
-def namespace_path(facts: RuleIndex) -> Iterator[Problem]:
-    """A path leads from the root: the file may be read from anywhere."""
-    for name, namespace in facts.topology.namespaces.items():
+def namespace_path(index: RuleIndex) -> Iterator[Problem]:
+    """A path is absolute: the file may be read from anywhere."""
+    for name, namespace in index.topology.namespaces.items():
         path = namespace.path
         if path is not None and (not path.startswith("/") or "\0" in path):
-            message = f"{quote(path)} is no full path"
-            hint = 'write a path from the root, such as "/proc/1234/ns/net"'
+            message = f"{quote(path)} is not an absolute path"
+            hint = 'write a path such as "/proc/1234/ns/net"'
             yield Problem(("namespaces", name, "path"), message, hint)
 
 
-def namespace_twice(facts: RuleIndex) -> Iterator[Problem]:
-    """Two names for one namespace would be two truths about it."""
+def namespace_twice(index: RuleIndex) -> Iterator[Problem]:
+    """A namespace has one name."""
     seen: dict[Hashable, str] = {}
-    for name, namespace in facts.topology.namespaces.items():
+    for name, namespace in index.topology.namespaces.items():
         for key, value in (("pid", namespace.pid), ("path", namespace.path)):
             before = name if value is None else seen.setdefault((key, value), name)
             if before != name:
                 yield Problem(
                     ("namespaces", name, key),
                     f"namespaces {name} and {before} have the same {key}, {value}",
-                    "write its interfaces under one of the two",
+                    "define its interfaces under one of the two",
                     related=("namespaces", before, key),
                 )
 
 
-def _sysctls(facts: RuleIndex) -> Iterator[tuple[Path, Mapping[str, str]]]:
-    yield ("host", "sysctls"), facts.topology.host.sysctls
-    for name, namespace in facts.topology.namespaces.items():
+def _sysctls(index: RuleIndex) -> Iterator[tuple[Path, Mapping[str, str]]]:
+    yield ("host", "sysctls"), index.topology.host.sysctls
+    for name, namespace in index.topology.namespaces.items():
         yield ("namespaces", name, "sysctls"), namespace.sysctls
 
 
-def sysctl_key(facts: RuleIndex) -> Iterator[Problem]:
-    """Only the sysctls of the network belong to a network namespace."""
-    for path, sysctls in _sysctls(facts):
+def sysctl_key(index: RuleIndex) -> Iterator[Problem]:
+    """A network namespace has the sysctls below net only."""
+    for path, sysctls in _sysctls(index):
         for key in sysctls:
             if not _is_network_key(key):
                 yield Problem(
                     (*path, key),
-                    f"{quote(key)} is no sysctl of the network",
+                    f"{quote(key)} is not a network sysctl",
                     'write a key that begins with "net.", such as "net.ipv4.ip_forward"',
                     at_key=True,
                 )
@@ -67,17 +67,17 @@ def _is_network_key(key: str) -> bool:
     return plain and parts[0] == "net" and len(parts) > 2 and not {"", ".", ".."} & set(parts)
 
 
-def sysctl_twice(facts: RuleIndex) -> Iterator[Problem]:
-    """Dots and slashes spell one key."""
-    for path, sysctls in _sysctls(facts):
+def sysctl_twice(index: RuleIndex) -> Iterator[Problem]:
+    """A key is set once, whether spelled with dots or slashes."""
+    for path, sysctls in _sysctls(index):
         seen: dict[str, str] = {}
         for key, value in sysctls.items():
             before = seen.setdefault(proc_path(key), key)
             if sysctls[before] != value:
                 yield Problem(
                     (*path, key),
-                    f"{quote(key)} and {quote(before)} are one sysctl, with two values",
-                    "leave one of them out",
+                    f"{quote(key)} and {quote(before)} are the same sysctl with two values",
+                    "remove one of them",
                     related=(*path, before),
                     at_key=True,
                 )

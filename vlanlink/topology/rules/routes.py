@@ -1,4 +1,4 @@
-"""What routes need: one family, a next hop that is a neighbour, a source that is there."""
+"""Routes: one family, a next hop on the link, a source that exists."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -6,6 +6,7 @@ from ipaddress import ip_interface
 from typing import NamedTuple
 
 from vlanlink.errors import Path, Problem
+from vlanlink.host import HOST
 from vlanlink.kinds import KINDS
 from vlanlink.topology import values
 from vlanlink.topology.model import (
@@ -15,14 +16,14 @@ from vlanlink.topology.model import (
     NetworkConfig,
     RouteConfig,
 )
-from vlanlink.topology.rules.index import HOST, Place, RuleIndex, holding
+from vlanlink.topology.rules.index import Place, RuleIndex, holding
 from vlanlink.topology.values import Ip, Prefix
 
 _MAIN = 254
 
 
 class RouteEntry(NamedTuple):
-    """A route, where it stands, and the link that it leaves by, if that is in the file."""
+    """A route, its path, and its outgoing link if the file defines it."""
 
     path: Path
     route: RouteConfig
@@ -30,43 +31,43 @@ class RouteEntry(NamedTuple):
     namespace: str
 
 
-def _routes(facts: RuleIndex) -> Iterator[RouteEntry]:
-    for place in facts.places:
+def _routes(index: RuleIndex) -> Iterator[RouteEntry]:
+    for place in index.places:
         for at, route in enumerate(place.entry.routes):
             yield RouteEntry((*place.path, "routes", at), route, place, place.namespace)
-    for at, host_route in enumerate(facts.topology.host.routes):
-        by = facts.on_host.get(host_route.dev)
+    for at, host_route in enumerate(index.topology.host.routes):
+        by = index.on_host.get(host_route.dev)
         yield RouteEntry(("host", "routes", at), host_route, by, HOST)
 
 
-def route_family(facts: RuleIndex) -> Iterator[Problem]:
-    """A route leads within one family."""
-    for path, route, _, _ in _routes(facts):
+def route_family(index: RuleIndex) -> Iterator[Problem]:
+    """Destination, next hop and source are of one family."""
+    for path, route, _, _ in _routes(index):
         for key, ip in (("via", route.via), ("src", route.src)):
             if ip is not None and ip.version != route.to.version:
-                message = f"{key} {ip} is IPv{ip.version}, and the route to {route.to} is not"
+                message = f"{key} {ip} is IPv{ip.version}, but the route to {route.to} is not"
                 yield Problem((*path, key), message, f"write an IPv{route.to.version} address")
 
 
-def route_via(facts: RuleIndex) -> Iterator[Problem]:
-    """The kernel takes a next hop only if it is a neighbour on the link."""
-    for path, route, place, _ in _routes(facts):
+def route_via(index: RuleIndex) -> Iterator[Problem]:
+    """The kernel accepts a next hop only on the link, unless the route says onlink."""
+    for path, route, place, _ in _routes(index):
         via = route.via
         if via is None or place is None or route.onlink or via.version != route.to.version:
             continue
-        reached = None if via.is_link_local else _neighbours(facts, place, via)
+        reached = None if via.is_link_local else _neighbours(index, place, via)
         if reached is not None and not any(via in prefix for prefix in reached):
-            listed = ", ".join(str(prefix) for prefix in reached) or "nothing"
+            listed = ", ".join(str(prefix) for prefix in reached) or "none"
             yield Problem(
                 (*path, "via"),
-                f"next hop {via} is no neighbour of {place.label}, which reaches {listed}",
-                "write a next hop on one of its prefixes, or onlink = true if it answers there",
+                f"next hop {via} is on no subnet of {place.label} ({listed})",
+                "write a next hop on one of its subnets, or onlink = true if it answers there",
             )
 
 
-def _neighbours(facts: RuleIndex, place: Place, via: Ip) -> list[Prefix] | None:
-    """The prefixes of a link in the family of ``via``; None if the file can't tell them all."""
-    if facts.touched(*place.path, "addresses") or facts.touched(*place.path, "routes"):
+def _neighbours(index: RuleIndex, place: Place, via: Ip) -> list[Prefix] | None:
+    """The on-link prefixes in the family of ``via``; None if the file doesn't tell all of them."""
+    if index.touched(*place.path, "addresses") or index.touched(*place.path, "routes"):
         return None
     if (
         via.version == 6
@@ -74,22 +75,22 @@ def _neighbours(facts: RuleIndex, place: Place, via: Ip) -> list[Prefix] | None:
         and place.entry.ipv6 == "slaac"
     ):
         return None
-    network = facts.network_of(place)
-    if place.network is not None and (network is None or not _knows(facts, place, network)):
+    network = index.network_of(place)
+    if place.network is not None and (network is None or not _knows(index, place, network)):
         return None
-    found = [*_own_prefixes(facts, place, network), *_on_link(facts, place)]
+    found = [*_own_prefixes(index, place, network), *_on_link(index, place)]
     return [prefix for prefix in dict.fromkeys(found) if prefix.version == via.version]
 
 
-def _knows(facts: RuleIndex, place: Place, network: NetworkConfig) -> bool:
+def _knows(index: RuleIndex, place: Place, network: NetworkConfig) -> bool:
     chosen = network.subnets is None and network.parent is None
-    return facts.whole_subnets(str(place.network)) and not chosen
+    return index.whole_subnets(str(place.network)) and not chosen
 
 
 def _own_prefixes(
-    facts: RuleIndex, place: Place, network: NetworkConfig | None
+    index: RuleIndex, place: Place, network: NetworkConfig | None
 ) -> Iterator[Prefix]:
-    given = list(facts.given_to(place))
+    given = list(index.given_to(place))
     for one in given:
         prefix = one.prefix or (holding(one.ip, network) if network else None)
         if prefix is not None:
@@ -99,49 +100,49 @@ def _own_prefixes(
 
 
 def _open(place: Place, given: int) -> bool:
-    """Whether some address is still to be chosen."""
+    """Whether an address is still to be chosen."""
     return place.entry.addresses is None or len(place.entry.addresses) > given
 
 
-def _on_link(facts: RuleIndex, place: Place) -> Iterator[Prefix]:
+def _on_link(index: RuleIndex, place: Place) -> Iterator[Prefix]:
     routes = list(place.entry.routes)
     if place.namespace == HOST:
-        routes += [one for one in facts.topology.host.routes if one.dev == place.name]
+        routes += [one for one in index.topology.host.routes if one.dev == place.name]
     for route in routes:
         if route.via is None and route.to.prefixlen:
             yield route.to
 
 
-def route_via_self(facts: RuleIndex) -> Iterator[Problem]:
-    """No link is its own next hop."""
-    for path, route, place, _ in _routes(facts):
-        own = [one.ip for one in facts.given_to(place)] if place else []
+def route_via_self(index: RuleIndex) -> Iterator[Problem]:
+    """A link is not its own next hop."""
+    for path, route, place, _ in _routes(index):
+        own = [one.ip for one in index.given_to(place)] if place else []
         if place is not None and route.via is not None and route.via in own:
             message = f"next hop {route.via} is {place.label} itself"
-            yield Problem((*path, "via"), message, "write a neighbour's address, or leave via out")
+            yield Problem((*path, "via"), message, "write a neighbour's address, or remove via")
 
 
-def route_src(facts: RuleIndex) -> Iterator[Problem]:
-    """A source address is one that the namespace has. The host has others than the file's."""
-    for path, route, place, space in _routes(facts):
+def route_src(index: RuleIndex) -> Iterator[Problem]:
+    """The namespace has the source address; the host may have others than the file lists."""
+    for path, route, place, space in _routes(index):
         if route.src is None or space == HOST or route.src.version != route.to.version:
             continue
-        if place is not None and not _may_have(facts, space, route.src):
-            message = f"src {route.src} is no address of {place.label} or its namespace"
-            yield Problem((*path, "src"), message, "write one of its addresses, or leave src out")
+        if place is not None and not _may_have(index, space, route.src):
+            message = f"src {route.src} is not an address of {place.label} or its namespace"
+            yield Problem((*path, "src"), message, "write one of its addresses, or remove src")
 
 
-def _may_have(facts: RuleIndex, space: str, ip: Ip) -> bool:
-    """Whether an address is, or may come to be, in a namespace."""
-    namespace = facts.topology.namespaces.get(space)
+def _may_have(index: RuleIndex, space: str, ip: Ip) -> bool:
+    """Whether a namespace has an address, or may get it."""
+    namespace = index.topology.namespaces.get(space)
     if namespace is None or namespace.pid or namespace.path:
         return True
-    for place in facts.by_namespace.get(space, ()):
-        if facts.touched(*place.path, "addresses") or any(
-            one.ip == ip for one in facts.given_to(place)
+    for place in index.by_namespace.get(space, ()):
+        if index.touched(*place.path, "addresses") or any(
+            one.ip == ip for one in index.given_to(place)
         ):
             return True
-        network = facts.network_of(place)
+        network = index.network_of(place)
         if place.network is not None and (network is None or _may_choose(place, network, ip)):
             return True
     return False
@@ -153,23 +154,23 @@ def _may_choose(place: Place, network: NetworkConfig, ip: Ip) -> bool:
     return network.subnets is None or holding(ip, network) is not None
 
 
-def route_down(facts: RuleIndex) -> Iterator[Problem]:
+def route_down(index: RuleIndex) -> Iterator[Problem]:
     """A link that is down has no routes."""
-    for path, _, place, _ in _routes(facts):
+    for path, _, place, _ in _routes(index):
         if place is not None and not place.entry.up:
-            message = f"{place.label} is down (up = false), and a link that is down has no routes"
-            yield Problem(path, message, "take one of the two out", related=(*place.path, "up"))
-    for place, wanted in _default_wishes(facts):
+            message = f"{place.label} is down (up = false), so it can't have routes"
+            yield Problem(path, message, "remove one of the two", related=(*place.path, "up"))
+    for place, wanted in _default_requests(index):
         if not place.entry.up and _families(wanted):
-            message = f"{place.label} is down (up = false), and has no default route then"
+            message = f"{place.label} is down (up = false), so it can't have a default route"
             path = (*place.path, "default_route")
-            yield Problem(path, message, "take one of the two out", related=(*place.path, "up"))
+            yield Problem(path, message, "remove one of the two", related=(*place.path, "up"))
 
 
-def route_twice(facts: RuleIndex) -> Iterator[Problem]:
-    """In a table there is one route of a metric to a place."""
+def route_twice(index: RuleIndex) -> Iterator[Problem]:
+    """A routing table has one route of a metric to a destination."""
     seen: dict[tuple[object, ...], RouteEntry] = {}
-    for asked in _routes(facts):
+    for asked in _routes(index):
         route = asked.route
         key = (asked.namespace, route.table or _MAIN, str(route.to), route.metric)
         before = seen.setdefault(key, asked)
@@ -177,8 +178,8 @@ def route_twice(facts: RuleIndex) -> Iterator[Problem]:
             where = f"namespace {asked.namespace}" if asked.namespace else "the host"
             yield Problem(
                 (*asked.path, "to"),
-                f"two routes of {where} lead to {route.to} with the same metric: "
-                f"by {_device(asked)} and by {_device(before)}",
+                f"two routes of {where} to {route.to} have the same metric: "
+                f"on {_device(asked)} and on {_device(before)}",
                 "give one of them another metric",
                 related=(*before.path, "to"),
             )
@@ -190,9 +191,9 @@ def _device(asked: RouteEntry) -> str:
     return asked.place.label if asked.place else "another link"
 
 
-def _default_wishes(facts: RuleIndex) -> Iterator[tuple[Place, DefaultRouteConfig]]:
-    """The default routes that are asked for by name."""
-    for place in facts.places:
+def _default_requests(index: RuleIndex) -> Iterator[tuple[Place, DefaultRouteConfig]]:
+    """The default routes that interfaces ask for."""
+    for place in index.places:
         if not isinstance(place.entry, InterfaceConfig):
             continue
         wanted = place.entry.default_route
@@ -214,19 +215,23 @@ def _names_a_family(place: Place) -> bool:
     return any(family is not None for family in named)
 
 
-def default_route_impossible(facts: RuleIndex) -> Iterator[Problem]:
-    """A default route leads by the gateway of the subnet of the first address of a family."""
-    for place, wanted in _default_wishes(facts):
+def default_route_impossible(index: RuleIndex) -> Iterator[Problem]:
+    """A default route goes through the gateway of the subnet of a family's first address."""
+    for place, wanted in _default_requests(index):
         families = _families(wanted)
-        if not families or facts.touched(*place.path, "addresses") or not _settled(facts, place):
+        if (
+            not families
+            or index.touched(*place.path, "addresses")
+            or not _has_known_gateways(index, place)
+        ):
             continue
         both = len(families) == 2 and not _names_a_family(place)
-        lacking = [version for version in families if not _has_way(facts, place, version)]
+        lacking = [version for version in families if not _has_gateway(index, place, version)]
         if lacking and (not both or len(lacking) == 2):
             what = "" if both else " and ".join(f"IPv{version} " for version in lacking)
             yield Problem(
                 _default_path(place, lacking, both=both),
-                f"{place.label} has no {what}gateway for a default route",
+                f"{place.label} has no {what}gateway for its default route",
                 _way_hint(place),
             )
 
@@ -241,30 +246,32 @@ def _way_hint(place: Place) -> str:
         return 'write routes = [{ to = "default", via = … }] instead'
     return (
         f"write a gateway in the subnet of its address under [networks.{place.network}], or "
-        "leave default_route out"
+        "remove default_route"
     )
 
 
-def _settled(facts: RuleIndex, place: Place) -> bool:
-    """Whether all is known that tells its gateways."""
+def _has_known_gateways(index: RuleIndex, place: Place) -> bool:
+    """Whether its gateways are known."""
+    if index.touched(*place.path, "addresses"):
+        return False
     if place.network is None:
         return place.kind is not None
-    network = facts.network_of(place)
+    network = index.network_of(place)
     if network is None or (network.subnets is None and network.parent is None):
         return False
     path = ("networks", str(place.network))
-    cut = facts.touched(*path, "subnets") or facts.touched(*path, "parent")
-    return not cut and facts.chosen(path, KINDS[network.kind])
+    cut = index.touched(*path, "subnets") or index.touched(*path, "parent")
+    return not cut and index.chosen(path, KINDS[network.kind])
 
 
-def _has_way(facts: RuleIndex, place: Place, version: int) -> bool:
+def _has_gateway(index: RuleIndex, place: Place, version: int) -> bool:
     if place.kind is not None and place.kind.layer3(place.options):
         return _first(place, version) != ""
-    network = facts.network_of(place)
+    network = index.network_of(place)
     if network is None or network.internal or network.parent is None:
         return False
     first = _first(place, version)
-    own = {one.ip for one in facts.given_to(place)}
+    own = {one.ip for one in index.given_to(place)}
     return any(
         subnet.gateway is not None and subnet.gateway not in own
         for subnet in network.subnets or ()
@@ -289,42 +296,42 @@ def _holds(first: str | None, subnet: Prefix) -> bool:
     return first is None or (first != "" and ip_interface(first).ip in subnet)
 
 
-def default_route_twice(facts: RuleIndex) -> Iterator[Problem]:
-    """Two links of a namespace can't both have the default route of a family and a metric."""
+def default_route_twice(index: RuleIndex) -> Iterator[Problem]:
+    """A namespace has one default route of a family and a metric."""
     seen: dict[tuple[object, ...], Place] = {}
-    for place, wanted in _default_wishes(facts):
+    for place, wanted in _default_requests(index):
         for version in _families(wanted):
-            if not _has_way(facts, place, version):
+            if not _has_gateway(index, place, version):
                 continue
             before = seen.setdefault((place.namespace, version, wanted.metric), place)
             if before is not place:
                 yield _both_default(place, before, version)
                 break
-    yield from _default_beside_route(facts, seen)
+    yield from _default_and_route(index, seen)
 
 
 def _both_default(place: Place, before: Place, version: int) -> Problem:
     return Problem(
         (*place.path, "default_route"),
-        f"{place.label} and {before.label} both ask for the IPv{version} default route, "
+        f"{place.label} and {before.label} both ask for the IPv{version} default route "
         "with the same metric",
-        "write default_route = false for one of them, or give it a metric of its own",
+        "write default_route = false for one of them, or another metric",
         related=(*before.path, "default_route"),
     )
 
 
-def _default_beside_route(
-    facts: RuleIndex, wished: dict[tuple[object, ...], Place]
+def _default_and_route(
+    index: RuleIndex, requested: dict[tuple[object, ...], Place]
 ) -> Iterator[Problem]:
-    for asked in _routes(facts):
+    for asked in _routes(index):
         route = asked.route
         if route.to.prefixlen or (route.table or _MAIN) != _MAIN:
             continue
-        other = wished.get((asked.namespace, route.to.version, route.metric))
+        other = requested.get((asked.namespace, route.to.version, route.metric))
         if other is not None:
             yield Problem(
                 (*asked.path, "to"),
-                f"{other.label} asks for the IPv{route.to.version} default route already, "
+                f"{other.label} already asks for the IPv{route.to.version} default route "
                 "with the same metric",
                 f"write default_route = false for {other.label}, or give the route another metric",
                 related=(*other.path, "default_route"),
