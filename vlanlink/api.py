@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal, NoReturn, overload
 from vlanlink.commit_confirm.commit import (
     Decide,
     await_confirmation,
-    make_provisionally,
-    refuse_if_waiting,
-    waiting_change,
+    bring_up_pending,
+    pending_change,
+    refuse_if_pending,
 )
 from vlanlink.errors import Diagnostic, UsageError
 from vlanlink.host import Host
@@ -107,10 +107,10 @@ def up(
         if wait:
             await_parents(session, topology, wait, on_wait)
         with session.locked(lock_timeout):
-            refuse_if_waiting(session, topology.name)
+            refuse_if_pending(session, topology.name)
             if confirm is None:
                 return bring_up(session, topology, replace_file=replace_file)
-            done, file = make_provisionally(session, topology, confirm, replace_file=replace_file)
+            done, file = bring_up_pending(session, topology, confirm, replace_file=replace_file)
         if file is not None:
             stack.enter_context(file)
             await_confirmation(session, file, done, decide)
@@ -138,7 +138,7 @@ def down(
         if dry_run:
             return take_down(session, topology, dry_run=True)
         with session.locked(lock_timeout):
-            refuse_if_waiting(session, topology if isinstance(topology, str) else topology.name)
+            refuse_if_pending(session, topology if isinstance(topology, str) else topology.name)
             return take_down(session, topology, forget=forget)
 
 
@@ -167,7 +167,7 @@ def status(
 def _status(session: Session, topology: str | Topology) -> Status:
     wanted = stored(session, topology) if isinstance(topology, str) else topology
     found = _judge(session.observe(wanted))
-    pending = waiting_change(session, wanted.name)
+    pending = pending_change(session, wanted.name)
     return replace(found, waiting=pending.waiting() if pending else None)
 
 

@@ -1,21 +1,21 @@
-"""What can go wrong, as a user meets it.
+"""Exceptions, and the diagnostics that they carry.
 
 ::
 
     VlanlinkError            exit code
-    ├── TopologyError            2      the file is wrong, on whatever machine
-    ├── UsageError               2      the command line, or a name that nothing here knows
-    ├── ConflictError            1      this machine stands in the way; nothing was changed
-    ├── ApplyError               1      the kernel refused while changing; put back as it was
+    ├── TopologyError            2      the file has errors, whatever the machine
+    ├── UsageError               2      the command line has errors, or an unknown name
+    ├── ConflictError            1      this machine doesn't allow it; nothing was changed
+    ├── ApplyError               1      the kernel refused a change; rolled back
     ├── PrivilegeError           4      root, a capability or a kernel feature is missing
-    └── Interrupted            130      Ctrl-C or SIGTERM; put back as it was
+    └── Interrupted            130      Ctrl-C or SIGTERM; rolled back
 """
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 Path = tuple[str | int, ...]
-"""Where a thing stands in a topology: ``("networks", "pub", "subnets", 0, "gateway")``."""
+"""Path of an entry in a topology: ``("networks", "pub", "subnets", 0, "gateway")``."""
 
 
 def printable(text: str) -> str:
@@ -31,20 +31,20 @@ def printable(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something wrong with one entry of a topology, before it is known where that entry stands."""
+    """A problem with one entry of a topology, not yet located in the file."""
 
     path: Path
     message: str
     hint: str | None = None
     related: Path | None = None
-    """A second place that the message is about (the first of two duplicates)."""
+    """A second entry that the message mentions (the first of two duplicates)."""
     at_key: bool = False
-    """Point at the key instead of its value (an unknown key, a doubled table)."""
+    """Point at the key instead of its value (an unknown key, a duplicate table)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """A problem at its place in a file. Lines and columns count from 1, columns in characters."""
+    """A problem located in a file. Lines and columns start at 1; columns count characters."""
 
     message: str
     hint: str | None = None
@@ -55,11 +55,11 @@ class Diagnostic:
     source: str | None = None
     """The text of the line, for the caret."""
     width: int = 1
-    """How many characters the caret underlines."""
+    """Number of characters that the caret underlines."""
     severity: Literal["error", "warning"] = "error"
 
     def to_dict(self) -> dict[str, object]:
-        """The JSON form of the command line: file to path are null where no file is at fault."""
+        """JSON form; file, line, column and path are null if no file is at fault."""
         return {
             "file": self.file,
             "line": self.line,
@@ -87,40 +87,40 @@ class Diagnostic:
 
 
 class VlanlinkError(Exception):
-    """The root of all errors that vlanlink raises on purpose; ``exit_code`` is the command's."""
+    """Base of all errors that vlanlink raises on purpose; ``exit_code`` is the command's."""
 
     exit_code: ClassVar[int] = 1
 
     def __init__(self, *diagnostics: Diagnostic) -> None:
-        """Take one diagnostic or many; all of them are shown."""
+        """Take one or more diagnostics; all of them are shown."""
         self.diagnostics = diagnostics
         super().__init__("\n".join(str(diagnostic) for diagnostic in diagnostics))
 
 
 class TopologyError(VlanlinkError):
-    """The topology is wrong, whatever the machine. Nothing was changed."""
+    """The topology has errors, whatever the machine. Nothing was changed."""
 
     exit_code = 2
 
 
 class UsageError(VlanlinkError):
-    """The command line is wrong, or names a topology that nothing here knows."""
+    """The command line has errors, or names an unknown topology. Nothing was changed."""
 
     exit_code = 2
 
 
 class ConflictError(VlanlinkError):
-    """The topology can't be had on this machine as it is. Nothing was changed."""
+    """The machine doesn't allow the topology. Nothing was changed."""
 
 
 class ApplyError(VlanlinkError):
-    """The kernel refused, or the result differs. What was done is undone.
+    """The kernel refused a change, or the result differs. All changes are rolled back.
 
-    ``not_undone`` lists what could not be put back, one line each; it is empty as a rule.
+    ``not_undone`` lists what could not be rolled back, one line each; usually empty.
     """
 
     def __init__(self, *diagnostics: Diagnostic, not_undone: tuple[str, ...] = ()) -> None:
-        """Keep the lines about what could not be put back beside the diagnostics."""
+        """Take the lines about failed rollbacks in addition to the diagnostics."""
         self.not_undone = not_undone
         super().__init__(*diagnostics)
 
@@ -131,19 +131,19 @@ class PrivilegeError(VlanlinkError):
     exit_code = 4
 
 
-class Interrupted(VlanlinkError):  # noqa: N818 - an interrupt is no error of anybody's
-    """Ctrl-C or SIGTERM came in between. What was done is undone."""
+class Interrupted(VlanlinkError):  # noqa: N818 - an interrupt isn't an error
+    """Ctrl-C or SIGTERM. All changes are rolled back."""
 
     exit_code = 130
 
     def __init__(self, *diagnostics: Diagnostic, not_undone: tuple[str, ...] = ()) -> None:
-        """Keep the lines about what could not be put back beside the diagnostics."""
+        """Take the lines about failed rollbacks in addition to the diagnostics."""
         self.not_undone = not_undone
         super().__init__(*diagnostics)
 
 
 def nearest(word: str, known: tuple[str, ...] | list[str]) -> str | None:
-    """The known word that ``word`` was most likely meant to be, or None."""
+    """The known word most similar to ``word``, or None."""
     from difflib import get_close_matches
 
     found = get_close_matches(word, known, n=1, cutoff=0.6)

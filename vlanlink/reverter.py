@@ -1,9 +1,9 @@
-"""What puts a change back that nobody confirms: ``python -m vlanlink.reverter``.
+"""Roll back a change that nobody confirms: ``python -m vlanlink.reverter``.
 
-A timer starts it as ``reverter FILE TOKEN`` when the time is over. Else it is started before the
-change, says that it is ready, and reads the same from a line of JSON. It ends when the change is
-settled, by whomever; and without a line at once. At its start it gives up those
-of root's capabilities that it has no use for.
+A timer starts it as ``reverter FILE TOKEN`` when the time is over. Without systemd it starts before
+the change, prints that it is ready, and reads the same two words as a line of JSON from stdin. It
+exits when the change is settled, or at once if stdin closes. It keeps only the capabilities that it
+needs.
 """
 
 import json
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from vlanlink.commit_confirm.commit import put_back
+from vlanlink.commit_confirm.commit import roll_back
 from vlanlink.commit_confirm.timer import READY
 from vlanlink.errors import VlanlinkError
 from vlanlink.kernel.privilege import keep_needed_capabilities
@@ -29,15 +29,15 @@ _SECONDS_BETWEEN_TRIES = 2.0
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Wait, and put it back when its time is over. Exit 1 if that failed."""
-    told = list(arguments)
-    if not told:
+    """Wait until the time is over, then roll back. Exit 1 if that failed."""
+    words = list(arguments)
+    if not words:
         print(READY, flush=True)
         line = sys.stdin.readline()
         if not line:
             return 0
-        told = json.loads(line)
-    path, token = told
+        words = json.loads(line)
+    path, token = words
     with suppress(FileNotFoundError), PendingFile(Path(path)) as file:
         if file.pending.token == token:
             _detach()
@@ -46,11 +46,11 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _detach() -> None:
-    with suppress(OSError):  # who started it may be gone already
+    with suppress(OSError):  # the starter may be gone already
         print(READY, flush=True)
-    nowhere = os.open(os.devnull, os.O_RDWR)
+    null = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
-        os.dup2(nowhere, stream)
+        os.dup2(null, stream)
 
 
 def _wait(file: PendingFile) -> int:
@@ -58,19 +58,19 @@ def _wait(file: PendingFile) -> int:
         time.sleep(_POLL_SECONDS)
     for attempt in range(_TRIES):
         try:
-            if _put_back(file):
-                _log(syslog.LOG_WARNING, f"{file.pending.topology} was not confirmed: put back")
+            if _roll_back(file):
+                _log(syslog.LOG_WARNING, f"{file.pending.topology} was not confirmed: rolled back")
         except VlanlinkError as error:
-            _log(syslog.LOG_ERR, f"{file.pending.topology} could not be put back: {error}")
+            _log(syslog.LOG_ERR, f"{file.pending.topology} could not be rolled back: {error}")
             time.sleep(_SECONDS_BETWEEN_TRIES * (attempt + 1))
         else:
             return 0
     return 1
 
 
-def _put_back(file: PendingFile) -> bool:
+def _roll_back(file: PendingFile) -> bool:
     with open_session(file.pending.host) as session:
-        return put_back(session, file, LONGEST_LOCK_SECONDS)
+        return roll_back(session, file, LONGEST_LOCK_SECONDS)
 
 
 def _log(level: int, message: str) -> None:

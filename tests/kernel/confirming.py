@@ -19,7 +19,7 @@ VLANLINK = str(Path(sys.executable).parent / "vlanlink")
 FILE, NEW = "/run/office.toml", "/run/new.toml"
 SOON, LATE = "2", "600"
 PATIENCE = 120.0
-ASKED = "put back in"
+ASKED = "rolled back in"
 
 
 def text(*names: str, probe: str = "false") -> str:

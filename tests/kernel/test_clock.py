@@ -80,13 +80,13 @@ def test_a_change_waits_on_for_as_long_as_was_said(
     is_back(world, before)
 
 
-def test_a_change_is_put_back_though_the_clock_went_back(world: World) -> None:
+def test_a_change_is_rolled_back_though_the_clock_went_back(world: World) -> None:
     before = dump(world)
     process = started(world, FILE, "5")
     jump(-HOUR)
     _, err = process.communicate(timeout=PATIENCE)
     jump(HOUR)
-    assert b"office was not confirmed within 5 s; put back as it was" in err
+    assert b"office was not confirmed within 5 s; rolled back" in err
     is_back(world, before)
 
 

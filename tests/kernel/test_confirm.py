@@ -1,4 +1,4 @@
-"""``up --confirm``: what nobody confirms goes back, whatever becomes of who waits for it."""
+"""``up --confirm``: an unconfirmed change is rolled back, whatever happens to the waiter."""
 
 import json
 import os
@@ -34,7 +34,7 @@ from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.world import World, until
 from vlanlink.cli.main import main
-from vlanlink.commit_confirm.commit import put_back, revert_overdue
+from vlanlink.commit_confirm.commit import revert_overdue, roll_back
 from vlanlink.reconcile.session import open_session
 from vlanlink.store.pending import PendingFile
 
@@ -83,7 +83,7 @@ def terminal(world: World) -> Terminal:
     return found
 
 
-# -- put back --------------------------------------------------------------------------------------
+# -- rolled back -----------------------------------------------------------------------------------
 
 
 def test_after_the_time_it_is_down_again(world: World) -> None:
@@ -91,7 +91,7 @@ def test_after_the_time_it_is_down_again(world: World) -> None:
     process = started(world, FILE, SOON)
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
-    assert b"error: office was not confirmed within 2 s; put back as it was" in err
+    assert b"error: office was not confirmed within 2 s; rolled back" in err
     is_back(world, before)
 
 
@@ -167,7 +167,7 @@ def test_an_end_from_outside_changes_nothing_about_it(world: World, end: signal.
     process.send_signal(end)
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
-    assert b"interrupted; office is put back in " in err
+    assert b"interrupted; office will be rolled back in " in err
     assert b"vlanlink confirm office keeps it" in err
     assert vlanlink.status("office").state == "up"
     assert len(reverters()) == 1
@@ -176,7 +176,7 @@ def test_an_end_from_outside_changes_nothing_about_it(world: World, end: signal.
 
 
 def _over(path: Path) -> None:
-    """The time of a change that waits is over."""
+    """A pending change is overdue."""
     data = json.loads(path.read_text())
     path.write_text(json.dumps(data | {"deadline": 0.0}))
 
@@ -194,7 +194,7 @@ def test_the_next_command_does_it_when_the_reverter_is_gone_too(
     assert capsys.readouterr().err == ""
     _over(waiting()[0])
     assert main(["ls"]) == 0
-    told = "warning: office was not confirmed within 600 s: put back now\n"
+    told = "warning: office was not confirmed within 600 s; rolled back\n"
     assert capsys.readouterr().err == told
     is_back(world, before)
     assert main(["ls"]) == 0
@@ -209,7 +209,7 @@ def test_a_file_that_is_lost_is_no_confirmation(world: World) -> None:
         file.path.unlink()
         assert main(["confirm"]) == 2
         with open_session(file.pending.host) as session:
-            assert put_back(session, file)
+            assert roll_back(session, file)
     is_back(world, before)
 
 
@@ -224,12 +224,12 @@ def test_a_revert_that_fails_waits_on_and_is_told(
     assert main(["confirm", "--revert"]) == 1
     assert "parent eth0 does not exist" in capsys.readouterr().err
     _over(waiting()[0])
-    assert main(["ls"]) == 0  # it could not be put back, and goes on
+    assert main(["ls"]) == 0  # it could not be rolled back, and goes on
     assert "parent eth0 does not exist" in capsys.readouterr().err
     assert world.namespaces() == {"four"}
     world.ip("link add eth0 type veth peer name other")
     assert main(["ls"]) == 0
-    assert "put back now" in capsys.readouterr().err
+    assert "; rolled back" in capsys.readouterr().err
     assert world.namespaces() == {"one", "two"}
 
 
@@ -248,7 +248,7 @@ def test_who_waits_does_it_when_only_the_reverter_is_gone(world: World) -> None:
 def test_ctrl_c_puts_it_back_now(world: World, terminal: Terminal) -> None:
     terminal.types("\x03")
     assert terminal.code() == 130
-    assert "interrupted; put back as it was" in terminal.shown
+    assert "interrupted; rolled back" in terminal.shown
     assert world.namespaces() == set()
     assert waiting() == []
 
@@ -259,15 +259,15 @@ def test_ctrl_c_puts_it_back_now(world: World, terminal: Terminal) -> None:
 def test_confirmed_from_another_shell(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     process = started(world, FILE, LATE)
     assert main(["confirm"]) == 0
-    assert capsys.readouterr().out == "office is confirmed.\n"
+    assert capsys.readouterr().out == "office confirmed.\n"
     out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
-    assert out.decode().endswith("office is confirmed.\n")
+    assert out.decode().endswith("office confirmed.\n")
     until(lambda: not reverters(), "the reverter ends", PATIENCE)
     assert vlanlink.status("office").state == "up"
     assert waiting() == []
     assert main(["confirm"]) == 2
-    assert "nothing waits for confirmation" in capsys.readouterr().err
+    assert "no change waits for confirmation" in capsys.readouterr().err
 
 
 def test_enter_on_the_terminal(world: World, terminal: Terminal) -> None:

@@ -191,7 +191,7 @@ def test_an_interrupt_while_asking_puts_all_back(lan: Lan) -> None:
     seen.saw(f"who-has {FOUR} tell 0.0.0.0")
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
-    assert (process.returncode, b"put back as it was" in errors) == (130, True), errors
+    assert (process.returncode, b"rolled back" in errors) == (130, True), errors
     same(lan.world, before)
 
 

@@ -45,8 +45,8 @@ def test_status_tells_until_when_and_how_it_is_kept(
 ) -> None:
     changed(FILE)
     told = re.compile(
-        r"^office waits for confirmation until 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d, \d+ s are left\n"
-        r"  vlanlink confirm office keeps it, with --revert puts it back$",
+        r"^office waits for confirmation until 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d \(\d+ s left\)\n"
+        r"  vlanlink confirm office keeps it, with --revert rolls it back$",
         re.MULTILINE,
     )
     for words in ("status office", f"status {FILE}", "status"):

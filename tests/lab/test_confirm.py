@@ -22,7 +22,7 @@ def waiting(host: Machine, seconds: float) -> "subprocess.Popen[str]":
     process = host.start(f"echo $$ >{PID}; exec {command}")
     assert process.stdout is not None
     shown = ""
-    while "put back in" not in shown:
+    while "rolled back in" not in shown:
         line = process.stdout.readline()
         assert line, shown
         shown += line

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from vlanlink.commit_confirm import timer as lifeline
-from vlanlink.commit_confirm.timer import pending_change, systemd_runs_here, timer_command
+from vlanlink.commit_confirm import timer
+from vlanlink.commit_confirm.timer import new_pending, systemd_runs_here, timer_command
 from vlanlink.errors import PrivilegeError
 from vlanlink.host import Host
 from vlanlink.store.files import Store
@@ -32,7 +32,7 @@ def store(host: Host) -> Store:
 
 
 def _pending(host: Host, before: Record | None = None, *, marked: bool = False) -> PendingCommit:
-    return pending_change(host, before or Record("office"), LEASES, marked=marked, seconds=60)
+    return new_pending(host, before or Record("office"), LEASES, marked=marked, seconds=60)
 
 
 def test_what_is_written_is_read(host: Host, store: Store) -> None:
@@ -89,9 +89,11 @@ def test_what_was_before(host: Host) -> None:
 @pytest.mark.parametrize(
     ("record", "why"),
     [
-        pytest.param(None, "its copy is lost", id="lost"),
-        pytest.param(Record("office"), "has no text", id="built in code"),
-        pytest.param(Record("office", text="[netwroks.x]\n"), "can't be read", id="newer"),
+        pytest.param(None, "the copy of its file is lost or empty", id="lost"),
+        pytest.param(Record("office"), "the copy of its file is lost or empty", id="built in code"),
+        pytest.param(
+            Record("office", text="[netwroks.x]\n"), "the copy of office has errors", id="newer"
+        ),
     ],
 )
 def test_what_can_not_be_gone_back_to(host: Host, record: Record | None, why: str) -> None:
@@ -107,7 +109,7 @@ def test_what_systemd_is_told(host: Host) -> None:
         "--quiet",
         "--collect",
         f"--unit=vlanlink-revert-office-{pending.token}",
-        "--description=vlanlink: put office back unless it is confirmed",
+        "--description=vlanlink: roll back office unless confirmed",
         "--on-active=60s",
         "--timer-property=AccuracySec=100ms",
         "--",
@@ -123,9 +125,9 @@ def test_what_systemd_is_told(host: Host) -> None:
 def test_systemd_is_asked_only_where_it_is_the_init(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lifeline, "_BOOTED", tmp_path / "none")
+    monkeypatch.setattr(timer, "_BOOTED", tmp_path / "none")
     assert not systemd_runs_here(Host())
-    monkeypatch.setattr(lifeline, "_BOOTED", tmp_path)
+    monkeypatch.setattr(timer, "_BOOTED", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert not systemd_runs_here(Host())
 

@@ -7,19 +7,19 @@ from vlanlink.cli import arguments as shared
 from vlanlink.cli import output
 
 NAME = "confirm"
-HELP = "keep the change of up --confirm that waits for it"
+HELP = "keep the change that `up --confirm` made, or roll it back"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """[FILE|NAME] [--revert] [--lock-timeout SECONDS] [--json]."""
     shared.add_file_or_name(parser, optional=True)
-    parser.add_argument("--revert", action="store_true", help="put it back now instead")
+    parser.add_argument("--revert", action="store_true", help="roll the change back now")
     shared.add_lock_timeout(parser)
     shared.add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit 0 when it is done; 2 if nothing waits."""
+    """Exit 0 when done; 2 if no change waits."""
     found = vlanlink.confirm(
         shared.name(options.topology) if options.topology else None,
         revert=options.revert,
@@ -28,6 +28,5 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         output.print_json(found.to_dict())
     else:
-        how = "confirmed" if found.confirmed else "put back as it was"
-        output.say(f"{found.topology} is {how}.")
+        output.say(f"{found.topology} {'confirmed' if found.confirmed else 'rolled back'}.")
     return 0

@@ -137,7 +137,7 @@ def _revert_overdue() -> None:
     """Put back first what was not confirmed in time, if the process for that is gone."""
     try:
         for found in vlanlink.revert_overdue():
-            message = f"{found.topology} was not confirmed within {found.seconds:g} s: put back now"
+            message = f"{found.topology} was not confirmed within {found.seconds:g} s; rolled back"
             output.print_notes([Diagnostic(message, severity="warning")])
     except VlanlinkError as error:
         output.print_error(error, as_json=False)

@@ -38,14 +38,14 @@ def print_json(value: object) -> None:
 
 
 def print_error(error: VlanlinkError, *, as_json: bool) -> None:
-    """Every diagnostic of an error, and what could not be put back."""
+    """Every diagnostic of an error, and what could not be rolled back."""
     left: tuple[str, ...] = getattr(error, "not_undone", ())
     if as_json:
         found = [diagnostic.to_dict() for diagnostic in error.diagnostics]
         print_json({"errors": found, **({"not_undone": list(left)} if left else {})})
         return
     print_notes(error.diagnostics)
-    say(*(f"not put back: {line}" for line in left), stream=sys.stderr)
+    say(*(f"not rolled back: {line}" for line in left), stream=sys.stderr)
 
 
 def print_notes(diagnostics: Iterable[Any]) -> None:

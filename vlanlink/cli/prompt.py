@@ -1,4 +1,4 @@
-"""The question of ``up --confirm``: whether the change shall stay."""
+"""The question of ``up --confirm``: keep the change or roll it back."""
 
 import os
 import select
@@ -20,14 +20,14 @@ _YES = (b"", b"y", b"yes")
 
 
 class Prompt:
-    """Shows what was done, then asks again and again; what ``vlanlink.up`` calls ``decide``.
+    """The ``decide`` of ``vlanlink.up``: shows what was done, then polls for an answer.
 
-    Nothing is written before: a terminal that takes no more would hold up the change. Nor does
-    Ctrl-Z stop the change while others wait for it.
+    It writes nothing before: a blocked terminal would hold up the change. It ignores Ctrl-Z until
+    the change is made, because others wait for the lock.
     """
 
     def __init__(self, topology: str, show: "Callable[[Plan], None]") -> None:
-        """``show`` tells what was done."""
+        """``show`` prints the plan that was carried out."""
         self._topology = topology
         self._show = show
         self._listens = sys.stdin.isatty()
@@ -36,14 +36,14 @@ class Prompt:
         self._handlers: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> "Prompt":
-        """Begin: no Ctrl-Z from here on."""
+        """Ignore Ctrl-Z from here on."""
         self._handlers[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
         return self
 
     def __exit__(
         self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
     ) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal and the signal handlers."""
         if self._asked is not None and output.is_rich(sys.stderr):
             self._write("\r\x1b[K")
         for number, handler in self._handlers.items():
@@ -62,7 +62,7 @@ class Prompt:
         signal.signal(signal.SIGTSTP, self._handlers[signal.SIGTSTP])
         self._handlers[signal.SIGINT] = signal.signal(signal.SIGINT, self._refuse)
         self._show(done)
-        if self._listens:  # what was typed before the question is no answer to it
+        if self._listens:  # input from before the question is not an answer
             with suppress(termios.error):
                 termios.tcflush(sys.stdin, termios.TCIFLUSH)
 
@@ -71,14 +71,14 @@ class Prompt:
 
     def _ask(self, left: int) -> None:
         if self._listens:
-            question = "Enter keeps it, Ctrl-C puts it back now"
+            question = "Enter keeps it, Ctrl-C rolls it back now"
         else:
             question = f"`vlanlink confirm {self._topology}` keeps it"
         if output.is_rich(sys.stderr):
             if left != self._asked:
-                self._write(f"\r\x1b[K{question}; put back in {left} s ")
+                self._write(f"\r\x1b[K{question}; rolled back in {left} s ")
         elif self._asked is None:
-            self._write(f"{question}; put back in {left} s\n")
+            self._write(f"{question}; rolled back in {left} s\n")
         self._asked = left
 
     def _write(self, text: str) -> None:
@@ -96,5 +96,5 @@ class Prompt:
             line = os.read(descriptor, 1024)
         except OSError:
             line = b""
-        self._listens = line != b""  # else nobody is at the terminal any more
+        self._listens = line != b""  # EOF: nobody is at the terminal any more
         return line.endswith(b"\n") and line.strip().lower() in _YES

@@ -48,11 +48,11 @@ def _all(*, as_json: bool) -> int:
 
 
 def _print_waiting(one: "vlanlink.Status") -> None:
-    """Until when the last change waits for confirmation, if it does, and the commands."""
+    """The deadline of a change that waits for confirmation, and the commands that settle it."""
     if one.waiting:
-        left = f"{max(one.waiting.seconds_left, 0):.0f} s are left"
-        output.say(f"{one.topology} waits for confirmation until {one.waiting.until}, {left}")
-        output.say(f"  {one.waiting.way_out}")
+        left = f"{max(one.waiting.seconds_left, 0):.0f} s left"
+        output.say(f"{one.topology} waits for confirmation until {one.waiting.until} ({left})")
+        output.say(f"  {one.waiting.hint}")
 
 
 def _count(one: "vlanlink.Status") -> str:

@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
         if options.confirm is None or not result.changes:
             _show(result, options, topology)
         elif not options.json:
-            output.say(f"{topology.name} is confirmed.")
+            output.say(f"{topology.name} confirmed.")
     timings = {"file": file, **result.timings}
     if options.json:
         confirmed = {} if options.confirm is None else {"confirmed": True}

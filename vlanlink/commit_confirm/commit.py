@@ -1,11 +1,11 @@
-"""A change that waits for confirmation: made, kept, put back."""
+"""A change that waits for confirmation: made, confirmed or rolled back."""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
-from vlanlink.commit_confirm.timer import armed, disarm, pending_change
+from vlanlink.commit_confirm.timer import cancel, new_pending, scheduled
 from vlanlink.errors import (
     ApplyError,
     ConflictError,
@@ -27,25 +27,25 @@ from vlanlink.topology import Topology, empty, parse
 
 _POLL_SECONDS = 0.1
 GRACE_SECONDS = 5.0
-"""How long who waits leaves it to the reverter: it could be killed in between."""
+"""How long a waiting process leaves an overdue rollback to the reverter."""
 
 Decide = Callable[[Plan, float], bool | None]
-"""Asked again and again, with what was done and the seconds left: True keeps it, False puts it
-back now, None leaves it open."""
+"""Called repeatedly with the plan that was carried out and the seconds left: True confirms the
+change, False rolls it back now, None decides nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What became of a change that waited."""
+    """How a pending change was settled."""
 
     topology: str
     confirmed: bool
-    """It is kept; else it was put back."""
+    """False: rolled back."""
     seconds: float
-    """How long it had."""
+    """The time it had to be confirmed."""
 
     def to_dict(self) -> dict[str, object]:
-        """The JSON form."""
+        """JSON form."""
         return {"topology": self.topology, "confirmed": self.confirmed}
 
 
@@ -56,69 +56,72 @@ def confirm(
     revert: bool = False,
     lock_timeout: float = LOCK_SECONDS,
 ) -> Confirmation:
-    """Keep a change that waits for confirmation; or ``revert`` it now, which waits for nothing.
+    """Confirm a pending change, or roll it back now (``revert``).
 
-    Where several wait, ``topology`` says which. Raises UsageError if there is none, ConflictError
-    if another vlanlink does not end, ApplyError if it can't be put back: then it waits on.
+    ``topology`` is required if several changes are pending. Raises UsageError if none is,
+    ConflictError if the lock isn't free in time, ApplyError if the rollback fails: then the change
+    stays pending.
     """
     need_privilege()
     with open_session(host) as session, ExitStack() as stack:
-        waiting = [stack.enter_context(file) for file in session.store.waiting()]
-        file = _chosen(waiting, topology)
-        settle = put_back if revert else _keep
+        files = [stack.enter_context(file) for file in session.store.waiting()]
+        file = _chosen(files, topology)
+        settle = roll_back if revert else _confirm
         done = settle(session, file, lock_timeout)
         pending = file.pending
         if not done:
-            raise ConflictError(Diagnostic(f"{pending.topology} is {file.outcome} already"))
+            message = f"the change of {pending.topology} is already {file.outcome}"
+            raise ConflictError(Diagnostic(message))
         return Confirmation(pending.topology, not revert, pending.seconds)
 
 
 def revert_overdue(host: Host | None = None) -> tuple[Confirmation, ...]:
-    """As ``put_back_overdue``, in a session of its own."""
+    """Roll back overdue changes whose reverter is gone; raises as ``confirm`` does."""
     with open_session(host) as session:
-        return put_back_overdue(session)
+        return roll_back_overdue(session)
 
 
-def put_back_overdue(session: Session, *, grace: float = 0.0) -> tuple[Confirmation, ...]:
-    """Put back what nobody confirmed in time, where the process that should have done it is gone.
+def roll_back_overdue(session: Session, *, grace: float = 0.0) -> tuple[Confirmation, ...]:
+    """Roll back changes that are overdue by more than ``grace`` seconds.
 
-    ``grace`` is how many seconds more that one is given. Raises as ``confirm`` does.
+    Their reverter must be gone. Raises as ``confirm`` does.
     """
     with ExitStack() as stack:
-        waiting = [stack.enter_context(file) for file in session.store.waiting()]
+        files = [stack.enter_context(file) for file in session.store.waiting()]
         return tuple(
             Confirmation(file.pending.topology, False, file.pending.seconds)
-            for file in waiting
-            if file.pending.left <= -grace and put_back(session, file)
+            for file in files
+            if file.pending.left <= -grace and roll_back(session, file)
         )
 
 
-def put_back(session: Session, file: PendingFile, lock_timeout: float = LOCK_SECONDS) -> bool:
-    """Put all back as it was before the change; False if the change is settled already.
+def roll_back(session: Session, file: PendingFile, lock_timeout: float = LOCK_SECONDS) -> bool:
+    """Restore what was up before the change; False if the change is already settled.
 
-    Raises ConflictError, ApplyError and Interrupted, as ``up`` and ``down`` do: it waits on then.
+    Raises ConflictError, ApplyError and Interrupted, as ``up`` and ``down`` do; the change stays
+    pending then.
     """
     with session.locked(lock_timeout):
         if file.outcome is not None:
             return False
-        _go_back(session, file.pending)
+        _restore(session, file.pending)
         _settle(file, "reverted")
     return True
 
 
-def _go_back(session: Session, pending: PendingCommit) -> None:
-    """An ordinary ``up`` of the topology before, or ``down``; with the addresses of then."""
+def _restore(session: Session, pending: PendingCommit) -> None:
+    """Bring the previous topology up again with its leases, or take the new one down."""
     if not pending.text:
         take_down(session, empty(pending.topology))
         _write_leases(session, pending)
         return
-    given = session.store.leases(pending.topology)
+    current = session.store.leases(pending.topology)
     _write_leases(session, pending)
     before = parse(pending.text, file=pending.file or pending.topology)
     try:
         bring_up(session, before, replace_file=True, probe_lan=False)
     except VlanlinkError:
-        _write_leases(session, replace(pending, leases=given))
+        _write_leases(session, replace(pending, leases=current))
         raise
 
 
@@ -130,7 +133,7 @@ def _write_leases(session: Session, pending: PendingCommit) -> None:
         raise ConflictError(Diagnostic(message)) from None
 
 
-def _keep(session: Session, file: PendingFile, lock_timeout: float = LOCK_SECONDS) -> bool:
+def _confirm(session: Session, file: PendingFile, lock_timeout: float = LOCK_SECONDS) -> bool:
     with session.locked(lock_timeout):
         if file.outcome is None:
             _settle(file, "confirmed")
@@ -142,86 +145,88 @@ def _settle(file: PendingFile, outcome: Outcome) -> None:
     try:
         file.settle(outcome)
     except OSError as error:
-        message = f"{file.pending.topology} is {outcome}, but {file.path} can't be written"
+        message = f"{file.pending.topology} is {outcome}, but can't write {file.path}"
         raise ApplyError(Diagnostic(f"{message}: {error.strerror}")) from None
-    disarm(file.pending)
+    cancel(file.pending)
 
 
-def _chosen(waiting: list[PendingFile], topology: str | None) -> PendingFile:
-    names = [file.pending.topology for file in waiting]
-    if topology is None and len(waiting) > 1:
-        message = f"{len(names)} topologies wait for confirmation"
+def _chosen(files: list[PendingFile], topology: str | None) -> PendingFile:
+    names = [file.pending.topology for file in files]
+    if topology is None and len(files) > 1:
+        message = f"changes of {len(names)} topologies wait for confirmation"
         raise UsageError(Diagnostic(message, hint=f"name one: {', '.join(names)}"))
-    for file in waiting:
+    for file in files:
         if topology in (None, file.pending.topology):
             return file
-    message = f"{topology or 'nothing'} {'does not wait' if topology else 'waits'} for confirmation"
-    hint = f"waiting: {', '.join(names)}" if names else "vlanlink status tells what is up"
-    raise UsageError(Diagnostic(message, hint=hint))
+    of = f" of {topology}" if topology else ""
+    hint = f"waiting: {', '.join(names)}" if names else "vlanlink status shows what is up"
+    raise UsageError(Diagnostic(f"no change{of} waits for confirmation", hint=hint))
 
 
-def waiting_change(session: Session, topology: str) -> PendingCommit | None:
-    """The last change of a topology, if it waits for confirmation."""
+def pending_change(session: Session, topology: str) -> PendingCommit | None:
+    """The topology's pending change, if any."""
     with ExitStack() as stack:
-        waiting = [stack.enter_context(file).pending for file in session.store.waiting()]
-    return next((pending for pending in waiting if pending.topology == topology), None)
+        every = [stack.enter_context(file).pending for file in session.store.waiting()]
+    return next((pending for pending in every if pending.topology == topology), None)
 
 
-def refuse_if_waiting(session: Session, topology: str) -> None:
-    """Raise ConflictError while the last change of a topology waits for confirmation."""
-    pending = waiting_change(session, topology)
+def refuse_if_pending(session: Session, topology: str) -> None:
+    """Raise ConflictError while a change of the topology is pending."""
+    pending = pending_change(session, topology)
     if pending is not None:
-        left = f"{max(pending.left, 0):.0f} s are left"
-        message = f"the last change of {topology} waits for confirmation, {left}"
-        raise ConflictError(Diagnostic(message, hint=pending.way_out))
+        left = f"{max(pending.left, 0):.0f} s left"
+        message = f"the last change of {topology} waits for confirmation ({left})"
+        raise ConflictError(Diagnostic(message, hint=pending.hint))
 
 
-def make_provisionally(
+def bring_up_pending(
     session: Session, topology: Topology, seconds: float, *, replace_file: bool
 ) -> tuple[Plan, PendingFile | None]:
-    """Bring a topology up, the way back armed before the first change; None: nothing to change.
+    """Bring a topology up with a scheduled rollback; None: nothing to change.
 
-    Raises as ``bring_up`` does, and PrivilegeError if the way back can't be armed.
+    The rollback is scheduled before the first change. Raises as ``bring_up`` does, and
+    PrivilegeError if it can't be scheduled.
     """
-    waiting: list[PendingFile] = []
+    files: list[PendingFile] = []
 
     @contextmanager
-    def guard(look: Observation) -> Iterator[None]:
-        checked(look)
-        before = look.records.own or Record(topology.name)
-        marked = topology.name in marked_topologies(look.observed)
-        pending = pending_change(session.host, before, look.leases, marked=marked, seconds=seconds)
-        with armed(session.store, pending) as file:
+    def guard(seen: Observation) -> Iterator[None]:
+        checked(seen)
+        before = seen.records.own or Record(topology.name)
+        marked = topology.name in marked_topologies(seen.observed)
+        pending = new_pending(session.host, before, seen.leases, marked=marked, seconds=seconds)
+        with scheduled(session.store, pending) as file:
             yield
-        waiting.append(file)
+        files.append(file)
 
     done = bring_up(session, topology, replace_file=replace_file, guard=guard)
-    return done, next(iter(waiting), None)
+    return done, next(iter(files), None)
 
 
 def await_confirmation(
     session: Session, file: PendingFile, done: Plan, decide: Decide | None
 ) -> None:
-    """Come back when the change is confirmed, here or elsewhere.
+    """Return when the change is confirmed, here or elsewhere.
 
-    Raises ApplyError when it was put back, Interrupted when that was decided here, or when an
-    interrupt ends the waiting: then it is put back when its time is over, and by another process.
+    Raises ApplyError after a rollback; Interrupted if ``decide`` asked for it, or on Ctrl-C: then
+    the reverter rolls the change back when its time is over.
     """
     pending = file.pending
     try:
         while file.outcome is None:
             answer = decide(done, max(pending.left, 0)) if decide else None
             if answer:
-                _keep(session, file)
-            elif answer is False and put_back(session, file):
-                raise Interrupted(Diagnostic("interrupted; put back as it was"))
+                _confirm(session, file)
+            elif answer is False and roll_back(session, file):
+                raise Interrupted(Diagnostic("interrupted; rolled back"))
             elif pending.left < -GRACE_SECONDS:  # the reverter seems to be gone
-                put_back(session, file, LONGEST_LOCK_SECONDS)
+                roll_back(session, file, LONGEST_LOCK_SECONDS)
             else:
                 time.sleep(_POLL_SECONDS)
     except KeyboardInterrupt:
-        message = f"interrupted; {pending.topology} is put back in {max(pending.left, 0):.0f} s"
-        raise Interrupted(Diagnostic(message, hint=f"{pending.way_out} now")) from None
+        left = f"{max(pending.left, 0):.0f} s"
+        message = f"interrupted; {pending.topology} will be rolled back in {left}"
+        raise Interrupted(Diagnostic(message, hint=f"{pending.hint} now")) from None
     if file.outcome != "confirmed":
         message = f"{pending.topology} was not confirmed within {pending.seconds:g} s"
-        raise ApplyError(Diagnostic(f"{message}; put back as it was"))
+        raise ApplyError(Diagnostic(f"{message}; rolled back"))

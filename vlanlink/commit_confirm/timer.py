@@ -1,8 +1,8 @@
-"""Commit or revert: the way back is in the hands of a process outside the session.
+"""The automatic rollback, scheduled outside the user's session.
 
-Where systemd runs that is a transient timer, which outlives the login; elsewhere a process in a
-session of its own (setsid(2)), which no terminal's end and no signal to a group reaches. Both run
-``vlanlink.reverter``, and nothing is changed before it is known to be there.
+With systemd it is a transient timer, which outlives the login; without, a process in its own
+session (setsid(2)), out of reach of a hangup and of signals to a process group. Both run
+``vlanlink.reverter``. Nothing is changed before one of them is known to work.
 """
 
 import json
@@ -27,31 +27,31 @@ from vlanlink.store.record import Record
 from vlanlink.topology import parse
 
 READY: Final = "ready"
-"""What the reverter says when it has all that it needs."""
+"""The reverter prints it when it has everything it needs."""
 _PROGRAM: Final = (sys.executable, "-P", "-m", "vlanlink.reverter")
 _START_SECONDS = 60.0
 _BOOTED = Path("/run/systemd/system")
-"""There if systemd is the init, sd_booted(3)."""
+"""Exists if systemd is the init, sd_booted(3)."""
 
-Arm = Callable[[PendingFile], None]
-"""Tells the reverter, which is there already, what it is for. Raises PrivilegeError."""
+Start = Callable[[PendingFile], None]
+"""Hands the pending change to the reverter. Raises PrivilegeError."""
 
 
-def pending_change(
+def new_pending(
     host: Host, before: Record, leases: Leases, *, marked: bool, seconds: float
 ) -> PendingCommit:
-    """A change that is to be confirmed within ``seconds``, and what was before it.
+    """A change to be confirmed within ``seconds``, and the state to roll back to.
 
-    ``marked``: something of the topology is up. Raises PrivilegeError if it can't be known what.
+    ``marked``: parts of the topology are up. Raises PrivilegeError if that state is unknown.
     """
     topology, text, file = before.topology, before.text, before.file
     if marked and not text:
-        _refuse(f"what {topology} is now is not known, for its copy is lost or has no text")
+        _refuse(f"{topology} is up, but the copy of its file is lost or empty")
     if text:
         try:
             parse(text, file=file or topology)
         except TopologyError as error:
-            _refuse(f"what {topology} is now can't be read: {error.diagnostics[0].message}")
+            _refuse(f"the copy of {topology} has errors: {error.diagnostics[0].message}")
     return PendingCommit(
         topology=topology,
         token=secrets.token_hex(4),
@@ -66,30 +66,30 @@ def pending_change(
 
 
 @contextmanager
-def armed(store: Store, pending: PendingCommit) -> Iterator[PendingFile]:
-    """The way back is armed; it is disarmed where the change fails meanwhile, and is undone.
+def scheduled(store: Store, pending: PendingCommit) -> Iterator[PendingFile]:
+    """Schedule the rollback; cancel it if the change fails and is undone.
 
-    The lock must be held. The file stays open. Raises PrivilegeError if it can't be armed.
+    The caller holds the lock. The file stays open. Raises PrivilegeError if scheduling fails.
     """
-    start = _try_unit if systemd_runs_here(pending.host) else _start_detached
+    prepare = _try_unit if systemd_runs_here(pending.host) else _start_detached
     try:
-        arm = start()
+        start = prepare()
         file = store.write_pending(replace(pending, deadline=now() + pending.seconds))
     except OSError as error:
         _refuse(f"{error.filename or _PROGRAM[0]}: {error.strerror}")
     try:
-        arm(file)
+        start(file)
         yield file
     except BaseException as error:
         if not getattr(error, "not_undone", ()):
             file.settle("failed")
-            disarm(pending)
+            cancel(pending)
         file.close()
         raise
 
 
 def systemd_runs_here(host: Host) -> bool:
-    """Whether a unit of systemd sees what this process sees: its init, network and mounts."""
+    """Whether a systemd unit has the same init, network and mounts as this process."""
     same = ["mnt"] if host.network_namespace else ["mnt", "net"]
     try:
         return (
@@ -104,8 +104,8 @@ def systemd_runs_here(host: Host) -> bool:
         return False
 
 
-def disarm(pending: PendingCommit) -> None:
-    """Take the timer away that has nothing left to do; it would find that out by itself."""
+def cancel(pending: PendingCommit) -> None:
+    """Remove the timer of a settled change; left alone, it would fire and do nothing."""
     if systemd_runs_here(pending.host):
         with suppress(OSError, PrivilegeError):
             _run(["systemctl", "stop", f"{_unit(pending)}.timer"])
@@ -116,13 +116,13 @@ def _unit(pending: PendingCommit) -> str:
 
 
 def timer_command(pending: PendingCommit, path: Path) -> list[str]:
-    """What arms a transient timer, systemd-run(1)."""
+    """The command that starts a transient timer, systemd-run(1)."""
     return [
         "systemd-run",
         "--quiet",
         "--collect",
         f"--unit={_unit(pending)}",
-        f"--description=vlanlink: put {pending.topology} back unless it is confirmed",
+        f"--description=vlanlink: roll back {pending.topology} unless confirmed",
         f"--on-active={pending.seconds:g}s",
         "--timer-property=AccuracySec=100ms",
         "--",
@@ -132,15 +132,15 @@ def timer_command(pending: PendingCommit, path: Path) -> list[str]:
     ]
 
 
-def _try_unit() -> Arm:
-    """See that a unit can run the reverter: it has no PYTHONPATH, and no directory of ours."""
+def _try_unit() -> Start:
+    """Check that a unit can run the reverter: it has neither PYTHONPATH nor our directory."""
     tried = _run(_PROGRAM, env={}, cwd="/", stdin=subprocess.DEVNULL)
     if tried.stdout.strip() != READY:
         _refuse(f"a unit can't run {' '.join(_PROGRAM)}: {_last_line(tried.stderr)}")
-    return _arm_timer
+    return _start_timer
 
 
-def _arm_timer(file: PendingFile) -> None:
+def _start_timer(file: PendingFile) -> None:
     done = _run(timer_command(file.pending, file.path))
     if done.returncode != 0:
         _refuse(f"systemd-run failed: {_last_line(done.stderr)}")
@@ -155,15 +155,15 @@ def _run(command: Sequence[str], **options: Any) -> "subprocess.CompletedProcess
         _refuse(f"{' '.join(command)} did not end within {_START_SECONDS:g} s")
 
 
-def _start_detached() -> Arm:
-    """Start the reverter in a session of its own; it waits to be told what for."""
+def _start_detached() -> Start:
+    """Start the reverter in its own session; it waits for the pending change on stdin."""
     pipe = subprocess.PIPE
     process = subprocess.Popen(
         _PROGRAM, stdin=pipe, stdout=pipe, stderr=pipe, cwd="/", start_new_session=True, text=True
     )
     _await_ready(process)
 
-    def arm(file: PendingFile) -> None:
+    def start(file: PendingFile) -> None:
         assert process.stdin is not None
         with suppress(BrokenPipeError):
             process.stdin.write(json.dumps([str(file.path), file.pending.token]) + "\n")
@@ -172,9 +172,9 @@ def _start_detached() -> Arm:
         for stream in (process.stdin, process.stdout, process.stderr):
             assert stream is not None
             stream.close()
-        process.returncode = 0  # nobody waits for it: no warning when it is forgotten
+        process.returncode = 0  # nobody waits for it: no ResourceWarning
 
-    return arm
+    return start
 
 
 def _await_ready(process: "subprocess.Popen[str]") -> None:
@@ -190,9 +190,9 @@ def _await_ready(process: "subprocess.Popen[str]") -> None:
 
 def _last_line(text: str) -> str:
     lines = text.strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "no output"
 
 
 def _refuse(why: str) -> NoReturn:
-    message = f"the way back can't be armed: {why}"
+    message = f"can't schedule the rollback: {why}"
     raise PrivilegeError(Diagnostic(message, hint="nothing was changed"))

@@ -271,7 +271,7 @@ class AddAddress(_OnAddress):
     transient = frozenset({errno.EADDRINUSE})  # ipvlan has an address once on a parent
 
     restored: bool = False
-    """Not ours but there before: put back as it was, without a mark."""
+    """Foreign and there before: restored without a mark."""
 
     def changes(self) -> Iterator[Change]:
         """One line."""

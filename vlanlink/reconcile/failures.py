@@ -33,7 +33,7 @@ def translated(session: Session, seen: Observation) -> Iterator[None]:
 def _translated(failure: Unfinished, topology: Topology) -> BaseException:
     reason, not_undone = failure.reason, failure.not_undone
     if reason is None:
-        message = "interrupted" if not_undone else "interrupted; put back as it was"
+        message = "interrupted" if not_undone else "interrupted; rolled back"
         return Interrupted(Diagnostic(message), not_undone=not_undone)
     if isinstance(reason, tuple):
         found = tuple(topology.diagnose(problem) for problem in reason)
@@ -44,7 +44,7 @@ def _translated(failure: Unfinished, topology: Topology) -> BaseException:
     if isinstance(reason, Refused):
         return _refused(reason, topology, not_undone)
     for line in not_undone:
-        reason.add_note(f"not put back: {line}")
+        reason.add_note(f"not rolled back: {line}")
     return reason
 
 

@@ -75,10 +75,10 @@ class PendingStatus:
     """Until it is put back; none or fewer: it is overdue."""
     until: str
     """When that is, as clocks on this machine show it now."""
-    way_out: str
-    """What can be done about it, in words."""
+    hint: str
+    """The commands that settle it, in words."""
     command: str
-    """What keeps it."""
+    """The command that confirms it."""
 
     def to_dict(self) -> dict[str, object]:
         """The JSON form."""
@@ -116,15 +116,15 @@ class PendingCommit:
         return f"vlanlink confirm {self.topology}"
 
     @property
-    def way_out(self) -> str:
-        """What can be done about it, in words."""
-        return f"{self.command} keeps it, with --revert puts it back"
+    def hint(self) -> str:
+        """The commands that settle it, in words."""
+        return f"{self.command} keeps it, with --revert rolls it back"
 
     def waiting(self) -> PendingStatus:
         """How long it still waits, from now on."""
         left = self.left
         until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + left))
-        return PendingStatus(left, until, self.way_out, self.command)
+        return PendingStatus(left, until, self.hint, self.command)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""

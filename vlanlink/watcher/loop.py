@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from vlanlink.commit_confirm.commit import (
     GRACE_SECONDS,
-    put_back_overdue,
-    refuse_if_waiting,
-    waiting_change,
+    pending_change,
+    refuse_if_pending,
+    roll_back_overdue,
 )
 from vlanlink.errors import (
     ApplyError,
@@ -94,14 +94,14 @@ class WatchLoop:
             own = session.records(topology.name).own
             refuse_other_file(topology, own, replace_file=self.replace_file)
             if self.repair:
-                refuse_if_waiting(session, topology.name)
+                refuse_if_pending(session, topology.name)
 
     def step(self, events: Events) -> float | None:
         """Observe once and act on it; seconds until the next step, None: at the next event."""
         try:
             with open_session(self.host) as session:
                 with _locked(session, events):
-                    pending = waiting_change(session, self.topology.name)
+                    pending = pending_change(session, self.topology.name)
                     if pending is None:
                         return self._observe(session, events)
                 return self._hold(session, pending)
@@ -145,9 +145,9 @@ class WatchLoop:
     def _hold(self, session: Session, pending: PendingCommit) -> float:
         """Neither repair nor adopt a change that may be rolled back; roll it back if overdue."""
         name = self.topology.name
-        self._report_once(Event("waiting", name, (pending.way_out,)))
+        self._report_once(Event("waiting", name, (pending.hint,)))
         if self.repair and time.monotonic() >= self._state.not_before:
-            done = put_back_overdue(session, grace=GRACE_SECONDS)
+            done = roll_back_overdue(session, grace=GRACE_SECONDS)
             if any(one.topology == name for one in done):
                 self.report(Event("reverted", name))
                 return 0.0

@@ -1,4 +1,4 @@
-"""The way back of ``up --confirm``: armed before the first change, or nothing is changed."""
+"""The rollback of ``up --confirm``: scheduled before the first change, or no change."""
 
 import subprocess
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.world import World, until
 from vlanlink.cli.main import main
-from vlanlink.commit_confirm import timer as lifeline
+from vlanlink.commit_confirm import timer
 
 pytestmark = pytest.mark.needs("macvlan")
 
@@ -62,7 +62,7 @@ def test_two_that_wait_are_named(world: World, capsys: pytest.CaptureFixture[str
     assert '"confirmed": true' in capsys.readouterr().out
 
 
-def test_what_fails_leaves_nothing_armed(world: World) -> None:
+def test_what_fails_leaves_nothing_scheduled(world: World) -> None:
     world.ip("netns add one")
     world.ip("link add eth0 type veth peer name other", "one")
     before = dump(world)
@@ -73,17 +73,17 @@ def test_what_fails_leaves_nothing_armed(world: World) -> None:
 
 
 @pytest.mark.parametrize("program", ["/bin/false", "/no/such/program"])
-def test_a_way_back_that_can_not_be_armed(
+def test_a_rollback_that_can_not_be_scheduled(
     world: World,
     program: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(lifeline, "_PROGRAM", (program,))
+    monkeypatch.setattr(timer, "_PROGRAM", (program,))
     before = dump(world)
     assert main(["up", FILE, "--confirm", LATE]) == 4
     err = capsys.readouterr().err
-    assert "error: the way back can't be armed: " in err
+    assert "error: can't schedule the rollback: " in err
     assert program in err
     same(world, before)
     assert waiting() == []
@@ -97,7 +97,7 @@ def test_a_state_before_that_is_not_known_can_not_be_gone_back_to(
         path.unlink()
     before = dump(world, "one")
     assert main(["up", NEW, "--confirm", LATE]) == 4
-    assert "what office is now is not known" in capsys.readouterr().err
+    assert "office is up, but the copy of its file is lost or empty" in capsys.readouterr().err
     same(world, before, "one")
 
 
@@ -112,7 +112,7 @@ def test_a_timer_of_systemd_starts_it_when_the_time_is_over(
     fake.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{tmp_path}/told\n')
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    monkeypatch.setattr(lifeline, "systemd_runs_here", lambda _: True)
+    monkeypatch.setattr(timer, "systemd_runs_here", lambda _: True)
     before = dump(world)
     with pytest.raises(vlanlink.Interrupted):
         vlanlink.up(vlanlink.load(FILE), confirm=1, decide=gone)
@@ -132,7 +132,7 @@ def test_a_timer_with_nothing_left_to_do_goes(
         fake.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{tmp_path}/told-{name}\n')
         fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    monkeypatch.setattr(lifeline, "systemd_runs_here", lambda _: True)
+    monkeypatch.setattr(timer, "systemd_runs_here", lambda _: True)
     with pytest.raises(vlanlink.Interrupted):
         vlanlink.up(vlanlink.load(FILE), confirm=600, decide=gone)
     assert not (tmp_path / "told-systemctl").exists()
@@ -150,7 +150,7 @@ def test_a_timer_that_systemd_refuses(
     fake.write_text("#!/bin/sh\necho Failed to start transient timer unit. >&2\nexit 1\n")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    monkeypatch.setattr(lifeline, "systemd_runs_here", lambda _: True)
+    monkeypatch.setattr(timer, "systemd_runs_here", lambda _: True)
     before = dump(world)
     with pytest.raises(vlanlink.PrivilegeError, match="Failed to start transient timer unit"):
         vlanlink.up(vlanlink.load(FILE), confirm=600)
