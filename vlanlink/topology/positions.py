@@ -148,11 +148,14 @@ class Tree:
         return self._row(max(node.start_byte, node.end_byte - 1)) + 1
 
     def key(self, node: "Node") -> str:
-        """The name that a part of a key spells."""
+        """The name that a part of a key spells; its text if that is not valid TOML."""
         word = self._data[node.start_byte : node.end_byte].decode("utf-8", "surrogatepass")
         if node.type == "bare_key":
             return word
-        return next(iter(toml.loads(f"{word} = 0")), word)
+        try:
+            return next(iter(toml.loads(f"{word} = 0")), word)
+        except toml.TOMLDecodeError:
+            return word
 
     def _row(self, byte: int) -> int:
         return bisect_right(self._starts, byte) - 1
