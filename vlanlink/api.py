@@ -168,7 +168,7 @@ def _status(session: Session, topology: str | Topology) -> Status:
     wanted = stored(session, topology) if isinstance(topology, str) else topology
     found = _judge(session.observe(wanted))
     pending = pending_change(session, wanted.name)
-    return replace(found, waiting=pending.waiting() if pending else None)
+    return replace(found, waiting=pending.status() if pending else None)
 
 
 def verify(

@@ -89,6 +89,21 @@ def test_what_the_file_set_on_the_host_is_told_with_the_command(lan: Lan, how: s
     assert vlanlink.down(load(SYSCTLS)).operations == ()
 
 
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [("newer", "version 9 is from a newer vlanlink"), ("torn", "it is not JSON")],
+)
+def test_a_record_that_cannot_be_read_is_named(lan: Lan, how: str, why: str) -> None:
+    vlanlink.up(load(SYSCTLS))
+    damage(how)
+    (note,) = (note for note in vlanlink.plan(load(SYSCTLS)).notes if "lost" in note.message)
+    assert note.message == f"the record of lost counts as lost: {record()}: {why}"
+    with pytest.raises(vlanlink.ApplyError) as caught:
+        vlanlink.down(load(SYSCTLS))
+    assert f"{record()}: {why}" in (caught.value.diagnostics[0].hint or "")
+    del lan
+
+
 def test_our_own_values_are_no_prior_values(lan: Lan) -> None:
     """`up` after the loss reads what it wrote itself; the new record must not take it for more."""
     vlanlink.up(load(SYSCTLS))

@@ -73,8 +73,8 @@ def test_the_one_at_work_is_named(
         for verb in ("up", "down"):
             assert main([verb, file, "--lock-timeout", "0"]) == 1
             err = capsys.readouterr().err
-            who = f"process {os.getpid()} (vlanlink up other.toml), since "
-            assert f"error: another vlanlink is at work: {who}" in err
+            who = f"pid {os.getpid()} (vlanlink up other.toml), since "
+            assert f"error: another vlanlink process holds the lock: {who}" in err
             assert "--lock-timeout SECONDS" in err
     same(lan.world, before)
 
@@ -136,7 +136,7 @@ def test_one_topology_on_two_hosts_that_share_run(world: World, records: str) ->
     before = dump(world, "second", "office")
     with pytest.raises(vlanlink.ConflictError) as caught:
         vlanlink.up(office, second)
-    message = "namespace office was made by topology office of another network namespace"
+    message = "namespace office belongs to topology office of another network namespace"
     assert message in str(caught.value)
     assert "/run/office.toml:9:" in str(caught.value)
     assert vlanlink.status(office, second).state == "down"

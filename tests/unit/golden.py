@@ -43,7 +43,8 @@ from vlanlink.model import (
     State,
 )
 from vlanlink.planning.plan import Plan, plan, undo_target
-from vlanlink.store.record import VERSION, Record, Records
+from vlanlink.store.documents import VERSION
+from vlanlink.store.record import Record, Records
 from vlanlink.topology import Topology, parse
 
 IDENTITY = "golden"
@@ -296,7 +297,7 @@ def read_records(data: Mapping[str, Any]) -> Records:
 def _record(row: Mapping[str, Any]) -> Record:
     empty = Record(str(row["topology"])).to_dict()
     brought_up = {
-        name: {"addresses": [], "children": []} | before
+        name: {"addresses": [], "nodad": [], "children": [], "known": True} | before
         for name, before in row.get("brought_up", {}).items()
     }
     return Record.from_dict({**empty, "version": VERSION, **row, "brought_up": brought_up})

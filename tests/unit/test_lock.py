@@ -33,15 +33,18 @@ def test_the_holder_is_named(lock: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     holder = caught.value.holder
     assert holder is not None
     assert (holder.pid, holder.command) == (os.getpid(), "vlanlink up 'my ?[31moffice.toml'")
-    assert str(caught.value) == f"another vlanlink is at work: {holder}"
-    assert str(Holder(5, "vlanlink down x", "12:00")) == "process 5 (vlanlink down x), since 12:00"
+    assert str(caught.value) == f"another vlanlink process holds the lock: {holder}"
+    assert str(Holder(5, "vlanlink down x", "12:00")) == "pid 5 (vlanlink down x), since 12:00"
 
 
 @pytest.mark.parametrize("text", ["", "5", "{", '{"pid": 5}', "\x00"])
 def test_a_holder_who_does_not_say_who_it_is(lock: Path, text: str) -> None:
     with locked(lock, 0):
         lock.write_text(text)
-        with pytest.raises(LockedError, match=r"^another vlanlink is at work$"), locked(lock, 0):
+        with (
+            pytest.raises(LockedError, match=r"^another vlanlink process holds the lock$"),
+            locked(lock, 0),
+        ):
             pytest.fail("two hold the lock")
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vlanlink.store.documents import UnreadableError
 from vlanlink.store.record import OriginalLink, OriginalSysctl, Record, Records, in_transition
 
 texts = st.text(max_size=9)
@@ -43,12 +44,23 @@ def test_nothing_of_a_record_is_lost_in_json(record: Record) -> None:
 @pytest.mark.parametrize("key", sorted(Record("office").to_dict()))
 def test_a_key_that_is_missing_is_an_error(key: str) -> None:
     data = {k: v for k, v in Record("office").to_dict().items() if k != key}
-    with pytest.raises(KeyError):
+    with pytest.raises(UnreadableError, match=f"'{key}' is missing|has no version"):
+        Record.from_dict(data)
+
+
+@pytest.mark.parametrize("where", [(), ("brought_up", "eth0")])
+def test_a_key_that_is_unknown_is_an_error(where: tuple[str, ...]) -> None:
+    data = Record("office", brought_up={"eth0": OriginalLink()}).to_dict()
+    inner = data
+    for key in where:
+        inner = inner[key]
+    inner["more"] = 1
+    with pytest.raises(UnreadableError, match="unknown key 'more'"):
         Record.from_dict(data)
 
 
 def test_a_record_of_another_version_is_an_error() -> None:
-    with pytest.raises(ValueError, match="version 2"):
+    with pytest.raises(UnreadableError, match="version 2 is from a newer vlanlink"):
         Record.from_dict(Record("office").to_dict() | {"version": 2})
 
 

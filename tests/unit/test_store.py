@@ -90,7 +90,7 @@ def test_a_write_that_fails_leaves_the_old_record(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(json, "dump", full)
+    monkeypatch.setattr(os, "fchmod", full)
     with pytest.raises(OSError, match="No space"):
         store.write(Record("office", text="new"))
     monkeypatch.undo()
@@ -114,6 +114,8 @@ BROKEN = {
     "no keys": "{}",
     "few keys": '{"version": 1}',
     "another version": '{"version": 99, "topology": "office"}',
+    "unknown key": json.dumps(OFFICE.to_dict() | {"more": 1}),
+    "of another topology": json.dumps(OFFICE.to_dict() | {"topology": "shop"}),
     "wrong types": json.dumps(OFFICE.to_dict() | {"sysctls": 5}),
     "wrong types below": json.dumps(OFFICE.to_dict() | {"sysctls": {"": {"key": 5}}}),
     "text for a table": json.dumps(OFFICE.to_dict() | {"brought_up": "eth0"}),
@@ -129,6 +131,19 @@ def test_a_record_that_cannot_be_read_is_as_good_as_none(
     store.write(LAB)
     (tmp_path / "run" / "vlanlink" / "office@1.json").write_text(text)
     assert store.records() == [LAB]
+    (reason,) = store.unreadable().values()
+    assert reason.startswith(f"{tmp_path}/run/vlanlink/office@1.json: ")
+
+
+def test_it_is_said_why_a_record_cannot_be_read(tmp_path: Path, store: Store) -> None:
+    file = tmp_path / "run" / "vlanlink" / "office@1.json"
+    store.write(OFFICE)
+    for more, why in {
+        '"version": 2': "version 2 is from a newer vlanlink",
+        '"version": 1, "more": 1': "unknown key 'more'",
+    }.items():
+        file.write_text(json.dumps(OFFICE.to_dict()).replace('"version": 1', more))
+        assert store.unreadable() == {"office": f"{file}: {why}"}
 
 
 def test_bytes_that_are_no_text(tmp_path: Path, store: Store) -> None:

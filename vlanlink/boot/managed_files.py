@@ -5,12 +5,12 @@ that was never ours, is known and left alone, and no list of files has to be kep
 """
 
 import hashlib
-import os
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from vlanlink.store.documents import write_atomically
 
 _MARK: Final = "# Put here by vlanlink enable; changed by hand it is not touched any more. "
 _MODE: Final = 0o644
@@ -50,15 +50,7 @@ def look(path: Path) -> Found:
 def write(path: Path, text: str) -> None:
     """Write a file whole, readable for all. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-            os.fchmod(file.fileno(), _MODE)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_atomically(path, text, mode=_MODE)
 
 
 def remove_empty(directory: Path) -> None:

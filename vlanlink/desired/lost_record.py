@@ -17,7 +17,9 @@ def is_lost(topology: str, observed: State, records: Records) -> bool:
     """Whether the topology had a record: links with its mark, or an unreadable file, show it."""
     if records.own is not None:
         return False
-    return records.unreadable or any(link.owner == topology for link in observed.links())
+    return records.unreadable is not None or any(
+        link.owner == topology for link in observed.links()
+    )
 
 
 def may_have_been_brought_up(parent: Link, observed: State) -> bool:

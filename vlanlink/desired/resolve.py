@@ -63,6 +63,7 @@ def resolve(topology: Topology, observed: State, context: Context | None = None)
     builder = Builder(topology, observed, context, addressing)
     _add_namespaces(builder)
     _warn_of_lost_paths(builder)
+    _warn_of_unreadable_record(builder)
     _add_links(builder)
     add_shims(builder)
     builder.conflicts += name_conflicts(builder.links.values(), observed, builder.name)
@@ -140,6 +141,12 @@ def _warn_of_lost_paths(builder: Builder) -> None:
         if name not in builder.observed.namespaces:
             message = f"namespace {name} is no longer at {path}: its links are out of reach"
             builder.warnings.append(Problem((), message))
+
+
+def _warn_of_unreadable_record(builder: Builder) -> None:
+    if builder.records.unreadable is not None:
+        message = f"the record of {builder.name} counts as lost: {builder.records.unreadable}"
+        builder.warnings.append(Problem((), message))
 
 
 # -- links -----------------------------------------------------------------------------------------

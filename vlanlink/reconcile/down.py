@@ -66,6 +66,7 @@ def _report_lost(seen: Observation, before: Topology | None) -> None:
     All that bears the mark is gone by now. ``before`` is what was up, where that is known.
     """
     name, hint = seen.topology.name, "the record of how things were before is lost"
+    hint += f" ({seen.records.unreadable})" if seen.records.unreadable else ""
     lines = seen.resolution.restore_commands
     if is_lost(name, seen.observed, seen.records):
         if before is None:

@@ -1,1 +1,1 @@
-"""What vlanlink keeps on disk: records of what is up, leases, the lock, pending changes."""
+"""What is kept on disk: records, leases, pending commits, the lock."""

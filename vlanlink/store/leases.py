@@ -1,10 +1,10 @@
-"""Addresses and subnets that were handed out, so that they are the same the next time."""
+"""Leases: addresses and subnets handed out, so that they stay the same."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
-VERSION: Final = 1
+from vlanlink.store.documents import VERSION, checked, wrong_types
 
 LeaseKey = tuple[str, str, str]
 """(network, namespace, interface)."""
@@ -12,12 +12,12 @@ LeaseKey = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Leases:
-    """What a topology's endpoints were given. Losing it is no error: addresses may change then."""
+    """The leases of a topology. Losing them is no error: addresses may change then."""
 
     addresses: Mapping[LeaseKey, tuple[str, ...]] = field(default_factory=dict)
     """Bare addresses."""
     subnets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The subnets chosen for networks that leave theirs out."""
+    """By network, the subnets picked for networks without any."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -26,14 +26,14 @@ class Leases:
         return {"version": VERSION, "addresses": rows, "subnets": subnets}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "Leases":
-        """The leases of a JSON object. Raises KeyError, TypeError or ValueError if it has none."""
-        if data["version"] != VERSION:
-            raise ValueError(f"lease version {data['version']}")
-        return cls(
-            {
-                (str(network), str(namespace), str(interface)): tuple(map(str, found))
-                for network, namespace, interface, found in data["addresses"]
-            },
-            {str(name): tuple(map(str, found)) for name, found in data["subnets"].items()},
-        )
+    def from_dict(cls, data: Any) -> "Leases":
+        """The leases of a JSON object. Raises UnreadableError."""
+        document = checked(data, ("addresses", "subnets"))
+        with wrong_types():
+            return cls(
+                {
+                    (str(network), str(namespace), str(interface)): tuple(map(str, found))
+                    for network, namespace, interface, found in document["addresses"]
+                },
+                {str(name): tuple(map(str, found)) for name, found in document["subnets"].items()},
+            )

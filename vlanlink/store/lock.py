@@ -1,7 +1,7 @@
-"""One at a time: the lock that is held while a host is changed.
+"""The lock that a process holds while it changes a host.
 
-It is flock(2) on a file, so the kernel frees it when its holder is gone, however that one ended.
-The file says who holds it; that is only for people to read.
+It is flock(2) on a file, so the kernel releases it when its holder exits, however it exits. The
+file names the holder, for messages only.
 """
 
 import fcntl
@@ -15,10 +15,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from vlanlink.store.documents import VERSION, checked
+
 LOCK_SECONDS = 30.0
-"""How long another one is waited for, if nothing else is said."""
+"""Default lock timeout."""
 LONGEST_LOCK_SECONDS = 86400.0
-"""How long one who must do its work, later if not now, waits for others."""
+"""Lock timeout for runs that must not give up."""
 _POLL_SECONDS = 0.05
 _LONGEST = 4096
 _LONGEST_COMMAND = 100
@@ -26,51 +28,55 @@ _LONGEST_COMMAND = 100
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds the lock."""
+    """The process that holds the lock."""
 
     pid: int
     command: str
     since: str
-    """Date and time of day, as clocks on this machine show it."""
+    """Local date and time."""
 
     @classmethod
     def here(cls) -> "Holder":
-        """The process that asks, from now on."""
+        """The calling process, from now on."""
         command = shlex.join([os.path.basename(sys.argv[0]), *sys.argv[1:]])[:_LONGEST_COMMAND]
         printable = "".join(c if c.isprintable() else "?" for c in command)
         return cls(os.getpid(), printable, time.strftime("%Y-%m-%d %H:%M:%S"))
 
     def __str__(self) -> str:
-        """``process 4711 (vlanlink up office.toml), since 2026-11-21 12:33:05``."""
-        return f"process {self.pid} ({self.command}), since {self.since}"
+        """``pid 4711 (vlanlink up office.toml), since 2026-11-21 12:33:05``."""
+        return f"pid {self.pid} ({self.command}), since {self.since}"
 
 
 class LockedError(Exception):
-    """Another one held the lock for longer than the bound on waiting."""
+    """Another process held the lock beyond the timeout."""
 
     def __init__(self, holder: Holder | None) -> None:
-        """Keep who it is, as far as that is known."""
+        """Keep the holder if known."""
         self.holder = holder
-        super().__init__("another vlanlink is at work" + (f": {holder}" if holder else ""))
+        message = "another vlanlink process holds the lock"
+        super().__init__(f"{message}: {holder}" if holder else message)
 
 
+_KEYS = ("pid", "command", "since")
 OnHeld = Callable[[Holder | None], None]
 
 
 @contextmanager
 def locked(path: Path, seconds: float, on_held: OnHeld | None = None) -> Iterator[None]:
-    """Be the only one who has ``path`` locked, for as long as the context lasts.
+    """Hold the lock on ``path`` while the context lasts.
 
-    ``on_held`` is told, once, who is waited for. Raises LockedError when another one has it for
-    ``seconds``, OSError where the file can't be made.
+    ``on_held`` is called once with the holder, if there is one to wait for. Raises LockedError if
+    another process holds it for ``seconds``, OSError if the file can't be created.
     """
     descriptor = _acquired(path, time.monotonic() + seconds, on_held)
     try:
-        text = json.dumps(asdict(Holder.here())).encode()
-        with suppress(OSError):  # a full disk keeps nobody from the lock
+        text = json.dumps({"version": VERSION, **asdict(Holder.here())}).encode()
+        with suppress(OSError):  # a full disk prevents nobody from locking
             os.pwrite(descriptor, text, 0)
             os.truncate(descriptor, len(text))
         yield
+        with suppress(OSError):  # else the next holder would be taken for this one until it writes
+            os.truncate(descriptor, 0)
     finally:
         os.close(descriptor)
 
@@ -105,7 +111,7 @@ def _wait_for(descriptor: int, deadline: float, on_held: OnHeld | None) -> None:
 
 
 def _is_at(path: Path, descriptor: int) -> bool:
-    """Whether the file that is locked is still the one that others will find."""
+    """Whether the locked file is still the one at ``path``."""
     with suppress(FileNotFoundError):
         return os.path.samestat(os.fstat(descriptor), path.stat())
     return False
@@ -113,6 +119,7 @@ def _is_at(path: Path, descriptor: int) -> bool:
 
 def _holder(descriptor: int) -> Holder | None:
     try:
-        return Holder(**json.loads(os.pread(descriptor, _LONGEST, 0)))
-    except (ValueError, TypeError):
+        row = checked(json.loads(os.pread(descriptor, _LONGEST, 0)), _KEYS)
+    except (ValueError, RecursionError):
         return None
+    return Holder(**{key: row[key] for key in _KEYS})

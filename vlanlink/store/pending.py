@@ -1,38 +1,36 @@
-"""A change that waits for confirmation, and what to go back to without it."""
+"""Pending commits: changes that wait for confirmation, and the state to roll back to."""
 
 import json
 import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from vlanlink.host import Host
+from vlanlink.store.documents import VERSION, UnreadableError, checked, wrong_types
 from vlanlink.store.leases import Leases
 
 Outcome = Literal["confirmed", "reverted", "failed"]
-"""Kept, put back, or never made: the change itself failed and was undone."""
+"""Kept, rolled back, or never made (the change itself failed and was undone)."""
 
 
 _MOST = 1 << 24
 
 
 class PendingFile:
-    """One such file, held open. Use it as a context manager."""
+    """The file of a pending commit, held open. A context manager."""
 
     def __init__(self, path: Path) -> None:
-        """Open and read it. Raises FileNotFoundError, and ValueError for what is none."""
+        """Open and read it. Raises FileNotFoundError, and UnreadableError."""
         self.path = path
         self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
-            self.pending = PendingCommit.from_dict(json.loads(self._lines()[0]))
-        except (KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
-            self.close()
-            raise ValueError(f"{path} can't be read: {error!r}") from None
-        except ValueError:
+            self.pending = PendingCommit.from_dict(self._document())
+        except UnreadableError:
             self.close()
             raise
 
@@ -52,31 +50,34 @@ class PendingFile:
 
     @property
     def outcome(self) -> str | None:
-        """What became of the change; None while it waits."""
+        """The outcome of the change; None while it is pending."""
         return next(iter(self._lines()[1:]), None)
 
     def settle(self, outcome: Outcome) -> None:
-        """Write what became of it, and remove the file. The lock must be held. Raises OSError."""
+        """Write the outcome and remove the file. The lock must be held. Raises OSError."""
         os.write(self._descriptor, f"\n{outcome}".encode())
         self.path.unlink(missing_ok=True)
+
+    def _document(self) -> Any:
+        try:
+            return json.loads(self._lines()[0])
+        except (IndexError, ValueError, RecursionError):
+            raise UnreadableError("it is not JSON") from None
 
     def _lines(self) -> list[str]:
         return os.pread(self._descriptor, _MOST, 0).decode(errors="replace").splitlines()
 
 
-VERSION: Final = 1
-
-
 @dataclass(frozen=True, slots=True)
 class PendingStatus:
-    """A change that waits for confirmation, as ``status`` tells it."""
+    """A pending commit, as ``status`` reports it."""
 
     seconds_left: float
-    """Until it is put back; none or fewer: it is overdue."""
+    """Time until the rollback; negative if it is overdue."""
     until: str
-    """When that is, as clocks on this machine show it now."""
+    """Local date and time of the rollback."""
     hint: str
-    """The commands that settle it, in words."""
+    """How to keep or undo it."""
     command: str
     """The command that confirms it."""
 
@@ -88,40 +89,40 @@ class PendingStatus:
 
 @dataclass(frozen=True, slots=True)
 class PendingCommit:
-    """Written before the first change of ``up --confirm``; who reads it can put all of it back."""
+    """Written before the first change of ``up --confirm``; enough to roll all of it back."""
 
     topology: str
     token: str
-    """What tells this change from others of the topology."""
+    """Distinguishes this change from others of the topology."""
     seconds: float
     deadline: float
-    """By ``now``, which no change of the clock touches."""
+    """On the clock of ``now``."""
     process: int
-    """Who made the change."""
+    """The process that made the change."""
     host: Host
     leases: Leases
-    """As they were before."""
+    """The leases before the change."""
     text: str = ""
-    """The topology that was up before, as written; none if it was down."""
+    """The topology that was active before, as written; empty if it was down."""
     file: str | None = None
 
     @property
     def left(self) -> float:
-        """Seconds until it is put back; none or fewer: it is overdue."""
+        """Seconds until the rollback; negative if it is overdue."""
         return self.deadline - now()
 
     @property
     def command(self) -> str:
-        """What keeps it."""
+        """The command that confirms it."""
         return f"vlanlink confirm {self.topology}"
 
     @property
     def hint(self) -> str:
-        """The commands that settle it, in words."""
+        """How to keep or undo it."""
         return f"{self.command} keeps it, with --revert rolls it back"
 
-    def waiting(self) -> PendingStatus:
-        """How long it still waits, from now on."""
+    def status(self) -> PendingStatus:
+        """Its status now."""
         left = self.left
         until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + left))
         return PendingStatus(left, until, self.hint, self.command)
@@ -143,25 +144,28 @@ class PendingCommit:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "PendingCommit":
-        """What a JSON object says. Raises KeyError, TypeError or ValueError if it is none."""
-        if data["version"] != VERSION:
-            raise ValueError(f"version {data['version']}")
-        return cls(
-            topology=str(data["topology"]),
-            token=str(data["token"]),
-            seconds=float(data["seconds"]),
-            deadline=float(data["deadline"]),
-            process=int(data["process"]),
-            host=_host(data["host"]),
-            leases=Leases.from_dict(data["leases"]),
-            text=str(data["text"]),
-            file=data["file"],
-        )
+    def from_dict(cls, data: Any) -> "PendingCommit":
+        """The pending commit of a JSON object. Raises UnreadableError."""
+        row = checked(data, _KEYS)
+        with wrong_types():
+            return cls(
+                topology=str(row["topology"]),
+                token=str(row["token"]),
+                seconds=float(row["seconds"]),
+                deadline=float(row["deadline"]),
+                process=int(row["process"]),
+                host=_host(row["host"]),
+                leases=Leases.from_dict(row["leases"]),
+                text=str(row["text"]),
+                file=row["file"],
+            )
+
+
+_KEYS = tuple(field.name for field in fields(PendingCommit))
 
 
 def now() -> float:
-    """Seconds since boot, sleep included (CLOCK_BOOTTIME, clock_gettime(2))."""
+    """Seconds since boot, including sleep (CLOCK_BOOTTIME, clock_gettime(2))."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
@@ -171,7 +175,7 @@ def _host(data: Mapping[str, str | None]) -> Host:
 
 
 def find(paths: list[Path]) -> list[PendingFile]:
-    """Those of the files in which a change still waits, open."""
+    """The files with a change that is still pending, open."""
     found = []
     for path in paths:
         with suppress(OSError, ValueError):

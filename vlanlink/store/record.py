@@ -1,22 +1,22 @@
-"""What no mark in the kernel can hold: how things that vlanlink did not make were before.
+"""Records: how things that vlanlink did not make were before, which no mark in the kernel can hold.
 
-One record for each topology that is up. It is written before the first change of a run and read
-when the topology changes or goes. It may be lost: then what is marked still goes, and what was
-changed on things that are not ours is listed as not put back.
+There is one record for each active topology. It is written before the first change of a run, and
+read when the topology changes or goes down. A record may be lost: then what is marked still goes,
+and changes of what is not marked are reported as not restored.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any
 
-VERSION: Final = 1
+from vlanlink.store.documents import VERSION, checked, exact, wrong_types
 
 
 @dataclass(frozen=True, slots=True)
 class OriginalSysctl:
-    """A sysctl as it was (``before``; None: nobody knows) and as we left it (``written``).
+    """A sysctl's value ``before`` vlanlink wrote it (None: unknown), and the value ``written``.
 
-    While that changes it may also read as it did ``earlier``.
+    While it is changing it may also have one of the ``earlier`` written values.
     """
 
     before: str | None
@@ -24,40 +24,40 @@ class OriginalSysctl:
     earlier: tuple[str, ...] = ()
 
     def is_ours(self, value: str | None) -> bool:
-        """Whether it reads as we left it."""
+        """Whether vlanlink wrote the value."""
         return value == self.written or value in self.earlier
 
 
 @dataclass(frozen=True, slots=True)
 class OriginalLink:
-    """A parent that was down: what it had, and what was on it."""
+    """A parent that was down: its addresses and children then."""
 
     addresses: tuple[str, ...] = ()
     nodad: tuple[str, ...] = ()
-    """Those of the addresses that have no duplicate detection (IFA_F_NODAD)."""
+    """Addresses without duplicate detection (IFA_F_NODAD)."""
     children: tuple[str, ...] = ()
     known: bool = True
-    """Else the record of then is lost, and nobody knows whether it was up or down."""
+    """False if an earlier record is lost, and with it whether the parent was up or down."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A topology that is up, or about to be."""
+    """An active topology, or one about to become active."""
 
     topology: str
     file: str | None = None
     text: str = ""
     """The topology as written, for ``status NAME``."""
     namespaces: tuple[str, ...] = ()
-    """Those that the topology may have made."""
+    """Namespaces that the topology may have made."""
     paths: Mapping[str, str] = field(default_factory=dict)
-    """Where the namespaces are that have no name in the netns directory."""
+    """Paths of the namespaces without a name in the netns directory."""
     sysctls: Mapping[str, Mapping[str, OriginalSysctl]] = field(default_factory=dict)
     """By namespace and path."""
     brought_up: Mapping[str, OriginalLink] = field(default_factory=dict)
-    """Parents on the host that were down, and that we set up."""
+    """Parents on the host that were down, and that vlanlink brought up."""
     routes: tuple[tuple[str, str], ...] = ()
-    """Routes on links that are not ours: (namespace, the route as `ip route` writes it)."""
+    """Routes on foreign links: (namespace, the route as `ip route` writes it)."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -69,57 +69,74 @@ class Record:
             "namespaces": list(self.namespaces),
             "paths": dict(self.paths),
             "sysctls": {
-                namespace: {k: [p.before, p.written, *p.earlier] for k, p in priors.items()}
-                for namespace, priors in self.sysctls.items()
+                namespace: {k: [o.before, o.written, *o.earlier] for k, o in originals.items()}
+                for namespace, originals in self.sysctls.items()
             },
-            "brought_up": {
-                name: {
-                    "addresses": list(p.addresses),
-                    "nodad": list(p.nodad),
-                    "children": list(p.children),
-                    "known": p.known,
-                }
-                for name, p in self.brought_up.items()
-            },
+            "brought_up": {name: _link_row(link) for name, link in self.brought_up.items()},
             "routes": [list(route) for route in self.routes],
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "Record":
-        """The record of a JSON object. Raises KeyError, TypeError or ValueError if it is none."""
-        if data["version"] != VERSION:
-            raise ValueError(f"record version {data['version']}")
-        return cls(
-            topology=str(data["topology"]),
-            file=data["file"],
-            text=str(data["text"]),
-            namespaces=tuple(map(str, data["namespaces"])),
-            paths={str(k): str(v) for k, v in data["paths"].items()},
-            sysctls={
-                str(namespace): {str(k): _prior(*v) for k, v in priors.items()}
-                for namespace, priors in data["sysctls"].items()
-            },
-            brought_up={
-                str(name): OriginalLink(
-                    tuple(p["addresses"]),
-                    tuple(p.get("nodad", ())),
-                    tuple(p["children"]),
-                    bool(p.get("known", True)),
-                )
-                for name, p in data["brought_up"].items()
-            },
-            routes=tuple((str(a), str(b)) for a, b in data["routes"]),
-        )
+    def from_dict(cls, data: Any) -> "Record":
+        """The record of a JSON object. Raises UnreadableError."""
+        row = checked(data, _KEYS)
+        with wrong_types():
+            return cls(
+                topology=_text(row["topology"]),
+                file=None if row["file"] is None else _text(row["file"]),
+                text=_text(row["text"]),
+                namespaces=_texts(row["namespaces"]),
+                paths={name: _text(path) for name, path in row["paths"].items()},
+                sysctls={
+                    namespace: {key: _sysctl(*values) for key, values in originals.items()}
+                    for namespace, originals in row["sysctls"].items()
+                },
+                brought_up={name: _link(link) for name, link in row["brought_up"].items()},
+                routes=tuple(
+                    (_text(namespace), _text(route)) for namespace, route in row["routes"]
+                ),
+            )
 
 
-def _prior(before: str | None, written: str, *earlier: str) -> OriginalSysctl:
-    return OriginalSysctl(before, written, earlier)
+_KEYS = frozenset(Record("").to_dict()) - {"version"}
+_LINK_KEYS = ("addresses", "nodad", "children", "known")
+
+
+def _link_row(link: OriginalLink) -> dict[str, Any]:
+    return {
+        "addresses": list(link.addresses),
+        "nodad": list(link.nodad),
+        "children": list(link.children),
+        "known": link.known,
+    }
+
+
+def _link(row: Mapping[str, Any]) -> OriginalLink:
+    exact(row, _LINK_KEYS)
+    addresses, nodad, children = (_texts(row[key]) for key in _LINK_KEYS[:-1])
+    return OriginalLink(addresses, nodad, children, bool(row["known"]))
+
+
+def _sysctl(before: str | None, written: str, *earlier: str) -> OriginalSysctl:
+    return OriginalSysctl(before if before is None else _text(before), _text(written), earlier)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _texts(values: object) -> tuple[str, ...]:
+    if not isinstance(values, list):
+        raise TypeError(values)
+    return tuple(map(_text, values))
 
 
 def in_transition(before: Record | None, after: Record) -> Record:
-    """What must be known from the first change to the last: all of two records.
+    """The record between the first change and the last: everything from both records.
 
-    Whoever is killed in between has done some of the changes, and nobody knows which.
+    A run that is killed in between has made some of the changes, and nobody knows which.
     """
     if before is None:
         return after
@@ -128,7 +145,9 @@ def in_transition(before: Record | None, after: Record) -> Record:
         namespaces=tuple(dict.fromkeys((*after.namespaces, *before.namespaces))),
         paths={**before.paths, **after.paths},
         sysctls={
-            space: _sysctls_on_the_way(before.sysctls.get(space, {}), after.sysctls.get(space, {}))
+            space: _sysctls_in_transition(
+                before.sysctls.get(space, {}), after.sysctls.get(space, {})
+            )
             for space in dict.fromkeys((*after.sysctls, *before.sysctls))
         },
         brought_up={**before.brought_up, **after.brought_up},
@@ -136,7 +155,7 @@ def in_transition(before: Record | None, after: Record) -> Record:
     )
 
 
-def _sysctls_on_the_way(
+def _sysctls_in_transition(
     before: Mapping[str, OriginalSysctl], after: Mapping[str, OriginalSysctl]
 ) -> dict[str, OriginalSysctl]:
     found = {**before, **after}
@@ -150,33 +169,33 @@ def _sysctls_on_the_way(
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """The records of a host: the one of the topology in hand, and the others'."""
+    """The records of a host: the topology's own one, and the others'."""
 
     own: Record | None = None
     others: tuple[Record, ...] = ()
-    unreadable: bool = False
-    """Something is where the own record would be, and is none."""
+    unreadable: str | None = None
+    """Why the own record can't be read."""
 
     @classmethod
     def of(
-        cls, topology: str, records: Iterable[Record], unreadable: Iterable[str] = ()
+        cls, topology: str, records: Iterable[Record], unreadable: Mapping[str, str] | None = None
     ) -> "Records":
-        """Sort the records into own and others'. ``unreadable``: topologies with a broken file."""
+        """Split the records into own and others. ``unreadable``: by topology, why not."""
         every = list(records)
         own = next((record for record in every if record.topology == topology), None)
         others = tuple(record for record in every if record.topology != topology)
-        return cls(own, others, own is None and topology in unreadable)
+        return cls(own, others, None if own else (unreadable or {}).get(topology))
 
     def every(self) -> tuple[Record, ...]:
-        """All of them, the own one first."""
+        """All records, the own one first."""
         return (*([self.own] if self.own else ()), *self.others)
 
     def sysctl(self, namespace: str, key: str) -> OriginalSysctl | None:
-        """The oldest known value of a sysctl: our own record's, else another topology's."""
+        """A sysctl's original value: the own record's, else another topology's."""
         for record in self.every():
-            prior = record.sysctls.get(namespace, {}).get(key)
-            if prior is not None:
-                return prior
+            original = record.sysctls.get(namespace, {}).get(key)
+            if original is not None:
+                return original
         return None
 
     def held_by(self, namespace: str, key: str) -> Record | None:
