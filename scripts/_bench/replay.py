@@ -45,9 +45,8 @@ def _orders(plan: Plan) -> Iterator[bytes]:
                 yield _order(_SYSCTL, numbers[first.namespace], text.encode())
             case _:
                 files = {name: _BASE + 2 * number for name, number in numbers.items()}
-                sent = [r for operation in batch for r in encode(operation, HOST, files, marks)]
-                where = numbers[sent[0].namespace]
-                yield _order(_SEND, where, b"".join(r.message for r in sent), len(sent))
+                sent = [m for operation in batch for m in encode(operation, files, marks)]
+                yield _order(_SEND, numbers[first.socket], b"".join(sent), len(sent))
 
 
 def _order(what: int, where: int, data: bytes, count: int = 1) -> bytes:

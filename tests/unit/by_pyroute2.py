@@ -8,6 +8,7 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
+from tests.unit.encoded_by_pyroute2 import LINK_ATTRIBUTES, attribute_name
 from vlanlink.kernel.marks import PROTOCOL
 from vlanlink.kernel.netlink.constants import (
     ARPHRD_LOOPBACK,
@@ -16,7 +17,6 @@ from vlanlink.kernel.netlink.constants import (
     IFA_F_PERMANENT,
     IFA_F_TENTATIVE,
     IFF_LOWER_UP,
-    IFF_UP,
     RT_SCOPE_LINK,
     RT_TABLE_LOCAL,
     RTM_F_CLONED,
@@ -25,8 +25,18 @@ from vlanlink.kernel.netlink.constants import (
     RTPROT_RA,
 )
 from vlanlink.kernel.netlink.decode import SeenLink
-from vlanlink.kernel.netlink.write_options import attribute_name
-from vlanlink.kinds import KINDS, Choice, Flag, Kind, MacList, QosMap
+from vlanlink.kinds import (
+    COMMON,
+    KINDS,
+    Choice,
+    Flag,
+    InterfaceFlag,
+    Kind,
+    MacList,
+    Names,
+    Option,
+    QosMap,
+)
 from vlanlink.model import Address, Route, Setting
 from vlanlink.planning.operations import LINK_SYSCTLS
 
@@ -40,10 +50,7 @@ def link(data: bytes) -> SeenLink:
     kind_name = info.get_attr("IFLA_INFO_KIND") if info is not None else None
     flags = message["flags"]
     settings: dict[str, Setting] = {
-        "up": bool(flags & IFF_UP),
-        "mtu": get("IFLA_MTU"),
-        "mac": get("IFLA_ADDRESS"),
-        "altnames": _altnames(get("IFLA_PROP_LIST")),
+        **{option.key: _common(option, message) for option in COMMON},
         **_link_sysctls(get("IFLA_AF_SPEC")),
     }
     kind = KINDS.get(kind_name or "")
@@ -64,8 +71,14 @@ def link(data: bytes) -> SeenLink:
     )
 
 
-def _altnames(properties: Any) -> tuple[str, ...]:
-    return tuple(sorted(properties.get_attrs("IFLA_ALT_IFNAME"))) if properties else ()
+def _common(option: Option, message: Any) -> Setting:
+    if isinstance(option, InterfaceFlag):
+        return bool(message["flags"] & option.bit)
+    value: Setting = message.get_attr(LINK_ATTRIBUTES[option.attribute])
+    if isinstance(option, Names):
+        properties = message.get_attr("IFLA_PROP_LIST")
+        return tuple(sorted(properties.get_attrs("IFLA_ALT_IFNAME"))) if properties else ()
+    return value
 
 
 def _link_sysctls(spec: Any) -> dict[str, Setting]:

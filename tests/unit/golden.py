@@ -30,7 +30,7 @@ from tests.unit.simulated import carried_out
 from vlanlink.desired.context import Context
 from vlanlink.desired.links import derived_mac
 from vlanlink.desired.resolve import Resolution, resolve
-from vlanlink.kinds import KINDS
+from vlanlink.kinds import COMMON, KINDS
 from vlanlink.model import (
     HOST,
     LOOPBACK,
@@ -173,9 +173,8 @@ def _link(space: str, name: str, row: Mapping[str, Any], number: int) -> Link:
     addresses = tuple(_address(entry, owner) for entry in row.get("addresses", ()))
     options = {o.key: o.default for o in KINDS[kind].options} if kind in KINDS else {}
     settings: dict[str, Setting] = {
-        "up": True,
         "mtu": 1500,
-        "altnames": (),
+        **{o.key: o.default for o in COMMON if o.default is not None},
         **{key: value for key, value in options.items() if value is not None},
         **_ipv6(owner, addresses),
         **{key: _tuples(value) for key, value in row.items() if key not in _FIELDS},

@@ -8,7 +8,7 @@ kernel's ways rests on it.
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from vlanlink.kinds import KINDS
+from vlanlink.kinds import COMMON, KINDS, InterfaceFlag, Names, Option
 from vlanlink.kinds.kind import IPV6_MINIMUM_MTU
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Namespace, Setting, State
 from vlanlink.planning.operations import (
@@ -44,7 +44,7 @@ def after(state: State, operation: Operation) -> State:
         case MakeNamespace():
             assert name not in state.namespaces, f"{name} is there"
             loopback = Link(LOOPBACK, "loopback", name, owner=operation.owner, index=1)
-            loopback = replace(loopback, settings={"up": True, "mtu": 65536, "altnames": ()})
+            loopback = replace(loopback, settings={**_common(), "up": True, "mtu": 65536})
             space = Namespace(
                 name, f"/run/netns/{name}", {LOOPBACK: loopback}, owner=operation.owner
             )
@@ -139,12 +139,20 @@ def _new(link: Link, below: Link | None) -> Link:
         "mtu": below.settings["mtu"] if below else 1500,
         "mac": below.settings["mac"] if fixed and below else "02:00:00:00:00:ff",
         **{o.key: o.default for o in kind.options if o.default is not None},
+        **_common(),
         **link.settings,
-        "up": False,
-        "altnames": (),
     }
+    settings |= {o.key: _NEW[type(o)] for o in COMMON if not o.at_creation}
     settings = {**_with_or_without_ipv6({"mtu": 0}, settings)}
     return replace(link, settings=settings, addresses=(), labelled=False, defaults={})
+
+
+_NEW: Mapping[type[Option], Setting] = {InterfaceFlag: False, Names: ()}
+"""What a new link has of the options that are set once it exists."""
+
+
+def _common() -> dict[str, Setting]:
+    return {o.key: o.default for o in COMMON if o.default is not None}
 
 
 def _set(state: State, operation: SetLink) -> State:

@@ -11,7 +11,7 @@ import pytest
 from tests.unit.golden import IDENTITY, UPDATE, Case, case_names
 from tests.unit.simulated import after, carried_out
 from vlanlink.desired.links import derived_mac
-from vlanlink.kinds import KINDS, Kind
+from vlanlink.kinds import COMMON, KINDS, Kind
 from vlanlink.model import Link, Namespace, Route, Setting, State
 from vlanlink.planning.operations import MakeLink, SetLink
 from vlanlink.planning.plan import plan, undo_target
@@ -120,16 +120,11 @@ def _unlike(one: Link, other: Link) -> Iterator[tuple[str, object]]:
 
 # -- coverage: no option of a kind without its cases ---------------------------------------------
 
-COMMON: dict[str, Setting] = {"mtu": 1500, "mac": None, "altnames": (), "up": True}
-"""The settings of every kind, with what a link has that is not asked for any."""
-
 
 def _settings(kind: Kind) -> dict[str, Setting]:
-    """What cases must be there for, with the value that is as good as none."""
-    common = dict(COMMON)
-    if kind.mac({}) == "fixed":
-        del common["mac"]
-    return {option.key: option.default for option in kind.options} | common
+    """The settings that must have cases, with the value of a link that isn't asked for any."""
+    common = {option.key: option.default for option in COMMON if not option.absent(kind, {})}
+    return {option.key: option.default for option in kind.options} | common | {"mtu": 1500}
 
 
 def _created(case: Case) -> Iterator[tuple[str, str]]:

@@ -1,15 +1,16 @@
 """One entry of the file → one desired link: options, MAC, addresses, IPv6 policy. Pure."""
 
 import hashlib
+from collections.abc import Mapping
 
 from vlanlink.desired.addressing import with_prefix
 from vlanlink.desired.builder import Builder
 from vlanlink.errors import Path
-from vlanlink.kinds import KINDS, Kind
-from vlanlink.kinds.kind import IPV6_MINIMUM_MTU
+from vlanlink.kinds import COMMON, KINDS, Kind
+from vlanlink.kinds.kind import IPV6_MINIMUM_MTU, Options
 from vlanlink.model import HOST, Address, Link, LinkName, Setting
 from vlanlink.sysctl import proc_path
-from vlanlink.topology import InterfaceConfig, LinkConfig, PeerConfig
+from vlanlink.topology import EndpointConfig, InterfaceConfig, LinkConfig, PeerConfig
 
 
 def desired_link(
@@ -22,20 +23,21 @@ def desired_link(
     )
     kind = KINDS[network.kind if network else str(entry.kind)]
     options = network.options if network else entry.options
-    mtu = entry.mtu or (network.mtu if network else None)
-    settings: dict[str, Setting] = {"up": entry.up, "altnames": tuple(sorted(entry.altnames))}
+    settings = _common_settings(entry, kind, options)
+    if network and network.mtu:
+        settings.setdefault("mtu", network.mtu)
     for option in kind.options:
         if option.key in options:
             settings[option.key] = option.canonical(options[option.key])
-    settings |= {"mtu": mtu} if mtu else {}
-    settings |= _mac(builder, key, kind, entry.mac, settings)
+    settings |= _derived_mac(builder, key, kind, settings)
     assigned = builder.addressing.addresses.get(key)
     if assigned is None:
         assigned = tuple(with_prefix(text, ()) for text in entry.addresses or ())
     addresses = tuple(map(Address, assigned))
     mode = entry.ipv6 if isinstance(entry, InterfaceConfig) else "static"
     defaults = _defaults(kind, settings, parent)
-    settings |= ipv6_policy(builder, key, addresses, mtu or defaults.get("mtu"), mode)
+    mtu = settings.get("mtu", defaults.get("mtu"))
+    settings |= ipv6_policy(builder, key, addresses, mtu, mode)
     return Link(
         key.name,
         kind.name,
@@ -52,10 +54,9 @@ def desired_link(
 def peer_link(builder: Builder, link: Link, peer: PeerConfig) -> Link:
     """The other end of a pair."""
     key = LinkName(peer.namespace or HOST, peer.name)
-    settings: dict[str, Setting] = {"up": peer.up, "altnames": tuple(sorted(peer.altnames))}
-    settings |= {"mtu": peer.mtu} if peer.mtu else {}
     kind = KINDS[link.kind]
-    settings |= _mac(builder, key, kind, peer.mac, settings)
+    settings = _common_settings(peer, kind, {})
+    settings |= _derived_mac(builder, key, kind, settings)
     addresses = tuple(Address(with_prefix(text, ())) for text in peer.addresses or ())
     settings |= ipv6_policy(builder, key, addresses, peer.mtu)
     return Link(
@@ -82,16 +83,21 @@ def derived_mac(identity: str, topology: str, namespace: str, interface: str) ->
     return raw.hex(":")
 
 
-def _mac(
-    builder: Builder, key: LinkName, kind: Kind, mac: str | None, settings: dict[str, Setting]
+def _common_settings(entry: EndpointConfig, kind: Kind, options: Options) -> dict[str, Setting]:
+    """The options of every kind that the entry sets."""
+    return {
+        option.key: option.canonical(value)
+        for option in COMMON
+        if (value := getattr(entry, option.key)) is not None and not option.absent(kind, options)
+    }
+
+
+def _derived_mac(
+    builder: Builder, key: LinkName, kind: Kind, settings: Mapping[str, Setting]
 ) -> dict[str, Setting]:
-    rule = kind.mac(settings)
-    if rule == "fixed":
+    if "mac" in settings or kind.mac(settings) != "derived":
         return {}
-    if mac:
-        return {"mac": mac}
-    derived = derived_mac(builder.context.identity, builder.name, *key)
-    return {"mac": derived} if rule == "derived" else {}
+    return {"mac": derived_mac(builder.context.identity, builder.name, *key)}
 
 
 def _defaults(kind: Kind, settings: dict[str, Setting], parent: Link | None) -> dict[str, Setting]:

@@ -1,5 +1,5 @@
-"""The one door to the machine: netlink, namespaces, sysctls. Only here is pyroute2 imported.
+"""The only access to the machine: netlink, namespaces, sysctls.
 
-The door itself is ``machine.Machine``. Nothing is imported with the package: the command line needs
+Its interface is ``machine.Machine``. The package imports nothing by itself: the command line needs
 a small part of it before it knows what to do.
 """

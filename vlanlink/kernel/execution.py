@@ -16,6 +16,7 @@ from vlanlink.kernel.explain import explain
 from vlanlink.kernel.features import load_module
 from vlanlink.kernel.marks import Marks
 from vlanlink.kernel.netlink.constants import IFLA_GROUP, IFLA_PROMISCUITY
+from vlanlink.kernel.netlink.encode import encode, mark_loopback, remove_group
 from vlanlink.kernel.netlink.socket import Refusal
 from vlanlink.kernel.netns.namespaces import Namespaces, prepare_directory
 from vlanlink.kinds import KINDS
@@ -98,8 +99,6 @@ class Execution:
             raise self._refused(first, error.errno or 0, _own_text(error)) from None
 
     def _make_namespace(self, operation: MakeNamespace) -> None:
-        from vlanlink.kernel.netlink.encode import mark_loopback
-
         directory = self._netns_directory
         if not self._prepared:  # it goes through all mounts below
             prepare_directory(directory)
@@ -124,8 +123,6 @@ class Execution:
 
     def _remove_groups(self, doomed: frozenset[int]) -> frozenset[int]:
         """The links of the host that went with all of their mark."""
-        from vlanlink.kernel.netlink.encode import remove_group
-
         members: dict[int, set[int]] = {}
         with suppress(OSError):  # else one by one
             for index, group in self._numbers_of_links(IFLA_GROUP).items():
@@ -160,17 +157,14 @@ class Execution:
             return dict(netlink.decode_number(message, attribute) for message in found)
 
     def _send(self, batch: Sequence[Operation]) -> None:
-        from vlanlink.kernel.netlink.encode import encode
-
         owners: list[Operation] = []
         messages: list[bytearray] = []
-        target = ""
+        target = batch[0].socket
         descriptors = _Descriptors(self._namespaces)
         for operation in batch:
-            for request in encode(operation, HOST, descriptors, self._marks):
+            for message in encode(operation, descriptors, self._marks):
                 owners.append(operation)
-                messages.append(request.message)
-                target = request.namespace
+                messages.append(message)
         answers = self._namespaces.socket(target).request(messages)
         insisted = False
         for operation, message, answer in zip(owners, messages, answers, strict=True):

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from vlanlink.kernel.facts import DockerNetwork, MachineFacts, Manager, Nic, Presence
 from vlanlink.kernel.features import missing_capabilities, release
+from vlanlink.kernel.netlink.encode import bare_link
 from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.kernel.netns.namespaces import Namespaces
 from vlanlink.kinds import KINDS
@@ -185,8 +186,6 @@ def _listed(path: Path, module: str) -> bool:
 
 def _asked_for(kind: str) -> Presence:
     """Ask for a link of the kind and nothing else: only one that is unknown is unsupported."""
-    from vlanlink.kernel.netlink.encode import bare_link  # loads pyroute2
-
     with closing(Socket()) as asked:
         refusal = asked.request([bare_link(kind)])[0]
     if refusal is None or refusal.errno not in (errno.EOPNOTSUPP, errno.EPERM):

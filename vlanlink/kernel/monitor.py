@@ -18,6 +18,7 @@ from pathlib import Path
 
 from vlanlink.errors import printable
 from vlanlink.kernel.netlink.attributes import attributes
+from vlanlink.kernel.netlink.dumps import dump_links
 from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.kernel.netns.namespaces import Namespaces
 
@@ -26,8 +27,7 @@ _LONGEST = 1.0
 returns; a signal just before the call, or in another thread, does not interrupt it."""
 _HEADER = struct.Struct("=IHHII")
 _IFINFOMSG = struct.Struct("=BxHiII")
-_NEWLINK, _DELLINK, _GETLINK = 16, 17, 18
-_REQUEST_DUMP = 0x301
+_NEWLINK, _DELLINK = 16, 17
 _IFLA_IFNAME = 3
 _RTMGRP_LINK = 1
 
@@ -81,10 +81,7 @@ class Arrivals:
 
     def _dump(self) -> None:
         self._names.clear()
-        body = _IFINFOMSG.pack(0, 0, 0, 0, 0)
-        length = _HEADER.size + len(body)
-        request = bytearray(_HEADER.pack(length, _GETLINK, _REQUEST_DUMP, 0, 0) + body)
-        for message in self._requests.dump(request):
+        for message in self._requests.dump(dump_links()):
             self._read(message)
 
     def _read(self, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The link kinds: one file each, and ``KINDS``, the only list of them.
+"""The link kinds: one file each, and ``KINDS``, the only list of them; ``COMMON`` options of all.
 
 A kind is data: its options with their attributes in IFLA_INFO_DATA (linux/if_link.h), which of
 them can change on an existing link, and how its links share a parent. Topology, plan and codec
@@ -9,14 +9,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, TypeVar
 
+from vlanlink.kinds.common import COMMON
 from vlanlink.kinds.dummy import DUMMY
 from vlanlink.kinds.ipvlan import IPVLAN
 from vlanlink.kinds.kind import (
     Choice,
     Flag,
+    InterfaceFlag,
     Kind,
+    Mac,
     MacList,
     MacRule,
+    Names,
     Number,
     Option,
     QosMap,
@@ -49,12 +53,16 @@ def kind_options(kind: str, settings: Mapping[str, _T]) -> dict[str, _T]:
 
 
 __all__ = [
+    "COMMON",
     "KINDS",
     "Choice",
     "Flag",
+    "InterfaceFlag",
     "Kind",
+    "Mac",
     "MacList",
     "MacRule",
+    "Names",
     "Number",
     "Option",
     "QosMap",

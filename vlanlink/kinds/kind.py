@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 OptionValue = str | int | bool | tuple[str, ...] | tuple[tuple[int, int], ...]
 """Value of an option: a choice, a number, a flag, a list of MACs or pairs of a QoS map."""
@@ -20,14 +20,18 @@ MacRule = Literal["derived", "inherited", "fixed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """One option of a kind and its netlink attribute.
+    """One option of a link and its netlink attribute.
 
-    ``key`` is its name in TOML, JSON and messages; ``attribute`` its number in IFLA_INFO_DATA.
-    ``default`` is the kernel's value when nothing is sent; a link returns to it when the option
-    leaves the file. ``live`` options can change on an existing link. ``since`` is the first Linux
-    that knows the option; older ones ignore it silently. ``always`` options are sent even if the
-    file leaves them out; ``per_parent`` ones are shared by all links of the kind on a parent.
+    ``key`` is its name in TOML, JSON and messages; ``attribute`` its number, in IFLA_INFO_DATA
+    for an option of a kind, of the link itself for a common one. ``default`` is the kernel's
+    value when nothing is sent; a link returns to it when the option leaves the file. ``live``
+    options can change on an existing link. ``since`` is the first Linux that knows the option;
+    older ones ignore it silently. ``always`` options are sent even if the file leaves them out;
+    ``per_parent`` ones are shared by all links of the kind on a parent.
     """
+
+    at_creation: ClassVar[bool] = True
+    """Part of the request that makes a link; others are set once it exists."""
 
     key: str
     attribute: int
@@ -37,6 +41,8 @@ class Option:
     per_parent: bool = False
     default: OptionValue | None = None
     since: tuple[int, int] = (0, 0)
+    absent: Callable[["Kind", "Options"], bool] = lambda _kind, _options: False
+    """Of a common option: whether links of a kind, with some options, can't have it."""
 
     def canonical(self, value: OptionValue) -> OptionValue:
         """The value as the kernel reports it."""
@@ -88,6 +94,35 @@ class MacList(Option):
     command: int
     command_set: int
     command_flush: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mac(Option):
+    """A MAC address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names(Option):
+    """Names, nested as attributes ``entry``; added and removed by messages of their own."""
+
+    at_creation = False
+
+    entry: int
+
+    def canonical(self, value: OptionValue) -> OptionValue:
+        """The names in order."""
+        names = value if isinstance(value, tuple) else ()
+        return tuple(sorted(name for name in names if isinstance(name, str)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceFlag(Option):
+    """One bit of a link's own flags (struct ifinfomsg); it is off on a new link."""
+
+    at_creation = False
+
+    attribute: int = 0
+    bit: int
 
 
 def _no_problems(options: Options) -> Iterator[tuple[str, str, str | None]]:

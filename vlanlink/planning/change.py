@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from vlanlink.kinds import KINDS
-from vlanlink.model import Address, Link, LinkName, show
+from vlanlink.kinds import COMMON, KINDS, Option
+from vlanlink.model import Address, Link, LinkName, Setting, show
 
 Action = Literal["create", "change", "delete"]
 Thing = Literal["namespace", "link", "address", "route", "sysctl"]
@@ -77,8 +77,15 @@ def summarise(link: Link) -> str:
         for o in options
         if o.key in settings and o.key != "mode" and settings[o.key] != o.default
     ]
-    parts += [f"mac {settings['mac']}"] if settings.get("mac") else []
-    parts += [f"mtu {settings['mtu']}"] if settings.get("mtu") else []
-    parts += [f"altnames {show(settings['altnames'])}"] if settings.get("altnames") else []
-    parts += ["down"] if settings.get("up") is False else []
+    parts += [
+        _in_words(o, settings[o.key])
+        for o in COMMON
+        if settings.get(o.key) is not None and settings[o.key] != o.default
+    ]
     return ", ".join([head, *parts])
+
+
+def _in_words(option: Option, value: Setting) -> str:
+    if option.key == "up":
+        return "up" if value else "down"
+    return f"{option.key} {show(value)}"

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from vlanlink.model import LOOPBACK, Link, LinkName, Namespace, Setting
+from vlanlink.kinds import COMMON
+from vlanlink.model import LOOPBACK, Link, LinkName, Namespace
 from vlanlink.planning.changes import policy_write
 from vlanlink.planning.diff import Diff, depth, route_order
 from vlanlink.planning.ifindex import allocate
@@ -72,11 +73,8 @@ def _start(between: Diff, link: Link) -> Iterator[Operation]:
     for key in LINK_SYSCTLS:
         if key in link.settings:
             yield policy_write(link, key, None, link.settings[key], quiet=True)
-    new: dict[str, Setting] = {}
-    if link.settings.get("altnames"):
-        new["altnames"] = link.settings["altnames"]
-    if link.settings.get("up", True):
-        new["up"] = True
+    later = (option for option in COMMON if not option.at_creation)
+    new = {o.key: value for o in later if (value := link.settings.get(o.key, o.default))}
     yield SetLink(
         namespace=link.namespace,
         name=link.name,

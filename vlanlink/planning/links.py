@@ -1,41 +1,42 @@
-"""Two links of one name: what differs, and whether the living one can become the other. Pure."""
+"""Two links of one name: what differs, and whether one can become the other in place. Pure."""
 
 import ipaddress
 
-from vlanlink.kinds import KINDS
-from vlanlink.kinds.kind import OptionValue
+from vlanlink.kinds import COMMON, KINDS, Option
 from vlanlink.model import HOST, Address, Link, LinkName, Setting, show
 from vlanlink.planning.diff import Diff
 from vlanlink.planning.operations import LINK_SYSCTLS
 
 
-def _wanted_option(link: Link, key: str, default: OptionValue | None) -> Setting:
-    """What the link shall have: what it says, else (if it is ours) the kernel's default."""
-    if key in link.settings:
-        return link.settings[key]
-    return default if link.owner is not None else None
-
-
 def changed_settings(seen: Link, want: Link) -> dict[str, Setting]:
-    """The settings of a living link that shall be others, with their new values."""
+    """The settings of an existing link that differ from the desired ones, with the latter."""
     new: dict[str, Setting] = {}
-    kind = KINDS.get(seen.kind)
-    for option in kind.options if kind and want.kind == seen.kind else ():
-        value = _wanted_option(want, option.key, option.default)
-        # A kernel that does not know an option passes over it, and tells nothing of it.
+    kind = KINDS.get(seen.kind) if want.kind == seen.kind else None
+    for option in (*(kind.options if kind else ()), *COMMON):
+        value = _wanted(want, option)
+        # A kernel that doesn't know an option ignores it, and reports none.
         ignored = option.key in want.settings and value != option.default
         differs = seen.settings[option.key] != value if option.key in seen.settings else ignored
         if value is not None and differs:
             new[option.key] = value
-    for key in ("mtu", "mac", "altnames", *LINK_SYSCTLS, "up"):
-        value = want.settings.get(key, want.defaults.get(key))
+    for key in LINK_SYSCTLS:
+        value = want.settings.get(key)
         if value is not None and seen.settings.get(key) != value:
             new[key] = value
     return new
 
 
+def _wanted(link: Link, option: Option) -> Setting:
+    """The desired value; of a link of ours whose file leaves it out, the default."""
+    if option.key in link.settings:
+        return link.settings[option.key]
+    if link.owner is None or link.kind not in KINDS:
+        return None
+    return link.defaults.get(option.key, option.default)
+
+
 def why_new(seen: Link, want: Link) -> str | None:
-    """Why ``seen`` can't become ``want`` while it lives, or None."""
+    """Why ``seen`` can't become ``want`` in place; None if it can."""
     if seen.kind != want.kind:
         return f"{seen.kind} becomes {want.kind}"
     if seen.parent != want.parent:

@@ -1,7 +1,6 @@
-"""Operations into rtnetlink messages, messages into values: the only user of pyroute2.
+"""Operations into rtnetlink messages and messages into values, by the kinds' tables.
 
-What reads is here. What writes is in ``netlink.encode``, which loads pyroute2: a look at a machine
-does without.
+pyroute2 is the oracle in the tests, and not imported here.
 """
 
 from vlanlink.kernel.netlink.decode import (

@@ -25,7 +25,6 @@ from vlanlink.kernel.netlink.constants import (
     IFA_F_TEMPORARY,
     IFA_F_TENTATIVE,
     IFF_LOWER_UP,
-    IFF_UP,
     IFLA_GROUP,
     RT_SCOPE_LINK,
     RT_TABLE_LOCAL,
@@ -34,8 +33,8 @@ from vlanlink.kernel.netlink.constants import (
     RTNH_F_ONLINK,
     RTPROT_RA,
 )
-from vlanlink.kernel.netlink.read_options import decode_options
-from vlanlink.kinds import KINDS
+from vlanlink.kernel.netlink.options import decode_common, decode_options
+from vlanlink.kinds import COMMON, KINDS
 from vlanlink.model import Address, Route, Setting
 
 _HEADER = 16
@@ -46,18 +45,16 @@ _ADDRESS = struct.Struct("=BBBBI")
 _ROUTE = struct.Struct("=BBxxBBxBI")
 """struct rtmsg: family, prefix length, table, protocol, type, flags."""
 
-_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER = 1, 3, 4, 5, 10
-_IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_AF_SPEC = 18, 20, 26
-_IFLA_LINK_NETNSID, _IFLA_PROP_LIST, _IFLA_ALT_IFNAME = 37, 52, 53
+_IFLA_IFNAME, _IFLA_LINK, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_IFALIAS = 3, 5, 10, 18, 20
+_IFLA_AF_SPEC, _IFLA_LINK_NETNSID = 26, 37
 _IFLA_INFO_KIND, _IFLA_INFO_DATA = 1, 2
 _AF_INET, _AF_INET6, _IFLA_INET_CONF, _IFLA_INET6_CONF = 2, 10, 1, 2
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS, _IFA_PROTO = 1, 2, 8, 11
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_TABLE = 1, 4, 5, 6, 7, 15
 
 _OF_A_LINK = either_way(
-    _IFLA_ADDRESS,
+    *(option.attribute for option in COMMON),
     _IFLA_IFNAME,
-    _IFLA_MTU,
     _IFLA_LINK,
     _IFLA_MASTER,
     _IFLA_LINKINFO,
@@ -65,7 +62,6 @@ _OF_A_LINK = either_way(
     _IFLA_AF_SPEC,
     IFLA_GROUP,
     _IFLA_LINK_NETNSID,
-    _IFLA_PROP_LIST,
 )
 _OF_AN_ADDRESS = either_way(_IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS, _IFA_PROTO)
 
@@ -120,13 +116,7 @@ def decode_link(data: bytes) -> SeenLink:
     found = selected(data, _OF_A_LINK, _HEADER + _LINK.size)
     get = found.get
     kind, options = _kind_and_options(get(_IFLA_LINKINFO, b""))
-    address, mtu = get(_IFLA_ADDRESS), get(_IFLA_MTU)
-    settings: dict[str, Setting] = {
-        "up": bool(flags & IFF_UP),
-        "mtu": u32(mtu) if mtu else None,
-        "mac": address.hex(":") if address else None,
-        "altnames": _altnames(get(_IFLA_PROP_LIST, b"")),
-    }
+    settings = decode_common(found, flags)
     _add_sysctls(settings, get(_IFLA_AF_SPEC, b""))
     settings.update(options)
     return SeenLink(
@@ -155,11 +145,6 @@ def _kind_and_options(info: bytes) -> tuple[str, Mapping[str, Setting]]:
     found = dict(attributes(info))
     kind = KINDS.get(name := text(found.get(_IFLA_INFO_KIND)))
     return name, decode_options(kind, found.get(_IFLA_INFO_DATA, b"")) if kind else {}
-
-
-def _altnames(properties: bytes) -> tuple[str, ...]:
-    rows = attributes(properties) if properties else ()
-    return tuple(sorted(text(value) for number, value in rows if number == _IFLA_ALT_IFNAME))
 
 
 def _add_sysctls(settings: dict[str, Setting], spec: bytes) -> None:

@@ -1,8 +1,9 @@
-"""The requests for dumps: a header, a body that is nearly empty, at most one attribute."""
+"""Requests for dumps: a header, a nearly empty body, at most one attribute."""
 
 import struct
 from typing import Final
 
+from vlanlink.kernel.netlink import message
 from vlanlink.kernel.netlink.constants import (
     DUMP,
     EXT_MASK_SKIP_STATS,
@@ -13,20 +14,16 @@ from vlanlink.kernel.netlink.constants import (
     RTN_UNICAST,
 )
 
-_HEADER = struct.Struct("=IHHII")
 _IFLA_EXT_MASK = 29
 
 
-def _request(kind: int, body: bytes) -> bytes:
-    return _HEADER.pack(_HEADER.size + len(body), kind, REQUEST | DUMP, 0, 0) + body
-
-
-_LINKS: Final = _request(
-    GETLINK, bytes(16) + struct.pack("=HHI", 8, _IFLA_EXT_MASK, EXT_MASK_SKIP_STATS)
+_DUMP = REQUEST | DUMP
+_LINKS: Final = bytes(
+    message.request(GETLINK, _DUMP, bytes(16), message.u32(_IFLA_EXT_MASK, EXT_MASK_SKIP_STATS))
 )
-_ADDRESSES: Final = _request(GETADDR, bytes(8))
+_ADDRESSES: Final = bytes(message.request(GETADDR, _DUMP, bytes(8)))
 _ROUTES: Final = {
-    family: _request(GETROUTE, struct.pack("=B6xBI", number, RTN_UNICAST, 0))
+    family: bytes(message.request(GETROUTE, _DUMP, struct.pack("=B6xBI", number, RTN_UNICAST, 0)))
     for family, number in ((4, 2), (6, 10))
 }
 

@@ -1,10 +1,12 @@
-"""Operations into rtnetlink messages."""
+"""Operations into rtnetlink messages (rtnetlink(7), linux/if_link.h, if_addr.h, rtnetlink.h)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from socket import AF_INET, AF_INET6
+import struct
+from collections.abc import Collection, Mapping
+from socket import AF_INET, AF_INET6, AF_UNSPEC
+from typing import Final
 
 from vlanlink.kernel.marks import PROTOCOL, Marks
+from vlanlink.kernel.netlink import message
 from vlanlink.kernel.netlink.constants import (
     ACK,
     APPEND,
@@ -16,6 +18,7 @@ from vlanlink.kernel.netlink.constants import (
     EXCL,
     IFA_F_NODAD,
     IFF_UP,
+    IFLA_GROUP,
     NEWADDR,
     NEWLINK,
     NEWLINKPROP,
@@ -27,12 +30,16 @@ from vlanlink.kernel.netlink.constants import (
     RTNH_F_ONLINK,
     SETLINK,
 )
-from vlanlink.kernel.netlink.message import Attributes, encode_message
-from vlanlink.kernel.netlink.pyroute2_classes import ifaddrmsg, ifinfmsg, rtmsg
-from vlanlink.kernel.netlink.write_options import encode_options
-from vlanlink.kinds import KINDS
+from vlanlink.kernel.netlink.options import (
+    encode_common,
+    encode_names,
+    encode_options,
+    flags_and_mask,
+)
+from vlanlink.kinds import COMMON, KINDS, Names, kind_options
 from vlanlink.model import Link, Setting
 from vlanlink.planning.operations import (
+    LINK_SYSCTLS,
     AddAddress,
     AddRoute,
     MakeLink,
@@ -43,199 +50,198 @@ from vlanlink.planning.operations import (
     SetLink,
 )
 
+_IFINFOMSG = struct.Struct("=BxHiII")
+"""Family, hardware type, index, flags, mask of the flags to change."""
+_IFADDRMSG = struct.Struct("=BBBBI")
+"""Family, prefix length, flags, scope, index."""
+_RTMSG = struct.Struct("=BBBBBBBBI")
+"""Family, prefix lengths of destination and source, TOS, table, protocol, scope, type, flags."""
+
+_IFLA_IFNAME, _IFLA_LINK, _IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_NET_NS_FD = 3, 5, 18, 20, 28
+_IFLA_INFO_KIND, _IFLA_INFO_DATA, _VETH_INFO_PEER = 1, 2, 1
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS, _IFA_PROTO = 1, 2, 8, 11
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_TABLE = 1, 4, 5, 6, 7, 15
+
 _FAMILIES = {4: AF_INET, 6: AF_INET6}
+_COMMON_KEYS: Final = frozenset(option.key for option in COMMON) | LINK_SYSCTLS.keys()
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A message, and the namespace whose socket it is for."""
-
-    namespace: str
-    message: bytearray
+class UnknownSettingError(Exception):
+    """A message would be sent without something that was asked for."""
 
 
-def encode(
-    operation: Operation, host: str, descriptor: "Mapping[str, int]", marks: Marks
-) -> list[Request]:
-    """The messages that carry out an operation.
+def encode(operation: Operation, descriptor: Mapping[str, int], marks: Marks) -> list[bytearray]:
+    """The messages that carry out an operation, for ``operation.socket``.
 
-    ``host`` is where links with a parent are made, ``descriptor`` gives an open file for each
-    namespace that a link is made into from elsewhere.
+    ``descriptor`` has an open file of each namespace that a link is made into from elsewhere.
     """
     match operation:
         case MakeLink():
-            return [_make_link(operation, host, descriptor, marks)]
+            return [_make_link(operation, descriptor, marks)]
         case SetLink():
-            return [Request(operation.namespace, m) for m in _set_link(operation, marks)]
+            return _set_link(operation, marks)
         case RemoveLink():
-            body = {"index": operation.index}
-            message = encode_message(ifinfmsg, DELLINK, REQUEST | ACK, body, [])
-            return [Request(operation.namespace, message)]
+            return [_link(DELLINK, REQUEST | ACK, operation.index)]
         case AddAddress():
-            return [Request(operation.namespace, _address(operation, NEWADDR, CREATE | EXCL))]
+            return [_address(operation, NEWADDR, CREATE | EXCL)]
         case RemoveAddress():
-            return [Request(operation.namespace, _address(operation, DELADDR, 0))]
+            return [_address(operation, DELADDR, 0)]
         case AddRoute():
-            return [Request(operation.namespace, _route(operation, NEWROUTE, CREATE | EXCL))]
+            return [_route(operation, NEWROUTE, CREATE | EXCL)]
         case RemoveRoute():
-            return [Request(operation.namespace, _route(operation, DELROUTE, 0))]
+            return [_route(operation, DELROUTE, 0)]
     raise TypeError(f"no netlink message for {operation!r}")
 
 
-def _make_link(
-    operation: MakeLink, host: str, descriptor: Mapping[str, int], marks: Marks
-) -> Request:
-    link, peer = operation.link, operation.peer
-    kind = KINDS[link.kind]
-    asked_from = host if link.parent else link.namespace
-    attributes = _new_link_attributes(link, marks)
-    if link.namespace != asked_from:
-        attributes.append(("IFLA_NET_NS_FD", descriptor[link.namespace]))
-    info: Attributes = [("IFLA_INFO_KIND", link.kind)]
-    options = encode_options(kind, link.settings)
-    if options:
-        info.append(("IFLA_INFO_DATA", {"attrs": options}))
-    if peer:
-        there = _new_link_attributes(peer, marks)
-        if peer.namespace != asked_from:
-            there.append(("IFLA_NET_NS_FD", descriptor[peer.namespace]))
-        body = {"index": peer.index, "attrs": there}
-        info.append(("IFLA_INFO_DATA", {"attrs": [("VETH_INFO_PEER", body)]}))
-    attributes.append(("IFLA_LINKINFO", {"attrs": info}))
-    flags = REQUEST | ACK | CREATE | EXCL
-    return Request(
-        asked_from, encode_message(ifinfmsg, NEWLINK, flags, {"index": link.index}, attributes)
+def _link(
+    kind: int, flags: int, index: int, *attributes: bytes, iff: int = 0, mask: int = 0
+) -> bytearray:
+    return message.request(
+        kind, flags, _IFINFOMSG.pack(AF_UNSPEC, 0, index, iff, mask), *attributes
     )
 
 
-def _new_link_attributes(link: Link, marks: Marks) -> Attributes:
-    attributes: Attributes = [
-        ("IFLA_IFNAME", link.name),
-        ("IFLA_GROUP", marks.group(str(link.owner))),
-    ]
-    if link.parent:
-        attributes.append(("IFLA_LINK", link.parent_index))
-    if link.settings.get("mtu"):
-        attributes.append(("IFLA_MTU", link.settings["mtu"]))
+# -- links -------------------------------------------------------------------------------------
+
+
+def _make_link(operation: MakeLink, descriptor: Mapping[str, int], marks: Marks) -> bytearray:
+    link, peer = operation.link, operation.peer
+    attributes = _new_link(link, operation.socket, descriptor, marks)
+    data = encode_options(KINDS[link.kind], link.settings)
+    if peer:
+        there = _new_link(peer, operation.socket, descriptor, marks)
+        body = _IFINFOMSG.pack(AF_UNSPEC, 0, peer.index, 0, 0)
+        data.append(message.attribute(_VETH_INFO_PEER, body + b"".join(there)))
+    flags = REQUEST | ACK | CREATE | EXCL
+    return _link(NEWLINK, flags, link.index, *attributes, _link_info(link.kind, data))
+
+
+def _new_link(
+    link: Link, asked_in: str, descriptor: Mapping[str, int], marks: Marks
+) -> list[bytes]:
     kind = KINDS[link.kind]
-    if link.settings.get("mac") and kind.mac(link.settings) != "fixed":
-        attributes.append(("IFLA_ADDRESS", link.settings["mac"]))
-    return attributes
+    _refuse_unknown(link.kind, link.settings)
+    lacking = {option.key for option in COMMON if option.absent(kind, link.settings)}
+    common = {key: value for key, value in link.settings.items() if key not in lacking}
+    return [
+        message.text(_IFLA_IFNAME, link.name),
+        message.u32(IFLA_GROUP, marks.group(str(link.owner))),
+        *([message.u32(_IFLA_LINK, link.parent_index)] if link.parent else []),
+        *encode_common(common),
+        *(
+            [message.u32(_IFLA_NET_NS_FD, descriptor[link.namespace])]
+            if link.namespace != asked_in
+            else []
+        ),
+    ]
+
+
+def _link_info(kind: str, data: Collection[bytes]) -> bytes:
+    options = [message.nested(_IFLA_INFO_DATA, *data)] if data else []
+    return message.nested(_IFLA_LINKINFO, message.text(_IFLA_INFO_KIND, kind), *options)
 
 
 def _set_link(operation: SetLink, marks: Marks) -> list[bytearray]:
-    messages: list[bytearray] = []
     new = operation.new
-    kind = KINDS.get(operation.kind)
-    options = {o.key: new[o.key] for o in kind.options if o.key in new} if kind else {}
-    if options and kind:
+    _refuse_unknown(operation.kind, new)
+    messages: list[bytearray] = []
+    kind, options = KINDS.get(operation.kind), kind_options(operation.kind, new)
+    if kind and options:
         always = {o.key: operation.options.get(o.key) for o in kind.options if o.always}
-        data = encode_options(kind, {**always, **options}, operation.old)
-        info = [("IFLA_INFO_KIND", kind.name), ("IFLA_INFO_DATA", {"attrs": data})]
-        attributes: Attributes = [("IFLA_LINKINFO", {"attrs": info})]
-        body = {"index": operation.index}
-        messages.append(encode_message(ifinfmsg, NEWLINK, REQUEST | ACK, body, attributes))
-    messages += _set_altnames(operation)
-    attributes = []
-    if operation.owner is not None:
-        attributes.append(("IFLA_GROUP", marks.group(operation.owner)))
-        attributes.append(("IFLA_IFALIAS", marks.alias(operation.owner)))
-    if "mtu" in new:
-        attributes.append(("IFLA_MTU", new["mtu"]))
-    if "mac" in new:
-        attributes.append(("IFLA_ADDRESS", new["mac"]))
-    body = {"index": operation.index}
-    if "up" in new:
-        body |= {"flags": IFF_UP if new["up"] else 0, "change": IFF_UP}
-    if attributes or "up" in new:
-        messages.append(encode_message(ifinfmsg, SETLINK, REQUEST | ACK, body, attributes))
+        if data := encode_options(kind, {**always, **options}, operation.old):
+            info = _link_info(kind.name, data)
+            messages.append(_link(NEWLINK, REQUEST | ACK, operation.index, info))
+    for option in COMMON:
+        if isinstance(option, Names) and option.key in new:
+            messages += _set_names(operation, option)
+    attributes = _mark(operation.owner, marks) if operation.owner is not None else []
+    attributes += encode_common(new)
+    iff, mask = flags_and_mask(new)
+    if attributes or mask:
+        set_link = _link(SETLINK, REQUEST | ACK, operation.index, *attributes, iff=iff, mask=mask)
+        messages.append(set_link)
     return messages
 
 
-def _set_altnames(operation: SetLink) -> list[bytearray]:
-    if "altnames" not in operation.new:
-        return []
-    old = set(_names(operation.old.get("altnames")))
-    new = set(_names(operation.new["altnames"]))
-    messages = []
-    for kind, flags, names in (
-        (DELLINKPROP, REQUEST | ACK, old - new),
-        (NEWLINKPROP, REQUEST | ACK | CREATE | EXCL | APPEND, new - old),
-    ):
-        if names:
-            rows = [("IFLA_ALT_IFNAME", name) for name in sorted(names)]
-            attributes: Attributes = [("IFLA_PROP_LIST", {"attrs": rows})]
-            messages.append(
-                encode_message(ifinfmsg, kind, flags, {"index": operation.index}, attributes)
-            )
-    return messages
+def _set_names(operation: SetLink, option: Names) -> list[bytearray]:
+    old, new = _words(operation.old.get(option.key)), _words(operation.new[option.key])
+    return [
+        _link(kind, REQUEST | ACK | flags, operation.index, encode_names(option, names))
+        for kind, flags, names in (
+            (DELLINKPROP, 0, old - new),
+            (NEWLINKPROP, CREATE | EXCL | APPEND, new - old),
+        )
+        if names
+    ]
 
 
-def _names(value: Setting) -> list[str]:
-    return [name for name in value if isinstance(name, str)] if isinstance(value, tuple) else []
+def _words(value: Setting) -> set[str]:
+    return {word for word in value if isinstance(word, str)} if isinstance(value, tuple) else set()
+
+
+def _refuse_unknown(kind: str, settings: Mapping[str, Setting]) -> None:
+    unknown = settings.keys() - _COMMON_KEYS - kind_options(kind, settings).keys()
+    if unknown:
+        raise UnknownSettingError(f"{kind} has no {', '.join(sorted(unknown))}")
+
+
+def _mark(owner: str, marks: Marks) -> list[bytes]:
+    return [
+        message.u32(IFLA_GROUP, marks.group(owner)),
+        message.text(_IFLA_IFALIAS, marks.alias(owner)),
+    ]
+
+
+def mark_loopback(owner: str, marks: Marks) -> bytearray:
+    """The message that sets ``lo`` (always ifindex 1) up and marks its namespace."""
+    return _link(SETLINK, REQUEST | ACK, 1, *_mark(owner, marks), iff=IFF_UP, mask=IFF_UP)
+
+
+def remove_group(group: int) -> bytearray:
+    """The message that deletes all links of a group (rtnl_group_dellink, net/core/rtnetlink.c)."""
+    return _link(DELLINK, REQUEST | ACK, 0, message.u32(IFLA_GROUP, group))
+
+
+def bare_link(kind: str) -> bytearray:
+    """A request for a link that has a kind and nothing else."""
+    return _link(NEWLINK, REQUEST | ACK | CREATE | EXCL, 0, _link_info(kind, []))
+
+
+# -- addresses and routes ----------------------------------------------------------------------
 
 
 def _address(operation: AddAddress | RemoveAddress, kind: int, flags: int) -> bytearray:
     ip, _, prefix = operation.address.text.partition("/")
     family = _FAMILIES[operation.address.family]
-    # RFC 3927: not to be spoken with elsewhere. Of IPv6 addresses the kernel knows it by itself.
+    # RFC 3927: an IPv4 link-local address isn't used beyond the link. IPv6's own the kernel knows.
     scope = RT_SCOPE_LINK if ip.startswith("169.254.") else RT_SCOPE_UNIVERSE
-    body = {
-        "family": family,
-        "prefixlen": int(prefix),
-        "scope": scope,
-        "index": operation.index,
-    }
-    attributes: Attributes = [("IFA_LOCAL", ip), ("IFA_ADDRESS", ip)]
+    attributes = [message.ip(_IFA_LOCAL, ip), message.ip(_IFA_ADDRESS, ip)]
     if isinstance(operation, AddAddress):
         nodad = operation.address.nodad if operation.restored else family == AF_INET6
-        attributes += [] if operation.restored else [("IFA_PROTO", PROTOCOL)]
-        attributes.append(("IFA_FLAGS", IFA_F_NODAD if nodad else 0))
-    return encode_message(ifaddrmsg, kind, REQUEST | ACK | flags, body, attributes)
+        mark = [] if operation.restored else [message.attribute(_IFA_PROTO, bytes([PROTOCOL]))]
+        attributes += [*mark, message.u32(_IFA_FLAGS, IFA_F_NODAD if nodad else 0)]
+    body = _IFADDRMSG.pack(family, int(prefix), 0, scope, operation.index)
+    return message.request(kind, REQUEST | ACK | flags, body, *attributes)
 
 
 def _route(operation: AddRoute | RemoveRoute, kind: int, flags: int) -> bytearray:
     route = operation.route
     ip, _, prefix = route.to.partition("/")
-    removing = kind == DELROUTE
-    body = {
-        "family": _FAMILIES[route.family],
-        "dst_len": int(prefix),
-        "table": route.table if route.table < 256 else 0,
-        "proto": PROTOCOL,
-        "type": RTN_UNICAST,
-        "scope": RT_SCOPE_LINK if route.via is None and route.family == 4 else RT_SCOPE_UNIVERSE,
-        "flags": RTNH_F_ONLINK if route.onlink and not removing else 0,
-    }
-    attributes: Attributes = [("RTA_OIF", operation.index), ("RTA_TABLE", route.table)]
-    if body["dst_len"]:
-        attributes.append(("RTA_DST", ip))
-    if route.via:
-        attributes.append(("RTA_GATEWAY", route.via))
-    if route.metric:
-        attributes.append(("RTA_PRIORITY", route.metric))
-    if route.src:
-        attributes.append(("RTA_PREFSRC", route.src))
-    return encode_message(rtmsg, kind, REQUEST | ACK | flags, body, attributes)
-
-
-def mark_loopback(owner: str, marks: Marks) -> bytearray:
-    """The message that sets ``lo`` (always number 1) up and marks its namespace."""
-    attributes: Attributes = [
-        ("IFLA_GROUP", marks.group(owner)),
-        ("IFLA_IFALIAS", marks.alias(owner)),
-    ]
-    body = {"index": 1, "flags": IFF_UP, "change": IFF_UP}
-    return encode_message(ifinfmsg, SETLINK, REQUEST | ACK, body, attributes)
-
-
-def remove_group(group: int) -> bytearray:
-    """The message that deletes all links of a group (rtnl_group_dellink, net/core/rtnetlink.c)."""
-    return encode_message(ifinfmsg, DELLINK, REQUEST | ACK, {"index": 0}, [("IFLA_GROUP", group)])
-
-
-def bare_link(kind: str) -> bytearray:
-    """A request for a link that has a kind and nothing else."""
-    info = {"attrs": [("IFLA_INFO_KIND", kind)]}
-    flags = REQUEST | ACK | CREATE | EXCL
-    return encode_message(ifinfmsg, NEWLINK, flags, {}, [("IFLA_LINKINFO", info)])
+    onlink = route.onlink and kind == NEWROUTE
+    body = _RTMSG.pack(
+        _FAMILIES[route.family],
+        int(prefix),
+        0,
+        0,
+        route.table if route.table < 256 else 0,
+        PROTOCOL,
+        RT_SCOPE_LINK if route.via is None and route.family == 4 else RT_SCOPE_UNIVERSE,
+        RTN_UNICAST,
+        RTNH_F_ONLINK if onlink else 0,
+    )
+    attributes = [message.u32(_RTA_OIF, operation.index), message.u32(_RTA_TABLE, route.table)]
+    attributes += [message.ip(_RTA_DST, ip)] if int(prefix) else []
+    attributes += [message.ip(_RTA_GATEWAY, route.via)] if route.via else []
+    attributes += [message.u32(_RTA_PRIORITY, route.metric)] if route.metric else []
+    attributes += [message.ip(_RTA_PREFSRC, route.src)] if route.src else []
+    return message.request(kind, REQUEST | ACK | flags, body, *attributes)

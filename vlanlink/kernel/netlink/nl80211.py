@@ -8,14 +8,14 @@ import sys
 from collections.abc import Iterator, Mapping
 
 from vlanlink.kernel.netlink.attributes import attributes
+from vlanlink.kernel.netlink.message import request
 from vlanlink.kernel.netlink.socket import Socket
 
 NETLINK_GENERIC = 16
 """The protocol number (linux/netlink.h), which Python's socket module lacks."""
 
-_HEADER = struct.Struct("=IHHII")
 _GENERIC = struct.Struct("=BBxx")
-_BODY = _HEADER.size + _GENERIC.size
+_BODY = 16 + _GENERIC.size
 
 _GENL_ID_CTRL = 16
 _CTRL_CMD_GETFAMILY, _CTRL_ATTR_FAMILY_ID, _CTRL_ATTR_FAMILY_NAME = 3, 1, 2
@@ -54,8 +54,7 @@ def _family(generic: Socket, name: bytes) -> int | None:
 
 
 def _dump(generic: Socket, family: int, command: int) -> Iterator[dict[int, bytes]]:
-    request = _HEADER.pack(_BODY, family, _REQUEST_DUMP, 0, 0) + _GENERIC.pack(command, 1)
-    for message in generic.dump(bytearray(request)):
+    for message in generic.dump(request(family, _REQUEST_DUMP, _GENERIC.pack(command, 1))):
         yield dict(attributes(message, _BODY))
 
 

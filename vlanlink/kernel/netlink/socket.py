@@ -1,7 +1,7 @@
 """rtnetlink sockets: many requests in one send, every ack matched to its request, whole dumps.
 
-pyroute2 is the codec; its sockets wait for each answer before the next request, and fork to enter
-a namespace, so the bytes travel over a plain socket here (netlink(7), linux/netlink.h).
+pyroute2's sockets wait for each answer before the next request, and fork to enter a namespace
+(netlink(7), linux/netlink.h).
 """
 
 import errno

@@ -1,22 +1,18 @@
-"""What a namespace knows of its neighbours, and by which one it reaches an address.
-
-Few and small messages of rtnetlink(7), so they are put together here by hand.
-"""
+"""A namespace's neighbour table, and its next hop to an address."""
 
 import struct
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
+from socket import AF_INET, AF_INET6, inet_ntop
 
 from vlanlink.kernel.netlink.attributes import attributes
+from vlanlink.kernel.netlink.message import ip, request, u32
 from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.kernel.packet.packets import mac_text
 from vlanlink.model import family_of
 
-_HEADER = struct.Struct("=IHHII")
 _NDMSG = struct.Struct("=BBHiHBB")
 _RTMSG = struct.Struct("=8BI")
-_ATTRIBUTE = struct.Struct("=HH")
 _GETROUTE, _DELNEIGH, _GETNEIGH = 26, 29, 30
 _REQUEST, _ACK, _DUMP = 0x1, 0x4, 0x300
 
@@ -61,11 +57,11 @@ def neighbours(socket: Socket, family: int) -> dict[tuple[int, str], Neighbour]:
     """The neighbour table of the socket's namespace, by link and address. Raises OSError."""
     body = _NDMSG.pack(_number(family), 0, 0, 0, 0, 0, 0)
     found = {}
-    for message in socket.dump(_message(_GETNEIGH, _REQUEST | _DUMP, body)):
-        if len(message) < 16 + _NDMSG.size:
+    for answer in socket.dump(request(_GETNEIGH, _REQUEST | _DUMP, body)):
+        if len(answer) < 16 + _NDMSG.size:
             continue
-        _, _, _, index, state, _, _ = _NDMSG.unpack_from(message, 16)
-        values = dict(attributes(message, 16 + _NDMSG.size))
+        _, _, _, index, state, _, _ = _NDMSG.unpack_from(answer, 16)
+        values = dict(attributes(answer, 16 + _NDMSG.size))
         address, mac = values.get(_NDA_DST), values.get(_NDA_LLADDR)
         if address:
             text = mac_text(mac) if mac and len(mac) == 6 else None
@@ -77,10 +73,8 @@ def forget(socket: Socket, entries: Collection[tuple[int, str]]) -> None:
     """Take entries out of the neighbour table. One that is needed again is asked for again."""
     messages = []
     for index, address in entries:
-        family = _number(family_of(address))
-        body = _NDMSG.pack(family, 0, 0, index, 0, 0, 0)
-        values = {_NDA_DST: inet_pton(family, address)}
-        messages.append(_message(_DELNEIGH, _REQUEST | _ACK, body, values))
+        body = _NDMSG.pack(_number(family_of(address)), 0, 0, index, 0, 0, 0)
+        messages.append(request(_DELNEIGH, _REQUEST | _ACK, body, ip(_NDA_DST, address)))
     if messages:
         socket.request(messages)
 
@@ -89,16 +83,13 @@ def next_hop(
     socket: Socket, address: str, index: int | None = None, source: str | None = None
 ) -> Hop:
     """Where packets to ``address`` go. Raises OSError, ENETUNREACH where there is no route."""
-    family = _number(family_of(address))
-    target = inet_pton(family, address)
-    body = _RTMSG.pack(family, len(target) * 8, 0, 0, 0, 0, 0, 0, 0)
-    values = {_RTA_DST: target}
-    if source:
-        values[_RTA_SRC] = inet_pton(family, source)
-        body = _RTMSG.pack(family, len(target) * 8, len(target) * 8, 0, 0, 0, 0, 0, 0)
-    if index:
-        values[_RTA_OIF] = struct.pack("=I", index)
-    answer = socket.dump(_message(_GETROUTE, _REQUEST | _ACK, body, values))[0]
+    family = family_of(address)
+    bits = 32 if family == 4 else 128
+    body = _RTMSG.pack(_number(family), bits, bits if source else 0, 0, 0, 0, 0, 0, 0)
+    values = [ip(_RTA_DST, address)]
+    values += [ip(_RTA_SRC, source)] if source else []
+    values += [u32(_RTA_OIF, index)] if index else []
+    answer = socket.dump(request(_GETROUTE, _REQUEST | _ACK, body, *values))[0]
     return _decode_hop(answer, address)
 
 
@@ -119,11 +110,3 @@ def _text(address: bytes) -> str:
 
 def _number(family: int) -> int:
     return AF_INET if family == 4 else AF_INET6
-
-
-def _message(
-    kind: int, flags: int, body: bytes, values: Mapping[int, bytes] | None = None
-) -> bytearray:
-    for number, value in (values or {}).items():
-        body += _ATTRIBUTE.pack(4 + len(value), number) + value + b"\0" * (-len(value) % 4)
-    return bytearray(_HEADER.pack(16 + len(body), kind, flags, 0, 0) + body)

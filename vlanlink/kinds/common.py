@@ -1,0 +1,19 @@
+"""The options that links of every kind have (linux/if_link.h IFLA_*, linux/if.h IFF_*)."""
+
+from typing import Final
+
+from vlanlink.kinds.kind import InterfaceFlag, Kind, Mac, Names, Number, Option, Options
+
+
+def _fixed_mac(kind: Kind, options: Options) -> bool:
+    return kind.mac(options) == "fixed"
+
+
+COMMON: Final[tuple[Option, ...]] = (
+    # Without a default of its own: a link returns to the MTU of its parent or kind, and to the
+    # MAC that is derived or inherited.
+    Mac(key="mac", attribute=1, live=True, absent=_fixed_mac),
+    Number(key="mtu", attribute=4, wire="uint32", minimum=68, maximum=65535, live=True),
+    Names(key="altnames", attribute=52, entry=53, live=True, default=()),
+    InterfaceFlag(key="up", bit=0x1, live=True, default=True),
+)
