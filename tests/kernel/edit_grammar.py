@@ -114,6 +114,10 @@ class Pair:
     edits: tuple[str, ...]
     beside: Table | None = None
 
+    def differs(self) -> bool:
+        """The order counts, too: the first interface with a gateway has the default route."""
+        return json.dumps(self.before) != json.dumps(self.after)
+
     def __str__(self) -> str:
         tables = {"before": self.before, "after": self.after, "beside": self.beside}
         return f"{', '.join(self.edits)}\n" + "\n".join(

@@ -150,16 +150,17 @@ def topology(hand: Hand, name: str = "edited") -> Table:
 def add_link(hand: Hand, tables: Table) -> None:
     free = [name for name in LINKS if name not in host_names(tables)]
     if free:
-        tables["links"][hand.one(free[:3])] = link(hand, tables)
+        name = hand.one(free[:3])
+        tables["links"][name] = link(hand, tables, name)
 
 
-def link(hand: Hand, tables: Table) -> Table:
+def link(hand: Hand, tables: Table, name: str) -> Table:
     kind = hand.one([k for k in ("veth", "macvlan", "vlan", "dummy", "ipvlan") if hand.has(k)])
     found: Table = {"kind": kind} | end(hand, tables)
     if kind in ("ipvlan", "vlan"):
         found.pop("mac", None)
     if kind == "veth":
-        found["peer"] = peer(hand, {**tables, "links": {**tables["links"], "new": found}})
+        found["peer"] = peer(hand, {**tables, "links": {**tables["links"], name: found}})
     elif kind != "dummy":
         found["parent"] = "eth1" if kind == "ipvlan" else hand.one(parents(hand, tables))
     if kind == "vlan":
@@ -278,7 +279,9 @@ def endpoint(hand: Hand, tables: Table, network: str) -> Table:
         found["ipv6"] = hand.one(("slaac", "off"))
     if found.get("ipv6") == "off":
         found["addresses"] = [a for a in found["addresses"] if ":" not in a]
-    if hand.chance(5):
+    four = any("." in address for address in found["addresses"])
+    gateway = "gateway" in tables["networks"][network]["subnets"][0]
+    if hand.chance(3) and four and gateway:
         found["default_route"] = hand.one((False, {"ipv4": True, "metric": 50}))
     return found
 

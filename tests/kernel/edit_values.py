@@ -37,7 +37,7 @@ def ring(hand: Hand, tables: Table) -> None:
     holders = hand.one(several)[:3]
     values = [table[key] for table in holders]
     shifted = [*values[1:], values[0]]
-    if hand.chance(3):
+    if hand.chance(3) and key not in ("parent", "peer"):
         fresh = {"mac": MACS, "id": VLAN_IDS}.get(key)
         shifted[-1] = hand.one(unused(tables, fresh) or fresh) if fresh else None
     for table, value in zip(holders, shifted, strict=True):
@@ -97,12 +97,9 @@ def change_ipv6(hand: Hand, tables: Table) -> None:
 def change_kind(hand: Hand, tables: Table) -> None:
     if tables["links"]:
         name = hand.one(sorted(tables["links"]))
-        kept = {
-            k: v
-            for k, v in tables["links"].pop(name).items()
-            if k in ("addresses", "altnames", "mtu", "routes")
-        }
-        tables["links"][name] = link(hand, tables) | kept
+        old = tables["links"].pop(name)
+        kept = {k: v for k, v in old.items() if k in ("addresses", "altnames", "mtu", "routes")}
+        tables["links"][name] = link(hand, tables, name) | kept
 
 
 def change_network(hand: Hand, tables: Table) -> None:
