@@ -135,18 +135,30 @@ def _plain(value: Any, path: Path, draft: "Salvage") -> Any:
         draft.refuse(path, InvalidValue("wrong_type", "tables or arrays are nested too deep"))
         return None
     if isinstance(value, Mapping):
-        for key in value:
-            if not isinstance(key, str):
-                wrong = InvalidValue("wrong_type", f"the key {quote(str(key))} must be a string")
-                draft.refuse((*path, str(key)), wrong)
         return {
             key: _plain(one, (*path, key), draft)
             for key, one in value.items()
-            if isinstance(key, str)
+            if _is_key(key, path, draft)
         }
     if isinstance(value, list | tuple):
         return [_plain(one, (*path, at), draft) for at, one in enumerate(value)]
+    if isinstance(value, str) and not _is_text(value):
+        draft.refuse(path, InvalidValue("wrong_type", f"{quote(value)} is not valid Unicode"))
     return str(value) if isinstance(value, _WRITTEN_AS_TEXT) else value
+
+
+def _is_key(key: object, path: Path, draft: "Salvage") -> bool:
+    if not isinstance(key, str):
+        wrong = InvalidValue("wrong_type", f"the key {quote(str(key))} must be a string")
+        draft.refuse((*path, str(key)), wrong)
+    return isinstance(key, str)
+
+
+def _is_text(word: str) -> bool:
+    try:
+        return bool(word.encode()) or not word
+    except UnicodeEncodeError:
+        return False
 
 
 _WRITTEN_AS_TEXT: Final = (IPv4Address, IPv6Address, IPv4Network, IPv6Network, os.PathLike)

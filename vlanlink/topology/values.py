@@ -32,7 +32,11 @@ def describe(value: object) -> str:
     for types, word in _WORDS:
         if isinstance(value, types):
             return f"{word} {quote(value)}" if word in _SHOWN else word
-    return "a date or time"
+    return "a date or time" if _is_time(value) else f"a Python {type(value).__name__}"
+
+
+def _is_time(value: object) -> bool:
+    return type(value).__module__ == "datetime"
 
 
 _WORDS: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (

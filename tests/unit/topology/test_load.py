@@ -3,7 +3,10 @@
 import os
 import subprocess
 import sys
+from ipaddress import ip_network
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -148,3 +151,54 @@ def test_reading_a_good_file_loads_no_syntax_tree(tmp_path: Path) -> None:
         cwd=Path(__file__).parents[3],
     )
     assert ran.stdout.strip() == "[]"
+
+
+def test_a_mapping_without_a_name() -> None:
+    with pytest.raises(TopologyError, match="the topology has no name"):
+        load({"links": {}})
+    with pytest.raises(TopologyError, match="the topology has no name"):
+        load({})
+
+
+ENDLESS: dict[str, Any] = {"topology": {"name": "x"}}
+ENDLESS["links"] = ENDLESS
+
+
+@pytest.mark.parametrize(
+    ("mapping", "path"),
+    [
+        ({"topology": {"name": "x"}, 5: {}}, ("5",)),
+        ({"topology": {"name": "x"}, "links": {("a",): {"kind": "dummy"}}}, ("links", "('a',)")),
+        ({"topology": {"name": "x"}, "links": {"a": object()}}, ("links", "a")),
+        ({"topology": {"name": "x"}, "links": {"a": None}}, ("links", "a")),
+        ({"topology": {"name": "x"}, "links": {"a\ud800": {"kind": "dummy"}}}, ("links",)),
+        ({"topology": {"name": "x"}, "namespaces": {"a": {"path": "/\ud800"}}},
+         ("namespaces", "a", "path")),
+        ({"topology": {"name": "x"}, "links": {"a": {"kind": b"dummy"}}}, ("links", "a", "kind")),
+        ({"topology": {"name": "x"}, "networks": {
+            "a": {"kind": "macvlan", "probe": {"seconds": float("nan")}}}},
+         ("networks", "a", "probe", "seconds")),
+        ({"topology": {"name": "x"}, "links": {"a": {"kind": "dummy", "altnames": {"b"}}}},
+         ("links", "a", "altnames")),
+        (ENDLESS, ("links", "links")),
+    ],
+)  # fmt: skip
+def test_a_mapping_that_is_no_topology(mapping: dict[str, Any], path: tuple[str, ...]) -> None:
+    with pytest.raises(TopologyError) as caught:
+        load(mapping)
+    paths = {one.path[: len(path)] for one in caught.value.diagnostics}
+    assert path in paths
+    assert str(caught.value).isprintable() or "\n" in str(caught.value)
+
+
+def test_a_mapping_of_python_values() -> None:
+    network = ip_network("192.0.2.0/24")
+    subnet = {"subnet": network, "gateway": network[1], "aux_addresses": {"nas": network[9]}}
+    mapping = {
+        "topology": {"name": "x"},
+        "networks": {"pub": MappingProxyType({"kind": "macvlan", "subnets": (subnet,)})},
+        "namespaces": {"web": {"path": Path("/proc/1/ns/net")}},
+    }
+    found = load(mapping)
+    assert (found.networks["pub"].subnets or ())[0].gateway == network[1]
+    assert found.namespaces["web"].path == "/proc/1/ns/net"

@@ -1,10 +1,14 @@
 """Paths to lines and columns, in every way that TOML can spell a path."""
 
-import pytest
+import tomllib
 
-from vlanlink.errors import Path, Problem
-from vlanlink.topology import Source, parse
-from vlanlink.topology.positions import Span
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vlanlink.errors import Path, Problem, TopologyError
+from vlanlink.topology import Source, parse, toml
+from vlanlink.topology.positions import Span, as_toml_1_0
 
 TEXT = """\
 top = 1
@@ -105,3 +109,92 @@ def test_a_place_far_to_the_right_is_not_shown() -> None:
     one = topology.diagnose(Problem(("links", "a", "altnames", 99), "m"))
     assert one.column == 696
     assert one.source is None
+
+
+TOML_1_1 = """\
+[a]
+one = {
+  x = 1, # a comment with } and ,
+  "y\\e" = "\\x41 { \\" }",
+  deep = {
+    list = [ 1,
+      { "ü" = 2, },
+    ], # more
+  },
+}
+after = 3
+[b]
+two = {
+}
+three = { z = 'lit }', multi = \"\"\"
+ { \\\"\"\" }
+\"\"\", last = 1 }
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("a", "one", "x"), (3, 7, 1)),
+        (("a", "one", "y\x1b"), (4, 11, 13)),
+        (("a", "one", "deep", "list", 0), (6, 14, 1)),
+        (("a", "one", "deep", "list", 1, "ü"), (7, 15, 1)),
+        (("a", "after"), (11, 9, 1)),
+        (("b", "two"), (13, 7, 1)),
+        (("b", "three", "z"), (15, 15, 7)),
+        (("b", "three", "last"), (17, 13, 1)),
+    ],
+)
+def test_toml_1_1(path: Path, value: tuple[int, int, int]) -> None:
+    assert Source(TOML_1_1).place(path) == Span(*value)
+    assert toml.loads(TOML_1_1)["a"]["after"] == 3
+
+
+def shape(value: object) -> object:
+    if isinstance(value, dict):
+        return [shape(one) for one in value.values()]
+    if isinstance(value, list):
+        return ("array", [shape(one) for one in value])
+    return type(value)
+
+
+BLANKS = st.sampled_from(["", " ", "\n", " # } , {\n"])
+VALUES: st.SearchStrategy[str] = st.recursive(
+    st.sampled_from(["1", '"a\\e}"', "'{'", "\"\"\"\n{\"\"\"", "[1,\n2]"]),
+    lambda inner: st.builds(
+        lambda blank, values, comma: f"{{{blank}"
+        + f",{blank}".join(f"k{at} = {value}" for at, value in enumerate(values))
+        + (f"{comma}{blank}}}" if values else "}"),
+        BLANKS,
+        st.lists(inner, max_size=3),
+        st.sampled_from(["", ",", "\n,"]),
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.lists(VALUES, min_size=1, max_size=3))
+def test_what_is_blanked_to_toml_1_0_says_the_same(values: list[str]) -> None:
+    text = "".join(f"v{at} = {value}\n" for at, value in enumerate(values))
+    old = as_toml_1_0(text.encode())
+    assert len(old) == len(text.encode())
+    found = toml.loads(text)
+    assert shape(tomllib.loads(old.decode())) == shape(found)
+    source = Source(text)
+    assert all(source.place((key,)).line for key in found)
+    assert not source.index.doubled
+
+
+@given(st.text(st.sampled_from("{}[]=,.\"'#\\ \nax1"), max_size=60))
+def test_whatever_is_blanked_keeps_its_length(text: str) -> None:
+    assert len(as_toml_1_0(text.encode())) == len(text)
+
+
+def test_a_problem_inside_a_table_over_several_lines() -> None:
+    text = (
+        '[networks.pub]\nkind = "macvlan"\nparent = "eth0"\nsubnets = [{\n'
+        '  subnet = "192.0.2.0/24",\n  gateway = "192.0.3.1",\n}]\n'
+    )
+    with pytest.raises(TopologyError) as caught:
+        parse(text)
+    assert [(one.line, one.column) for one in caught.value.diagnostics] == [(6, 13)]
