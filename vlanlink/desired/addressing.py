@@ -203,7 +203,8 @@ class _Assignment:
     ) -> None:
         path = (*owner.origin, request.entry) if owner.listed else owner.origin
         message = f"no address is left for {owner.key}: {allocation.unmet[request]}"
-        self.result.conflicts.append(Problem(path, message))
+        hint = "widen ip_range, or add another subnet to the network"
+        self.result.conflicts.append(Problem(path, message, hint))
 
     def _lease(self, network: str, owner: _AddressOwner, chosen: Sequence[str]) -> None:
         before = self.result.chosen.get(owner.key, frozenset())

@@ -122,5 +122,5 @@ def _possible_default(
         if first in subnet.subnet:
             if str(subnet.gateway) in {a.bare for a in link.addresses}:
                 return None  # this interface has the gateway's address: it is the router
-            return replace(route, via=str(subnet.gateway))
+            return replace(route, via=str(subnet.gateway), onlink=subnet.onlink)
     return None

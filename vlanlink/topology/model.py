@@ -79,6 +79,9 @@ class SubnetConfig(Entry):
 
     subnet: Annotated[Prefix, Key(PREFIX, "the prefix")]
     gateway: Annotated[Ip | None, Key(UNICAST, "the router; endpoints get a default route")] = None
+    onlink: Annotated[
+        bool, Key(BOOLEAN, "the gateway answers on this link, though outside the subnet")
+    ] = False
     ip_range: Annotated[Prefix | None, Key(PREFIX, "the part to choose addresses from")] = None
     aux_addresses: Annotated[
         Mapping[str, Ip], Key(ByName(ADDRESS), "addresses of others, never handed out")

@@ -217,7 +217,7 @@ def test_every_option_of_every_kind_can_be_written(name: str) -> None:
         '[links.d]\nkind = "dummy"\nmac = "02:00:00:00:00:01"\n'
         '[links.a]\nkind = "vlan"\nparent = "d"\nid = 5\nmac = "02:00:00:00:00:01"\n',
         # A parent of the file with a dot and a number in its name is itself.
-        '[links."d.5000"]\nkind = "dummy"\n[networks.p]\nkind = "macvlan"\nparent = "d.5000"\n',
+        '[links."d.5000"]\nkind = "dummy"\n[links.m]\nkind = "macvlan"\nparent = "d.5000"\n',
         # A network of the hosts' addresses only; with subnets, but an endpoint with none.
         '[networks.p]\nkind = "macvlan"\nparent = "e"\n'
         '[namespaces.n.interfaces.e]\nnetwork = "p"\naddresses = ["192.0.2.1/24"]\n',

@@ -160,11 +160,13 @@ def shape(value: object) -> object:
 
 BLANKS = st.sampled_from(["", " ", "\n", " # } , {\n"])
 VALUES: st.SearchStrategy[str] = st.recursive(
-    st.sampled_from(["1", '"a\\e}"', "'{'", "\"\"\"\n{\"\"\"", "[1,\n2]"]),
+    st.sampled_from(["1", '"a\\e}"', "'{'", '"""\n{"""', "[1,\n2]"]),
     lambda inner: st.builds(
-        lambda blank, values, comma: f"{{{blank}"
-        + f",{blank}".join(f"k{at} = {value}" for at, value in enumerate(values))
-        + (f"{comma}{blank}}}" if values else "}"),
+        lambda blank, values, comma: (
+            f"{{{blank}"
+            + f",{blank}".join(f"k{at} = {value}" for at, value in enumerate(values))
+            + (f"{comma}{blank}}}" if values else "}")
+        ),
         BLANKS,
         st.lists(inner, max_size=3),
         st.sampled_from(["", ",", "\n,"]),

@@ -13,6 +13,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "link_name": names.link_name,
     "link_name_reserved": names.link_name_reserved,
     "parent_name": names.parent_name,
+    "parent_loopback": names.parent_loopback,
     "vlan_parent": names.vlan_parent,
     "vlan_other_link": names.vlan_other_link,
     "vlan_other_name": names.vlan_other_name,
@@ -45,6 +46,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "subnet_multicast": networks.subnet_multicast,
     "subnet_overlap": networks.subnet_overlap,
     "gateway_outside": networks.gateway_outside,
+    "onlink_without_gateway": networks.onlink_without_gateway,
     "gateway_edge": networks.gateway_edge,
     "gateway_is_aux": networks.gateway_is_aux,
     "range_outside": networks.range_outside,
@@ -64,6 +66,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "auto_twice": addresses.auto_twice,
     "ipv6_off": addresses.ipv6_off,
     "route_family": routes.route_family,
+    "route_without_ipv6": routes.route_without_ipv6,
     "route_via": routes.route_via,
     "route_via_self": routes.route_via_self,
     "route_src": routes.route_src,
@@ -80,6 +83,9 @@ RULES: Final[Mapping[str, Rule]] = {
 """Errors, on whatever machine."""
 
 WARNINGS: Final[Mapping[str, Rule]] = {
+    "no_endpoints": networks.no_endpoints,
+    "no_addresses": networks.no_addresses,
+    "prefix_wider": addresses.prefix_wider,
     "gateway_unused": networks.gateway_unused,
     "probe_nobody": networks.probe_nobody,
     "shim_hairpin": networks.shim_hairpin,

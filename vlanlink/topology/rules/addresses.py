@@ -96,6 +96,15 @@ def address_edge(index: RuleIndex) -> Iterator[Problem]:
             yield Problem(one.path, message, f"write an address {between(prefix)}")
 
 
+def prefix_wider(index: RuleIndex) -> Iterator[Problem]:
+    """An address with a shorter prefix length than its subnet's reaches hosts that aren't there."""
+    for one, network in _in_networks(index):
+        subnet = holding(one.ip, network)
+        if subnet and one.prefix and one.prefix.prefixlen < subnet.prefixlen:
+            message = f"{one.ip}/{one.prefix.prefixlen} is wider than its subnet {subnet}"
+            yield Problem(one.path, message, f'write "{one.ip}"')
+
+
 def address_twice(index: RuleIndex) -> Iterator[Problem]:
     """An address is unique in its network, its namespace and its L2 segment."""
     seen: dict[tuple[Hashable, values.Ip], Given] = {}

@@ -207,6 +207,10 @@ class RuleIndex:
         """Every address that is listed for a link."""
         return tuple(one for place in (*self.places, *self.shims) for one in self.given_to(place))
 
+    def given_in(self, network: str) -> Iterator[Ip]:
+        """The addresses that are listed for the endpoints of a network."""
+        return (one.ip for one in self.given if one.place.network == network)
+
     def given_to(self, place: Place) -> Iterator[Given]:
         """The addresses that are listed for one link, without words and subnets."""
         network = self.network_of(place)
@@ -217,6 +221,26 @@ class RuleIndex:
             ip, slash, _ = word.partition("/")
             prefix = ip_interface(word).network if slash else None
             yield Given(place, path, ip_address(ip), prefix)
+
+    def may_have(self, place: Place, version: int) -> bool:
+        """Whether a link has an address of a family, or may get one."""
+        if self.touched(*place.path, "addresses"):
+            return True
+        entry, network = place.entry, self.network_of(place)
+        if version == 6 and isinstance(entry, InterfaceConfig) and entry.ipv6 == "slaac":
+            return True
+        if any(one.ip.version == version for one in self.given_to(place)):
+            return True
+        if place.network is None or entry.addresses == ():
+            return False
+        if network is None or not self.whole_subnets(place.network):
+            return True
+        words = (values.AUTO,) if entry.addresses is None else entry.addresses
+        prefixes = [subnet.subnet for subnet in network.subnets or ()]
+        chosen = [prefix for prefix in prefixes if values.AUTO in words or str(prefix) in words]
+        if network.subnets is None and network.parent is None and version == 4:
+            return values.AUTO in words
+        return any(prefix.version == version for prefix in chosen)
 
     def whole_subnets(self, network: str | None) -> bool:
         """Whether all subnets of a network could be read."""

@@ -84,6 +84,17 @@ def _short(index: RuleIndex, name: str) -> str:
     )
 
 
+def parent_loopback(index: RuleIndex) -> Iterator[Problem]:
+    """The loopback carries no other links."""
+    for path, name in index.parents():
+        below: str | None = name
+        while below and (implied := index.implied(below)):
+            below = implied[0]
+        if below == "lo":
+            hint = 'write the name of a NIC, such as "eth0"'
+            yield Problem(path, "the loopback can't be a parent", hint)
+
+
 def vlan_parent(index: RuleIndex) -> Iterator[Problem]:
     """``NAME.N`` is VLAN N of NAME, at every level, unless the file defines a link of that name."""
     for path, name in index.parents():

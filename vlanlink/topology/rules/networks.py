@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from ipaddress import IPv6Address
+from itertools import islice
 
 from vlanlink.errors import Path, Problem
 from vlanlink.kinds import KINDS
 from vlanlink.kinds.kind import SiblingTraffic
-from vlanlink.topology.model import NetworkConfig, SubnetConfig
+from vlanlink.topology.model import InterfaceConfig, NetworkConfig, SubnetConfig
 from vlanlink.topology.rules.index import RuleIndex, edge_name, is_edge
 from vlanlink.topology.values import Ip, Prefix
 
@@ -46,23 +47,41 @@ def subnet_overlap(index: RuleIndex) -> Iterator[Problem]:
 
 
 def gateway_outside(index: RuleIndex) -> Iterator[Problem]:
-    """A gateway is in its subnet, or an IPv6 link-local address."""
+    """A gateway is in its subnet, an IPv6 link-local address, or declared on-link."""
     for path, subnet in _subnets(index):
         ip = subnet.gateway
         if ip is None or ip in subnet.subnet or _is_link_local(ip, subnet.subnet):
             continue
+        if subnet.onlink and ip.version == subnet.subnet.version:
+            continue
         message = f"gateway {ip} is outside its subnet {subnet.subnet}"
-        yield Problem((*path, "gateway"), message, f"write {_example(subnet.subnet)}")
+        hint = f"write {_example(index, path, subnet)}"
+        if ip.version == subnet.subnet.version:
+            hint += ", or add onlink = true if the gateway answers on this link"
+        yield Problem((*path, "gateway"), message, hint)
 
 
 def _is_link_local(ip: Ip, subnet: Prefix) -> bool:
     return isinstance(ip, IPv6Address) and ip.is_link_local and subnet.version == 6
 
 
-def _example(subnet: Prefix) -> str:
-    if subnet.num_addresses < 4:
-        return f"an address of {subnet}"
-    return f'an address of {subnet}, such as "{subnet.network_address + 1}"'
+def _example(index: RuleIndex, path: Path, subnet: SubnetConfig) -> str:
+    """An address that nothing in the file has."""
+    used = {subnet.gateway, *subnet.aux_addresses.values(), *index.given_in(str(path[1]))}
+    first: Iterator[Ip] = islice(subnet.subnet, 1, 1000)
+    free = (ip for ip in first if ip not in used and not is_edge(ip, subnet.subnet))
+    example = next(free, None)
+    such = f', such as "{example}"' if example else ""
+    return f"an address of {subnet.subnet}{such}"
+
+
+def onlink_without_gateway(index: RuleIndex) -> Iterator[Problem]:
+    """``onlink`` describes the gateway."""
+    for path, subnet in _subnets(index):
+        if subnet.onlink and subnet.gateway is None and not index.touched(*path, "gateway"):
+            message = f"onlink = true, but {subnet.subnet} has no gateway"
+            hint = "add gateway = …, or remove onlink"
+            yield Problem((*path, "onlink"), message, hint, at_key=True)
 
 
 def gateway_edge(index: RuleIndex) -> Iterator[Problem]:
@@ -71,7 +90,7 @@ def gateway_edge(index: RuleIndex) -> Iterator[Problem]:
         ip = subnet.gateway
         if ip is not None and is_edge(ip, subnet.subnet):
             message = f"gateway {ip} is the {edge_name(ip, subnet.subnet)} address of its subnet"
-            yield Problem((*path, "gateway"), message, f"write {_example(subnet.subnet)}")
+            yield Problem((*path, "gateway"), message, f"write {_example(index, path, subnet)}")
 
 
 def gateway_is_aux(index: RuleIndex) -> Iterator[Problem]:
@@ -107,9 +126,8 @@ def aux_outside(index: RuleIndex) -> Iterator[Problem]:
         for name, ip in subnet.aux_addresses.items():
             if ip not in subnet.subnet:
                 message = f"{name} = {ip} is outside its subnet {subnet.subnet}"
-                yield Problem(
-                    (*path, "aux_addresses", name), message, f"write {_example(subnet.subnet)}"
-                )
+                hint = f"write {_example(index, path, subnet)}"
+                yield Problem((*path, "aux_addresses", name), message, hint)
 
 
 def _siblings(index: RuleIndex, path: Path, network: NetworkConfig) -> SiblingTraffic | None:
@@ -192,6 +210,33 @@ def _unused(network: NetworkConfig) -> str | None:
     if network.internal:
         return "the network is internal"
     return "the network has no parent" if network.parent is None else None
+
+
+def no_endpoints(index: RuleIndex) -> Iterator[Problem]:
+    """A network is made for its endpoints."""
+    used = {place.network for place in index.places} | {None}
+    cut = any(path[:1] == ("namespaces",) for path in index.draft.gone)
+    for path, network in _networks(index):
+        if path[1] not in used and network.shim is False and not cut:
+            message = f"network {path[1]} has no endpoints, so nothing is created for it"
+            yield Problem(
+                path, message, f'add an interface with network = "{path[1]}"', at_key=True
+            )
+
+
+def no_addresses(index: RuleIndex) -> Iterator[Problem]:
+    """An endpoint without addresses and subnets gets none."""
+    for place in index.places:
+        network = index.network_of(place)
+        if network is None or network.parent is None or network.subnets is not None:
+            continue
+        entry = place.entry
+        slaac = isinstance(entry, InterfaceConfig) and entry.ipv6 == "slaac"
+        cut = index.touched(*place.path) or index.touched("networks", str(place.network), "subnets")
+        if entry.addresses is None and not slaac and not cut:
+            message = f"{place.label} gets no address: network {place.network} has no subnets"
+            hint = "add subnets to the network, or addresses here; addresses = [] if none is meant"
+            yield Problem(place.path, message, hint, at_key=True)
 
 
 def probe_nobody(index: RuleIndex) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from vlanlink.errors import Path, Problem
 from vlanlink.host import HOST
 from vlanlink.kinds import KINDS
+from vlanlink.sysctl import proc_path
 from vlanlink.topology import values
 from vlanlink.topology.model import (
     DefaultRouteConfig,
@@ -47,6 +48,24 @@ def route_family(index: RuleIndex) -> Iterator[Problem]:
             if ip is not None and ip.version != route.to.version:
                 message = f"{key} {ip} is IPv{ip.version}, but the route to {route.to} is not"
                 yield Problem((*path, key), message, f"write an IPv{route.to.version} address")
+
+
+def route_without_ipv6(index: RuleIndex) -> Iterator[Problem]:
+    """A link without an IPv6 address has no IPv6, so no IPv6 routes either."""
+    for path, route, place, space in _routes(index):
+        if route.to.version == 4 or place is None or index.may_have(place, 6):
+            continue
+        if not _enables_ipv6(index, space, place.name):
+            message = f"{place.label} has no IPv6 address, so it can't have a route to {route.to}"
+            hint = 'add an IPv6 address; a link-local one such as "fe80::2/64" is enough'
+            yield Problem((*path, "to"), message, hint)
+
+
+def _enables_ipv6(index: RuleIndex, space: str, link: str) -> bool:
+    """Whether the file's own sysctls decide."""
+    namespace = index.topology.namespaces.get(space)
+    sysctls = namespace.sysctls if namespace else index.topology.host.sysctls
+    return any(proc_path(key) == f"net/ipv6/conf/{link}/disable_ipv6" for key in sysctls)
 
 
 def route_via(index: RuleIndex) -> Iterator[Problem]:
