@@ -37,9 +37,9 @@ def dump(world: World, *namespaces: str, sysctls: bool = True) -> dict[str, Any]
 
     def settled() -> dict[str, Any] | None:
         found = _dump(world, namespaces)
-        return found if all(map(_has_local_routes, list(found.values())[1:])) else None
+        return found if all(map(_is_settled, list(found.values())[1:])) else None
 
-    found: dict[str, Any] = until(settled, "the kernel adds the local routes of IPv6 addresses")
+    found: dict[str, Any] = until(settled, "IPv6 addresses are usable and have local routes")
     if sysctls:
         found["sysctls"] = host_sysctls(world)
     return found
@@ -61,16 +61,18 @@ def _dump(world: World, namespaces: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
-def _has_local_routes(network: dict[str, Any]) -> bool:
-    """False while a work queue (addrconf_dad_work) has yet to add the route of an address."""
+def _is_settled(network: dict[str, Any]) -> bool:
+    """False while duplicate address detection runs, or has yet to add the route of an address.
+
+    A work queue does both (addrconf_dad_work).
+    """
     routes = {route["dst"] for route in network["route"] if route.get("type") == "local"}
     return all(
-        address["local"] in routes
+        address["local"] in routes and not address.get("tentative")
         for link in network["addr"].values()
         if "LOWER_UP" in link["flags"]
         for address in link["addr_info"]
-        if address["family"] == "inet6"
-        and not (address.get("tentative") or address.get("dadfailed"))
+        if address["family"] == "inet6" and not address.get("dadfailed")
     )
 
 

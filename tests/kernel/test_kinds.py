@@ -12,7 +12,7 @@ import pytest
 
 import vlanlink
 from tests.kernel.judge import dump, same
-from tests.kernel.world import World
+from tests.kernel.world import World, until
 from vlanlink.kinds import KINDS, Choice
 from vlanlink.model import HOST, LinkName
 
@@ -147,6 +147,11 @@ def _topology(kind: str, without: Collection[str] = ()) -> vlanlink.Topology:
     )
 
 
+def _multicast_routes(world: World) -> set[str]:
+    """The links with an IPv6 multicast route, which a work queue adds once there is a carrier."""
+    return {route["dev"] for route in world.json("-6 route show table local type multicast")}
+
+
 @pytest.mark.sensitive
 @pytest.mark.parametrize(
     "kind", [pytest.param(kind, marks=pytest.mark.needs(kind)) for kind in KINDS]
@@ -159,6 +164,7 @@ def test_every_option_goes_to_the_kernel_and_back(world: World, kind: str) -> No
         ends = [f"{e}{n}" for n in numbers for e in "hn"]
         quiet = [f"link set {end} addrgenmode none" for end in ends]
         world.batch("\n".join([*pairs, *quiet, *(f"link set {end} up" for end in ends)]))
+        until(lambda: _multicast_routes(world) >= set(ends), "the kernel adds multicast routes")
     before = dump(world)
     topology = _topology(kind)
     lacking = _unknown_options(kind)

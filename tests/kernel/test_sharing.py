@@ -119,7 +119,7 @@ def test_two_wishes_for_one_address_or_link_are_refused(lan: Lan) -> None:
     world = lan.world
     vlanlink.up(_member("first", 1))
     before = dump(world, "shared")
-    with pytest.raises(vlanlink.ConflictError, match="made by topology first"):
+    with pytest.raises(vlanlink.ConflictError, match="belongs to topology first"):
         vlanlink.up(_member("second", 1))
     same(world, before, "shared")
 
