@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
-# Sees to the Debian packages that the other scripts need.
+# Checks and installs the Debian packages that the other scripts need.
 #
 #   scripts/_packages.sh [--check|--install] SET...
 #
 # SET is python (the virtual environment), demo (what the demo calls), tools (what the tests call),
-# vm (the guest), lab (its virtual machines) or bare (the bare Debian). Missing packages are listed
-# with the exact command. Then, without an option: on a terminal the user is asked; without one root
-# goes ahead; anyone else gets the command to run, and exit 4. --install answers yes, --check only
-# looks.
+# vm (the guest), lab (its virtual machines) or bare (the bare Debian). Lists missing packages and the
+# exact command. Then, without an option: asks on a terminal; without one, root installs them and
+# anyone else gets exit status 4. --install answers yes, --check only looks.
 set -euo pipefail
 
 PATH=$PATH:/usr/sbin:/sbin
@@ -39,7 +38,7 @@ look_for_vm() {
     want depmod kmod
     want mke2fs e2fsprogs
     look_for_keyring
-    # The guest gets by without virtiofsd, so for --check nothing is missing then.
+    # virtiofsd is optional, so --check does not report it.
     if [ "$mode" != --check ] && ! have_virtiofsd && virtiofsd_is_a_package; then
         missing+=(virtiofsd)
     fi
@@ -72,7 +71,7 @@ look_for_keyring() {
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
 }
 
-# Up to Debian 12 it is in qemu-system-common, which comes with QEMU.
+# Up to Debian 12, virtiofsd is in qemu-system-common, a dependency of QEMU.
 virtiofsd_is_a_package() {
     # shellcheck disable=SC1091
     (. /etc/os-release && [ "${ID-}" != debian ] || [ "${VERSION_ID-99}" -gt 12 ])
@@ -107,7 +106,7 @@ refresh_lists() {
     as_root apt-get -qq update
 }
 
-# What apt-get says is shown when it fails.
+# Shows apt-get's output only if it fails.
 try_install() {
     local said
     said=$(as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 install -y \
@@ -131,12 +130,12 @@ sudo=$([ "$(id -u)" -eq 0 ] || echo 'sudo ')
     echo "The command: ${sudo}apt-get install --no-install-recommends ${missing[*]}"
 } >&2
 if ! have apt-get; then
-    echo "This machine has no apt-get: install what corresponds to them by its own means." >&2
+    echo "This machine has no apt-get: install their equivalents with its package manager." >&2
     exit 4
 fi
 if [ "$mode" = --check ] || ! may_install; then exit 4; fi
 echo "Installing them." >&2
 if ! install_packages >&2; then
-    echo "apt-get could not install them; what it said is above." >&2
+    echo "apt-get could not install them; its output is above." >&2
     exit 4
 fi

@@ -1,6 +1,6 @@
-"""Fetches Debian packages of any suite without installing them, apt's signature check on.
+"""Fetches Debian packages of any suite without installing them; apt verifies the signatures.
 
-Each set of suites has package lists of its own under the cache, so the machine's apt is left alone.
+Each set of suites has its own package lists in the cache: the machine's apt is not touched.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ Acquire::Retries "2";
 
 
 class Archive:
-    """Debian's package archive, seen through suites that this machine need not use itself."""
+    """Debian's package archive with suites of any release."""
 
     def __init__(self, suites: Sequence[str], home: Path) -> None:
-        """`home` holds the package lists; it is made when missing."""
+        """`home` holds the package lists; it is created if missing."""
         self._suites = suites
         self._home = home
         for name in ("lists/partial", "cache/archives/partial"):
@@ -48,10 +48,10 @@ class Archive:
         (home / "apt.conf").write_text(_CONFIGURATION.format(home=home))
 
     def refresh(self) -> None:
-        """Fetch the package lists, from the first archive that has all the suites."""
+        """Fetch the package lists from the first archive that has all suites."""
         if not _KEYRING.exists():
             raise MissingError(
-                f"{_KEYRING} is missing, so Debian's signatures cannot be checked; "
+                f"{_KEYRING} is missing, so Debian's signatures can't be verified; "
                 "try: apt-get install debian-archive-keyring"
             )
         refusals = []
@@ -62,18 +62,18 @@ class Archive:
                 return
             refusals.append(f"{archive}:\n{done.stderr.strip()}")
         wanted = " and ".join(self._suites)
-        raise RigError(f"no package lists of Debian's {wanted} from\n" + "\n".join(refusals))
+        raise RigError(f"can't fetch package lists of Debian {wanted} from\n" + "\n".join(refusals))
 
     def names(self, prefix: str) -> list[str]:
-        """The names of all packages that begin so."""
+        """Names of all packages with this prefix."""
         return self._checked("apt-cache", "pkgnames", prefix).split()
 
     def show(self, package: str) -> str:
-        """A package's description, of its newest version."""
+        """The description of a package's newest version."""
         return self._checked("apt-cache", "show", "--no-all-versions", package)
 
     def download(self, packages: Sequence[str], into: Path) -> list[Path]:
-        """Fetch packages into a directory."""
+        """Fetch packages into a directory; returns the files."""
         self._checked("apt-get", "download", *packages, cwd=into)
         return sorted(into.glob("*.deb"))
 
@@ -99,12 +99,12 @@ class Archive:
 
 
 def unpack(package: Path, into: Path) -> None:
-    """Unpack a package's files; nothing is installed and no script of it is run."""
+    """Unpack a package's files; runs none of its scripts."""
     tools.run([tools.program("dpkg", "dpkg"), "-x", package, into])
 
 
 def archives() -> list[str]:
-    """Where this machine gets Debian from, then Debian's own address."""
+    """The Debian mirrors that this machine uses, then Debian's own."""
     listed = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI) $(LABEL)", "Created-By: Packages"],
         capture_output=True,

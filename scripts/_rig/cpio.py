@@ -1,4 +1,4 @@
-"""Writes cpio archives in the "newc" format, the one that the kernel unpacks as an initrd."""
+"""Writes cpio archives in the "newc" format, which the kernel unpacks as an initrd."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _DIRECTORY = stat.S_IFDIR | 0o755
 
 
 def archive(files: dict[str, bytes]) -> bytes:
-    """An archive of these files, all executable and root's, with the directories they need."""
+    """An archive of these files and their directories, all executable and owned by root."""
     entries = [(name, _DIRECTORY, b"") for name in _directories(files)]
     entries += [(name, stat.S_IFREG | 0o755, content) for name, content in files.items()]
     entries.append(("TRAILER!!!", 0, b""))

@@ -1,6 +1,6 @@
-"""The initrd: what is the same for every run of a kernel, then what this run is about.
+"""The initrd: a constant part for each kernel, then the job of this run.
 
-The kernel unpacks archives that follow each other as one, so the first part is kept in the cache.
+The kernel unpacks concatenated archives, so the constant part is cached.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _GUEST_SCRIPTS = Path(__file__).parent / "guest"
 
 @dataclass(frozen=True)
 class Job:
-    """What one guest is to do."""
+    """What one guest does."""
 
     command: Sequence[str]
     directory: Path
     environment: Mapping[str, str]
-    disks: Sequence[str]  # what is on them, in their order; without a root it comes by virtiofs
-    joined: bool  # stdout and stderr go to the same place, so their order is kept
+    disks: Sequence[str]  # their contents, in order; without "root", virtiofs serves it
+    joined: bool  # stdout and stderr are one file: keep their order
     send: Sequence[Path] = ()
     fetch: Path | None = None
 
@@ -63,7 +63,7 @@ def _constant_files(kernel: Kernel) -> dict[str, bytes]:
 
 
 def modules(kernel: Kernel, names: Sequence[str]) -> dict[str, bytes]:
-    """Modules and what they depend on, and a file `order` with the order to load them in."""
+    """Modules with their dependencies, and a file `order` that lists them in loading order."""
     found = _in_loading_order(kernel, names)
     files = {f"modules/{path.name}": path.read_bytes() for path in found}
     return {**files, "modules/order": "".join(f"{path.name}\n" for path in found).encode()}
@@ -77,7 +77,7 @@ def _in_loading_order(kernel: Kernel, names: Sequence[str]) -> list[Path]:
     by_name = {Path(path).stem.replace("-", "_"): path for path in needs}
     order: list[str] = []
     for name in names:
-        if name in by_name:  # otherwise it is built in
+        if name in by_name:  # otherwise built in
             order += [*reversed(needs[by_name[name]]), by_name[name]]
     return [kernel.modules / path for path in dict.fromkeys(order)]
 

@@ -1,4 +1,4 @@
-"""Debian's cloud kernels, fetched and unpacked once, then kept in the cache."""
+"""Debian's cloud kernels: fetched, unpacked and cached."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from _rig import tools
 from _rig.apt import Archive, unpack
 from _rig.problems import MissingError, RigError
 
-# The first suite is where the kernel is; the last one has a busybox.
+# The first suite has the kernel, the last one busybox.
 SUITES = {
     "5.10": ("bullseye",),
     "6.1": ("bookworm",),
@@ -22,7 +22,7 @@ SUITES = {
 }
 DEFAULT = "6.1"
 
-# What a network test can need, and no more: the drivers of real hardware are most of the size.
+# What network tests can need: drivers of real hardware are most of the size.
 _KEPT = (
     "kernel/arch/",
     "kernel/crypto/",
@@ -40,34 +40,34 @@ _LEFT_OUT = ("kernel/drivers/net/ethernet/", "kernel/drivers/net/wireless/", "ke
 
 @dataclass(frozen=True)
 class Kernel:
-    """An unpacked kernel: where its parts are in the cache."""
+    """An unpacked kernel in the cache."""
 
     directory: Path
     release: str
 
     @property
     def image(self) -> Path:
-        """The kernel itself."""
+        """The kernel image."""
         return self.directory / "vmlinuz"
 
     @property
     def busybox(self) -> Path:
-        """A static busybox from the same suite."""
+        """A static busybox."""
         return self.directory / "busybox"
 
     @property
     def modules_disk(self) -> Path:
-        """A disk image whose top is what belongs in /lib/modules."""
+        """A disk image of /lib/modules."""
         return self.directory / "modules.img"
 
     @property
     def modules(self) -> Path:
-        """The modules as files, with what depmod says about them."""
+        """The directory of modules, with depmod's files."""
         return self.directory / "lib/modules" / self.release
 
 
 def get(version: str) -> Kernel:
-    """The kernel of that version, from the cache or else from Debian."""
+    """The kernel of that version, from the cache or from Debian."""
     cache = tools.cache_directory()
     directory = cache / f"kernel-{version}"
     with tools.locked(cache / f"kernel-{version}.lock"):
@@ -96,11 +96,11 @@ def _fetch(version: str, target: Path) -> None:
 def _require_amd64() -> None:
     here = tools.run([tools.program("dpkg", "dpkg"), "--print-architecture"]).strip()
     if here != "amd64":
-        raise MissingError(f"the guest works on amd64 machines only so far, this one is {here}")
+        raise MissingError(f"the guest runs on amd64 machines only, and this one is {here}")
 
 
 def _kernel_packages(archive: Archive, version: str) -> list[str]:
-    """The newest kernel of that version in the suite, and the packages that its parts are in."""
+    """The package of the newest kernel of that version, and those of its parts."""
     image = _newest_image(archive, version)
     parts = re.findall(r"\blinux-(?:binary|modules)-[0-9][\w.+~-]*", archive.show(image))
     return [image, *dict.fromkeys(parts)]
@@ -113,7 +113,7 @@ def _newest_image(archive: Archive, version: str) -> str:
     if not fitting:
         suite = SUITES[version][0]
         has = ", ".join(sorted(set(found.values()), key=_numbers)) or "none"
-        raise RigError(f"Debian's {suite} has no cloud kernel {version} any more; it has: {has}")
+        raise RigError(f"Debian's {suite} no longer has cloud kernel {version}; it has {has}")
     return max(fitting, key=_numbers)
 
 
@@ -154,4 +154,4 @@ def _only(top: Path, *patterns: str) -> Path:
         found = sorted(top.glob(pattern))
         if found:
             return found[0]
-    raise RigError(f"Debian's packages have changed: none of {', '.join(patterns)} is in them")
+    raise RigError(f"Debian's packages have none of {', '.join(patterns)}")

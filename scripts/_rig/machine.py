@@ -1,4 +1,4 @@
-"""One QEMU guest from start to power-off: its processes, its ports, its end."""
+"""One QEMU guest from start to power-off."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _KERNEL_LINE = (
     "console=ttyS0 quiet panic=-1 nokaslr mitigations=off no_timer_check tsc=reliable"
     " rcupdate.rcu_expedited=1"
 )
-# QEMU 7.2's TCG now and then spoils the flags after cmpxchg16b, which panics the kernel's allocator
-# (seen with 6.12 in one boot of eight; never without that instruction). 5-level paging only costs.
+# QEMU 7.2's TCG sometimes corrupts the flags after cmpxchg16b, which panics the kernel's allocator
+# (with 6.12 in one boot of eight; never without that instruction). 5-level paging only costs time.
 _CPU = "max,cx16=off,la57=off"
 _BOOT_SECONDS = 120
 _END_SECONDS = 10
-# The order is the port's number in the guest, from 1.
+# In the order of their numbers in the guest, which start at 1.
 _PORTS = ("status", "out", "err", "file")
 
 _Sink = Callable[[bytes], object]
@@ -37,7 +37,7 @@ _Sink = Callable[[bytes], object]
 
 @dataclass(frozen=True)
 class Setting:
-    """What the guest is made of."""
+    """The parts of a guest."""
 
     kernel: Path
     initrd: Path
@@ -49,29 +49,29 @@ class Setting:
 
 @dataclass
 class Outcome:
-    """What came out of the status port and the file port."""
+    """The data of the status port and the file port."""
 
     status_text: bytearray = field(default_factory=bytearray)
     file: bytearray = field(default_factory=bytearray)
 
     @property
     def lines(self) -> list[str]:
-        """The whole lines of the status port so far."""
+        """Complete lines of the status port so far."""
         return self.status_text.decode(errors="replace").split("\n")[:-1]
 
     @property
     def started(self) -> bool:
-        """Whether the guest came as far as the command."""
+        """True if the guest reached the command."""
         return "started" in self.lines
 
     @property
     def fetched(self) -> bool:
-        """Whether the file to bring back was there."""
+        """True if the file to fetch existed."""
         return "fetched" in self.lines
 
     @property
     def exit_status(self) -> int | None:
-        """The command's exit status, once it ended."""
+        """The command's exit status; None while it runs."""
         for line in self.lines:
             if line.startswith("exit "):
                 return int(line.removeprefix("exit "))
@@ -80,10 +80,10 @@ class Outcome:
 
 @contextlib.contextmanager
 def process(command: Sequence[str | Path], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A helper process: killed on the way out, and by the kernel if this process dies first."""
+    """Run a helper process. It is killed on exit, and by the kernel if this process dies."""
     guarded = [tools.program("setpriv", "util-linux"), "--pdeathsig", "KILL", "--", *command]
     with log.open("wb") as stream:
-        # In a session of its own, Ctrl-C reaches only this process, which then cleans up.
+        # In a separate session: Ctrl-C reaches only this process, which then cleans up.
         started = subprocess.Popen(
             guarded, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True
         )
@@ -95,7 +95,7 @@ def process(command: Sequence[str | Path], log: Path) -> Iterator[subprocess.Pop
 
 
 def run(setting: Setting, work: Path, seconds: float) -> Outcome:
-    """Run the guest to its end, passing its output on; `work` is a private directory."""
+    """Run the guest to its end and relay its output; `work` is a private directory."""
     outcome = Outcome()
     deadline = time.monotonic() + seconds
     with contextlib.ExitStack() as stack:
@@ -143,7 +143,7 @@ def _qemu(setting: Setting, work: Path) -> list[str | Path]:
 
 
 def _escaped(path: Path) -> str:
-    """QEMU's own way to write a comma in an option's value."""
+    """Escape commas in the value of a QEMU option."""
     return str(path).replace(",", ",,")
 
 
@@ -174,7 +174,7 @@ def _accept(
 
 
 def _relay(connections: dict[str, socket.socket], outcome: Outcome, deadline: float) -> None:
-    """Pass on what the ports say until QEMU closes them."""
+    """Relay the ports' data until QEMU closes them."""
     sinks: dict[str, _Sink] = {
         "status": outcome.status_text.extend,
         "out": lambda data: _write_all(sys.stdout.fileno(), data),
@@ -207,7 +207,7 @@ def _pass_on(selector: selectors.BaseSelector, limit: float) -> None:
 def _check_time(outcome: Outcome, deadline: float, boot_deadline: float) -> None:
     now = time.monotonic()
     if now >= deadline and outcome.exit_status is None:
-        raise GuestTimeoutError("the time limit (--timeout) was reached; the guest was stopped")
+        raise GuestTimeoutError("the guest was stopped at the time limit (--timeout)")
     if now >= boot_deadline and not outcome.started:
         raise RigError(f"the guest did not start within {_BOOT_SECONDS} s")
 
@@ -219,7 +219,7 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 
 def _last_words(work: Path) -> str:
-    """The ends of QEMU's and of the guest kernel's messages."""
+    """The last messages of QEMU and of the guest's kernel."""
     said = []
     for title, name in (("QEMU", "qemu.log"), ("the guest's console", "console.log")):
         path = work / name

@@ -1,4 +1,4 @@
-"""The two ways in which the rig gives up, each with its exit status."""
+"""Errors of the rig, each with its exit status."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ EXIT_MISSING = 4
 
 
 class RigError(Exception):
-    """Something that the user should read; no traceback is of use to them."""
+    """An error to report without a traceback."""
 
     exit_status = EXIT_GUEST_FAILED
 
 
 class MissingError(RigError):
-    """A program, a package or a privilege that this machine lacks."""
+    """A program, a package or a privilege is missing on this machine."""
 
     exit_status = EXIT_MISSING
 
 
 class GuestTimeoutError(RigError):
-    """The guest was stopped at the outer time limit."""
+    """A time limit was reached."""
 
     exit_status = EXIT_TIMEOUT

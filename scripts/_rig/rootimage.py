@@ -1,9 +1,9 @@
 """Disk images of parts of this machine, made without a mount.
 
-.venv is always one: its thousands of small files are read faster so than through virtiofs. Where
-virtiofs can't run, there are two more. A whole /usr can be any size, so the system's image has a
-list of Debian packages with all that they depend on, and the interpreter behind .venv where that
-is no Debian package; the last one is the checkout.
+.venv always gets one: its thousands of small files are read faster from it than through virtiofs.
+Where virtiofs can't run, the system and the checkout get one each. A whole /usr can have any size,
+so the system's image holds a list of Debian packages with their dependencies, and the interpreter
+of .venv unless that is Debian's.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from _rig import tools
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# What the guest is to have, one Debian package a line, as far as it is installed here.
+# Debian packages for the guest, one a line; those that are not installed are left out.
 _PACKAGES = Path(__file__).with_name("image_packages")
-# Links that distributions make at the top of a merged /usr.
+# Top-level links of a merged /usr.
 _TOP_LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _TOP_DIRECTORIES = ("dev", "home", "mnt", "proc", "root", "run", "sys", "tmp", "var/lib", "var/tmp")
 _NOT_COPIED = ("/usr/share/doc/", "/usr/share/info/", "/usr/share/locale/", "/usr/share/man/")
@@ -35,7 +35,7 @@ _VENV = tools.CHECKOUT / ".venv"
 
 
 def system_image() -> Path:
-    """The image of everything but the checkout; kept until a package changes."""
+    """The image of everything except the checkout; cached until a package changes."""
     cache = tools.cache_directory()
     key = hashlib.sha256(Path(__file__).read_bytes())
     key.update(_PACKAGES.read_bytes())
@@ -49,7 +49,7 @@ def system_image() -> Path:
 
 
 def venv_image() -> Path | None:
-    """The image of .venv; kept until something is installed there. None when there is no .venv."""
+    """The image of .venv, cached until its packages change; None without .venv."""
     if not (_VENV / "bin/python").exists():
         return None
     cache = tools.cache_directory()
@@ -66,7 +66,7 @@ def venv_image() -> Path | None:
 
 
 def _venv_state() -> str:
-    """Changes when a package is installed, upgraded or removed: each has an entry of its own."""
+    """A hash that changes with every installed, upgraded or removed package."""
     key = hashlib.sha256()
     places = [_VENV / "bin", *_VENV.glob("lib/python*/site-packages")]
     for path in sorted(entry for place in places for entry in place.iterdir()):
@@ -75,7 +75,7 @@ def _venv_state() -> str:
 
 
 def checkout_image(work: Path) -> Path:
-    """An image of the checkout as it is now, but for .venv, which has its own."""
+    """An image of the checkout as it is now, without .venv."""
     staged = work / "checkout"
     ignore = shutil.ignore_patterns(*_CHECKOUT_LEFT_OUT)
     shutil.copytree(tools.CHECKOUT, staged, symlinks=True, ignore=ignore)
@@ -86,7 +86,7 @@ def checkout_image(work: Path) -> Path:
 
 
 def _make_system_image(image: Path) -> None:
-    tools.note(f"making an image of this machine's root file system (once; kept in {image})")
+    tools.note(f"making an image of this machine's root file system (once; cached in {image})")
     for old in image.parent.glob("root-*.img"):
         old.unlink()
     with tempfile.TemporaryDirectory(prefix="root-", dir=image.parent) as temporary:
@@ -113,7 +113,7 @@ def _stage(staged: Path) -> None:
 
 
 def _copy(paths: Iterable[str], staged: Path) -> None:
-    """Copy links, directories, and the files that anyone may read: secrets stay out."""
+    """Copy links, directories and world-readable files: no secrets."""
     for path in map(Path, paths):
         target = _inside(staged, path)
         if target.exists() or target.is_symlink() or not os.access(path.parent, os.X_OK):
@@ -129,7 +129,7 @@ def _copy(paths: Iterable[str], staged: Path) -> None:
 
 
 def _inside(staged: Path, path: Path) -> Path:
-    """Where a path goes: below the directories that are really there, /lib being a link."""
+    """The path in `staged`, with links in the directory part resolved (/lib is one)."""
     return staged / path.parent.resolve().relative_to("/") / path.name
 
 
@@ -138,7 +138,7 @@ def _installed_versions() -> str:
 
 
 def _with_dependencies(packages: Iterable[str]) -> list[str]:
-    """These packages and all that they need, as far as they are installed."""
+    """These packages and their dependencies, as far as they are installed."""
     needs, provided_by = _dependencies()
     found: set[str] = set()
     left = [name for name in packages if name in needs]
@@ -164,7 +164,7 @@ def _dependencies() -> tuple[dict[str, list[str]], dict[str, str]]:
 
 
 def _names(relation: str) -> list[str]:
-    """The package names in a field such as `libc6 (>= 2.34), awk | mawk:any`."""
+    """Package names in a field such as `libc6 (>= 2.34), awk | mawk:any`."""
     return re.findall(r"(?:^|[,|])\s*([a-z0-9][a-z0-9+.-]*)", relation)
 
 
@@ -174,7 +174,7 @@ def _package_files(packages: Iterable[str]) -> list[str]:
 
 
 def _alternatives(staged: Path) -> list[str]:
-    """Links such as /usr/bin/awk, which belong to no package, where their program was copied."""
+    """Links such as /usr/bin/awk, which no package owns, if their target was copied."""
     links = [path for path in Path("/usr/bin").iterdir() if path.is_symlink()]
     links += [path for path in Path("/usr/sbin").iterdir() if path.is_symlink()]
     return [
@@ -186,7 +186,7 @@ def _alternatives(staged: Path) -> list[str]:
 
 
 def _foreign_python() -> Path | None:
-    """Where the interpreter behind .venv lives, when that is not Debian's own."""
+    """Prefix of the interpreter of .venv; None if it is Debian's."""
     python = _VENV / "bin/python"
     if not python.exists():
         return None
@@ -195,10 +195,10 @@ def _foreign_python() -> Path | None:
 
 
 def _libraries(places: Iterable[Path]) -> set[str]:
-    """The system's shared libraries that programs and modules in these places are linked to."""
+    """Shared libraries of the system that programs and modules in these places need."""
     objects = [path for place in places for path in place.rglob("*.so*") if path.is_file()]
     objects += [path.resolve() for place in places for path in place.glob("bin/python3*")]
-    # ldd fails when one of many is no dynamic object; what it found about the others stands.
+    # ldd fails if one of them is not a dynamic object, but reports the others.
     done = subprocess.run(["ldd", *objects], capture_output=True, text=True, check=False)
     found = {path for path in re.findall(r"=> (/\S+)", done.stdout) if Path(path).exists()}
     return found | {str(Path(path).resolve()) for path in found}

@@ -1,9 +1,8 @@
 """The command line of `scripts/test`: the whole suite, each test where a kernel can run it.
 
-The kernel tests decide themselves what they need (tests/kernel/conftest.py). On this machine they
-run with VLANLINK_KERNEL_TESTS=here: those that can't run here are deselected, and their names
-written to the file that VLANLINK_LEFT_FILE names. These then run in the guest, with
-VLANLINK_KERNEL_TESTS=all.
+Kernel tests declare what they need (tests/kernel/conftest.py). On this machine they run with
+VLANLINK_KERNEL_TESTS=here: tests that can't run here are deselected, and their names are written to
+VLANLINK_LEFT_FILE. Those then run in the guest with VLANLINK_KERNEL_TESTS=all.
 """
 
 from __future__ import annotations
@@ -31,14 +30,14 @@ _GUEST_SECONDS = 3 * 3600
 _NO_TESTS = 5  # pytest's exit status
 _UNIT, _KERNEL = "tests/unit", "tests/kernel"
 _EPILOG = """\
-Everything else is handed to pytest, for all parts. A path under tests/unit or tests/kernel
-limits the run to it: scripts/test tests/kernel/test_macvlan.py -k bridge
+Everything else is passed to pytest in all parts. A path under tests/unit or tests/kernel limits
+the run to it: scripts/test tests/kernel/test_macvlan.py -k bridge
 """
 
 
 @dataclass(frozen=True)
 class Part:
-    """How one part of the suite went."""
+    """The result of one part of the suite."""
 
     where: str
     passed: int
@@ -51,19 +50,19 @@ class Part:
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for."""
+    """The parsed command line."""
 
-    kernels: Sequence[str]  # run all kernel tests in these guests and none on this machine
-    sensitive: bool  # run those that are sensitive to the kernel on the oldest and newest one
+    kernels: Sequence[str]  # all kernel tests run in these guests and none here
+    sensitive: bool  # only kernel-sensitive tests, on the oldest and newest kernel
     install: bool
-    unit: Sequence[str]  # paths; none: no such part
+    unit: Sequence[str]  # paths; empty: skip this part
     kernel: Sequence[str]
     options: Sequence[str]  # for pytest
-    narrowed: bool  # the user chose, so a part without any test is no mistake
+    narrowed: bool  # by the user: a part without tests is fine
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the parts, print the table, fail if any part did."""
+    """Run the parts and print a table. Returns 1 if any part failed."""
     request = _parse(arguments)
     os.chdir(CHECKOUT)
     if not _packages("tools", install=request.install):
@@ -77,7 +76,7 @@ def main(arguments: Sequence[str]) -> int:
 def _parse(arguments: Sequence[str]) -> Request:
     parser = argparse.ArgumentParser(
         prog="scripts/test",
-        description="Run the whole test suite: unit tests here, each kernel test where it can run.",
+        description="Run the whole test suite: unit tests here, kernel tests where they can run.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -86,13 +85,13 @@ def _parse(arguments: Sequence[str]) -> Request:
         "--kernel",
         "--kernels",
         choices=(*kernels.SUITES, "all"),
-        help="run all kernel tests in a guest with this kernel, or with each, and none here",
+        help="run all kernel tests in a guest with this kernel (or with each), none here",
     )
     parser.add_argument(
         "--sensitive",
         action="store_true",
-        help="run only what is sensitive to the kernel, in guests with the oldest and newest one, "
-        f"{_SENSITIVE_SECONDS} s each at the most",
+        help="run only kernel-sensitive tests, in guests with the oldest and the newest kernel, "
+        f"at most {_SENSITIVE_SECONDS} s each",
     )
     parser.add_argument("--install", action="store_true", help="install missing Debian packages")
     known, rest = parser.parse_known_args(arguments)
@@ -138,11 +137,11 @@ def _oldest_and_newest() -> list[str]:
 
 
 def _sensitive_part(request: Request, work: Path, version: str) -> Part:
-    """A kernel that can't be had is no fault of what is tested."""
+    """Run sensitive tests on one kernel. A kernel that can't be fetched is not a failure."""
     try:
         kernels.get(version)
     except RigError as problem:
-        print(f"test: kernel {version} can't be had: {problem}")
+        print(f"test: can't get kernel {version}: {problem}")
         return Part(f"kernel, in the guest ({version})", 0, 0, 0, 0.0, True, "did NOT run")
     narrowed = replace(request, options=[*request.options, "-m", "sensitive"])
     return _guest_part(narrowed, work, version, None, seconds=_SENSITIVE_SECONDS)
@@ -170,7 +169,7 @@ def _here_part(request: Request, work: Path, left: Path) -> Part:
 def _guest_part(
     request: Request, work: Path, version: str, left: Path | None, seconds: float = _GUEST_SECONDS
 ) -> Part:
-    """Run all kernel tests, or those that are left, in a guest."""
+    """Run all kernel tests or the tests in `left` in a guest."""
     where = f"kernel, in the guest ({version})"
     if not _packages("vm", install=request.install):
         return _not_run(where, left)
@@ -210,7 +209,7 @@ def _part(
 
 
 def _counts(report: Path) -> tuple[int, int, int]:
-    """How many passed, failed and were skipped, by pytest's own report."""
+    """Passed, failed and skipped tests in pytest's report."""
     if not report.exists():
         return 0, 0, 0
     suites = list(ET.parse(report).getroot().iter("testsuite"))
@@ -222,10 +221,10 @@ def _counts(report: Path) -> tuple[int, int, int]:
 
 
 def _not_run(where: str, left: Path | None) -> Part:
-    """The guest can't run here: fine on a user's machine if it is said, a failure in CI."""
+    """Report that the guest can't run here: a failure in CI only."""
     number = _line_count(left) if left else 0
     what = f"{number} kernel tests" if left else "the kernel tests"
-    print(f"test: {what} did NOT run: they need the guest, and it can't run here (see above)")
+    print(f"test: {what} did NOT run: they need the guest, which can't run here (see above)")
     good = os.environ.get("CI") != "true"
     return Part(where, 0, 0, number, 0.0, good, "did not run: packages are missing")
 

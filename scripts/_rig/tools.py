@@ -1,4 +1,4 @@
-"""Small things that every part of the rig needs: running tools, the cache, notes to the user."""
+"""Helpers for all of the rig: running tools, the cache, notes to the user."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def note(message: str, *, who: str = "vm") -> None:
-    """Say what is going on, on stderr."""
+    """Print a progress note to stderr."""
     print(f"{who}: {message}", file=sys.stderr, flush=True)
 
 
 def find_program(name: str) -> str | None:
-    """Where a program is; the sbin directories count even when they are not on PATH."""
+    """Path of a program, also in sbin directories that are not on PATH; None if missing."""
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
     return shutil.which(name, path=path)
 
 
 def program(name: str, package: str) -> str:
-    """Where a program is, or an error that names its Debian package."""
+    """Path of a program. Raises MissingError, which names its Debian package."""
     found = find_program(name)
     if found is None:
         raise MissingError(f"{name} is not installed; try: apt-get install {package}")
@@ -40,7 +40,7 @@ def program(name: str, package: str) -> str:
 
 
 def run(command: Sequence[str | Path], *, cwd: Path | None = None) -> str:
-    """Run a tool to its end and return what it printed; its own words are in the error."""
+    """Run a tool and return its output. Raises RigError with its messages if it fails."""
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         shown = " ".join(str(part) for part in command)
@@ -55,7 +55,7 @@ def plain_environment() -> dict[str, str]:
 
 
 def cache_directory() -> Path:
-    """Where kernels and images are kept between runs; all of it may be deleted."""
+    """Directory of cached kernels and images; all of it may be deleted."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     path = Path(base) / "vlanlink"
     path.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def cache_directory() -> Path:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock: two `scripts/vm` started together build a thing once."""
+    """Hold an exclusive lock: two simultaneous `scripts/vm` build a thing once."""
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
@@ -72,7 +72,7 @@ def locked(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def new_directory(target: Path) -> Iterator[Path]:
-    """A directory to fill; it becomes `target` when all went well and vanishes otherwise."""
+    """A directory to fill. It becomes `target` on success and is removed otherwise."""
     work = Path(tempfile.mkdtemp(prefix=target.name + ".", dir=target.parent))
     try:
         yield work
@@ -83,7 +83,7 @@ def new_directory(target: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that nobody ever sees half of it."""
+    """Write a file atomically."""
     handle, temporary = tempfile.mkstemp(prefix=path.name + ".", dir=path.parent)
     with open(handle, "wb") as stream:
         stream.write(content)
@@ -91,17 +91,17 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def make_ext4(directory: Path, image: Path, *, spare: int = 32) -> None:
-    """Make a disk image of a directory; no mount, so no privilege, is needed."""
+    """Make a disk image of a directory, without a mount or privileges."""
     mke2fs = program("mke2fs", "e2fsprogs")
     used = sum(_rounded_size(path) for path in directory.rglob("*"))
     mebibytes = used * 11 // 10 // 2**20 + spare
-    # Only features that each kernel from 5.10 on knows, whatever this machine's mke2fs prefers.
+    # Only features that all kernels from 5.10 on support, whatever mke2fs defaults to.
     features = "none,filetype,extent,sparse_super,large_file,dir_index"
     options = ["-q", "-F", "-t", "ext4", "-O", features, "-m", "0", "-E", "root_owner=0:0"]
     run([mke2fs, *options, "-d", directory, image, f"{mebibytes}M"])
 
 
 def _rounded_size(path: Path) -> int:
-    """What a file takes up: its blocks, and its inode."""
+    """Disk usage of a file: its blocks and its inode."""
     size = path.lstat().st_size
     return size + -size % 4096 + 512

@@ -23,16 +23,16 @@ _DESCRIPTION = """\
 Run a command as root in a throwaway guest with a real Linux kernel.
 
 The guest (QEMU, no KVM needed) sees this machine's root file system under an overlay in memory:
-it can read everything and what it writes is gone afterwards. This checkout is in place, with its
-.venv read-only; the command starts in the current directory when that is in the checkout, with
-.venv/bin first on PATH. There is no network but lo, and no stdin.
+it can read everything, and what it writes is discarded. The checkout has its usual path, with a
+read-only .venv. The command starts in the current directory if that is in the checkout, with
+.venv/bin first on PATH. It has no stdin and no network except lo.
 """
 
 _EPILOG = """\
-exit status: the command's own (128+n when a signal ended it); 4 when something is missing here,
-124 at the time limit, 125 when the guest itself failed, 130 when interrupted.
-environment: VLANLINK_VM_ROOT=virtiofs|image is a default for --root; CI, NO_COLOR, TERM, TZ,
-LANG and what begins with LC_, VLANLINK_, PYTEST_ or HYPOTHESIS_ is passed into the guest.
+exit status: the command's (128+n if a signal ended it); 4 if this machine lacks something, 124 at
+the time limit, 125 if the guest failed, 130 if interrupted.
+environment: VLANLINK_VM_ROOT=virtiofs|image is the default of --root; CI, NO_COLOR, TERM, TZ, LANG
+and variables that start with LC_, VLANLINK_, PYTEST_ or HYPOTHESIS_ are passed to the guest.
 """
 
 _PASSED = ("CI", "NO_COLOR", "TERM", "TZ", "LANG")
@@ -51,9 +51,9 @@ def main(arguments: Sequence[str]) -> int:
         tools.note(str(problem))
         return problem.exit_status
     except KeyboardInterrupt:
-        tools.note("interrupted; the guest is gone")
+        tools.note("interrupted; the guest was stopped")
         return 130
-    except BrokenPipeError:  # who read our output has seen enough
+    except BrokenPipeError:  # our output has no reader any more
         return 128 + signal.SIGPIPE
 
 
@@ -74,11 +74,11 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--memory", type=int, default=3072, metavar="MB", help="default: %(default)s")
     add("--timeout", type=float, default=3600, metavar="SECONDS", help="default: %(default)g")
     add("--install", action="store_true", help="install missing Debian packages without asking")
-    add("--root", choices=("auto", "virtiofs", "image"), help="how the guest gets its files")
+    add("--root", choices=("auto", "virtiofs", "image"), help="source of the guest's files")
     add("--accel", choices=("tcg", "kvm"), default="tcg", help="default: %(default)s, always works")
     add("--send", type=Path, action="append", default=[], metavar="FILE",
-        help="put this file at the same path in the guest")  # fmt: skip
-    add("--fetch", type=Path, metavar="FILE", help="bring this file back to the same path here")
+        help="copy this file to the same path in the guest")  # fmt: skip
+    add("--fetch", type=Path, metavar="FILE", help="copy this file back from the guest")
     add("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.command[:1] == ["--"]:
@@ -87,7 +87,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         parser.error("no command given")
     options.root = options.root or os.environ.get("VLANLINK_VM_ROOT", "auto")
     if options.root not in ("auto", "virtiofs", "image"):
-        parser.error("VLANLINK_VM_ROOT is neither auto, virtiofs nor image")
+        parser.error("VLANLINK_VM_ROOT must be auto, virtiofs or image")
     return options
 
 
@@ -102,7 +102,7 @@ def _require_packages(*, install: bool) -> None:
 def _run(options: argparse.Namespace) -> int:
     kernel = kernels.get(options.kernel)
     with contextlib.ExitStack() as stack:
-        # Under /tmp whatever TMPDIR says: a socket's path holds 107 bytes at most.
+        # Under /tmp whatever TMPDIR says: the path of a socket has at most 107 bytes.
         work = Path(tempfile.mkdtemp(prefix="vlanlink-vm-", dir="/tmp"))
         stack.callback(shutil.rmtree, work, ignore_errors=True)
         shared_root = _shared_root(options.root, work, stack)
@@ -124,7 +124,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _shared_root(wanted: str, work: Path, stack: contextlib.ExitStack) -> Path | None:
-    """The socket of a virtiofsd; None where the root file system is to come from an image."""
+    """The socket of a virtiofsd; None if the root file system comes from an image."""
     if wanted == "image":
         return None
     try:
@@ -137,7 +137,7 @@ def _shared_root(wanted: str, work: Path, stack: contextlib.ExitStack) -> Path |
 
 
 def _disks(kernel: kernels.Kernel, work: Path, *, with_root: bool) -> dict[str, Path]:
-    """The guest's disks by what is on them."""
+    """The guest's disks by content."""
     disks = {"modules": kernel.modules_disk}
     venv = rootimage.venv_image()
     if venv:

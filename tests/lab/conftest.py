@@ -1,4 +1,4 @@
-"""The lab's machines, as `scripts/lab test` hands them over; without it these tests are skipped."""
+"""The lab's machines, provided by `scripts/lab test`; without it these tests are skipped."""
 
 import os
 import time
@@ -12,10 +12,10 @@ from tests.lab.machine import Machine
 
 @pytest.fixture(scope="session")
 def machines() -> Iterator[dict[str, Machine]]:
-    """All three, each with a connection of its own."""
+    """The three machines, each with its own connection."""
     config = os.environ.get("VLANLINK_LAB_SSH")
     if config is None:
-        pytest.skip("the lab is not there: scripts/lab up && scripts/lab test")
+        pytest.skip("the lab is not up: scripts/lab up && scripts/lab test")
     sockets = Path(os.environ["VLANLINK_LAB_SOCKETS"])
     found = {name: Machine(name, config, sockets) for name in ("host1", "host2", "router")}
     yield found
@@ -27,7 +27,7 @@ def machines() -> Iterator[dict[str, Machine]]:
 def _in_time() -> None:
     deadline = os.environ.get("VLANLINK_LAB_DEADLINE")
     if deadline and time.time() > float(deadline):
-        pytest.skip("no time is left for it")
+        pytest.skip("the time limit is near")
 
 
 @pytest.fixture(scope="session")

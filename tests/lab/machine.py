@@ -1,4 +1,4 @@
-"""A machine of the lab, over one kept ssh connection, and what `ip` tells of it."""
+"""A lab machine over a persistent ssh connection, with `ip` as the judge."""
 
 import json
 import shlex
@@ -31,7 +31,7 @@ class Machine:
     def run(
         self, command: str, *, check: bool = True, stdin: str = "", seconds: float = COMMAND_SECONDS
     ) -> subprocess.CompletedProcess[str]:
-        """Run a shell command to its end; its output is text."""
+        """Run a shell command to its end, as root."""
         done = subprocess.run(
             [*self._ssh, f"sudo sh -c {shlex.quote(command)}"],
             input=stdin,
@@ -44,65 +44,65 @@ class Machine:
         return done
 
     def start(self, command: str) -> "subprocess.Popen[str]":
-        """Start a shell command that goes on; it ends with what it has to do, or by itself."""
+        """Start a shell command in the background; it has to end by itself."""
         return subprocess.Popen(
             [*self._ssh, f"sudo sh -c {shlex.quote(command)}"], stdout=subprocess.PIPE, text=True
         )
 
     def write(self, path: str, text: str) -> None:
-        """Write a file there."""
+        """Write a file on the machine."""
         self.run(f"cat >{path}", stdin=text)
 
     def ip(self, words: str, namespace: str = "") -> Any:
-        """What `ip -j WORDS` says there."""
+        """Output of `ip -j WORDS`."""
         where = f"-n {namespace} " if namespace else ""
         return json.loads(self.run(f"ip {where}-j {words}").stdout or "[]")
 
     def endpoint(self, namespace: str) -> tuple[str, list[str]]:
-        """The MAC of a namespace's eth0, and its addresses that are not link-local."""
+        """MAC and addresses of a namespace's eth0, without link-local ones."""
         found = self.ip("addr show dev eth0", namespace)[0]
         return found["address"], [a["local"] for a in found["addr_info"] if a["scope"] != "link"]
 
     def has_carrier(self) -> bool:
-        """Whether the trunk's cable is plugged in."""
+        """True if the trunk's cable is plugged in."""
         return "LOWER_UP" in self.ip(f"link show dev {_CARD}")[0]["flags"]
 
     def pings(self, namespace: str, address: str) -> bool:
-        """Whether one ping is answered within two seconds; the machine itself has no name."""
+        """True if one ping is answered within two seconds; namespace "" is the host."""
         inside = f"ip netns exec {namespace} " if namespace else ""
         return self.run(f"{inside}ping -n -c1 -W2 {address}", check=False).returncode == 0
 
     def reaches(self, namespace: str, address: str) -> None:
-        """A ping is answered, within a bound."""
+        """Assert that a ping is answered within a bound."""
         what = f"ping from {self.name}/{namespace} to {address}"
         until(lambda: self.pings(namespace, address), what, seconds=60)
 
     def does_not_reach(self, namespace: str, address: str) -> None:
-        """No ping is answered. Ask only after something on the same wire was reached."""
+        """Assert that a ping gets no answer. First reach something else on the same wire."""
         assert not self.pings(namespace, address), f"{self.name}/{namespace} reaches {address}"
 
     def lab(self, verb: str, seconds: float = 60.0) -> None:
-        """Have `scripts/lab` do something with the machine, as its hypervisor can."""
+        """Run `scripts/lab VERB` for this machine, outside it."""
         subprocess.run([_ROOT / "scripts/lab", verb, self.name], check=True, timeout=seconds)
 
     def boot_id(self) -> str:
-        """Another one after each boot."""
+        """The boot id, which changes with every boot."""
         return self.run("cat /proc/sys/kernel/random/boot_id").stdout.strip()
 
     def reboot(self) -> None:
-        """Shut it down and start it, and wait until it lets us in."""
+        """Shut the machine down, start it and wait until it accepts ssh."""
         before = self.boot_id()
         self.disconnect()
         self.lab("reload", BOOT_SECONDS)
         assert self.boot_id() != before
 
     def disconnect(self) -> None:
-        """Give up the connection; the next command makes a new one."""
+        """Close the connection; the next command opens a new one."""
         subprocess.run([*self._ssh, "-Oexit"], capture_output=True, check=False, timeout=10)
         self._control.unlink(missing_ok=True)
 
     def dump(self) -> dict[str, Any]:
-        """All of its network, once no address is tentative any more (RFC 4862, section 5.4)."""
+        """All of its network, once no address is tentative (RFC 4862, section 5.4)."""
         found = self._dump()
 
         def settled() -> bool:
@@ -116,7 +116,7 @@ class Machine:
         return found
 
     def is_as(self, before: dict[str, Any]) -> None:
-        """It is what a dump shows, within a bound."""
+        """Assert that the machine becomes as in a dump within a bound."""
         left: list[str] = []
 
         def equal() -> bool:
@@ -129,7 +129,7 @@ class Machine:
             raise AssertionError(f"{self.name} differs:\n" + "\n".join(left[:20])) from None
 
     def _dump(self) -> dict[str, Any]:
-        """All of its network now, the sysctls of its interfaces, and the files that matter."""
+        """Its network, interface sysctls and relevant files now."""
         told = "; ".join(f"ip -j -d {words}; echo" for words in _TOLD)
         trees = " ".join(f"/proc/sys/{tree}" for tree in TREES)
         files = f"find {_FILES} -mindepth 1 ! -name 'lock*' 2>/dev/null"

@@ -1,4 +1,4 @@
-"""`up --confirm` where systemd runs: a transient timer is the way back."""
+"""`up --confirm` with systemd: a transient timer rolls back."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 TEXT = Path(__file__).with_name("office.toml").read_text().replace("@", "1")
 FILE, PID = "/root/lab.toml", "/run/lab.pid"
 SECONDS = 60
-"""An emulated machine takes a third of that to bring it up."""
+"""An emulated machine needs a third of that for `up`."""
 
 
 def waiting(host: Machine, seconds: float) -> "subprocess.Popen[str]":
-    """`vlanlink up FILE --confirm SECONDS`, once it waits."""
+    """`vlanlink up FILE --confirm SECONDS`, waiting for confirmation."""
     host.write(FILE, TEXT)
     command = f"vlanlink up {FILE} --confirm {seconds:g} 2>&1"
     process = host.start(f"echo $$ >{PID}; exec {command}")
@@ -30,7 +30,7 @@ def waiting(host: Machine, seconds: float) -> "subprocess.Popen[str]":
 
 
 def timers(host: Machine) -> list[str]:
-    """The timers of systemd that put something back."""
+    """vlanlink's rollback timers."""
     units = "systemctl list-units --all --plain --no-legend 'vlanlink-revert-*.timer'"
     return [line.split()[0] for line in host.run(units).stdout.splitlines()]
 
@@ -45,7 +45,7 @@ def test_the_timer_puts_it_back_though_who_waits_was_killed(host1: Machine) -> N
     process.wait(COMMAND_SECONDS)
 
     gone = lambda: not host1.run("ls /run/vlanlink/*.pending", check=False).stdout  # noqa: E731
-    until(gone, "no change waits", COMMAND_SECONDS, POLL_SECONDS)
+    until(gone, "no change is pending", COMMAND_SECONDS, POLL_SECONDS)
     until(lambda: not timers(host1), "the timer is gone", COMMAND_SECONDS, POLL_SECONDS)
     host1.run(f"rm {FILE} {PID}; vlanlink down --forget office", check=False)
     host1.is_as(before)

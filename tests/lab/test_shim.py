@@ -1,4 +1,4 @@
-"""S10 across two machines: each host reaches its own endpoint, and the LAN sees nothing of it."""
+"""S10 on two machines: each host reaches its own endpoint, and the LAN does not notice."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ def of(addresses: tuple[str, str], number: int) -> list[str]:
 
 @pytest.fixture
 def hosts(host1: Machine, host2: Machine) -> Iterator[tuple[Machine, Machine]]:
-    """Both hosts, with addresses of their own on the trunk."""
+    """Both hosts, each with its own addresses on the trunk."""
     for number, host in ((1, host1), (2, host2)):
         four, six = of(OWN, number)
         host.run(f"ip link set eth1 up && ip addr add {four}/24 dev eth1")

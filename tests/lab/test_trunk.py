@@ -1,4 +1,4 @@
-"""S2, S4 and S6 across two machines: VLANs, tags, gateways, MACs, and a cable that is pulled."""
+"""S2, S4 and S6 on two machines: VLANs, tags, gateways, MACs and an unplugged cable."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ ENDPOINTS = {
     "db": ("192.168.60.1@", "192.168.60.1"),
     "six": ("2001:db8:abc8::1@", "2001:db8:abc8::10"),
 }
-"""Each namespace with its address, the host's number left open, and its gateway."""
+"""Per namespace: its address (@ is the host's number) and its gateway."""
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -59,7 +59,7 @@ def test_two_vlans_meet_only_at_the_router(host1: Machine, router: Machine) -> N
     [
         ("web", "vlan 50 and icmp"),
         ("db", "vlan 60 and icmp"),
-        ("nginx", "icmp and not vlan"),  # what follows the word vlan is looked for behind a tag
+        ("nginx", "icmp and not vlan"),  # "vlan" shifts the offsets of all that follows it
     ],
 )
 def test_the_router_sees_the_tags(host1: Machine, router: Machine, name: str, frames: str) -> None:

@@ -1,4 +1,4 @@
-"""S8: two machines share a subnet, each hands out its own part of it."""
+"""S8: two machines share a subnet; each allocates from its own part."""
 
 from tests.lab.machine import Machine
 from tests.lab.topologies import on_the_trunk, up

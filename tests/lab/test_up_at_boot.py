@@ -1,4 +1,4 @@
-"""A topology that is enabled comes up at boot, as it was; disabled, no trace of it is left."""
+"""An enabled topology comes up at boot unchanged; disabling it leaves no trace."""
 
 from pathlib import Path
 

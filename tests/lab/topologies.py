@@ -1,4 +1,4 @@
-"""Topologies on the lab's hosts: up on both at once, and down again without a trace."""
+"""Topologies on the lab's hosts: up on both at once, down again without a trace."""
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +12,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 @contextmanager
 def up(texts: Mapping[Machine, str]) -> Iterator[None]:
-    """Each machine has its topology up as long as the context lasts, and is then as before."""
+    """Bring each machine's topology up for the block; afterwards each is as before."""
     with ThreadPoolExecutor() as pool:
         before = dict(zip(texts, pool.map(Machine.dump, texts), strict=True))
         try:
@@ -24,7 +24,7 @@ def up(texts: Mapping[Machine, str]) -> Iterator[None]:
 
 
 def on_the_trunk(example: str) -> str:
-    """A topology of examples/, whose host has the trunk at eth1 and not at eth0."""
+    """An example for hosts whose trunk is eth1, not eth0."""
     return (EXAMPLES / example).read_text().replace('parent = "eth0', 'parent = "eth1')
 
 

@@ -1,7 +1,6 @@
-"""The box: a Debian system for Vagrant's libvirt provider, built on the spot from packages.
+"""The box: a Debian system for Vagrant's libvirt provider, built here from packages.
 
-It boots with the kernel that the test guest has too, and without a boot loader. It is kept in the
-cache by a hash of all that it is made of.
+It boots the test guest's kernel without a boot loader. It is cached under a hash of its recipe.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _SPARE_MEBIBYTES = 1024
 
 
 def get() -> Path:
-    """The box, from the cache or else built; its name tells one from another."""
+    """The box, from the cache or newly built; each has its own file name."""
     kernel = kernels.get(kernels.DEFAULT)
     cache = tools.cache_directory()
     target = cache / f"lab-{_recipe_hash(kernel)}.box"
@@ -31,7 +30,7 @@ def get() -> Path:
         if not target.exists():
             for old in cache.glob("lab-*.box"):
                 old.unlink()
-            tools.note(f"building a box of Debian {_SUITE} (once; kept in {target})", who="lab")
+            tools.note(f"building a box of Debian {_SUITE} (once; cached in {target})", who="lab")
             with tempfile.TemporaryDirectory(prefix="lab-", dir=cache) as temporary:
                 _build(kernel, Path(temporary)).rename(target)
     return target
@@ -46,7 +45,7 @@ def _recipe_hash(kernel: kernels.Kernel) -> str:
 
 
 def _requirements() -> list[str]:
-    """What vlanlink depends on."""
+    """Dependencies of vlanlink."""
     project = tomllib.loads((tools.CHECKOUT / "pyproject.toml").read_text())["project"]
     return [str(requirement) for requirement in project["dependencies"]]
 

@@ -1,4 +1,4 @@
-"""What the machine is like, before and after: what the lab must leave as it was."""
+"""The state of this machine, which the lab must leave as it was."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _LOOKS = {
 
 
 def look() -> dict[str, set[str]]:
-    """What there is, by kind; what can't be asked for is nothing."""
+    """What exists, by kind; empty if it can't be read."""
     found = {kind: _lines(command) for kind, command in _LOOKS.items()}
     return {**found, "process": _processes()}
 
 
 def differences(before: dict[str, set[str]], after: dict[str, set[str]]) -> list[str]:
-    """What came and what went, a line each."""
+    """New and lost things, one per line."""
     came = [f"new {kind}: {x}" for kind in before for x in sorted(after[kind] - before[kind])]
     return came + [
         f"lost {kind}: {x}" for kind in before for x in sorted(before[kind] - after[kind])
@@ -44,12 +44,12 @@ def _lines(command: str) -> set[str]:
 
 
 def _processes() -> set[str]:
-    """Those that have to do with the lab of this checkout."""
+    """Processes of this checkout's lab."""
     found = set()
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = path.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-        except OSError:  # it has just ended
+        except OSError:  # the process has just ended
             continue
         if f"{tools.CHECKOUT}/.vagrant" in words:
             found.add(words[:120])

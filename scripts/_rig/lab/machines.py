@@ -1,4 +1,4 @@
-"""The machines of the lab, by way of Vagrant: up, reached by ssh, their trunk cables, gone."""
+"""The lab's machines, through Vagrant: start, ssh, trunk cables, stop."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ def note(message: str) -> None:
 
 
 class Machines:
-    """Root has the machines in a world of their own; a user has them as Vagrant does it."""
+    """Root's machines live in their own world; a user's are plain Vagrant machines."""
 
     def __init__(self, accelerator: str) -> None:
-        """`accelerator` is tcg or kvm, for root's."""
+        """`accelerator` is tcg or kvm, for root's machines."""
         self._world = World(_STATE / "lab") if os.geteuid() == 0 else None
         self._accelerator = accelerator
 
     def up(self) -> None:
-        """Build what is missing and start all three; after a failure nothing of it is left."""
+        """Build what is missing and start all three; a failure leaves nothing behind."""
         if self._world and self._world.is_there():
-            raise RigError("the lab is up already; scripts/lab down ends it")
+            raise RigError("the lab is already up; scripts/lab down stops it")
         self.down()
         try:
             self._start()
@@ -56,7 +56,7 @@ class Machines:
         _build_wheel()
         if self._world:
             built = box.get()
-            note("starting libvirt's daemon in namespaces of its own")
+            note("starting libvirt's daemon in its own namespaces")
             self._world.start()
             self._vagrant("box", "add", "--name", "vlanlink-lab", str(built))
         note(f"starting {', '.join(NAMES)} (at most {_UP_SECONDS} s)")
@@ -64,7 +64,7 @@ class Machines:
         SSH_CONFIG.write_text(self._vagrant("ssh-config"))
 
     def down(self) -> None:
-        """End what is there; what is not there is ended already."""
+        """Stop and remove what exists."""
         if self._world:
             self._world.end()
         elif (_STATE / "machines").exists():
@@ -75,12 +75,12 @@ class Machines:
             _STATE.rmdir()
 
     def ssh(self, name: str, words: Sequence[str]) -> int:
-        """Log in to a machine, or run a command there; the exit status is ssh's."""
+        """Log in to a machine or run a command there; returns ssh's exit status."""
         command = ["ssh", "-F", str(self._config()), name, *words]
         return subprocess.run(self.reaching(command), check=False).returncode
 
     def reaching(self, command: Sequence[str]) -> list[str]:
-        """A command that can reach the machines by ssh."""
+        """The command, wrapped so that it can reach the machines by ssh."""
         self._config()
         return self._world.on_its_network(command) if self._world else list(command)
 
@@ -93,12 +93,12 @@ class Machines:
                 for command in _cable_commands(provider, identity.read_text(), plugged=plugged):
                     self._run(command)
                 return
-        raise RigError(f"{name} is no machine of libvirt or VirtualBox")
+        raise RigError(f"{name} is not a machine of libvirt or VirtualBox")
 
     def reload(self, name: str) -> None:
-        """Shut a machine down as its operator would, and start it anew.
+        """Shut a machine down cleanly and start it again.
 
-        After a reset QEMU 7.2 was seen to take minutes, under TCG, for the kernel to unpack itself.
+        After a reset instead, QEMU 7.2 under TCG can take minutes to unpack the kernel.
         """
         self._vagrant("reload", name, seconds=_RELOAD_SECONDS)
 
@@ -110,11 +110,11 @@ class Machines:
     def _vagrant(self, *words: str, seconds: float = _SHORT_SECONDS) -> str:
         vagrant = tools.find_program("vagrant")
         if vagrant is None:
-            raise MissingError("there is no Vagrant here, see https://www.vagrantup.com")
+            raise MissingError("Vagrant is not installed, see https://www.vagrantup.com")
         return self._run([vagrant, *words], seconds=seconds)
 
     def _run(self, command: Sequence[str], *, seconds: float = _SHORT_SECONDS) -> str:
-        """Run a command where the machines are; returns what it printed."""
+        """Run a command in the machines' world; returns its output."""
         inside = self._world.inside(command) if self._world else list(command)
         try:
             done = subprocess.run(
@@ -172,6 +172,6 @@ def _cable_commands(provider: str, identity: str, *, plugged: bool) -> list[list
 
 
 def _last_lines(text: str) -> str:
-    """The end of what Vagrant said; of a progress bar only its last state."""
+    """The last lines of Vagrant's output, with the final state of progress bars."""
     lines = [re.split(r"[\r\x1b]", line)[-1] for line in text.splitlines()]
     return "\n".join(lines[-_SHOWN_LINES:])

@@ -23,34 +23,34 @@ if TYPE_CHECKING:
 _DESCRIPTION = """\
 The integration lab: two hosts and a router as virtual machines, with a trunk between them.
 
-  box           build the machines' system from Debian packages (kept; as up does it)
-  up            start the machines, with vlanlink installed from a wheel of this checkout
-  test [...]    run the tests of the lab; what follows is handed to pytest
+  box           build the machines' system from Debian packages (cached; up does it too)
+  up            start the machines with vlanlink from a wheel of this checkout
+  test [...]    run the lab's tests; arguments are passed to pytest
   ssh NAME ...  log in to host1, host2 or router, or run a command there
-  unplug NAME   pull a machine's trunk cable; plug NAME puts it back
-  reload NAME   shut a machine down and start it anew
-  down          end all of it
-  ci            up, test and down within 15 minutes, as CI does
+  unplug NAME   pull a machine's trunk cable; plug NAME plugs it in again
+  reload NAME   shut a machine down and start it again
+  down          stop and remove everything
+  ci            up, test and down within 15 minutes
 
-Started by root it needs no libvirt that runs: it starts one in namespaces of its own, so that this
-machine's network, firewall and forwarding stay as they are. Started by a user it is `vagrant up`
-with that user's provider and a public box.
+As root it needs no running libvirt: it starts one in its own namespaces, so that this machine's
+network, firewall and forwarding stay untouched. As an ordinary user it is `vagrant up` with the
+user's provider and a public box.
 """
 _EPILOG = """\
-exit status: 0 done, 1 a test failed, 4 something is missing here, 124 a time limit was reached,
-125 the lab could not be built or started.
+exit status: 0 success, 1 a test failed, 4 this machine lacks something, 124 time limit, 125 the lab
+can't be built or started.
 """
 _OF_ONE = ("ssh", "plug", "unplug", "reload")
 _TESTS = "tests/lab"
 _CI_START_SECONDS = 9 * 60
-# No group of tests begins after this; one that has begun has some time left.
+# No group of tests starts after this; a running one gets some more time.
 _CI_SECONDS = 12 * 60
 _LAST_TESTS_SECONDS = 150
 _TRIES = 2
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do what the command line says; its exit status."""
+    """Run the command line; returns the exit status."""
     options = _parse(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -85,9 +85,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     known, rest = parser.parse_known_args(arguments)
     known.rest = rest
     if known.verb in _OF_ONE and (not rest or rest[0] not in NAMES):
-        parser.error(f"{known.verb} which machine: {', '.join(NAMES)}?")
+        parser.error(f"{known.verb} needs a machine: {', '.join(NAMES)}")
     if rest and known.verb not in (*_OF_ONE, "test"):
-        parser.error(f"unknown: {' '.join(rest)}")
+        parser.error(f"unexpected arguments: {' '.join(rest)}")
     return known
 
 
@@ -133,7 +133,7 @@ def _test(machines: Machines, words: Sequence[str], *, deadline: float | None = 
         environment["VLANLINK_LAB_DEADLINE"] = str(deadline)
         seconds = deadline - time.time() + _LAST_TESTS_SECONDS
     command = machines.reaching(pytest)
-    # Under /tmp whatever TMPDIR says: a socket's path holds 107 bytes at most.
+    # Under /tmp whatever TMPDIR says: the path of a socket has at most 107 bytes.
     with tempfile.TemporaryDirectory(prefix="vlanlink-lab-", dir="/tmp") as directory:
         environment["VLANLINK_LAB_SOCKETS"] = directory
         done = subprocess.run(
@@ -143,9 +143,9 @@ def _test(machines: Machines, words: Sequence[str], *, deadline: float | None = 
 
 
 def _ci(options: argparse.Namespace) -> int:
-    """The whole way. Only a test, or what is left behind, can fail it.
+    """Start, test and remove the lab. Fails only if a test does or if something is left behind.
 
-    A lab that can't be had here, or is too slow for the time, is told in plain words.
+    A lab that can't start here, or not in time, is reported but is not a failure.
     """
     start = time.time()
     machines, before = Machines(options.accel), host.look()
@@ -156,17 +156,17 @@ def _ci(options: argparse.Namespace) -> int:
     try:
         status = _test(machines, ["--exitfirst", "--durations=0"], deadline=start + _CI_SECONDS)
     except subprocess.TimeoutExpired:
-        print("LAB DID NOT RUN to its end: its time was over")
+        print("LAB DID NOT RUN to its end: the time limit was reached")
         status = 0
     finally:
         machines.down()
     left = host.differences(before, host.look())
-    print("\n".join(["lab: this machine is not as it was:", *left] if left else ["lab: as before"]))
+    print("\n".join(["lab: this machine has changed:", *left] if left else ["lab: as before"]))
     return 1 if left else status
 
 
 def _try_to_start(machines: Machines, options: argparse.Namespace, deadline: float) -> str:
-    """Start the machines; why that can't be, or nothing."""
+    """Start the machines; returns why they can't start, or an empty string."""
     if os.geteuid() != 0:
         return "it needs root"
     reason = ""
@@ -187,10 +187,10 @@ def _try_to_start(machines: Machines, options: argparse.Namespace, deadline: flo
 
 @contextlib.contextmanager
 def _time_limit(seconds: float) -> Iterator[None]:
-    """Raise GuestTimeoutError in the midst of whatever is done when the time is over."""
+    """Raise GuestTimeoutError in the block when the time is over."""
 
     def end(_signal: int, _frame: object) -> NoReturn:
-        raise GuestTimeoutError("it was not up in time")
+        raise GuestTimeoutError("the lab was not up in time")
 
     signal.signal(signal.SIGALRM, end)
     signal.setitimer(signal.ITIMER_REAL, max(1, seconds))

@@ -1,7 +1,7 @@
-"""The lab's world: namespaces of its own in which libvirt's daemon runs, started by hand.
+"""The lab's world: PID, mount and network namespaces in which libvirt's daemon runs.
 
-Bridges, firewall rules, DHCP servers and virtual machines live in it. So this machine's network and
-its own libvirt are left alone, and the world's end is the end of all of it, whatever went wrong.
+Bridges, firewall rules, DHCP servers and virtual machines live in it, so this machine's network and
+its libvirt are not touched, and killing the world removes all of them.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ _END_SECONDS = 30
 
 
 class World:
-    """A world whose files are in one directory; it goes on when this process ends."""
+    """A world with its files in one directory; it outlives this process."""
 
     def __init__(self, directory: Path) -> None:
-        """Nothing is started yet."""
+        """Start nothing yet."""
         self.directory = directory
         self._file = directory / "world.json"
 
     def start(self) -> None:
-        """Start it, with an empty directory, and wait until libvirt answers."""
+        """Start the world with an empty directory and wait until libvirt answers."""
         self.directory.mkdir(parents=True)
         unshare = [tools.program("unshare", "util-linux"), "--fork", "--kill-child", "--mount-proc"]
         unshare += ["--pid", "--net", "--mount", str(_FIRST_PROCESS), str(self.directory)]
@@ -63,7 +63,7 @@ class World:
         raise RigError("libvirt's daemon did not answer\n" + "\n".join(words[-20:]))
 
     def inside(self, command: Sequence[str]) -> list[str]:
-        """A command that runs in the world, in this directory. Raises RigError if there is none."""
+        """The command, wrapped to run in the world. Raises RigError if there is no world."""
         return [
             *self._enter("--mount", "--root", "--pid"),
             "env",
@@ -72,18 +72,18 @@ class World:
         ]
 
     def on_its_network(self, command: Sequence[str]) -> list[str]:
-        """A command with this machine's files and the world's network; it ends with the world."""
+        """The command, wrapped to run with this machine's files and the world's network."""
         return [*self._enter("--pid"), *command]
 
     def is_there(self) -> bool:
-        """Whether it has been started and not ended."""
+        """True if the world is running."""
         return self._process() is not None
 
     def end(self) -> None:
-        """Kill all that is in it, and remove its directory."""
+        """Kill everything in the world and remove its directory."""
         process = self._process()
         if process is not None:
-            os.kill(process, signal.SIGKILL)  # and the kernel kills the first process with it
+            os.kill(process, signal.SIGKILL)  # the kernel then kills the world's first process
             deadline = time.monotonic() + _END_SECONDS
             while _is_alive(process) and time.monotonic() < deadline:
                 time.sleep(0.05)
@@ -97,7 +97,7 @@ class World:
         return [tools.program("nsenter", "util-linux"), f"--target={first[0]}", "--net", *kinds]
 
     def _process(self) -> int | None:
-        """The process that holds the world, unless its number is another's by now."""
+        """The world's outer process; None if it ended, even if its pid was reused."""
         try:
             told = json.loads(self._file.read_text())
         except (OSError, ValueError):
@@ -107,7 +107,7 @@ class World:
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat from the third on, proc(5)."""
+    """Fields of /proc/PID/stat from the third on; see proc(5)."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
     except OSError:
