@@ -21,7 +21,7 @@ _MODULES = {
     "boot": "AtBoot disable enable",
     "boot.transaction": "Step",
     "commit_confirm.commit": "Confirmation Decide confirm revert_overdue",
-    "errors": "ApplyError ConflictError Diagnostic Interrupted PrivilegeError Problem"
+    "errors": "ApplyError ConflictError Diagnostic Interrupted PrivilegeError Problem nearest"
     " TopologyError UsageError VlanlinkError printable",
     "host": "Host",
     "inventory": "EndpointStatus NetworkDetail NetworkSummary",
@@ -86,6 +86,7 @@ if TYPE_CHECKING:
         TopologyError as TopologyError,
         UsageError as UsageError,
         VlanlinkError as VlanlinkError,
+        nearest as nearest,
         printable as printable,
     )
     from vlanlink.host import (

@@ -127,12 +127,12 @@ def test_the_whole_way_in_json(lan: Lan, cli: Cli) -> None:
 
 def test_the_whole_way_in_words(lan: Lan, cli: Cli) -> None:
     del lan
-    assert cli.run(f"validate {FILE}") == f"{FILE}: right\n"
+    assert cli.run(f"validate {FILE}") == f"{FILE}: OK\n"
     lines = cli.run(f"up {FILE}").splitlines()
     assert lines[0] == "namespace one"
     assert "  + namespace one" in lines
     assert lines[-1].startswith("macvlan is up: ")
-    assert cli.run(f"up {FILE}") == "macvlan is up already.\n"
+    assert cli.run(f"up {FILE}") == "macvlan is already up.\n"
     assert cli.run("status macvlan") == "macvlan: up\n"
     assert "pub_net" in cli.run("ls")
     assert "172.16.86.10/24" in cli.run("inspect pub_net")
@@ -248,7 +248,7 @@ def test_what_is_wrong_with_the_file_or_the_command_line_exits_2(lan: Lan, cli: 
         error = cli.errors(words, code=2)[0]
         assert "nosuch" in error["message"]
         assert [error[key] for key in ("file", "line", "column", "path")] == [None] * 4
-    for words in ("", "upp", "up", "up /run/no-such.toml", f"up {FILE} --wrong", "verify x"):
+    for words in ("upp", "up", "up /run/no-such.toml", f"up {FILE} --wrong", "verify x"):
         cli.run(words, code=2)
     same(world, before)
 

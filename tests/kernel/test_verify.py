@@ -317,7 +317,7 @@ def test_the_command_says_it_in_words_and_json(lan: Lan, up: vlanlink.Topology, 
     assert found["unjudged"] == []
     by_pair = {(c["from"], c["to"], c["address"]): c["measured"] for c in found["checks"]}
     assert by_pair == measured(vlanlink.verify(up))
-    assert cli.run(f"verify {FILE}").splitlines()[-1] == "macvlan: 6 of 6 as promised."
+    assert cli.run(f"verify {FILE}").splitlines()[-1] == "macvlan: 6 of 6 as expected."
     world.ip("link set eth0 down", "router")
     lines = cli.run(f"verify {FILE}", code=3).splitlines()
     assert lines[:2] == [
@@ -326,7 +326,7 @@ def test_the_command_says_it_in_words_and_json(lan: Lan, up: vlanlink.Topology, 
     ]
     silent = f"nobody answers one/eth0 for {GATEWAY}, nor eth0 itself"
     assert lines[2] == f"  one → gateway {GATEWAY}: {silent}"
-    assert lines[-1] == "macvlan: 4 of 6 as promised."
+    assert lines[-1] == "macvlan: 4 of 6 as expected."
 
 
 def test_what_is_down_or_unknown_is_not_verified(lan: Lan, cli: Cli) -> None:

@@ -44,7 +44,7 @@ def _started(world: World, words: str) -> "subprocess.Popen[bytes]":
     process = world.start([VLANLINK, *words.split()])
     assert process.stderr is not None
     line = process.stderr.readline().decode()
-    assert line.startswith("waiting for nic0, "), line
+    assert line.startswith("waiting for nic0 "), line
     return process
 
 
@@ -111,7 +111,7 @@ def test_at_the_end_of_the_time_the_parent_is_missing(
     before = dump(world)
     assert main(["up", FILE, "--wait", "0.1"]) == 1
     err = capsys.readouterr().err
-    assert err.startswith("waiting for nic0, 0.1 s at the most\n")
+    assert err.startswith("waiting for nic0 (up to 0.1 s)\n")
     assert f"{FILE}:6:10: error: parent nic0 does not exist on this machine" in err
     same(world, before)
 
@@ -152,4 +152,4 @@ def test_without_a_wait_it_fails_at_once(world: World) -> None:
 @pytest.mark.parametrize("seconds", ["-1", "nan", "inf", "soon", "86401"])
 def test_an_odd_time_is_refused(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["up", FILE, "--wait", seconds]) == 2
-    assert f"{seconds} is no number of seconds" in capsys.readouterr().err
+    assert f"{seconds} is not a number of seconds" in capsys.readouterr().err

@@ -1,6 +1,5 @@
 """What others wrote reaches a terminal or a log as text, never as a control sequence."""
 
-import argparse
 import ast
 import io
 import json
@@ -133,15 +132,14 @@ def test_a_service_manager_that_does_not_read_holds_up_nobody(
 
 
 def test_an_argument_is_printed_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    from vlanlink.cli.main import parser
+    from vlanlink.cli.parser import parse
 
     with pytest.raises(UsageError) as caught:
-        parser().parse_args(["up", "--\x1b[2J"])
+        parse(["up", "--\x1b[2J"])
     stream = io.StringIO()
     monkeypatch.setattr("sys.stderr", stream)
     output.print_error(caught.value, as_json=False)
     assert acts(stream.getvalue()) == set()
-    assert isinstance(parser(), argparse.ArgumentParser)
 
 
 def test_only_one_place_of_the_command_line_prints() -> None:

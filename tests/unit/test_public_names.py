@@ -19,8 +19,8 @@ HOME = Path(str(vlanlink.__file__)).parent
 ALL: list[str] = vars(vlanlink)["__all__"]
 VERBS = [
     "as_mapping", "confirm", "disable", "doctor", "down", "enable", "enter", "heading", "inspect",
-    "load", "networks", "plan", "printable", "revert_overdue", "snapshot", "status", "to_toml",
-    "up", "verify",
+    "load", "nearest", "networks", "plan", "printable", "revert_overdue", "snapshot", "status",
+    "to_toml", "up", "verify",
 ]  # fmt: skip
 OPAQUE = {"Operation", "Pair", "Source"}
 """Handed out, but what they are made of is ours."""

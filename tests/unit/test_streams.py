@@ -46,7 +46,7 @@ def test_a_closed_stream_costs_only_its_output(
 def test_an_output_that_is_full(text: str, json: str) -> None:
     done = vlanlink(f"validate - {json}", text=text, shell=">/dev/full")
     assert done.returncode == 1
-    message = b"error: the output can't be written: No space left on device\n"
+    message = b"error: can't write the output: No space left on device\n"
     assert done.stderr == message
 
 
@@ -77,7 +77,7 @@ def test_a_pipe_is_read_as_a_file_is() -> None:
 
 
 def test_options_are_written_in_full() -> None:
-    assert b"unrecognized arguments: --js" in vlanlink("validate - --js", text=RIGHT).stderr
+    assert b"unknown option: --js" in vlanlink("validate - --js", text=RIGHT).stderr
 
 
 def test_an_option_of_the_command_of_exec_is_not_ours() -> None:

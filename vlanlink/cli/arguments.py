@@ -1,12 +1,16 @@
-"""Arguments that several verbs share, and what they stand for."""
+"""Arguments that several verbs share, and the values behind them."""
 
 import argparse
 import sys
+from pathlib import Path
 from typing import BinaryIO
 
 import vlanlink
 from vlanlink import Diagnostic, UsageError
+from vlanlink.cli import output
 
+DEFAULT_FILE = "vlanlink.toml"
+"""The topology of ``validate``, ``plan`` and ``up`` if FILE is omitted."""
 LONGEST_WAIT = 86400
 
 
@@ -20,24 +24,34 @@ def add_file(parser: argparse.ArgumentParser, *, optional: bool = False) -> None
     )
 
 
+def add_default_file(parser: argparse.ArgumentParser) -> None:
+    """[FILE]: a topology; vlanlink.toml if omitted."""
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        nargs="?",
+        help=f"a topology (TOML), or - for standard input (default: {DEFAULT_FILE} here)",
+    )
+
+
 def add_file_or_name(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
-    """FILE or NAME: a topology, or one that is up."""
+    """FILE or NAME: a topology, or the name of one."""
     parser.add_argument(
         "topology",
         metavar="FILE|NAME",
         nargs="?" if optional else None,
-        help="a topology (TOML), or the name of one that is up",
+        help="a topology (TOML), or the name of one that is known here",
     )
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     """--json."""
-    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
 
 
 def add_dry_run(parser: argparse.ArgumentParser) -> None:
     """--dry-run."""
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done, do nothing")
+    parser.add_argument("--dry-run", action="store_true", help="show the plan, change nothing")
 
 
 def add_replace(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +68,7 @@ def add_wait(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         type=_seconds,
         default=0.0,
-        help="wait that long at the most for parents that are not there yet",
+        help="wait for missing parents, at most this long (default: don't wait)",
     )
 
 
@@ -65,7 +79,7 @@ def add_lock_timeout(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         type=_seconds,
         default=vlanlink.LOCK_SECONDS,
-        help="how long to wait while another vlanlink is at work (default: %(default)g)",
+        help="wait for another vlanlink process, at most this long (default: %(default)g)",
     )
 
 
@@ -74,15 +88,15 @@ def add_confirm(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--confirm",
         metavar="SECONDS",
-        type=_some_seconds,
-        help="put it back after that time unless Enter or `vlanlink confirm` says to keep it",
+        type=_at_least_a_second,
+        help="roll the change back after this time unless Enter or `vlanlink confirm` keeps it",
     )
 
 
-def _some_seconds(text: str) -> float:
+def _at_least_a_second(text: str) -> float:
     seconds = _seconds(text)
     if seconds < 1:
-        raise argparse.ArgumentTypeError(f"{text} is too short: a second at the least")
+        raise argparse.ArgumentTypeError(f"{text} is too short; the minimum is 1 s")
     return seconds
 
 
@@ -92,17 +106,33 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds <= LONGEST_WAIT:
-        message = f"{text} is no number of seconds from 0 to {LONGEST_WAIT} (a day)"
+        message = f"{text} is not a number of seconds from 0 to {LONGEST_WAIT} (one day)"
         raise argparse.ArgumentTypeError(message)
     return seconds
 
 
+def file_or_default(file: str | None) -> str:
+    """A FILE argument; if omitted, the default file here, announced on stderr."""
+    if file is not None:
+        return file
+    if not Path(DEFAULT_FILE).exists():
+        message = f"no FILE given, and there is no {DEFAULT_FILE} here"
+        raise UsageError(Diagnostic(message, hint="write the path of a topology, or - for stdin"))
+    output.say(f"using {DEFAULT_FILE}", stream=sys.stderr)
+    return DEFAULT_FILE
+
+
 def read(file: str) -> "vlanlink.Topology":
-    """The topology of a FILE argument. Raises UsageError for a word that is none."""
+    """Load a FILE argument. Raises UsageError for a word that is not a file name."""
     if not is_file(file):
-        message = f"{file} is the name of a topology, and a file is wanted"
-        raise UsageError(Diagnostic(message, hint=f"write ./{file} if it is a file"))
+        raise UsageError(Diagnostic(f"not a file name: {file}", hint=_file_hint(file)))
     return vlanlink.load(file, text=_standard_input(file))
+
+
+def _file_hint(word: str) -> str:
+    if Path(f"{word}.toml").exists():
+        return f"did you mean {word}.toml?"
+    return f"a file name ends in .toml or contains a /: ./{word}"
 
 
 def _standard_input(file: str) -> BinaryIO | None:
@@ -110,23 +140,23 @@ def _standard_input(file: str) -> BinaryIO | None:
 
 
 def read_or_name(word: str) -> "vlanlink.Topology | str":
-    """The topology of a FILE|NAME argument that is a file; a name as it is."""
+    """The topology of a FILE|NAME argument that is a file, else the name."""
     return read(word) if is_file(word) else word
 
 
 def heading_or_name(word: str) -> "vlanlink.Heading | str":
-    """The same for what needs the name alone: the rest of the file may be wrong."""
+    """As ``read_or_name``, but only the file's name is read: the rest may have errors."""
     if not is_file(word):
         return word
     return vlanlink.heading(word, text=_standard_input(word))
 
 
 def name(word: str) -> str:
-    """The name that a FILE|NAME argument stands for."""
+    """The topology's name that a FILE|NAME argument stands for."""
     found = heading_or_name(word)
     return found if isinstance(found, str) else found.name
 
 
 def is_file(word: str) -> bool:
-    """Whether an argument means a file."""
+    """True if an argument means a file."""
     return word == "-" or "/" in word or word.endswith(".toml")

@@ -8,6 +8,15 @@ from vlanlink.cli import output
 
 NAME = "confirm"
 HELP = "keep the change that `up --confirm` made, or roll it back"
+EXAMPLES = ("sudo vlanlink confirm", "sudo vlanlink confirm office --revert")
+EXITS = {
+    0: "done",
+    1: "another vlanlink process holds the lock, or the rollback failed",
+    2: "no change waits for confirmation, or several do and none is named",
+    4: "a privilege is missing",
+    130: "interrupted",
+}
+READ_ON = "docs/confirm.md"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

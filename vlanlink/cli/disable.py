@@ -7,24 +7,33 @@ from vlanlink.cli import arguments as shared
 from vlanlink.cli import output
 
 NAME = "disable"
-HELP = "bring a topology up at boot no longer"
+HELP = "don't bring a topology up at boot any more"
+EXAMPLES = ("sudo vlanlink disable office", "sudo vlanlink disable --now office")
+EXITS = {
+    0: "disabled, or it was not enabled",
+    1: "systemd refuses",
+    2: "the command line has errors",
+    4: "a privilege is missing; nothing was changed",
+    130: "interrupted",
+}
+READ_ON = "docs/boot.md"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """FILE|NAME [--now] [--json]."""
     shared.add_file_or_name(parser)
-    parser.add_argument("--now", action="store_true", help="and take it down at once")
+    parser.add_argument("--now", action="store_true", help="also take it down now")
     shared.add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit 0 when it is not enabled, or was not before."""
+    """Exit 0 when it is disabled."""
     result = vlanlink.disable(shared.name(options.topology), now=options.now)
     output.print_notes(result.notes)
     if options.json:
         output.print_json(result.to_dict())
         return 0
     output.print_lines(result.lines)
-    how = "no longer comes up at boot" if result.steps else "is not enabled: nothing to do"
+    how = "disabled" if result.steps else "is not enabled: nothing to do"
     output.say(f"{result.topology} {how}.")
     return 0

@@ -10,8 +10,17 @@ from vlanlink.cli import arguments as shared
 from vlanlink.cli import output
 
 NAME = "doctor"
-HELP = "tell what stands in the way on this machine, of FILE or in general"
+HELP = "find what will fail on this machine, for FILE or in general"
 WILL_FAIL = 3
+EXAMPLES = ("vlanlink doctor", "sudo vlanlink doctor office.toml")
+EXITS = {
+    0: "nothing is known that will fail",
+    1: "the kernel can't be read",
+    2: "the command line or the file has errors",
+    WILL_FAIL: "something will fail",
+    130: "interrupted",
+}
+READ_ON = "docs/doctor.md"
 
 _COLOURS = {"failure": "1;31", "warning": "1;33", "note": "1;36"}
 _INDENT = 9
@@ -40,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
 def _print(
     severity: str, what: str, why: str, command: str | None, place: "vlanlink.Diagnostic | None"
 ) -> None:
-    """What is so in bold, why it matters below; a command stands on a line that can be copied."""
+    """The finding in bold, below it the reason, and the command on its own line."""
     where = f" ({place.file}:{place.line})" if place and place.line else ""
     head, *rest = _wrapped(what + where)
     rich = output.is_rich(sys.stdout)

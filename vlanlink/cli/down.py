@@ -4,10 +4,13 @@ import argparse
 
 import vlanlink
 from vlanlink.cli import arguments as shared
-from vlanlink.cli import output
+from vlanlink.cli import exits, output
 
 NAME = "down"
-HELP = "take a topology away, and put back what was changed for it"
+HELP = "remove what a topology created, and restore what it changed"
+EXAMPLES = ("sudo vlanlink down office", "sudo vlanlink down office.toml --dry-run")
+EXITS = {0: "done, or it is not up", **exits.ROLLED_BACK}
+READ_ON = "docs/faults.md"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,14 +18,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_file_or_name(parser)
     shared.add_dry_run(parser)
     parser.add_argument(
-        "--forget", action="store_true", help="drop the addresses that its endpoints were given"
+        "--forget", action="store_true", help="also drop the leases of its endpoints' addresses"
     )
     shared.add_lock_timeout(parser)
     shared.add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit 0 when it is gone, or was not there."""
+    """Exit 0 when it is down."""
     wanted = shared.heading_or_name(options.topology)
     name = wanted if isinstance(wanted, str) else wanted.name
     with output.progress("down") as report:

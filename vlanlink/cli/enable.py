@@ -7,21 +7,30 @@ from vlanlink.cli import arguments as shared
 from vlanlink.cli import output
 
 NAME = "enable"
-HELP = "bring a topology up at every boot, by a systemd unit"
+HELP = "bring a topology up at every boot, with a systemd unit"
+EXAMPLES = ("sudo vlanlink enable --now office.toml", "sudo vlanlink enable --watch office.toml")
+EXITS = {
+    0: "enabled",
+    1: "systemd, or a file that is not ours, is in the way; rolled back",
+    2: "the command line or the file has errors; nothing was changed",
+    4: "a privilege is missing; nothing was changed",
+    130: "interrupted; rolled back",
+}
+READ_ON = "docs/boot.md, docs/watch.md"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """FILE [--watch] [--now] [--json]."""
     shared.add_file(parser)
     parser.add_argument(
-        "--watch", action="store_true", help="and watch it from then on, as vlanlink watch does"
+        "--watch", action="store_true", help="also repair drift, as `vlanlink watch` does"
     )
-    parser.add_argument("--now", action="store_true", help="and bring it up at once")
+    parser.add_argument("--now", action="store_true", help="also bring it up now")
     shared.add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit 0 when it is enabled, or was so before."""
+    """Exit 0 when it is enabled."""
     topology = shared.read(options.file)
     result = vlanlink.enable(topology, now=options.now, watch=options.watch)
     output.print_notes((*topology.warnings, *result.notes))
@@ -29,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         output.print_json(result.to_dict())
         return 0
     output.print_lines(result.lines)
-    how = "comes up" if result.steps else "came up already"
-    watched = ", and is watched" if options.watch else ""
-    output.say(f"{result.topology} {how} at every boot{watched}.")
+    how = "enabled" if result.steps else "already enabled"
+    watched = " and watches it" if options.watch else ""
+    output.say(f"{result.topology} {how}: every boot brings it up{watched}.")
     return 0

@@ -10,24 +10,35 @@ from vlanlink.cli import output
 NAME = "exec"
 HELP = "run a command in a namespace"
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
-"""Exit codes as a shell has them."""
+"""Exit codes of a shell."""
+EXAMPLES = ("sudo vlanlink exec web -- ip address", "sudo vlanlink exec web -- ping -c1 192.0.2.1")
+EXITS = {
+    "N": "CMD's exit code (128+n: killed by signal n)",
+    2: "the command line has errors, or the namespace is unknown",
+    4: "a privilege is missing",
+    NOT_EXECUTABLE: "CMD can't be executed",
+    NOT_FOUND: "CMD not found",
+}
+READ_ON = "ip-netns(8): files in /etc/netns/NAMESPACE replace those in /etc"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """NAMESPACE -- CMD [ARG...]."""
-    parser.add_argument("namespace", metavar="NAMESPACE")
+    parser.add_argument("namespace", metavar="NAMESPACE", help="a network namespace")
     parser.add_argument(
         "command", metavar="CMD", nargs=argparse.REMAINDER, help="a command and its arguments"
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Does not return when the command starts: this process becomes it."""
+    """Replace this process by the command."""
     if options.command[:1] == ["--"]:
         del options.command[0]
     if not options.command:
         raise vlanlink.UsageError(
-            vlanlink.Diagnostic("a command is wanted: exec NAMESPACE -- CMD [ARG...]")
+            vlanlink.Diagnostic(
+                "missing argument: CMD", hint="vlanlink exec NAMESPACE -- CMD [ARG...]"
+            )
         )
     try:
         vlanlink.enter(options.namespace, options.command)

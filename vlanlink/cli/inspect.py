@@ -4,10 +4,13 @@ import argparse
 
 import vlanlink
 from vlanlink.cli import arguments as shared
-from vlanlink.cli import output
+from vlanlink.cli import exits, output
 
 NAME = "inspect"
 HELP = "show a network and its endpoints"
+EXAMPLES = ("sudo vlanlink inspect pub", "sudo vlanlink inspect office/pub --json")
+EXITS = {0: "done", **exits.READING}
+READ_ON = "docs/topology.md"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""The ``vlanlink`` command: which verb, and what becomes of its errors."""
+"""The ``vlanlink`` command: runs a verb and reports its errors."""
 
 import argparse
 import gc
@@ -10,131 +10,74 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from types import FrameType
-from typing import Any, NoReturn
 
 import vlanlink
-from vlanlink import Diagnostic, Interrupted, UsageError, VlanlinkError, __version__
-from vlanlink.cli import (
-    confirm,
-    disable,
-    doctor,
-    down,
-    enable,
-    enter,
-    inspect,
-    ls,
-    output,
-    plan,
-    status,
-    up,
-    validate,
-    verify,
-    watch,
-)
+from vlanlink import Diagnostic, Interrupted, VlanlinkError
+from vlanlink.cli import enter, output, show_help, validate
+from vlanlink.cli.parser import parse, parser
 
-VERBS = (
-    up,
-    confirm,
-    down,
-    plan,
-    status,
-    verify,
-    ls,
-    inspect,
-    validate,
-    enter,
-    enable,
-    disable,
-    watch,
-    doctor,
-)
-MACHINELESS = (validate,)
-"""Verbs that are the same on whatever machine."""
+OFFLINE = (validate.NAME, show_help.NAME)
+"""Verbs that don't depend on the machine."""
 
 _READER_GONE = 128 + signal.SIGPIPE
-"""As a shell has it for a command that SIGPIPE ended."""
+"""The exit code that a shell reports for a command killed by SIGPIPE."""
 
-_COLLECT_AFTER = 100_000
-"""Objects made before garbage is looked for: a run ends soon and leaves little of it, and the
-interpreter's own bound costs a tenth of the time of a large one."""
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose complaints are errors like any other. Options are written in full."""
-
-    def __init__(self, **settings: Any) -> None:
-        """As ArgumentParser."""
-        super().__init__(**settings, allow_abbrev=False)
-
-    def error(self, message: str) -> NoReturn:
-        """Raise UsageError, with how the verb is used for a hint."""
-        raise UsageError(Diagnostic(message, hint=" ".join(self.format_usage().split())))
-
-
-def parser() -> Parser:
-    """The whole command line."""
-    top = Parser(
-        prog="vlanlink",
-        description="VLAN, macvlan and ipvlan networks from a TOML topology: planned, applied, "
-        "verified, undone.",
-        epilog="FILE ends in .toml, contains a /, or is - (standard input); anything else is the "
-        "NAME of a topology that is up.",
-    )
-    top.add_argument("--version", action="version", version=f"vlanlink {__version__}")
-    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for verb in VERBS:
-        sub = verbs.add_parser(verb.NAME, help=verb.HELP, description=verb.HELP)
-        verb.arguments(sub)
-        sub.set_defaults(run=verb.run)
-    return top
+_GC_THRESHOLD = 100_000
+"""Allocations before a garbage collection: a run is short and leaves little garbage, and Python's
+default threshold costs a tenth of the time of a large run."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command line; its exit code. Errors go to stderr, or as JSON to stdout."""
+    """Run a command line; its exit code. Errors go to stderr, with --json to stdout."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     _prepare()
     try:
         code = _run(words)
         sys.stdout.flush()
     except OSError as error:
-        if error.filename is not None:  # not of a stream
+        if error.filename is not None:  # a file, not a stream
             raise
-        _give_up_streams()
+        _discard_output()
         if isinstance(error, BrokenPipeError):
             return _READER_GONE
-        message = f"the output can't be written: {error.strerror}"
-        output.print_notes([Diagnostic(message)])
+        output.print_notes([Diagnostic(f"can't write the output: {error.strerror}")])
         return VlanlinkError.exit_code
     return code
 
 
 def _run(words: list[str]) -> int:
-    as_json = "--json" in words and words[:1] != [enter.NAME]  # the rest is another command's
+    as_json = "--json" in words and words[:1] != [enter.NAME]  # CMD's own options follow exec
     try:
-        options = parser().parse_args(words)
-        if options.verb != enter.NAME:  # what is run there has the caller's limits
-            _allow_many_files()
-        if options.verb not in {verb.NAME for verb in MACHINELESS}:
-            _revert_overdue()
-        code: int = options.run(options)
+        if not words:
+            sys.stdout.write(parser().format_help())
+            return 0
+        return _run_verb(parse(words))
     except VlanlinkError as error:
         output.print_error(error, as_json=as_json)
         return error.exit_code
     except KeyboardInterrupt:
         output.print_error(Interrupted(Diagnostic("interrupted")), as_json=as_json)
         return Interrupted.exit_code
+
+
+def _run_verb(options: argparse.Namespace) -> int:
+    if options.verb != enter.NAME:  # CMD keeps the caller's limits
+        _raise_file_limit()
+    if options.verb not in OFFLINE:
+        _revert_overdue()
+    code: int = options.run(options)
     return code
 
 
-def _allow_many_files() -> None:
-    """Take the hard limit: namespaces that are read, removed or watched are open files."""
+def _raise_file_limit() -> None:
+    """Raise the soft limit: namespaces that are read, removed or watched are open files."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):  # more than fs.nr_open
+    with suppress(ValueError, OSError):  # above fs.nr_open
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _revert_overdue() -> None:
-    """Put back first what was not confirmed in time, if the process for that is gone."""
+    """Roll back overdue unconfirmed changes first, if their reverter is gone."""
     try:
         for found in vlanlink.revert_overdue():
             message = f"{found.topology} was not confirmed within {found.seconds:g} s; rolled back"
@@ -143,31 +86,31 @@ def _revert_overdue() -> None:
         output.print_error(error, as_json=False)
 
 
-def _give_up_streams() -> None:
-    """Let what can't be written go nowhere, or Python would try it again at the end."""
+def _discard_output() -> None:
+    """Discard unwritable output; Python would retry it at exit."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except OSError:
-            nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-            os.dup2(nowhere, stream.fileno())
-            os.close(nowhere)
+            null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+            os.dup2(null, stream.fileno())
+            os.close(null)
 
 
 def _open_closed_streams() -> None:
-    """The next file opened would have the number of a stream that the caller closed."""
+    """Reopen streams that the caller closed: the next open file would get their number."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - open to the end
 
 
 def _prepare() -> None:
-    """Take an end from outside for an interrupt; print whatever the terminal can't show."""
+    """Treat SIGTERM and SIGHUP as interrupts; escape what the terminal's encoding lacks."""
     _open_closed_streams()
     signal.signal(signal.SIGTERM, _terminate)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup(1) sets it
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # ignored under nohup(1)
         signal.signal(signal.SIGHUP, _terminate)
-    gc.set_threshold(_COLLECT_AFTER)
+    gc.set_threshold(_GC_THRESHOLD)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""What is printed, and where: results on stdout, diagnostics and progress on stderr."""
+"""Printing: results on stdout, diagnostics and progress on stderr."""
 
 import json
 import os
@@ -61,8 +61,14 @@ def print_notes(diagnostics: Iterable[Any]) -> None:
 
 
 def is_rich(stream: TextIO) -> bool:
-    """Whether colour and moving parts are welcome: a terminal, and no NO_COLOR."""
+    """True if colour and progress bars are wanted: a terminal without NO_COLOR."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def state_style(state: str) -> str:
+    """The colour of a topology's state, if stdout takes colours."""
+    colours = {"up": "32", "drifted": "33", "down": "31"}
+    return colours.get(state, "") if is_rich(sys.stdout) else ""
 
 
 def print_plan(plan: "Plan") -> None:
@@ -84,25 +90,25 @@ def print_lines(lines: Iterable[str]) -> None:
 
 
 def done(plan: "Plan") -> str:
-    """``18 created``: what was carried out, in a few words."""
+    """Counts of what was done: ``18 created, 1 changed``."""
     words = {"create": "created", "change": "changed", "delete": "deleted"}
     return ", ".join(f"{n} {words[action]}" for action, n in plan.counts.items() if n)
 
 
 def print_waiting(links: Iterable[str], seconds: float) -> None:
-    """What is waited for, on stderr."""
-    say(f"waiting for {', '.join(links)}, {seconds:g} s at the most", stream=sys.stderr)
+    """The missing links, on stderr."""
+    say(f"waiting for {', '.join(links)} (up to {seconds:g} s)", stream=sys.stderr)
 
 
 def print_timings(seconds: Mapping[str, float]) -> None:
-    """Where the time went, on stderr."""
-    for phase, spent in {**seconds, "in all": sum(seconds.values())}.items():
+    """The time of each phase, on stderr."""
+    for phase, spent in {**seconds, "total": sum(seconds.values())}.items():
         if spent:
             say(f"{phase:<12}{spent:9.3f} s", stream=sys.stderr)
 
 
 def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-    """A table: drawn on a terminal, elsewhere plain columns that other programs can cut."""
+    """A table: drawn on a terminal, else plain columns for other programs."""
     found = [tuple(map(printable, row)) for row in rows]
     if is_rich(sys.stdout):
         from rich import box
@@ -110,7 +116,7 @@ def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]
         from rich.table import Table
         from rich.text import Text
 
-        # Text, for rich takes :1234: in a string for an emoji, and [name] for a style.
+        # Text: in a str, rich reads :1234: as an emoji and [name] as a style.
         table = Table(
             title=Text(printable(title)) if title else None,
             title_justify="left",
@@ -130,7 +136,7 @@ def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]
 
 
 def print_tree(title: str, branches: Mapping[str, Iterable[str]]) -> None:
-    """A title with branches and their leaves: drawn on a terminal, indented elsewhere."""
+    """A tree of depth two: drawn on a terminal, else indented."""
     if is_rich(sys.stdout):
         from rich.console import Console
         from rich.text import Text
@@ -150,7 +156,7 @@ def print_tree(title: str, branches: Mapping[str, Iterable[str]]) -> None:
 
 @contextmanager
 def progress(verb: str) -> Iterator[Progress | None]:
-    """A bar with counts on a terminal; nothing elsewhere."""
+    """A progress bar on a terminal; None elsewhere."""
     if not is_rich(sys.stderr):
         yield None
         return

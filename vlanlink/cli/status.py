@@ -4,11 +4,18 @@ import argparse
 
 import vlanlink
 from vlanlink.cli import arguments as shared
-from vlanlink.cli import output
+from vlanlink.cli import exits, output
 
 NAME = "status"
-HELP = "tell what is up, and whether it is what its file says"
+HELP = "show which topologies are up, and how they differ from their files"
 DIFFERS = 3
+EXAMPLES = ("sudo vlanlink status", "sudo vlanlink status office")
+EXITS = {
+    0: "up, and the machine matches the file",
+    **exits.READING,
+    DIFFERS: "the machine differs from the file (down included)",
+}
+READ_ON = "docs/watch.md"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit 0 if everything asked about is up, 3 if something differs."""
+    """Exit 0 if everything shown is up, 3 if something differs."""
     if options.topology is None:
         return _all(as_json=options.json)
     found = vlanlink.status(shared.read_or_name(options.topology))
@@ -26,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
         output.print_json(found.to_dict())
     else:
         output.print_notes(found.problems)
-        output.say(f"{found.topology}: {found.state}")
+        output.say(f"{found.topology}: {found.state}", style=output.state_style(found.state))
         _print_waiting(found)
         if found.state == "drifted":
             output.print_plan(found.plan)

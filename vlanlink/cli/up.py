@@ -1,4 +1,4 @@
-"""``vlanlink up FILE``."""
+"""``vlanlink up [FILE]``."""
 
 import argparse
 import sys
@@ -8,75 +8,86 @@ from functools import partial
 
 import vlanlink
 from vlanlink.cli import arguments as shared
-from vlanlink.cli import output
+from vlanlink.cli import exits, output
 from vlanlink.cli.prompt import Prompt
 
 NAME = "up"
-HELP = "make this machine what FILE says, all of it or nothing"
+HELP = "create or change what FILE describes, all of it or nothing"
+EXAMPLES = (
+    "sudo vlanlink up office.toml --dry-run",
+    "sudo vlanlink up office.toml",
+    "sudo vlanlink up office.toml --confirm 60   # rolled back unless you confirm",
+)
+EXITS = {0: "done, or nothing to do", **exits.ROLLED_BACK}
+READ_ON = "docs/topology.md, docs/confirm.md, docs/faults.md"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """FILE, how long to wait for what, and what to tell."""
-    shared.add_file(parser)
+    """[FILE], what to wait for, and what to print."""
+    shared.add_default_file(parser)
     shared.add_wait(parser)
     shared.add_dry_run(parser)
     shared.add_replace(parser)
     shared.add_confirm(parser)
     shared.add_lock_timeout(parser)
-    parser.add_argument("--timings", action="store_true", help="tell where the time went")
+    parser.add_argument("--timings", action="store_true", help="print the time of each phase")
     shared.add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit 0 when all is done, or was so before."""
+    """Exit 0 when the machine matches the file."""
     start = time.perf_counter()
-    topology = shared.read(options.file)
+    topology = shared.read(shared.file_or_default(options.file))
     file = time.perf_counter() - start
-
-    def on_wait(parents: tuple[str, ...]) -> None:
-        output.print_waiting(parents, options.wait)
-
-    if options.dry_run:
-        result = vlanlink.plan(
-            topology, wait=options.wait, on_wait=on_wait, replace_file=options.replace
-        )
-        _show(result, options, topology)
-    else:
-        with ExitStack() as terminal:
-            report, decide = None, None
-            if options.confirm is None:
-                report = terminal.enter_context(output.progress("up"))
-            else:
-                show = partial(_show, options=options, topology=topology)
-                decide = terminal.enter_context(Prompt(topology.name, show))
-            result = vlanlink.up(
-                topology,
-                on_progress=report,
-                wait=options.wait,
-                on_wait=on_wait,
-                replace_file=options.replace,
-                lock_timeout=options.lock_timeout,
-                confirm=options.confirm,
-                decide=decide,
-            )
-        if options.confirm is None or not result.changes:
-            _show(result, options, topology)
-        elif not options.json:
-            output.say(f"{topology.name} confirmed.")
+    result = _plan(topology, options) if options.dry_run else _up(topology, options)
     timings = {"file": file, **result.timings}
     if options.json:
         confirmed = {} if options.confirm is None else {"confirmed": True}
-        told = {"timings": timings} if options.timings else {}
-        output.print_json({**result.to_dict(), **confirmed, **told})
+        more = {"timings": timings} if options.timings else {}
+        output.print_json({**result.to_dict(), **confirmed, **more})
     elif options.timings:
         output.print_timings(timings)
     return 0
 
 
+def _plan(topology: "vlanlink.Topology", options: argparse.Namespace) -> "vlanlink.Plan":
+    report = partial(output.print_waiting, seconds=options.wait)
+    result = vlanlink.plan(
+        topology, wait=options.wait, on_wait=report, replace_file=options.replace
+    )
+    _show(result, options, topology)
+    return result
+
+
+def _up(topology: "vlanlink.Topology", options: argparse.Namespace) -> "vlanlink.Plan":
+    with ExitStack() as terminal:
+        report, decide = None, None
+        if options.confirm is None:
+            report = terminal.enter_context(output.progress("up"))
+        else:
+            show = partial(_show, options=options, topology=topology)
+            decide = terminal.enter_context(Prompt(topology.name, show))
+        result = vlanlink.up(
+            topology,
+            on_progress=report,
+            wait=options.wait,
+            on_wait=partial(output.print_waiting, seconds=options.wait),
+            replace_file=options.replace,
+            lock_timeout=options.lock_timeout,
+            confirm=options.confirm,
+            decide=decide,
+        )
+    if options.confirm is None or not result.changes:
+        _show(result, options, topology)
+    elif not options.json:
+        output.say(f"{topology.name} confirmed.")
+    return result
+
+
 def _show(
     result: "vlanlink.Plan", options: argparse.Namespace, topology: "vlanlink.Topology"
 ) -> None:
-    """What was done, or would be; with --json only the notes."""
+    """Print what was done, or would be; with --json only the notes."""
     output.print_notes((*topology.warnings, *result.notes))
     if options.json:
         return
@@ -84,6 +95,6 @@ def _show(
         output.print_plan(result)
         return
     output.print_changes(result)
-    how = f"up: {output.done(result)}" if result.changes else "up already"
+    how = f"up: {output.done(result)}" if result.changes else "already up"
     output.say(f"{topology.name} is {how}.")
     sys.stdout.flush()

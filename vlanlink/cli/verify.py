@@ -10,15 +10,22 @@ from typing import cast
 
 import vlanlink
 from vlanlink.cli import arguments as shared
-from vlanlink.cli import output
+from vlanlink.cli import exits, output
 
 NAME = "verify"
-HELP = "probe who reaches whom, and tell what differs from what FILE or NAME promises"
+HELP = "probe which endpoints reach each other, and compare with what the topology promises"
 DIFFERS = 3
+EXAMPLES = ("sudo vlanlink verify office", "sudo vlanlink verify office.toml --all --json")
+EXITS = {
+    0: "every probe is as expected",
+    **exits.READING,
+    DIFFERS: "a probe differs from what is expected, or the topology is down",
+}
+READ_ON = "docs/verify.md"
 ROWS = 100
-"""More of them are told by kind and number."""
+"""More rows are summarized by kind."""
 LISTED = 10
-"""So many differences of one cause are told one by one."""
+"""Differences of one cause that are listed one by one."""
 
 Row = dict[str, object]
 
@@ -29,13 +36,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--all",
         action="store_true",
-        help="every pair; left out, a sample where there are more than 50 endpoints",
+        help="check every pair (default: a sample above 50 endpoints)",
     )
     shared.add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit 0 if every probe is as promised, else 3."""
+    """Exit 0 if every probe is as expected, else 3."""
     topology = shared.read_or_name(options.topology)
     with output.progress("verify") as report:
         found = vlanlink.verify(topology, on_progress=report, everything=options.all)
@@ -44,14 +51,14 @@ def run(options: argparse.Namespace) -> int:
     else:
         _print(found)
     if found.state == "drifted":
-        hint = f"vlanlink status {options.topology} shows where"
+        hint = f"see vlanlink status {options.topology}"
         output.say(f"{found.topology} differs from its file: {hint}", stream=sys.stderr)
     return 0 if found.ok else DIFFERS
 
 
 def _print(found: "vlanlink.Verification") -> None:
     if found.state == "down":
-        output.say(f"{found.topology} is down: nothing to verify. vlanlink up FILE brings it up.")
+        output.say(f"{found.topology} is down: nothing to verify (vlanlink up FILE brings it up).")
         return
     for style, line in _differences([check.to_dict() for check in found.differences]):
         output.say(*_fitted(line), style=style)
@@ -75,7 +82,7 @@ def _print_rows(rows: list[Row], columns: tuple[str, ...]) -> None:
 
 
 def _by_kind(rows: Iterable[Row], columns: tuple[str, ...]) -> Iterator[Row]:
-    """How many of each kind: between endpoints, the host and gateways, by outcome and cause."""
+    """Rows per kind: endpoint, host or gateway, by outcome and cause."""
     keys = [key for key in columns if key != "pairs"]
     counts = Counter(tuple(str(_kind(row, key)) for key in keys) for row in rows)
     for values, count in counts.items():
@@ -89,12 +96,12 @@ def _kind(row: Row, key: str) -> object:
 
 
 def _differences(rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
-    """Styled lines by cause, and below it who and what was measured."""
+    """Styled lines: each cause, then its pairs with the measured facts."""
     style = "1;31" if output.is_rich(sys.stdout) else ""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         head = f"expected {row['expected']}, measured {row['measured']} ({row['kind']})"
-        cause = f"  cause: {row['cause'] or 'not known'}"
+        cause = f"  cause: {row['cause'] or 'unknown'}"
         groups.setdefault((head, cause), []).append(row)
     for (head, cause), members in groups.items():
         yield style, head
@@ -107,7 +114,7 @@ def _differences(rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
 
 
 def _fitted(line: str) -> list[str]:
-    """On a terminal, folded between words; elsewhere a line stays one."""
+    """On a terminal, wrapped between words; else unchanged."""
     if not sys.stdout.isatty():
         return [line]
     width, text = shutil.get_terminal_size().columns, vlanlink.printable(line)
@@ -116,10 +123,10 @@ def _fitted(line: str) -> list[str]:
 
 def _summary(found: "vlanlink.Verification") -> list[str]:
     good = len(found.checks) - len(found.differences)
-    parts = [f"{good} of {len(found.checks)} as promised"]
+    parts = [f"{good} of {len(found.checks)} as expected"]
     parts += [f"{len(found.unjudged)} not judged"] if found.unjudged else []
     lines = [f"{found.topology}: {', '.join(parts)}."]
     if found.sampled < found.endpoints:
         of = f"{found.sampled} of {found.endpoints} endpoints"
-        lines.append(f"Asked: {of}, of every kind at least two; --all asks all.")
+        lines.append(f"Sample: {of}, at least two of every kind; --all checks every pair.")
     return lines

@@ -13,6 +13,15 @@ from vlanlink.cli.sd_notify import Service
 
 NAME = "watch"
 HELP = "bring a topology up, then repair drift from FILE"
+EXAMPLES = ("sudo vlanlink watch office.toml", "sudo vlanlink watch office.toml --no-repair --json")
+EXITS = {
+    0: "stopped by SIGTERM; everything stays up",
+    1: "the topology is up from another file",
+    2: "the command line or the file has errors; nothing was changed",
+    4: "a privilege is missing",
+    130: "Ctrl-C; everything stays up",
+}
+READ_ON = "docs/watch.md"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

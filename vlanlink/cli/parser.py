@@ -1,0 +1,151 @@
+"""The command line: verbs, their options and help, and suggestions for typing errors."""
+
+import argparse
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from types import ModuleType
+from typing import Any, Final, NoReturn
+
+from vlanlink import Diagnostic, UsageError, __version__, nearest
+from vlanlink.cli import (
+    confirm,
+    disable,
+    doctor,
+    down,
+    enable,
+    enter,
+    inspect,
+    ls,
+    plan,
+    show_help,
+    status,
+    up,
+    validate,
+    verify,
+    watch,
+)
+
+VERBS: Final[Mapping[str, ModuleType]] = {
+    verb.NAME: verb
+    for verb in (
+        up,
+        down,
+        plan,
+        status,
+        verify,
+        confirm,
+        watch,
+        ls,
+        inspect,
+        enter,
+        validate,
+        doctor,
+        enable,
+        disable,
+        show_help,
+    )
+}
+DESCRIPTION: Final = (
+    "VLAN, macvlan and ipvlan networks from a TOML topology: planned, applied, verified, undone."
+)
+EPILOG: Final = """\
+FILE ends in .toml, contains a /, or is - (standard input); anything else is the NAME of a topology.
+`vlanlink help VERB` shows a verb's options, examples and exit codes.
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are ours. Options can't be abbreviated."""
+
+    def __init__(self, **settings: Any) -> None:
+        """As ArgumentParser."""
+        raw = argparse.RawDescriptionHelpFormatter
+        super().__init__(**settings, allow_abbrev=False, formatter_class=raw)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError; the hint is the usage."""
+        missing = re.fullmatch(r"the following arguments are required: (.*)", message)
+        text = f"missing argument: {missing[1]}" if missing else message
+        raise UsageError(Diagnostic(text, hint=usage(self)))
+
+    def unknown(self, word: str) -> UsageError:
+        """The error for a word that no argument takes."""
+        option = word.partition("=")[0]
+        if not option.startswith("-"):
+            return UsageError(Diagnostic(f"unexpected argument: {word}", hint=usage(self)))
+        options = [name for action in self._actions for name in action.option_strings]
+        if option in options:
+            hint = f"options follow the verb: {self.prog} {option} …"
+            return UsageError(Diagnostic(f"{option} precedes the verb", hint=hint))
+        meant = nearest(option, options)
+        hint = f"did you mean {meant}? " if meant else ""
+        return UsageError(Diagnostic(f"unknown option: {option}", hint=hint + usage(self)))
+
+
+def parser() -> Parser:
+    """The whole command line."""
+    top = Parser(prog="vlanlink", description=DESCRIPTION, epilog=EPILOG)
+    top.add_argument("--version", action="version", version=f"vlanlink {__version__}")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name, verb in VERBS.items():
+        sub = verbs.add_parser(name, help=verb.HELP, description=verb.HELP, epilog=_epilog(verb))
+        verb.arguments(sub)
+        sub.set_defaults(run=verb.run)
+    return top
+
+
+def parsers(top: Parser) -> dict[str, Parser]:
+    """The parser of each verb."""
+    found = next(a for a in top._actions if isinstance(a, argparse._SubParsersAction))
+    return {name: sub for name, sub in found.choices.items() if isinstance(sub, Parser)}
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """Parse a command line. Raises UsageError."""
+    top = parser()
+    verb = next((word for word in words if not word.startswith("-")), None)
+    if verb is not None and verb not in VERBS:
+        raise UsageError(unknown_verb(verb))
+    options, rest = top.parse_known_args(words)
+    if rest:
+        raise parsers(top)[options.verb].unknown(rest[0])
+    return options
+
+
+def unknown_verb(word: str) -> Diagnostic:
+    """The error for a verb that doesn't exist."""
+    meant = nearest(word, tuple(VERBS))
+    hint = f"did you mean {meant}?" if meant else "vlanlink help lists the verbs"
+    return Diagnostic(f"unknown verb: {word}", hint=hint)
+
+
+def usage(sub: Parser) -> str:
+    """The usage in one line: ``usage: vlanlink up [--json] [FILE]``."""
+    return " ".join(["usage:", sub.prog, *_arguments(sub)])
+
+
+def _arguments(sub: Parser) -> Iterator[str]:
+    options = [action for action in sub._actions if action.option_strings]
+    for action in options:
+        if action.dest not in ("help", "version"):
+            yield f"[{' '.join([action.option_strings[-1], *_values(action)])}]"
+    for action in sub._actions:
+        if not action.option_strings:
+            name = str(action.metavar or action.dest)
+            forms = {
+                "?": f"[{name}]",
+                "*": f"[{name}...]",
+                argparse.REMAINDER: f"-- {name} [ARG...]",
+            }
+            yield forms.get(str(action.nargs), name)
+
+
+def _values(action: argparse.Action) -> list[str]:
+    return [] if action.nargs == 0 else [str(action.metavar or action.dest)]
+
+
+def _epilog(verb: ModuleType) -> str:
+    """Examples, exit codes, and where to read on."""
+    examples = "\n".join(f"  {line}" for line in verb.EXAMPLES)
+    codes = "\n".join(f"  {code!s:<4} {meaning}" for code, meaning in verb.EXITS.items())
+    return f"examples:\n{examples}\n\nexit codes:\n{codes}\n\nread on: {verb.READ_ON}"
