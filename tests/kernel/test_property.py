@@ -36,7 +36,7 @@ def bench(world: World) -> None:
         # Without duplicate detection nothing changes by itself while states are compared.
         Path(f"/proc/sys/net/ipv6/conf/{name}/accept_dad").write_text("0")
         world.batch(f"link set far-{name} up" + ("" if name == "eth1" else f"\nlink set {name} up"))
-    world.batch("addr add 192.0.2.1/24 dev eth0\naddr add 2001:db8:ff::1/64 dev eth1")
+    world.ip("addr add 192.0.2.1/24 dev eth0")
     Path("/proc/sys/net/ipv4/ip_forward").write_text("0")
     until(lambda: _settled(world.ip("-6 addr")), "eth0 and eth2 have their addresses")
 

@@ -295,8 +295,4 @@ def read_records(data: Mapping[str, Any]) -> Records:
 
 def _record(row: Mapping[str, Any]) -> Record:
     empty = Record(str(row["topology"])).to_dict()
-    brought_up = {
-        name: {"addresses": [], "nodad": [], "children": [], "known": True} | before
-        for name, before in row.get("brought_up", {}).items()
-    }
-    return Record.from_dict({**empty, "version": VERSION, **row, "brought_up": brought_up})
+    return Record.from_dict({**empty, "version": VERSION, **row})

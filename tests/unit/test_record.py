@@ -21,12 +21,7 @@ records = st.builds(
     namespaces=tuples,
     paths=st.dictionaries(texts, texts, max_size=3),
     sysctls=st.dictionaries(texts, st.dictionaries(texts, priors, max_size=3), max_size=3),
-    brought_up=st.dictionaries(
-        texts,
-        st.builds(
-            OriginalLink, addresses=tuples, nodad=tuples, children=tuples, known=st.booleans()
-        ),
-    ),
+    parents=st.dictionaries(texts, st.builds(OriginalLink, st.none() | st.booleans()), max_size=3),
     routes=st.lists(st.tuples(texts, texts), max_size=3).map(tuple),
 )
 
@@ -48,9 +43,9 @@ def test_a_key_that_is_missing_is_an_error(key: str) -> None:
         Record.from_dict(data)
 
 
-@pytest.mark.parametrize("where", [(), ("brought_up", "eth0")])
+@pytest.mark.parametrize("where", [(), ("parents", "eth0")])
 def test_a_key_that_is_unknown_is_an_error(where: tuple[str, ...]) -> None:
-    data = Record("office", brought_up={"eth0": OriginalLink()}).to_dict()
+    data = Record("office", parents={"eth0": OriginalLink(up=False)}).to_dict()
     inner = data
     for key in where:
         inner = inner[key]
@@ -115,6 +110,6 @@ def test_on_the_way_nothing_of_either_is_missing(before: Record, after: Record) 
         assert {*each.namespaces} <= {*found.namespaces}
         assert {*each.routes} <= {*found.routes}
         assert each.paths.keys() <= found.paths.keys()
-        assert each.brought_up.keys() <= found.brought_up.keys()
+        assert each.parents.keys() <= found.parents.keys()
         for space, priors in each.sysctls.items():
             assert all(found.sysctls[space][key].is_ours(p.written) for key, p in priors.items())

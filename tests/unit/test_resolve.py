@@ -332,17 +332,22 @@ def test_the_record_names_what_will_be_made_and_what_was() -> None:
     found = resolved(text, state).record
     assert (found.topology, found.file, found.namespaces) == ("office", "office.toml", ("web",))
     assert found.text.endswith(text)
-    assert found.brought_up["eth0"].addresses == ("2001:db8::1/64",)
+    assert found.parents == {"eth0": OriginalLink(up=False)}
 
 
-def test_what_a_parent_was_is_never_told_anew() -> None:
-    """A second up finds it up: the record of the first goes on."""
-    brought_up = {"eth0": {"addresses": ["2001:db8::1/64"]}}
+@pytest.mark.parametrize("up", [True, False, None])
+@pytest.mark.parametrize("now", [True, False])
+def test_a_parent_is_recorded_as_before_the_first_up(up: bool | None, now: bool) -> None:
+    """Whatever it is now: brought up by us, or down for a moment."""
+    parents = {"eth0": {"up": up}}
     text = NETWORKS + endpoint("a", "pub", "10.1.0.5")
-    own = resolved(text, own={"topology": "office", "brought_up": brought_up})
-    assert own.record.brought_up == {"eth0": OriginalLink(("2001:db8::1/64",))}
-    other = resolved(text, others=[{"topology": "lab", "brought_up": brought_up}])
-    assert other.record.brought_up == {"eth0": OriginalLink(("2001:db8::1/64",))}
+    state: dict[str, Any] = {"host": {"links": {"eth0": {"up": now}}}}
+    own = resolved(text, state, own={"topology": "office", "parents": parents})
+    other = resolved(text, state, others=[{"topology": "lab", "parents": parents}])
+    for found in (own, other):
+        assert found.record.parents["eth0"] == OriginalLink(up)
+        if not (up and now):
+            assert found.desired.host.links["eth0"].settings == {"up": True}
 
 
 def test_resolving_twice_is_the_same() -> None:

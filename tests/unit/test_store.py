@@ -18,7 +18,7 @@ OFFICE = Record(
     text="[topology]\n",
     namespaces=("web",),
     sysctls={"": {"net/ipv4/ip_forward": OriginalSysctl("0", "1")}},
-    brought_up={"eth0": OriginalLink(("2001:db8::1/64",), children=("eth0.50",))},
+    parents={"eth0": OriginalLink(up=False)},
 )
 LAB = Record("lab")
 
@@ -118,7 +118,7 @@ BROKEN = {
     "of another topology": json.dumps(OFFICE.to_dict() | {"topology": "shop"}),
     "wrong types": json.dumps(OFFICE.to_dict() | {"sysctls": 5}),
     "wrong types below": json.dumps(OFFICE.to_dict() | {"sysctls": {"": {"key": 5}}}),
-    "text for a table": json.dumps(OFFICE.to_dict() | {"brought_up": "eth0"}),
+    "text for a table": json.dumps(OFFICE.to_dict() | {"parents": "eth0"}),
     "control characters": "\x00\x01",
     "depth": "[" * 100_000,
 }

@@ -22,8 +22,8 @@ class Builder:
     links: dict[LinkName, Link] = field(default_factory=dict)
     routes: dict[str, set[Route]] = field(default_factory=dict)
     namespaces: dict[str, Namespace] = field(default_factory=dict)
-    brought_up: dict[str, OriginalLink] = field(default_factory=dict)
-    """Parents that this topology brings up, as they were before."""
+    parents: dict[str, OriginalLink] = field(default_factory=dict)
+    """Parents that vlanlink did not make, as they were before the first ``up``."""
     may_take_parent: set[LinkName] = field(default_factory=set)
     """Links that may take their parent from the host."""
     conflicts: list[Problem] = field(default_factory=list)

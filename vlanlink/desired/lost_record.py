@@ -41,7 +41,7 @@ def uncertain_parents(written: Topology, observed: State, records: Records) -> I
     """A warning for each parent that may have been down, and that no other topology records."""
     for name in foreign_parents(written, observed):
         parent = observed.host.links[name]
-        known = any(name in record.brought_up for record in records.others)
+        known = any(name in record.parents for record in records.others)
         if may_have_been_brought_up(parent, observed) and not known:
             yield uncertain_parent(name)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.lost_record import uncertain_parent
+from vlanlink.desired.parent_names import used_by_host
 from vlanlink.errors import Problem
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Route
 from vlanlink.store.record import OriginalLink
@@ -50,54 +51,43 @@ def _hand_over_namespace(builder: Builder, name: str, new_owner: str) -> None:
 
 
 def restore_parents(builder: Builder) -> None:
-    """Set a parent down again that the topology brought up, if nothing more is on it than before.
+    """Set a parent down that was down before the first ``up`` and that nobody uses now.
 
     A parent that another topology's record names stays up; that topology restores it.
     """
     own = builder.records.own
-    for name in sorted({name for record in builder.records.others for name in record.brought_up}):
+    for name in sorted({name for record in builder.records.others for name in record.parents}):
         seen = builder.observed.host.links.get(name)
         if seen is not None and seen.up and seen.key not in builder.links:
             builder.links[seen.key] = Link(name, seen.kind, settings={"up": True}, owner=None)
-    for name, before in own.brought_up.items() if own else ():
+    for name, before in own.parents.items() if own else ():
         seen = builder.observed.host.links.get(name)
-        if seen is not None and seen.up and seen.key not in builder.links:
+        if seen is not None and seen.up and not before.up and seen.key not in builder.links:
             _restore_parent(builder, seen, before)
 
 
 def _restore_parent(builder: Builder, seen: Link, before: OriginalLink) -> None:
-    if not before.known:
+    if before.up is None:
         builder.warnings.append(uncertain_parent(seen.name))
         return
-    more = _more_than_before(builder, seen, before)
-    if more:
-        message = f"{seen.name} stays up: {', '.join(more)} came while it was up"
+    kept = kept_routes(builder, HOST)
+    routes = (route for route in builder.observed.host.routes if not route.ours or route in kept)
+    users = [*_foreign_children(builder, seen), *used_by_host(seen, routes)]
+    if users:
+        message = f"{seen.name} was down before and stays up: it is in use ({', '.join(users)})"
         builder.warnings.append(Problem((), message))
         return
-    addresses = tuple(
-        replace(address, nodad=address.text in before.nodad)
-        for address in seen.addresses
-        if address.text in before.addresses
-    )
-    builder.links[seen.key] = Link(
-        seen.name, seen.kind, settings={"up": False}, addresses=addresses, owner=None
-    )
+    builder.links[seen.key] = Link(seen.name, seen.kind, settings={"up": False}, owner=None)
 
 
-def _more_than_before(builder: Builder, seen: Link, before: OriginalLink) -> list[str]:
-    stay = {link.key for link in builder.links.values() if link.parent == seen.key}
-    children = [
+def _foreign_children(builder: Builder, parent: Link) -> list[str]:
+    """The links on a parent that stay."""
+    stay = {link.key for link in builder.links.values() if link.parent == parent.key}
+    return [
         str(child.key)
-        for child in builder.observed.children(seen.key)
-        if (child.owner != builder.name or child.key in stay)
-        and str(child.key) not in before.children
+        for child in builder.observed.children(parent.key)
+        if child.owner != builder.name or child.key in stay
     ]
-    addresses = [
-        a.text
-        for a in seen.addresses
-        if a.permanent and not a.link_local and a.text not in before.addresses
-    ]
-    return children + addresses
 
 
 def kept_routes(builder: Builder, space: str) -> set[Route]:

@@ -1,6 +1,7 @@
 """Link names: implied VLANs (``eth0.50``), generated names, parents by name. Pure."""
 
 from collections.abc import Collection, Iterable, Iterator
+from ipaddress import ip_interface
 from zlib import crc32
 
 from vlanlink.kinds.vlan import implied_vlan
@@ -86,6 +87,17 @@ def held_by_host(parent: Link, routes: Iterable[Route]) -> list[str]:
     return held + [
         str(r) for r in routes if r.dev == parent.name and not r.to.startswith("fe80::/")
     ]
+
+
+def used_by_host(parent: Link, routes: Iterable[Route]) -> list[str]:
+    """What the host would lose if ``parent`` went down, as words for a message.
+
+    The route of an address's own prefix is not named beside the address.
+    """
+    prefixes = {str(ip_interface(address.text).network) for address in parent.addresses}
+    others = (route for route in routes if route.to not in prefixes)
+    port = [f"port of {parent.master}"] if parent.master else []
+    return [*port, *held_by_host(parent, others)]
 
 
 def _named_parents(topology: Topology) -> Iterator[str]:

@@ -108,27 +108,18 @@ def _no_ipv6(builder: Builder, inherited: Mapping[str, Setting]) -> dict[str, Se
 
 
 def _bring_up(builder: Builder, seen: Link, path: Path) -> None:
-    """Bring up a parent that is down, and record how it was."""
-    own = builder.records.own
-    before = own.brought_up.get(seen.name) if own else None
-    if before is None:
-        before = next(
-            (r.brought_up[seen.name] for r in builder.records.others if seen.name in r.brought_up),
-            None,
-        )
-    if seen.up and before is None and _is_forgotten(builder, seen):
-        before = OriginalLink(known=False)
-    if seen.up and before is None:
-        return
+    """Want a parent up, and record how it was before the first ``up``.
+
+    A parent that was up and is down for a moment is brought up too; the record stays.
+    """
     if seen.owner is not None:
         return
+    before = builder.records.parent(seen.name)
     if before is None:
-        before = OriginalLink(
-            tuple(a.text for a in seen.addresses if a.permanent),
-            tuple(a.text for a in seen.addresses if a.permanent and a.nodad),
-            tuple(sorted(str(child.key) for child in builder.observed.children(seen.key))),
-        )
-    builder.brought_up[seen.name] = before
+        before = OriginalLink(None if _is_forgotten(builder, seen) else seen.up)
+    builder.parents[seen.name] = before
+    if before.up and seen.up:
+        return
     if seen.key not in builder.links:
         builder.links[seen.key] = Link(
             seen.name, seen.kind, settings={"up": True}, owner=None, origin=path

@@ -270,7 +270,7 @@ def _record(builder: Builder, sysctls: Sysctls) -> Record:
             if entry.pid is not None or entry.path is not None
         },
         sysctls=sysctls.originals,
-        brought_up=builder.brought_up,
+        parents=builder.parents,
         routes=tuple(sorted(foreign_routes)),
     )
 

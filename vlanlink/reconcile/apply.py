@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Protocol
 
+from vlanlink.desired.parent_names import used_by_host
 from vlanlink.errors import Path, Problem
-from vlanlink.model import State
-from vlanlink.planning.operations import Operation, Refused, errno_name
+from vlanlink.model import HOST, LinkName, State
+from vlanlink.planning.operations import Operation, Refused, SetLink, errno_name
 from vlanlink.planning.plan import Plan, plan, undo_target
 
 ROUNDS = 3
@@ -174,24 +175,41 @@ def undo(done: Plan, before: State, kernel: Kernel) -> tuple[str, ...]:
     those that failed.
     """
     try:
-        return _lead_back(undo_target(before, done), done.topology, kernel)
+        return _lead_back(before, done, kernel)
     except OSError as error:
         return (f"undo stopped, for the kernel could not be asked: {error}",)
 
 
-def _lead_back(target: State, topology: str, kernel: Kernel) -> tuple[str, ...]:
+def _lead_back(before: State, done: Plan, kernel: Kernel) -> tuple[str, ...]:
+    target = undo_target(before, done)
     failed: dict[str, str] = {}
     for _ in range(ROUNDS + 2):
-        todo = [
-            op
-            for op in plan(kernel.snapshot(), target, topology).operations
-            if op.describe() not in failed
-        ]
+        seen = kernel.snapshot()
+        rest = plan(seen, target, done.topology).operations
+        failed |= {op.describe(): why for op in rest if (why := _why_spared(op, before, seen))}
+        todo = [op for op in rest if op.describe() not in failed]
         if not todo:
             break
         _run_past_failures(todo, kernel, failed)
-    rest = plan(kernel.snapshot(), target, topology).operations
+    rest = plan(kernel.snapshot(), target, done.topology).operations
     return tuple(f"{op.describe()}: {failed.get(op.describe(), 'not done')}" for op in rest)
+
+
+def _why_spared(operation: Operation, before: State, seen: State) -> str | None:
+    """Why a parent stays up: the host has begun to use it since ``up`` set it up."""
+    if not isinstance(operation, SetLink) or operation.new.get("up") is not False:
+        return None
+    key = LinkName(operation.namespace, operation.name)
+    earlier = _users(before, key)
+    users = [user for user in _users(seen, key) if user not in earlier]
+    return f"it is in use ({', '.join(users)})" if users else None
+
+
+def _users(state: State, key: LinkName) -> list[str]:
+    link, host = state.link(key), state.namespaces[HOST]
+    if link is None or link.owner is not None or key.namespace != HOST:
+        return []
+    return used_by_host(link, (route for route in host.routes if not route.ours))
 
 
 def _run_past_failures(todo: list[Operation], kernel: Kernel, failed: dict[str, str]) -> None:

@@ -30,14 +30,10 @@ class OriginalSysctl:
 
 @dataclass(frozen=True, slots=True)
 class OriginalLink:
-    """A parent that was down: its addresses and children then."""
+    """A parent as it was before the first ``up``."""
 
-    addresses: tuple[str, ...] = ()
-    nodad: tuple[str, ...] = ()
-    """Addresses without duplicate detection (IFA_F_NODAD)."""
-    children: tuple[str, ...] = ()
-    known: bool = True
-    """False if an earlier record is lost, and with it whether the parent was up or down."""
+    up: bool | None
+    """None: unknown, the record of that time is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +50,8 @@ class Record:
     """Paths of the namespaces without a name in the netns directory."""
     sysctls: Mapping[str, Mapping[str, OriginalSysctl]] = field(default_factory=dict)
     """By namespace and path."""
-    brought_up: Mapping[str, OriginalLink] = field(default_factory=dict)
-    """Parents on the host that were down, and that vlanlink brought up."""
+    parents: Mapping[str, OriginalLink] = field(default_factory=dict)
+    """The host's links that the topology stands on and that vlanlink did not make."""
     routes: tuple[tuple[str, str], ...] = ()
     """Routes on foreign links: (namespace, the route as `ip route` writes it)."""
 
@@ -72,7 +68,7 @@ class Record:
                 namespace: {k: [o.before, o.written, *o.earlier] for k, o in originals.items()}
                 for namespace, originals in self.sysctls.items()
             },
-            "brought_up": {name: _link_row(link) for name, link in self.brought_up.items()},
+            "parents": {name: {"up": parent.up} for name, parent in self.parents.items()},
             "routes": [list(route) for route in self.routes],
         }
 
@@ -91,7 +87,7 @@ class Record:
                     namespace: {key: _sysctl(*values) for key, values in originals.items()}
                     for namespace, originals in row["sysctls"].items()
                 },
-                brought_up={name: _link(link) for name, link in row["brought_up"].items()},
+                parents={name: _parent(parent) for name, parent in row["parents"].items()},
                 routes=tuple(
                     (_text(namespace), _text(route)) for namespace, route in row["routes"]
                 ),
@@ -99,22 +95,14 @@ class Record:
 
 
 _KEYS = frozenset(Record("").to_dict()) - {"version"}
-_LINK_KEYS = ("addresses", "nodad", "children", "known")
 
 
-def _link_row(link: OriginalLink) -> dict[str, Any]:
-    return {
-        "addresses": list(link.addresses),
-        "nodad": list(link.nodad),
-        "children": list(link.children),
-        "known": link.known,
-    }
-
-
-def _link(row: Mapping[str, Any]) -> OriginalLink:
-    exact(row, _LINK_KEYS)
-    addresses, nodad, children = (_texts(row[key]) for key in _LINK_KEYS[:-1])
-    return OriginalLink(addresses, nodad, children, bool(row["known"]))
+def _parent(row: Mapping[str, Any]) -> OriginalLink:
+    exact(row, ("up",))
+    up = row["up"]
+    if up is not None and not isinstance(up, bool):
+        raise TypeError(up)
+    return OriginalLink(up)
 
 
 def _sysctl(before: str | None, written: str, *earlier: str) -> OriginalSysctl:
@@ -150,7 +138,7 @@ def in_transition(before: Record | None, after: Record) -> Record:
             )
             for space in dict.fromkeys((*after.sysctls, *before.sysctls))
         },
-        brought_up={**before.brought_up, **after.brought_up},
+        parents={**before.parents, **after.parents},
         routes=tuple(dict.fromkeys((*after.routes, *before.routes))),
     )
 
@@ -197,6 +185,10 @@ class Records:
             if original is not None:
                 return original
         return None
+
+    def parent(self, name: str) -> OriginalLink | None:
+        """A parent as the oldest record that names it has it."""
+        return next((r.parents[name] for r in self.every() if name in r.parents), None)
 
     def held_by(self, namespace: str, key: str) -> Record | None:
         """Another topology that wrote the sysctl."""
