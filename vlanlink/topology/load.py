@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from vlanlink.errors import Diagnostic, Path, TopologyError, UsageError
+from vlanlink.errors import Diagnostic, Path, Problem, TopologyError, UsageError
 from vlanlink.topology import toml, values
 from vlanlink.topology.model import UNNAMED, Topology
 from vlanlink.topology.positions import DEEPEST, Severity, Source, Span, without_source
@@ -106,18 +106,43 @@ def heading(path: str | os.PathLike[str], *, text: Text | None = None) -> Headin
 
 def analyse(source: Source) -> tuple[Topology | None, list[InvalidEntry]]:
     """The topology that can be read from a text, and all that is wrong with it."""
+    from vlanlink.topology.corrections import has_statement
     from vlanlink.topology.salvage import Salvage
     from vlanlink.topology.syntax import read
 
     reading = read(source)
     doubled = [InvalidEntry("doubled", problem, span=span) for span, problem in reading.doubled]
+    if reading.faults and not has_statement(source.text):
+        return None, [_not_toml(source.text)]
     if reading.faults:
         faults = [InvalidEntry("syntax", problem, span=span) for span, problem in reading.faults]
         return None, faults + doubled
     draft = Salvage(reading.data, reading.left_out)
-    draft.findings += doubled
+    draft.findings += doubled if reading.data or doubled else [_no_table(source)]
     _name(draft, PurePath(source.file or "").stem)
     return _checked(draft)
+
+
+def _not_toml(text: str) -> InvalidEntry:
+    """One sentence, and none of the lines: the file may be anything."""
+    from vlanlink.topology.corrections import format_of
+
+    found = format_of(text)
+    message = f"not a TOML file: it looks like {found}" if found else "not a TOML file"
+    hint = "write tables such as [networks.lan], and key = value lines below them"
+    return InvalidEntry("not_toml", Problem((), message, hint), span=_NOTHING_SHOWN)
+
+
+def _no_table(source: Source) -> InvalidEntry:
+    try:
+        name = values.topology_name(PurePath(source.file or "").stem)
+    except InvalidValue:
+        name = "NAME"
+    hint = f"to take a topology down, run: vlanlink down {name}"
+    return InvalidEntry("no_table", Problem((), "the file has no table", hint), span=_NOTHING_SHOWN)
+
+
+_NOTHING_SHOWN: Final = Span(1, 1, 0)
 
 
 def _from_mapping(mapping: Mapping[str, Any]) -> Topology:
@@ -272,6 +297,9 @@ def _unreadable(file: str, message: str) -> TopologyError:
 def _not_text(file: str, data: bytes, error: UnicodeDecodeError) -> Diagnostic:
     before = data[: error.start].decode("utf-8")
     lines = before.split("\n")
+    from vlanlink.topology.corrections import has_statement
+
     source = Source(data.decode("utf-8", "replace"), file)
-    span = Span(len(lines), len(lines[-1]) + 1)
+    shown = has_statement(source.text)
+    span = Span(len(lines), len(lines[-1]) + 1, width=int(shown))
     return source.at(span, f"byte 0x{data[error.start]:02x} is not UTF-8", "save the file as UTF-8")

@@ -92,7 +92,7 @@ class Source:
             file=self.file,
             line=span.line,
             column=span.column,
-            source=self._shown(span),
+            source=self._shown(span) if span.width else None,
             width=span.width,
             severity=severity,
         )

@@ -60,6 +60,8 @@ FORMS: Final[Mapping[str, str]] = {
     "qos_map": "a QoS map with an invalid priority",
     "doubled": "a table or key defined twice",
     "syntax": "invalid TOML",
+    "not_toml": "a text without a single statement of TOML",
+    "no_table": "a file without any table",
 }
 """Every form of a single value; RULES hold what several values must be to each other."""
 

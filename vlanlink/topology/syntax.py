@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vlanlink.errors import Path, Problem
 from vlanlink.topology import toml
+from vlanlink.topology.corrections import correction
 from vlanlink.topology.positions import DEEPEST, Doubled, Source, Span, Tree
 from vlanlink.topology.problems import quote
 
@@ -101,7 +102,7 @@ def _leave_out(error: Exception, lines: list[str], reading: Reading) -> bool:
         if doubled:
             return True
     span, opened = _place(error, lines, damage)
-    _note(reading, span, *_words(error, opened, span))
+    _note(reading, span, *_words(error, opened, lines[span.line - 1 : span.line]))
     first = min(opened.line, span.line) if opened else span.line
     ends = [end for one, end in damage if one.line == first]
     last = max([span.line, *ends]) if opened else span.line
@@ -173,13 +174,15 @@ def _stopped(error: Exception, lines: list[str]) -> Span | None:
     return None
 
 
-def _words(error: Exception, opened: Span | None, span: Span) -> tuple[str, str | None]:
+def _words(error: Exception, opened: Span | None, line: list[str]) -> tuple[str, str | None]:
     if not isinstance(error, toml.TOMLDecodeError):
         return "TOML syntax error: a number with too many digits", None
     message = re.sub(r" \(at .*\)$", "", str(error))
     hint = next((hint for start, hint in _HINTS if message.startswith(start)), None)
-    if opened and opened.line < span.line:
+    if opened:
         hint = f"what begins on line {opened.line} is never closed"
+    elif line:
+        hint = correction(line[0]) or hint
     return f"TOML syntax error: {message[:1].lower()}{message[1:]}", hint
 
 
@@ -187,8 +190,9 @@ _HINTS: Final = (
     ("Invalid value", "quote names, addresses and other text"),
     ("Expected newline", "write one key = value per line; quote names, addresses and other text"),
     ("Illegal character '\\n'", "close the string with a quote on the same line"),
-    ("Unescaped", "write \\\\ for a backslash"),
+    ("Unescaped", "write \\\\ for a backslash, or use single quotes"),
     ("Expected '=' after", "write [table] or key = value; quote a key that contains '/' or ':'"),
+    ("Unclosed", "separate entries with commas, and close the bracket"),
 )
 
 

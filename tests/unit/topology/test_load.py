@@ -22,9 +22,16 @@ def refused(path: Path, text: str | None = None) -> Diagnostic:
     return caught.value.diagnostics[0]
 
 
-def test_an_empty_file_is_a_topology_named_by_its_stem(tmp_path: Path) -> None:
+def test_a_file_without_a_table_is_refused(tmp_path: Path) -> None:
+    one = refused(tmp_path / "office.v2.toml", "# nothing\n")
+    assert one.message == "the file has no table"
+    assert one.hint == "to take a topology down, run: vlanlink down office.v2"
+    assert "down NAME" in str(refused(Path("-"), ""))
+
+
+def test_a_topology_is_named_by_its_file(tmp_path: Path) -> None:
     file = tmp_path / "office.v2.toml"
-    file.write_text("")
+    file.write_text("[links]\n")
     topology = load(file)
     assert topology.name == "office.v2"
     assert not topology.networks
@@ -44,7 +51,7 @@ def test_a_stem_that_is_no_name(tmp_path: Path) -> None:
 
 def test_text_read_elsewhere() -> None:
     assert load("-", text='[topology]\nname = "piped"').name == "piped"
-    assert "no name" in refused(Path("-"), "").message
+    assert "no name" in refused(Path("-"), "[links]").message
 
 
 def test_a_name_at_the_top(tmp_path: Path) -> None:
@@ -83,8 +90,21 @@ def test_a_file_of_10_mb(tmp_path: Path) -> None:
 
 def test_the_largest_file(tmp_path: Path) -> None:
     file = tmp_path / "large.toml"
-    file.write_text("#" * LARGEST)
+    file.write_text("[links]\n" + "#" * (LARGEST - 8))
     assert load(file).name == "large"
+
+
+SHADOW = "root:$6$salt$0a/b=:19000:0:99999:7:::\nbin:*:19000:0:99999:7:::\n"
+
+
+@pytest.mark.parametrize("end", ["", "\xff"])
+def test_nothing_of_a_file_of_something_else_is_shown(tmp_path: Path, end: str) -> None:
+    file = tmp_path / "shadow"
+    file.write_bytes((SHADOW + end).encode("latin-1"))
+    with pytest.raises(TopologyError) as caught:
+        load(file)
+    assert len(caught.value.diagnostics) == 1
+    assert "salt" not in str(caught.value)
 
 
 def test_no_utf8(tmp_path: Path) -> None:

@@ -1,0 +1,155 @@
+"""A line that is not TOML → the line that was meant. Pure.
+
+A correction is offered only if TOML reads it.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from vlanlink.topology import toml
+
+_LONGEST: Final = 120
+"""Longer lines are not repeated in hints."""
+
+_STRAIGHT: Final = str.maketrans("“”„‟«»‘’‚‛`´", "\"\"\"\"\"\"''''''")
+_COMMENT: Final = re.compile(r"\s*(//|/\*|\*|--|;|<!--|%)")
+_NAME: Final = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
+_KEY: Final = rf"{_NAME}(?:\s*\.\s*{_NAME})*"
+_HEADER: Final = re.compile(rf"\s*\[\[?\s*{_KEY}\s*\]")
+_PAIR: Final = re.compile(rf"\s*(?P<key>{_KEY})\s*=(?P<value>.*)")
+_STATEMENT: Final = re.compile(rf"(?P<key>{_KEY})\s*(:=|=>|->|=\s*=|=|:)\s*(?P<value>.*)")
+_WORD: Final = r"""[^\s\[\]{},;=\#"']+"""
+_TOKEN: Final = re.compile(
+    rf""""(?:\\.|[^"\\])*"|'[^']*'|\#.*|[\[\]{{}},;=]|\s+|{_WORD}(?:[ \t]+{_WORD})*|."""
+)
+_BOOLEANS: Final = {
+    "true": True,
+    "yes": True,
+    "on": True,
+    "false": False,
+    "no": False,
+    "off": False,
+}
+_NOTHING: Final = frozenset({"null", "none", "nil", "~", "undefined"})
+
+
+def correction(line: str) -> str | None:
+    """A hint for a line that TOML can't read; None if it can't be told what was meant."""
+    if _COMMENT.match(line):
+        return "begin a comment with #"
+    pair = _PAIR.match(line)
+    if pair and pair["value"].partition("#")[0].strip().lower() in _NOTHING:
+        return f"remove {pair['key']}: TOML has no null"
+    if len(line) > _LONGEST:
+        return None
+    for fixed in (_header(line), _statement(_closed(line)), _statement(line.replace('"', ""))):
+        if fixed is not None and fixed != line.strip() and _is_read(fixed):
+            return f"write {fixed}"
+    return None
+
+
+def has_statement(text: str) -> bool:
+    """Whether any line is a table header or ``key = value``."""
+    return any(_HEADER.match(line) or _PAIR.match(line) for line in text.split("\n"))
+
+
+def format_of(text: str) -> str | None:
+    """The format that a text without any statement seems to have."""
+    if re.match(r"\s*[\[{]", text):
+        return "JSON"
+    found = re.search(r"^(---|\s*(- )?[A-Za-z0-9_-]+:(\s|$))", text, re.MULTILINE)
+    return "YAML" if found else None
+
+
+def _is_read(fixed: str) -> bool:
+    """Whether TOML reads it as a statement, or as a line of an array or inline table."""
+    part = fixed.endswith(",") or fixed.startswith(("{", "["))
+    around = ("{}", "x = [\n{}\n]", "x = {{\n{}\n}}") if part else ("{}",)
+    return any(_parses(outer.format(fixed)) for outer in around)
+
+
+def _parses(text: str) -> bool:
+    try:
+        toml.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _header(line: str) -> str | None:
+    """``[networks.lan`` and its like, whose names may lack quotes."""
+    text = line.translate(_STRAIGHT).partition("#")[0].strip()
+    if not text or not (text[0] in "[{<" or text[-1] in "]}>") or set(text) & set("=,\\"):
+        return None
+    inner = text.strip("[]{}<> \t")
+    if not inner:
+        return None
+    names = [name.strip() for name in re.findall(r'"[^"]*"|[^.]+', inner)]
+    header = ".".join(one if re.fullmatch(_NAME, one) else _quoted(one) for one in names)
+    return f"[[{header}]]" if text.startswith("[[") else f"[{header}]"
+
+
+def _statement(line: str) -> str | None:
+    """``key: value`` and its like, whose values may lack quotes."""
+    text = line.translate(_STRAIGHT).strip()
+    found = _STATEMENT.match(text)
+    if found is None:
+        return "".join(_rewritten(text, "")).rstrip()
+    value = "".join(_rewritten(found["value"], found["key"])).rstrip(", ")
+    return f"{found['key']} = {value}"
+
+
+def _closed(line: str) -> str:
+    """The line with the closing quote that a string lacks."""
+    line = line.translate(_STRAIGHT)
+    if line.count('"') % 2 == 0:
+        return line
+    at = len(line.rstrip(" \t]},;"))
+    return f'{line[:at]}"{line[at:]}'
+
+
+def _rewritten(text: str, key: str) -> Iterator[str]:
+    """The tokens of a value; bare words become keys, strings, numbers or booleans."""
+    tables: list[bool] = []
+    before = ""
+    for token in _TOKEN.findall(text):
+        if token.isspace() or token.startswith("#"):
+            yield token
+            continue
+        if token in "[{":
+            tables.append(token == "{")
+        elif token in "]}" and tables:
+            tables.pop()
+        is_key = bool(tables) and tables[-1] and before in ("{", ",")
+        yield from _token(token, key, before, is_key=is_key)
+        before = token
+
+
+def _token(token: str, key: str, before: str, *, is_key: bool) -> Iterator[str]:
+    if token[0] in "\"'" and len(token) > 1:
+        yield f", {token}" if before[:1] in ('"', "'") else token
+    elif token in '";':
+        return
+    elif token[0] == ":":
+        yield f" = {_value(token[1:].strip(), before)}" if token[1:] else " ="
+    elif token in "[]{},=" or not token:
+        yield token
+    elif is_key:
+        name, colon, value = token.partition(":")
+        yield f"{name} = {_value(value.strip(), name)}" if colon and value else name
+    else:
+        yield _value(token, key)
+
+
+def _value(word: str, key: str) -> str:
+    if word.lower() in _BOOLEANS and key != "ipv6":
+        return str(_BOOLEANS[word.lower()]).lower()
+    if re.fullmatch(r"[-+]?[0-9]+", word):
+        return str(int(word))
+    return word if _parses(f"x = {word}") else _quoted(word)
+
+
+def _quoted(word: str) -> str:
+    return json.dumps(word, ensure_ascii=False)
