@@ -1,7 +1,7 @@
-"""Files that vlanlink puts in place for others to read, each with a last line that says so.
+"""Files that vlanlink writes for other programs, each marked with a last line.
 
-The line holds a checksum of what stands above it: so a file that somebody has changed since, or
-that was never ours, is known and left alone, and no list of files has to be kept.
+The line holds a checksum of the text above it. So foreign and edited files are recognized and left
+alone, and no list of files has to be kept.
 """
 
 import hashlib
@@ -12,31 +12,31 @@ from typing import Final
 
 from vlanlink.store.documents import write_atomically
 
-_MARK: Final = "# Put here by vlanlink enable; changed by hand it is not touched any more. "
+_MARK: Final = "# Written by vlanlink enable, which never touches it again once edited. "
 _MODE: Final = 0o644
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What stands at a path: nothing, a file of ours as we wrote it, or something else."""
+    """The file at a path: none, one that we wrote, or a foreign one."""
 
     text: str | None
     ours: bool = False
 
     @property
     def foreign(self) -> bool:
-        """Whether something is there that is not ours to change."""
+        """True if a file exists that we must not change."""
         return self.text is not None and not self.ours
 
 
 def marked(text: str) -> str:
-    """A text with our last line."""
+    """``text`` with the mark as its last line."""
     body = text if text.endswith("\n") or not text else f"{text}\n"
     return f"{body}{_MARK}{_checksum(body)}\n"
 
 
-def look(path: Path) -> Found:
-    """Whose file stands at a path; what is no file of text is somebody else's."""
+def read(path: Path) -> Found:
+    """Read the file at a path; anything but text is foreign."""
     try:
         text = path.read_text()
     except FileNotFoundError:
@@ -48,13 +48,13 @@ def look(path: Path) -> Found:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file whole, readable for all. Raises OSError."""
+    """Write a file atomically, readable by everyone. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, text, mode=_MODE)
 
 
 def remove_empty(directory: Path) -> None:
-    """Remove a directory, unless something is in it."""
+    """Remove a directory if it is empty."""
     with suppress(OSError):
         directory.rmdir()
 

@@ -1,4 +1,4 @@
-"""What ``enable`` and ``disable`` do, step by step, each step told and, on a failure, undone."""
+"""The steps of ``enable`` and ``disable``: recorded, and undone after an error."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +14,7 @@ Action = Literal["create", "change", "delete"]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that was done."""
+    """One step that was done."""
 
     action: Action
     object: Literal["file", "unit"]
@@ -22,7 +22,7 @@ class Step:
     summary: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form."""
+        """JSON form."""
         return {
             "action": self.action,
             "object": self.object,
@@ -31,70 +31,70 @@ class Step:
         }
 
 
-class Work:
-    """The steps so far, and how to go back."""
+class Steps:
+    """The steps so far, and how to undo them."""
 
     def __init__(self) -> None:
-        """Nothing is done yet."""
-        self.steps: list[Step] = []
+        """Start without steps."""
+        self.done: list[Step] = []
         self._undo: list[Callable[[], object]] = []
 
     def write(self, path: Path, text: str, summary: str = "") -> None:
-        """Put a file of ours in place. Raises ConflictError if that can't be done."""
-        before = managed_files.look(path).text
+        """Write a managed file. Raises ConflictError on failure."""
+        before = managed_files.read(path).text
         if before is not None:
             self._undo.append(lambda: managed_files.write(path, before))
         else:
             if not path.parent.exists():
                 self._undo.append(lambda: managed_files.remove_empty(path.parent))
             self._undo.append(lambda: path.unlink(missing_ok=True))
-        with _told(f"can't write {path}"):
+        with _explained(f"can't write {path}"):
             managed_files.write(path, text)
-        self.steps.append(Step("change" if before else "create", "file", str(path), summary))
+        self.done.append(Step("change" if before else "create", "file", str(path), summary))
 
     def write_unit(self, path: Path, text: str) -> None:
-        """Put a unit of ours in place, and have systemd read it."""
+        """Write a unit file and make systemd read it."""
         self._undo.append(systemctl.reload)
         self.write(path, text)
         systemctl.reload()
 
     def remove(self, path: Path) -> None:
-        """Remove a file of ours. Raises ConflictError if that can't be done."""
-        before = managed_files.look(path).text
+        """Remove a managed file. Raises ConflictError on failure."""
+        before = managed_files.read(path).text
         self._undo.append(lambda: managed_files.write(path, before or ""))
-        with _told(f"can't remove {path}"):
+        with _explained(f"can't remove {path}"):
             path.unlink()
-        self.steps.append(Step("delete", "file", str(path)))
+        self.done.append(Step("delete", "file", str(path)))
 
     def remove_unit(self, path: Path) -> None:
-        """Remove a unit of ours, or a part of one, and have systemd forget it."""
+        """Remove a unit file or drop-in and make systemd forget it."""
         self._undo.append(systemctl.reload)
         self.remove(path)
         systemctl.reload()
 
     def systemctl(
-        self, verb: str, unit: str, action: Action, summary: str, back: str | None = None
+        self, verb: str, unit: str, action: Action, summary: str, undo: str | None = None
     ) -> None:
-        """Tell systemd something about a unit; ``back`` is the verb that undoes it."""
-        if back is not None:  # before the attempt: a start that fails leaves something behind
-            self._undo.append(lambda: systemctl.tell(back, unit))
-        systemctl.tell(verb, unit)
-        self.steps.append(Step(action, "unit", unit, summary))
+        """Run ``systemctl VERB UNIT``; ``undo`` is the verb that undoes it."""
+        if undo is not None:  # registered first: a failed start leaves something behind
+            self._undo.append(lambda: systemctl.run(undo, unit))
+        systemctl.run(verb, unit)
+        self.done.append(Step(action, "unit", unit, summary))
 
     @contextmanager
-    def undone_if_it_fails(self) -> Iterator[None]:
-        """Go back, last step first, when the context ends with an error."""
+    def undone_on_error(self) -> Iterator[None]:
+        """Undo all steps, last one first, if the block raises."""
         try:
             yield
         except BaseException:
-            for back in reversed(self._undo):
+            for undo in reversed(self._undo):
                 with suppress(VlanlinkError, OSError):
-                    back()
+                    undo()
             raise
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
+def _explained(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:

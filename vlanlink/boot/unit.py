@@ -1,4 +1,4 @@
-"""The unit ``vlanlink@.service`` and its drop-in: their names, their places, what is in them."""
+"""The unit ``vlanlink@.service`` and its drop-in: names, paths and contents."""
 
 import re
 import sys
@@ -13,34 +13,34 @@ DROP_IN: Final = "watch.conf"
 
 
 def name(topology: str) -> str:
-    """The instance for a topology."""
+    """Name of a topology's instance."""
     return f"vlanlink@{topology}.service"
 
 
 def path(host: Host) -> Path:
-    """Where the unit goes."""
+    """Path of the unit file."""
     return host.unit_directory / TEMPLATE
 
 
 def drop_in_path(topology: str, host: Host) -> Path:
-    """Where that goes which has the unit of a topology watch it."""
+    """Path of the drop-in that makes a topology's unit run ``watch``."""
     return host.unit_directory / f"{name(topology)}.d" / DROP_IN
 
 
 def text(packaged: str = TEMPLATE) -> str:
-    """A packaged file as it runs this very program; there it is the bare word vlanlink."""
+    """A packaged file, with the word vlanlink replaced by the path of this program."""
     template = files("vlanlink.boot").joinpath(packaged).read_text()
     program = f"{_quoted(sys.executable)} -P -m vlanlink"
     return re.sub(r"(?m)^(Exec\w+=)vlanlink\b", lambda found: found[1] + program, template)
 
 
 def others_enabled(topology: str, host: Host) -> bool:
-    """Whether other topologies come up at boot by the unit."""
+    """True if other topologies use the unit."""
     links = host.unit_directory.glob("*.wants/vlanlink@?*.service")
     return any(link.name != name(topology) for link in links)
 
 
 def _quoted(word: str) -> str:
-    """A word of a command line as systemd.service(5) reads it."""
+    """A word of a command line, quoted for systemd.service(5)."""
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     return f'"{escaped}"' if " " in word or escaped != word else word
