@@ -1,5 +1,6 @@
 """verify: every cause that it names, made to happen; samples; what it needs."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,47 @@ def test_a_lan_that_has_names_here_is_a_lan_all_the_same(world: World) -> None:
     assert verified(topology)[("one", "gateway", GATEWAY)] == "reachable"
     world.ip("addr flush dev p0", "lan")
     assert causes(topology) == dict.fromkeys(TO_GATEWAY, "gateway silent")
+
+
+def test_a_peer_elsewhere_is_no_link_of_that_number_here(world: World) -> None:
+    """The uplink's peer is in a container; its number there is that of a link here, and back."""
+    world.make_place("lan")
+    world.make_place("vpn")
+    lan, vpn = world.path("lan"), world.path("vpn")
+    world.ip(f"link add eth0 index 41 type veth peer name p0 index 42 netns {lan}")
+    world.ip(f"link add tun0 index 42 type veth peer name e0 index 41 netns {vpn}")
+    world.batch(f"addr add {GATEWAY}/24 dev p0\nlink set p0 up", "lan")
+    for name in ("eth0", "tun0"):
+        world.ip(f"link set {name} up")
+    assert vlanlink.snapshot().host.links["eth0"].peer is None
+    topology = example("01-macvlan", ('parent = "eth0"', 'parent = "eth0"\nprobe = false'))
+    vlanlink.up(topology)
+    world.reaches("one", GATEWAY)
+    assert verified(topology)["one", "gateway", GATEWAY] == "reachable"
+
+
+def test_pairs_of_equal_numbers_in_named_namespaces(world: World) -> None:
+    """Two pairs of namespaces, the numbers the same in all four."""
+    for one, other in (("a", "b"), ("c", "d"), ("e", "f")):
+        for name in (one, other):
+            world.ip(f"netns add {name}")
+        world.ip(f"-n {one} link add v0 index 7 type veth peer name v1 index 7 netns {other}")
+    state = vlanlink.snapshot()
+    for one, other in (("a", "b"), ("c", "d"), ("e", "f")):
+        assert state.namespaces[one].links["v0"].peer == (other, "v1")
+        assert state.namespaces[other].links["v1"].peer == (one, "v0")
+
+
+def test_a_parent_elsewhere_is_no_link_of_that_number_here(world: World) -> None:
+    """A macvlan link whose parent is in a container, moved into a namespace with a name."""
+    world.make_place("box")
+    world.ip("netns add web")
+    world.ip("link add host0 index 9 type veth peer name host1")
+    world.ip("link add e0 index 9 type veth peer name e1", "box")
+    world.ip("link add m0 link e0 type macvlan", "box")
+    with open("/run/netns/web") as web:
+        world.ip(f"link set m0 netns /proc/{os.getpid()}/fd/{web.fileno()}", "box")
+    assert vlanlink.snapshot().namespaces["web"].links["m0"].parent is None
 
 
 def test_a_parent_without_carrier(lan: Lan, up: vlanlink.Topology) -> None:
@@ -295,6 +337,82 @@ def test_of_more_than_fifty_endpoints_some_of_every_kind_are_asked(lan: Lan) -> 
     whole = vlanlink.verify("office", everything=True)
     assert (whole.ok, whole.sampled) == (True, 60)
     assert len({c.pair.source for c in whole.checks} - {""}) == 60
+
+
+# -- what can't be measured ------------------------------------------------------------------------
+
+TENANTS = "".join(
+    f"""
+[networks.{name}]
+kind = "macvlan"
+probe = false
+parent = "{name}0"
+subnets = [{{ subnet = "10.0.0.0/24" }}]
+[namespaces.{name}.interfaces.eth0]
+network = "{name}"
+addresses = ["10.0.0.2"]
+"""
+    for name in ("red", "blue")
+)
+
+
+def test_two_tenants_with_one_address_are_not_measured(world: World) -> None:
+    """Each would be answered by itself."""
+    for name in ("red", "blue"):
+        world.make_place(f"lan-{name}")
+        world.ip(f"link add {name}0 type veth peer name p0 netns {world.path(f'lan-{name}')}")
+        world.ip("link set p0 up", f"lan-{name}")
+        world.ip(f"link set {name}0 up")
+    topology = load(TENANTS)
+    vlanlink.up(topology)
+    assert world.pings("red", "10.0.0.2"), "red answers itself"
+    found = vlanlink.verify(topology)
+    unmeasured = {who(c): c.to_dict() for c in found.unmeasured}
+    assert unmeasured.keys() == {("red", "blue", "10.0.0.2"), ("blue", "red", "10.0.0.2")}
+    row = unmeasured["red", "blue", "10.0.0.2"]
+    assert row["measured"] is None
+    assert row["reason"] == "red has 10.0.0.2 too, and answers itself"
+    assert not {"expected", "ok"} & row.keys()
+    assert {who(c) for c in found.checks} == {
+        ("host", "red", "10.0.0.2"),
+        ("host", "blue", "10.0.0.2"),
+    }
+
+
+def test_an_address_that_another_one_answers_for_is_not_measured(world: World) -> None:
+    """The host has a route to red: what it sends to blue's address arrives there."""
+    text = TENANTS + '[links.shim0]\nkind = "macvlan"\nparent = "red0"\naddresses = ["10.0.0.3/24"]'
+    for name in ("red", "blue"):
+        world.make_place(f"lan-{name}")
+        world.ip(f"link add {name}0 type veth peer name p0 netns {world.path(f'lan-{name}')}")
+        world.ip("link set p0 up", f"lan-{name}")
+        world.ip(f"link set {name}0 up")
+    topology = load(text)
+    vlanlink.up(topology)
+    world.reaches("", "10.0.0.2")
+    found = vlanlink.verify(topology)
+    assert found.ok
+    reasons = {who(c): c.to_dict()["reason"] for c in found.unmeasured}
+    assert reasons["host", "blue", "10.0.0.2"] == "red has 10.0.0.2 too, and answers"
+    assert measured(found)["host", "red", "10.0.0.2"] == "reachable"
+
+
+def test_an_address_that_was_added_by_hand_is_not_measured(lan: Lan, up: vlanlink.Topology) -> None:
+    lan.world.ip(f"addr add {TWO}/32 dev lo", "one")
+    found = vlanlink.verify(up.name)
+    assert ("one", "two", TWO) not in measured(found)
+    assert {who(c) for c in found.unmeasured} == {("one", "two", TWO)}
+
+
+def test_a_namespace_that_is_gone_is_not_kept_apart(lan: Lan) -> None:
+    """Nobody could ask from it, so nobody knows whether it reaches what it must not."""
+    text = Path(FILE).read_text().replace('"bridge"', '"private"')
+    topology = load(text)
+    vlanlink.up(topology)
+    lan.world.ip("netns delete one")
+    found = vlanlink.verify(topology)
+    assert not {pair for pair in measured(found) if pair[0] == "one"} - TO_GATEWAY
+    assert ("one", "two", TWO) in {who(c) for c in found.unmeasured}
 
 
 # -- the command -----------------------------------------------------------------------------------

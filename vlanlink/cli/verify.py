@@ -69,6 +69,10 @@ def _print(found: "vlanlink.Verification") -> None:
     if unjudged:
         output.say("Not judged: only a router outside the topology could connect them.")
         _print_rows(unjudged, ("from", "to", "address", "measured", "why"))
+    unmeasured = [check.to_dict() for check in found.unmeasured]
+    if unmeasured:
+        output.say("Not measured:")
+        _print_rows(unmeasured, ("from", "to", "address", "why"))
     output.say(*_summary(found))
 
 
@@ -125,6 +129,7 @@ def _summary(found: "vlanlink.Verification") -> list[str]:
     good = len(found.checks) - len(found.differences)
     parts = [f"{good} of {len(found.checks)} as expected"]
     parts += [f"{len(found.unjudged)} not judged"] if found.unjudged else []
+    parts += [f"{len(found.unmeasured)} not measured"] if found.unmeasured else []
     lines = [f"{found.topology}: {', '.join(parts)}."]
     if found.sampled < found.endpoints:
         of = f"{found.sampled} of {found.endpoints} endpoints"

@@ -10,7 +10,7 @@ from dataclasses import replace
 from vlanlink.errors import Diagnostic, Interrupted
 from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.packet.arp_nd import ArpProbe
-from vlanlink.kernel.packet.echo import EchoReply, EchoRequest
+from vlanlink.kernel.packet.echo import EchoReply, EchoRequest, FailureReason
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, State
 from vlanlink.reachability.causes import Case, Evidence, explain
 from vlanlink.reachability.expected import (
@@ -21,8 +21,8 @@ from vlanlink.reachability.expected import (
     observed_state,
     paths_of,
 )
-from vlanlink.reachability.paths import Paths
-from vlanlink.reachability.result import Check, Verification, sorted_out
+from vlanlink.reachability.paths import Paths, title
+from vlanlink.reachability.result import Check, Verification
 from vlanlink.reachability.sampling import LIMIT, sample
 from vlanlink.reconcile.apply import Progress
 from vlanlink.reconcile.session import Observation, Session, kernel_errors
@@ -44,13 +44,33 @@ def measure(session: Session, look: Observation, *, everything: bool = False) ->
     chosen = names
     if len(names) > LIMIT and not everything:
         chosen = sample(names, desired, look.topology)
-    pairs = tuple(Reachability(look.topology, observed, desired).pairs(chosen))
+    expected = Reachability(look.topology, observed, desired)
     measurement = _Measurement(machine, observed, session.on_progress)
-    checks = _checked(pairs, measurement.answers(pairs, SECONDS), measurement, look)
-    judged, unjudged = sorted_out(checks)
-    name = look.topology.name
-    state = "drifted" if look.todo.operations else "up"
-    return Verification(name, state, judged, unjudged, len(names), len(chosen))  # type: ignore[arg-type]
+    both = (expected.paths, paths_of(observed, look.topology))
+    checks: list[Check] = []
+    pairs: list[Pair] = []
+    for pair in expected.pairs(chosen):
+        why = _unmeasurable(pair, both)
+        if why:
+            checks.append(Check(pair, None, why))
+        else:
+            pairs.append(pair)
+    checks += _checked(pairs, measurement.answers(pairs, SECONDS), measurement, look)
+    return Verification(
+        look.topology.name,
+        "drifted" if look.todo.operations else "up",
+        tuple(sorted((c for c in checks if c.judged), key=lambda check: check.ok)),
+        tuple(c for c in checks if c.reached is not None and c.pair.expected is None),
+        tuple(c for c in checks if c.reached is None),
+        len(names),
+        len(chosen),
+    )
+
+
+def _unmeasurable(pair: Pair, both: Iterable[Paths]) -> str | None:
+    """Why an answer would not be the target's, by the expected or the observed paths."""
+    found = (paths.answered_by_another(pair.source, pair.target, pair.address) for paths in both)
+    return next(filter(None, found), None)
 
 
 def _forwarding_keys(desired: State) -> dict[str, frozenset[str]]:
@@ -107,7 +127,7 @@ def _checked(
     unanswered = [pair for pair in pairs if pair.expected and not _reached(first, pair)]
     again, dropped = _retry(unanswered, measurement, look)
     answers = {**first, **again}
-    checks = {pair: Check(pair, _reached(answers, pair)) for pair in pairs}
+    checks = {pair: _check(pair, answers.get(pair)) for pair in pairs}
     differing = [pair for pair, check in checks.items() if not check.ok]
     if differing:
         evidence = _evidence(differing, answers, dropped, measurement, look)
@@ -115,6 +135,14 @@ def _checked(
             cause, facts = explain(Case(pair, answers.get(pair), evidence))
             checks[pair] = replace(checks[pair], cause=cause, facts=facts)
     return list(checks.values())
+
+
+def _check(pair: Pair, answer: EchoReply | None) -> Check:
+    """A probe that was not sent measures nothing, unless an answer was expected."""
+    if answer is None or (answer.why is FailureReason.NOT_SENT and not answer.reached):
+        why = answer.detail if answer else f"{title(pair.source)} can't send a probe"
+        return Check(pair, False) if pair.expected else Check(pair, None, why)
+    return Check(pair, answer.reached)
 
 
 def _reached(answers: Mapping[Pair, EchoReply], pair: Pair) -> bool:

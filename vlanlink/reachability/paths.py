@@ -72,6 +72,10 @@ class Paths:
         self.segments = segments
         self._tables: dict[tuple[str, int], list[_Row]] = {}
         self._held = {name: _addresses(space) for name, space in state.namespaces.items()}
+        self._holders: dict[str, list[str]] = {}
+        for name, held in self._held.items():
+            for address in held:
+                self._holders.setdefault(address, []).append(name)
         self._answering: dict[tuple[Segment, str], list[Link]] = {}
         for link in state.links():
             if link.up and not _is_layer3(link):
@@ -109,7 +113,19 @@ class Paths:
 
     def holders(self, address: str) -> list[str]:
         """The namespaces that have the address."""
-        return [name for name, held in self._held.items() if address in held]
+        return self._holders.get(address, [])
+
+    def answered_by_another(self, namespace: str, target: str, address: str) -> str | None:
+        """Why an answer from the address would not be the target's; None if it would be."""
+        holders = self.holders(address)
+        if namespace in holders:
+            return f"{title(namespace)} has {address} too, and answers itself"
+        if all(name == target for name in holders):
+            return None
+        path = self.path(namespace, address)
+        if path.outcome is not Outcome.ARRIVES or path.at == target:
+            return None
+        return f"{title(path.at)} has {address} too, and answers"
 
     def forwards(self, namespace: str, link: str, family: int) -> bool:
         """Whether the namespace forwards packets that enter by a link."""

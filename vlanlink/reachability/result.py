@@ -1,6 +1,5 @@
 """The result of ``verify``: each pair as expected and as measured, and why they differ."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,21 +13,28 @@ _WORDS = {True: "reachable", False: "unreachable", None: None}
 class Check:
     """A pair, its measurement, and the cause of a difference.
 
-    ``cause`` is None where no measurement shows one; ``facts`` are the nearest measurements.
+    ``reached`` is None if it was not measured; ``unmeasured`` says why. ``cause`` is None
+    where no measurement shows one; ``facts`` are the nearest measurements.
     """
 
     pair: Pair
-    reached: bool
+    reached: bool | None
+    unmeasured: str = ""
     cause: str | None = None
     facts: tuple[str, ...] = ()
 
     @property
+    def judged(self) -> bool:
+        """Whether there are an expectation and a measurement."""
+        return self.pair.expected is not None and self.reached is not None
+
+    @property
     def ok(self) -> bool:
-        """Whether the measurement meets the expectation. True for an unjudged pair."""
-        return self.pair.expected in (None, self.reached)
+        """Whether the measurement meets the expectation. True if it is not judged."""
+        return not self.judged or self.pair.expected == self.reached
 
     def to_dict(self) -> dict[str, object]:
-        """The JSON form; an unjudged pair has neither ``expected`` nor ``ok``."""
+        """The JSON form; ``expected`` and ``ok`` are there only if the pair is judged."""
         pair = self.pair
         judged = {"expected": _WORDS[pair.expected], "ok": self.ok}
         return {
@@ -37,9 +43,9 @@ class Check:
             "address": pair.address,
             "family": family_of(pair.address),
             "interface": pair.interface,
-            **(judged if pair.expected is not None else {}),
+            **(judged if self.judged else {}),
             "measured": _WORDS[self.reached],
-            "reason": pair.reason,
+            "reason": self.unmeasured or pair.reason,
             "kind": pair.kind,
             **({"cause": self.cause, "facts": list(self.facts)} if not self.ok else {}),
         }
@@ -55,6 +61,8 @@ class Verification:
     checks: tuple[Check, ...] = ()
     unjudged: tuple[Check, ...] = ()
     """Pairs that only a router outside the topology could connect."""
+    unmeasured: tuple[Check, ...] = ()
+    """Pairs that could not be measured, and so are neither as expected nor not."""
     endpoints: int = 0
     sampled: int = 0
     """Number of endpoints that were probed."""
@@ -79,15 +87,5 @@ class Verification:
             "sampled": self.sampled,
             "checks": [check.to_dict() for check in self.checks],
             "unjudged": [check.to_dict() for check in self.unjudged],
+            "unmeasured": [check.to_dict() for check in self.unmeasured],
         }
-
-
-def sorted_out(checks: Iterable[Check]) -> tuple[tuple[Check, ...], tuple[Check, ...]]:
-    """The judged checks, differences first, and the unjudged ones."""
-    found = list(checks)
-    judged = sorted((c for c in found if c.pair.expected is not None), key=lambda c: c.ok)
-    return tuple(judged), tuple(_unjudged(found))
-
-
-def _unjudged(checks: Iterable[Check]) -> Iterator[Check]:
-    return (check for check in checks if check.pair.expected is None)
