@@ -65,7 +65,7 @@ def link(data: bytes) -> SeenLink:
         alias=get("IFLA_IFALIAS") or "",
         settings=settings,
         parent_index=get("IFLA_LINK") or 0,
-        elsewhere=get("IFLA_LINK_NETNSID") is not None,
+        nsid=get("IFLA_LINK_NETNSID"),
         master_index=get("IFLA_MASTER") or 0,
         carrier=bool(flags & IFF_LOWER_UP),
     )

@@ -26,6 +26,7 @@ from vlanlink.kernel.netns.namespaces import (
     named,
     processes_by_namespace,
 )
+from vlanlink.kernel.netns.nsid import NamespaceIds
 from vlanlink.kernel.snapshot import Wanted, assemble, read_namespace, read_sysctls
 from vlanlink.kernel.timings import Timings
 from vlanlink.model import HOST, Namespace, State
@@ -34,6 +35,7 @@ from vlanlink.planning.operations import Operation
 if TYPE_CHECKING:  # what `up` does without is loaded by who needs it
     from vlanlink.kernel.facts import MachineFacts
     from vlanlink.kernel.monitor import Arrivals, Events
+    from vlanlink.kernel.netlink import SeenLink
     from vlanlink.kernel.packet.arp_nd import Announcement, ArpProbe
     from vlanlink.kernel.packet.echo import EchoReply, EchoRequest
 
@@ -120,13 +122,21 @@ class Machine:
         protocols = has_address_protocols()
         readings = []
         aliases = {HOST: ()} if only_host else dict(self._find_namespaces())
-        for name in aliases:
+        for name, others in aliases.items():
             keys = self.wanted.sysctls.get(name, frozenset())
             try:
-                readings.append(read_namespace(name, self._namespaces, keys, protocols=protocols))
+                reading = read_namespace(name, self._namespaces, keys, protocols=protocols)
             except FileNotFoundError:
                 continue  # gone between the listing and the look
-        return assemble(readings, self.wanted, processes_by_namespace(), aliases, self._marks)
+            reading.aliases = others
+            readings.append(reading)
+        processes = processes_by_namespace()
+        for reading in readings:
+            reading.pids = tuple(processes.get(reading.inode, ()))
+        return assemble(readings, self._owner, NamespaceIds(self._namespaces))
+
+    def _owner(self, seen: "SeenLink") -> tuple[str | None, bool]:
+        return self._marks.owner(seen.group, seen.alias, self.wanted.topologies)
 
     def _find_namespaces(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Every namespace in sight, once, with the other names that it has besides."""

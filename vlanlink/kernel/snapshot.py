@@ -6,13 +6,14 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from vlanlink.kernel import netlink, procfs
-from vlanlink.kernel.marks import Marks
 from vlanlink.kernel.netlink.nl80211 import NETLINK_GENERIC, stations
 from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.kernel.netns.namespaces import Namespaces
+from vlanlink.kernel.netns.nsid import NamespaceIds
 from vlanlink.model import (
     HOST,
     LOOPBACK,
+    NAMELESS,
     Address,
     Link,
     LinkName,
@@ -21,7 +22,9 @@ from vlanlink.model import (
     State,
 )
 
-_OwnerOf = Callable[[netlink.SeenLink], tuple[str | None, bool]]
+OwnerOf = Callable[[netlink.SeenLink], tuple[str | None, bool]]
+"""A link's owner, and whether its mark is whole."""
+_PAIR = "veth"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,10 @@ class Reading:
     sysctls: dict[str, str]
     stations: frozenset[int] = frozenset()
     """The links that are Wi-Fi stations, by number."""
+    pids: tuple[int, ...] = ()
+    """The processes in it."""
+    aliases: tuple[str, ...] = ()
+    """Its other names."""
 
 
 def read_namespace(
@@ -100,42 +107,15 @@ def _routes(socket: Socket, links: Mapping[int, netlink.SeenLink]) -> frozenset[
     return frozenset(found)
 
 
-def assemble(
-    readings: Iterable[Reading],
-    wanted: Wanted,
-    processes: Mapping[int, list[int]],
-    aliases: Mapping[str, tuple[str, ...]],
-    marks: Marks,
-) -> State:
-    """One State of many readings: numbers become names, marks become owners.
-
-    ``aliases`` are the other names that namespaces have, ``marks`` those of the host.
-    """
-
-    def owner_of(seen: netlink.SeenLink) -> tuple[str | None, bool]:
-        return marks.owner(seen.group, seen.alias, wanted.topologies)
-
-    by_name = {reading.name: reading for reading in readings}
-    pairs = _pairs(by_name.values())
-    namespaces = {
-        reading.name: _namespace(reading, by_name, owner_of, processes, pairs, aliases)
-        for reading in by_name.values()
-    }
-    return State(namespaces)
+def assemble(readings: Iterable[Reading], owner_of: OwnerOf, ids: NamespaceIds) -> State:
+    """One State of all readings: ifindexes become names, marks become owners. Raises OSError."""
+    every = {reading.name: reading for reading in readings}
+    find = _Finder(every, owner_of, ids)
+    return State({name: _namespace(reading, owner_of, find) for name, reading in every.items()})
 
 
-def _namespace(
-    reading: Reading,
-    all_readings: Mapping[str, Reading],
-    owner_of: _OwnerOf,
-    processes: Mapping[int, list[int]],
-    pairs: Mapping[tuple[int, int], list[LinkName]],
-    aliases: Mapping[str, tuple[str, ...]],
-) -> Namespace:
-    links = {
-        seen.name: _link(seen, reading, all_readings, owner_of, pairs)
-        for seen in reading.links.values()
-    }
+def _namespace(reading: Reading, owner_of: OwnerOf, find: "_Finder") -> Namespace:
+    links = {seen.name: _link(seen, reading, owner_of, find) for seen in reading.links.values()}
     loopback = links.get(LOOPBACK)
     return Namespace(
         reading.name,
@@ -144,38 +124,20 @@ def _namespace(
         routes=reading.routes,
         sysctls=reading.sysctls,
         owner=loopback.owner if loopback and reading.name != HOST else None,
-        pids=tuple(processes.get(reading.inode, ())),
-        aliases=aliases.get(reading.name, ()),
+        pids=reading.pids,
+        aliases=reading.aliases,
     )
 
 
-def _link(
-    seen: netlink.SeenLink,
-    reading: Reading,
-    all_readings: Mapping[str, Reading],
-    owner_of: _OwnerOf,
-    pairs: Mapping[tuple[int, int], list[LinkName]],
-) -> Link:
+def _link(seen: netlink.SeenLink, reading: Reading, owner_of: OwnerOf, find: "_Finder") -> Link:
     owner, labelled = owner_of(seen)
-    parent = peer = None
-    if seen.kind == "veth":
-        own = LinkName(reading.name, seen.name)
-        ends = pairs.get((seen.parent_index, seen.index), [])
-        others = [end for end in ends if end != own]
-        if not seen.elsewhere:
-            others = [end for end in others if end.namespace == reading.name]
-        peer = others[0] if others else None
-    elif seen.parent_index and seen.parent_index != seen.index:
-        where = all_readings.get(HOST) if seen.elsewhere else reading
-        below = where.links.get(seen.parent_index) if where else None
-        parent = LinkName(where.name, below.name) if where and below else None
     master = reading.links.get(seen.master_index)
     return Link(
         name=seen.name,
         kind=seen.kind,
         namespace=reading.name,
-        parent=parent,
-        peer=peer,
+        parent=find.parent(reading, seen) if seen.kind != _PAIR else None,
+        peer=find.peer(reading, seen) if seen.kind == _PAIR else None,
         settings=seen.settings,
         addresses=tuple(reading.addresses.get(seen.index, ())),
         owner=owner,
@@ -188,12 +150,49 @@ def _link(
     )
 
 
-def _pairs(readings: Iterable[Reading]) -> dict[tuple[int, int], list[LinkName]]:
-    """Ends of veth pairs by (own number, the other end's number)."""
-    found: dict[tuple[int, int], list[LinkName]] = {}
-    for reading in readings:
-        for link in reading.links.values():
-            if link.kind == "veth" and link.parent_index:
-                key = (link.index, link.parent_index)
-                found.setdefault(key, []).append(LinkName(reading.name, link.name))
-    return found
+class _Finder:
+    """Parents and peers by ifindex, in the right namespace."""
+
+    def __init__(
+        self, readings: Mapping[str, Reading], owner_of: OwnerOf, ids: NamespaceIds
+    ) -> None:
+        self._readings = readings
+        self._owner_of = owner_of
+        self._ids = ids
+        self._ends: dict[tuple[int, int], list[str]] = {}
+        """Namespaces with an end of a pair to another namespace, by (ifindex, the peer's)."""
+        for name, reading in readings.items():
+            for link in reading.links.values():
+                if link.kind == _PAIR and link.nsid is not None:
+                    self._ends.setdefault((link.index, link.parent_index), []).append(name)
+
+    def peer(self, reading: Reading, seen: netlink.SeenLink) -> LinkName | None:
+        """The other end of a pair."""
+        if seen.nsid is None:
+            other = reading.links.get(seen.parent_index)
+            return LinkName(reading.name, other.name) if other else None
+        candidates = self._ends.get((seen.parent_index, seen.index), ())
+        return self._elsewhere(reading, seen, (one for one in candidates if one != reading.name))
+
+    def parent(self, reading: Reading, seen: netlink.SeenLink) -> LinkName | None:
+        """The link below."""
+        if not seen.parent_index or (seen.nsid is None and seen.parent_index == seen.index):
+            return None
+        if seen.nsid is None:
+            below = reading.links.get(seen.parent_index)
+            return LinkName(reading.name, below.name) if below else None
+        owner, _ = self._owner_of(seen)
+        if owner and not owner.startswith(NAMELESS):  # parents of ours are on the host
+            below = self._readings[HOST].links.get(seen.parent_index)
+            return LinkName(HOST, below.name) if below else None
+        others = (name for name in self._readings if name != reading.name)
+        return self._elsewhere(reading, seen, others)
+
+    def _elsewhere(
+        self, reading: Reading, seen: netlink.SeenLink, candidates: Iterable[str]
+    ) -> LinkName | None:
+        having = (one for one in candidates if seen.parent_index in self._readings[one].links)
+        where = self._ids.find(reading.name, seen.nsid or 0, having)
+        if where is None:
+            return None
+        return LinkName(where, self._readings[where].links[seen.parent_index].name)

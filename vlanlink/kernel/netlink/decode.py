@@ -95,8 +95,8 @@ class SeenLink:
     alias: str
     settings: dict[str, Setting]
     parent_index: int
-    elsewhere: bool
-    """The parent or peer is in another namespace (IFLA_LINK_NETNSID)."""
+    nsid: int | None
+    """The id of the namespace that the parent or peer is in (IFLA_LINK_NETNSID); None: this one."""
     master_index: int
     carrier: bool
 
@@ -127,7 +127,7 @@ def decode_link(data: bytes) -> SeenLink:
         alias=text(get(_IFLA_IFALIAS)),
         settings=settings,
         parent_index=u32(get(_IFLA_LINK)),
-        elsewhere=_IFLA_LINK_NETNSID in found,
+        nsid=u32(get(_IFLA_LINK_NETNSID)) if _IFLA_LINK_NETNSID in found else None,
         master_index=u32(get(_IFLA_MASTER)),
         carrier=bool(flags & IFF_LOWER_UP),
     )
