@@ -26,7 +26,6 @@ from tests.kernel.edit_judge import (
 from tests.kernel.edit_topologies import Table
 from tests.kernel.world import World, own_world, until
 
-PLACES = ("p0", "p1", "q0")
 WIRE = "wire"
 
 
@@ -39,6 +38,7 @@ class Bench:
     """A host with two NICs on a wire each, and namespaces that exist."""
 
     world: World
+    places: tuple[str, ...]
     where: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -53,7 +53,7 @@ class Bench:
             self.world.ip(f"link set far-{name} up", WIRE)
         self.world.batch("link set eth0 up\naddr add 192.0.2.1/24 dev eth0")
         self.world.ip("netns add kept")
-        for place in PLACES:
+        for place in self.places:
             self.world.make_place(place)
             process = self.world.start("sleep 10000", place)
             self.where[f"{place}/pid"] = {"pid": process.pid}
@@ -64,10 +64,10 @@ class Bench:
         return vlanlink.load(located(tables, self.where))
 
     def settled(self) -> Facts:
-        return settled(self.world, PLACES)
+        return settled(self.world, self.places)
 
     def becomes(self, goal: Facts) -> tuple[Facts, list[str]]:
-        return becomes(self.world, PLACES, goal)
+        return becomes(self.world, self.places, goal)
 
 
 def right(what: str, wrong: list[str]) -> None:
@@ -100,6 +100,12 @@ def places_of(tables: Table) -> dict[str, str]:
     }
 
 
+def given_places(pair: Pair) -> tuple[str, ...]:
+    """The namespaces that either file gives by pid or path."""
+    entries = [e for t in (pair.before, pair.after) for e in t["namespaces"].values()]
+    return tuple(sorted({e["place"].partition("/")[0] for e in entries if "place" in e}))
+
+
 def untouched(pair: Pair) -> list[str]:
     """Namespaces of which both files say the same, and of all that they stand on."""
     before, after = pair.before, pair.after
@@ -125,7 +131,7 @@ def _stands_on(tables: Table, table: Table) -> list[Any]:
     """What a link stands on, down to the NIC."""
     found: list[Any] = []
     network = tables["networks"].get(table.get("network", ""), {})
-    found.append({k: v for k, v in network.items() if k != "shim"} | {"shim": network.get("shim")})
+    found.append(network)
     name = network.get("parent", table.get("parent"))
     while name:
         base, dot, _ = name.partition(".")
@@ -139,7 +145,7 @@ def went_well(pair: Pair) -> None:
     """The property."""
     with own_world() as world:
         tasks = len(os.listdir("/proc/self/task"))
-        bench = Bench(world)
+        bench = Bench(world, given_places(pair))
         try:
             _went_well(bench, pair)
         finally:
@@ -174,7 +180,7 @@ def edited(bench: Bench, pair: Pair, after: vlanlink.Topology, alone: str, goal:
     """`up B` over A."""
     world, was, now = bench.world, places_of(pair.before), places_of(pair.after)
     start = bench.settled()
-    staying = {was[n] for n in was if was[n] == now.get(n)} | {"", *PLACES, "kept"}
+    staying = {was[n] for n in was if was[n] == now.get(n)} | {"", *bench.places, "kept"}
     staying |= {"beside"} if pair.beside else set()
     staying &= start.keys()
     ears = {space: Ear(world, space) for space in sorted(staying)}
