@@ -12,8 +12,14 @@ def _fixed_mac(kind: Kind, options: Options) -> bool:
 COMMON: Final[tuple[Option, ...]] = (
     # Without a default of its own: a link returns to the MTU of its parent or kind, and to the
     # MAC that is derived or inherited.
-    Mac(key="mac", attribute=1, live=True, absent=_fixed_mac),
-    Number(key="mtu", attribute=4, wire="uint32", minimum=68, maximum=65535, live=True),
-    Names(key="altnames", attribute=52, entry=53, live=True, default=()),
-    InterfaceFlag(key="up", bit=0x1, live=True, default=True),
+    Mac(
+        key="mac",
+        help="MAC address; left out: derived",
+        attribute=1,
+        live=True,
+        absent=_fixed_mac,
+    ),
+    Number(key="mtu", help="MTU", attribute=4, wire="uint32", minimum=68, maximum=65535, live=True),
+    Names(key="altnames", help="alternative names", attribute=52, entry=53, live=True, default=()),
+    InterfaceFlag(key="up", help="set the link up", bit=0x1, live=True, default=True),
 )

@@ -34,6 +34,8 @@ class Option:
     """Part of the request that makes a link; others are set once it exists."""
 
     key: str
+    help: str = ""
+    """What it means, in a line."""
     attribute: int
     live: bool = False
     required: bool = False

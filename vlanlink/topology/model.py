@@ -5,11 +5,11 @@ What several values must be to each other stands in ``rules``.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Final, Literal
+from dataclasses import dataclass, field, make_dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
 from vlanlink.errors import Diagnostic, Problem, nearest
-from vlanlink.kinds import KINDS, Kind
+from vlanlink.kinds import COMMON, KINDS, Kind
 from vlanlink.topology import values
 from vlanlink.topology.positions import Severity, Source, without_source
 from vlanlink.topology.problems import InvalidValue, one_of, quote
@@ -30,6 +30,7 @@ from vlanlink.topology.tables import (
     SysctlValue,
     Table,
     Text,
+    form_of,
     keys_of,
 )
 from vlanlink.topology.values import Ip, Prefix
@@ -181,8 +182,28 @@ class NetworkConfig(Kinded):
     take_parent: Annotated[bool, Key(BOOLEAN, TAKE_PARENT_HELP)] = False
 
 
+if TYPE_CHECKING:
+
+    class CommonConfig(Entry):
+        """The options of links of every kind that code here names."""
+
+        mac: str | None = None
+        mtu: int | None = None
+        altnames: tuple[str, ...] = ()
+        up: bool = True
+
+else:
+    CommonConfig = make_dataclass(
+        "CommonConfig",
+        [(o.key, Annotated[Any, Key(form_of(o), o.help)], o.default) for o in COMMON],
+        bases=(Entry,),
+        frozen=True,
+        kw_only=True,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
-class EndpointConfig(Entry):
+class EndpointConfig(CommonConfig):
     """What every link, peer and interface can have."""
 
     addresses: Annotated[
@@ -190,12 +211,6 @@ class EndpointConfig(Entry):
         Key(ADDRESSES, "all its addresses; left out on a network: one per family is chosen"),
     ] = None
     """In canonical text, with a prefix length where one is written."""
-    mac: Annotated[
-        str | None, Key(Text("a MAC address", values.mac), "MAC address; left out: derived")
-    ] = None
-    mtu: Annotated[int | None, Key(MTU, "MTU")] = None
-    altnames: Annotated[tuple[str, ...], Key(Array(TEXT), "alternative names")] = ()
-    up: Annotated[bool, Key(BOOLEAN, "set the link up")] = True
     routes: Annotated[tuple[RouteConfig, ...], Key(ROUTES, "routes through it")] = ()
 
 

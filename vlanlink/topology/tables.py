@@ -376,19 +376,24 @@ def kind_named(name: object) -> Kind | None:
 def option_rows(kind: str) -> Mapping[str, Row]:
     """The options of a kind as keys of a table."""
     return {
-        option.key: Row(option.key, _form(option), "", option.required)
+        option.key: Row(option.key, form_of(option), option.help, option.required)
         for option in KINDS[kind].options
     }
 
 
-def _form(option: rows.Option) -> Form:
+def form_of(option: rows.Option) -> Form:
+    """What a value of an option may be."""
     match option:
         case rows.Number():
             return Integer(option.minimum, option.maximum)
         case rows.Choice():
             return Choice(tuple(option.choices))
-        case rows.Flag():
+        case rows.Flag() | rows.InterfaceFlag():
             return Boolean()
+        case rows.Mac():
+            return Text("a MAC address", values.mac)
+        case rows.Names():
+            return Array(Text())
         case rows.QosMap():
             return QosPairs(option.maximum_from, option.maximum_to)
         case rows.MacList():
