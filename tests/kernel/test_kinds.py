@@ -13,7 +13,7 @@ import pytest
 import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.world import World, until
-from vlanlink.kinds import KINDS, Choice
+from vlanlink.kinds import COMMON, KINDS, Choice
 from vlanlink.model import HOST, LinkName
 
 MACS = ["02:00:5e:00:53:01", "02:00:5e:00:53:02"]
@@ -89,7 +89,21 @@ SHOWN: Mapping[str, Mapping[str, Show]] = {
 }
 
 
+COMMON_SHOWN: Mapping[str, Show] = {
+    "mac": lambda shown: shown["address"],
+    "mtu": lambda shown: shown["mtu"],
+    "txqueuelen": lambda shown: shown["txqlen"],
+    "altnames": lambda shown: sorted(shown["altnames"]),
+    "up": lambda shown: "UP" in shown["flags"],
+}
+"""Options of every kind; their samples are in ``_entry``."""
+
+
 def test_every_option_has_a_sample() -> None:
+    assert COMMON_SHOWN.keys() == {option.key for option in COMMON}
+    entry = _entry("dummy", 0, "h")
+    asked = {option.key: entry.get(option.key, option.default) for option in COMMON}
+    assert {o.key for o in COMMON if asked[o.key] == o.default} <= {"up"}
     for kind in KINDS.values():
         assert SHOWN[kind.name].keys() == {option.key for option in kind.options}
         for option in kind.options:
@@ -109,6 +123,7 @@ def _entry(kind: str, number: int, end: str) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "kind": kind,
         "mtu": 1400,
+        "txqueuelen": 77,
         "altnames": [f"{kind}-{number}-{end}-with-a-name-of-more-than-15-bytes", f"z{number}{end}"],
         "addresses": [
             f"10.{number}.{ord(end)}.1/24",
@@ -222,12 +237,13 @@ def _compare_options(
 
 def _compare_common(kind: str, number: int, end: str, seen: Any, shown: dict[str, Any]) -> None:
     entry = _entry(kind, number, end)
-    assert seen.settings["mtu"] == shown["mtu"] == 1400
-    assert list(seen.settings["altnames"]) == sorted(shown["altnames"]) == entry["altnames"]
-    parent_mac = shown["address"] if "mac" not in entry else entry["mac"]
-    assert seen.settings["mac"] == shown["address"] == parent_mac
-    by_ip = [f"{a['local']}/{a['prefixlen']}" for a in shown["addr_info"] if a["scope"] != "link"]
-    assert by_ip == entry["addresses"]
+    wanted = {"up": True, "mac": shown["address"], **entry}
+    for key, by_ip in COMMON_SHOWN.items():
+        value = seen.settings[key]
+        listed = list(value) if isinstance(value, tuple) else value
+        assert listed == by_ip(shown) == wanted[key], key
+    held = [f"{a['local']}/{a['prefixlen']}" for a in shown["addr_info"] if a["scope"] != "link"]
+    assert held == entry["addresses"]
     assert [a.text for a in seen.addresses if not a.link_local] == entry["addresses"]
     if "parent" in entry:
         assert seen.parent == LinkName(HOST, entry["parent"])

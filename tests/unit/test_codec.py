@@ -30,7 +30,7 @@ from vlanlink.kernel.netlink.encode import (
     mark_loopback,
     remove_group,
 )
-from vlanlink.kinds import COMMON, KINDS, Kind, Number, Option
+from vlanlink.kinds import COMMON, KINDS, InterfaceFlag, Kind, Number, Option
 from vlanlink.model import HOST, Address, Link, LinkName, Route, Setting
 from vlanlink.planning.operations import (
     AddAddress,
@@ -336,9 +336,10 @@ def judge_set_link(operation: SetLink) -> None:
         if kind in (16, 19):
             found = {k: v for k, v in decode_link(message).settings.items() if v is not None}
             parts = top(message)
-            sent = {18: set(operation.new) & _option_keys(operation), 1: {"mac"}, 4: {"mtu"}}
-            keys = {key for number, named in sent.items() if number in parts for key in named}
-            keys |= {"up"} if struct.unpack_from("=I", message, HEADER + 12)[0] else set()
+            (mask,) = struct.unpack_from("=I", message, HEADER + 12)
+            keys = set(operation.new) & _option_keys(operation) if 18 in parts else set()
+            keys |= {option.key for option in COMMON if option.attribute in parts}
+            keys |= {o.key for o in COMMON if isinstance(o, InterfaceFlag) and o.bit & mask}
             seen |= {key: found[key] for key in keys}
     for key in set(operation.new) - {"altnames"}:
         assert left(seen[key]) == operation.new[key], f"{operation.describe()}: {key}"

@@ -20,6 +20,15 @@ COMMON: Final[tuple[Option, ...]] = (
         absent=_fixed_mac,
     ),
     Number(key="mtu", help="MTU", attribute=4, wire="uint32", minimum=68, maximum=65535, live=True),
+    Number(
+        key="txqueuelen",
+        help="length of the transmit queue, in packets",
+        attribute=13,
+        wire="uint32",
+        maximum=0x7FFFFFFF,
+        live=True,
+        default=1000,
+    ),
     Names(key="altnames", help="alternative names", attribute=52, entry=53, live=True, default=()),
     InterfaceFlag(key="up", help="set the link up", bit=0x1, live=True, default=True),
 )
