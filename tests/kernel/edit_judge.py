@@ -31,11 +31,29 @@ def seen(world: World, places: Iterable[str]) -> Facts:
     """The host, every named namespace and ``places``: links, addresses, routes and sysctls."""
     spaces = ["", *sorted(world.namespaces()), *places]
     raw = {space: _raw(world, space) for space in spaces}
-    names: dict[int, str] = {}
-    for space in spaces:
-        for row in raw[space][0]:
-            names.setdefault(row["ifindex"], f"{space}/{row['ifname']}")
-    return {space: _facts(world, space, raw[space], names) for space in spaces}
+    below = _below([(space, row) for space in spaces for row in raw[space][0]])
+    return {space: _facts(world, space, raw[space], below) for space in spaces}
+
+
+def _below(rows: list[tuple[str, Row]]) -> dict[tuple[str, int], str]:
+    """What each link is on, or paired with, where that is in another namespace.
+
+    A parent is on the host. Ends of a pair have each other's numbers.
+    """
+    host = {row["ifindex"]: row["ifname"] for space, row in rows if not space}
+    found: dict[tuple[str, int], str] = {}
+    for space, row in rows:
+        number = row.get("link_index")
+        if row.get("linkinfo", {}).get("info_kind") != "veth":
+            found[space, row["ifindex"]] = f"/{host.get(number, 'out of sight')}"
+            continue
+        ends = [
+            f"{other}/{end['ifname']}"
+            for other, end in rows
+            if (end["ifindex"], end.get("link_index")) == (number, row["ifindex"])
+        ]
+        found[space, row["ifindex"]] = ", ".join(ends) or "out of sight"
+    return found
 
 
 def _raw(world: World, space: str) -> list[list[Row]]:
@@ -44,10 +62,12 @@ def _raw(world: World, space: str) -> list[list[Row]]:
     return [[row for row in links if row], routes]
 
 
-def _facts(world: World, space: str, raw: list[list[Row]], names: Mapping[int, str]) -> Row:
+def _facts(
+    world: World, space: str, raw: list[list[Row]], below: Mapping[tuple[str, int], str]
+) -> Row:
     links, routes = raw
     return {
-        "link": {row["ifname"]: _link(row, names) for row in links},
+        "link": {row["ifname"]: _link(space, row, below) for row in links},
         "index": {row["ifname"]: row["ifindex"] for row in links},
         "addr": {row["ifname"]: _addresses(row) for row in links},
         "route": sorted((_plain(row) for row in routes), key=str),
@@ -64,12 +84,12 @@ def _sysctls(world: World, space: str) -> dict[str, str]:
     return {key: value for key, value in found.items() if key not in unused}
 
 
-def _link(row: Row, names: Mapping[int, str]) -> Row:
+def _link(space: str, row: Row, below: Mapping[tuple[str, int], str]) -> Row:
     found = {k: v for k, v in row.items() if k not in (*VOLATILE, *_NUMBERS, "addr_info", "link")}
     found["flags"] = sorted(set(row["flags"]) - _TRANSIENT)
     found["altnames"] = sorted(row.get("altnames", []))
     if "link_index" in row:
-        found["on"] = names.get(row["link_index"], "out of sight")
+        found["on"] = below[space, row["ifindex"]]
     elif "link" in row:
         found["on"] = row["link"]
     return found
@@ -193,7 +213,7 @@ def lost_meanwhile(
     are those told of the namespace; the kernel's own routes are part of an address.
     """
     told = {change.name for change in changes}
-    readdressed = {_word(c.summary.split(), "on").strip(",") for c in changes}
+    readdressed = {dev_of(change) for change in changes if change.object == "address"}
     for line in heard:
         what = line.removeprefix("Deleted ")
         words = what.split()
@@ -233,13 +253,20 @@ def _told(plan: Plan, was: Mapping[str, str], now: Mapping[str, str]) -> Told:
         space = where.get(change.namespace, {**was, **now}.get(change.namespace, change.namespace))
         key: Key = (space, change.name)
         if change.object == "address":
-            key = (space, change.summary.removeprefix("on ").partition(",")[0], change.name)
+            if change.name.startswith("fe80:"):
+                continue  # whether the kernel makes it or we do
+            key = (space, dev_of(change), change.name)
         elif change.object == "route":
             words = change.summary.split()
             to = change.name.removesuffix("/32").removesuffix("/128")
             key = (space, _word(words, "dev"), to, _word(words, "via"))
         found[change.object].setdefault(key, set()).add(change.action)
     return found
+
+
+def dev_of(change: Change) -> str:
+    """The link that a told address is on."""
+    return change.summary.removeprefix("on ").partition(",")[0]
 
 
 def _word(words: list[str], name: str) -> str:

@@ -110,7 +110,6 @@ network = "n"
 """
 
 
-@pytest.mark.xfail(strict=True, reason=EMPTY)
 @pytest.mark.parametrize("text", ["", "\n", "# all of it is gone\n"])
 def test_an_emptied_file_is_refused(lan: Lan, cli: Cli, text: str) -> None:
     world = lan.world

@@ -72,7 +72,6 @@ def test_the_lines_of_a_plan_have_an_order(lan: Lan) -> None:
     assert len(texts) == 1, "\n".join(texts)
 
 
-@pytest.mark.xfail(strict=True, reason="a source that holds the address answers itself")
 def test_tenants_with_one_address_are_not_told_to_reach_each_other(lan: Lan) -> None:
     """eth1 is on a wire of its own."""
     world = lan.world
