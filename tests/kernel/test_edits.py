@@ -307,7 +307,7 @@ def test_a_vlan_of_another_id_is_made_anew_with_what_is_on_it(lan: Lan) -> None:
         vlanlink.up(_on_host(VLAN))
         plan = vlanlink.up(_on_host(VLAN | edit))
         assert told in str(plan)
-        assert "goes with v50, which is made anew" in str(plan)
+        assert "recreated with v50" in str(plan)
         both = ["create eth0", "create v50", "delete eth0", "delete v50"]
         assert sorted(_made_or_gone(plan)) == both
         assert _data(_row(world, "v50", "")) | shown == _data(_row(world, "v50", ""))

@@ -1,4 +1,4 @@
-"""Links that stay, and sysctls: what is set on them. Pure."""
+"""Changes in place: settings of links, and sysctls. Pure."""
 
 from collections.abc import Iterator
 
@@ -10,19 +10,19 @@ from vlanlink.planning.operations import LINK_SYSCTLS, Operation, SetLink, Write
 from vlanlink.sysctl import dotted, link_of, possible_effects, side_effects, write_order
 
 
-def change_links(between: Diff) -> Iterator[Operation]:
-    """Changes of links that stay, parents first: their MTU bounds that of their children."""
+def change_links(diff: Diff) -> Iterator[Operation]:
+    """Changes of links in place, parents first: their MTU limits that of their children."""
     pairs = [
         (seen, want)
-        for want in between.desired.links()
-        if (seen := between.observed.link(want.key)) and want.key not in between.recreated
+        for want in diff.desired.links()
+        if (seen := diff.observed.link(want.key)) and want.key not in diff.recreated
     ]
-    for seen, want in sorted(pairs, key=lambda pair: depth(between.observed, pair[0])):
+    for seen, want in sorted(pairs, key=lambda pair: depth(diff.observed, pair[0])):
         new = changed_settings(seen, want)
         policy = {key: new.pop(key) for key in LINK_SYSCTLS if key in new}
         writes = [policy_write(want, k, seen.settings.get(k), v) for k, v in policy.items()]
-        # The kernel makes the link-local address when IPv6 goes on, from the MAC of then; and
-        # a link whose MTU is too small has no IPv6 to be set before it is raised.
+        # The kernel derives the link-local address from the MAC when IPv6 goes on; and a link
+        # whose MTU is too small has no IPv6 sysctls until it is raised.
         later = policy.get("disable_ipv6") == 0 or "disable_ipv6" not in seen.settings
         yield from () if later else writes
         marks = want.owner is not None and (want.owner != seen.owner or not seen.labelled)
@@ -41,19 +41,19 @@ def change_links(between: Diff) -> Iterator[Operation]:
         yield from writes if later else ()
 
 
-def write_sysctls(between: Diff, *, late: bool) -> Iterator[Operation]:
-    """Sysctls, with what each write changes besides; ``late``: those of links just made."""
-    for name, namespace in between.desired.namespaces.items():
-        seen = between.observed.namespaces.get(name)
+def write_sysctls(diff: Diff, *, late: bool) -> Iterator[Operation]:
+    """Sysctl writes, allowing for what each changes with it; ``late``: those of new links."""
+    for name, namespace in diff.desired.namespaces.items():
+        seen = diff.observed.namespaces.get(name)
         links = seen.links if seen else ()
         now: dict[str, str] = dict(seen.sysctls) if seen else {}
         maybe: set[str] = set()
         for key in write_order(namespace.sysctls, now):
             value = namespace.sysctls[key]
-            if _waits_for_link(between, name, key) is not late or now.get(key) == value:
+            if _waits_for_link(diff, name, key) is not late or now.get(key) == value:
                 continue
             if key in maybe:
-                continue  # what the kernel carried along, the look after this round tells
+                continue  # whether the kernel changed it too, the next snapshot tells
             yield WriteSysctl(
                 namespace=name,
                 key=key,
@@ -66,16 +66,16 @@ def write_sysctls(between: Diff, *, late: bool) -> Iterator[Operation]:
             maybe |= possible_effects(key, value, links).keys()
 
 
-def _waits_for_link(between: Diff, namespace: str, key: str) -> bool:
+def _waits_for_link(diff: Diff, namespace: str, key: str) -> bool:
     link = LinkName(namespace, link_of(key) or "")
-    wanted = between.desired.link(link)
-    return wanted is not None and (between.observed.link(link) is None or link in between.recreated)
+    wanted = diff.desired.link(link)
+    return wanted is not None and (diff.observed.link(link) is None or link in diff.recreated)
 
 
 def policy_write(
     link: Link, key: str, old: Setting, new: Setting, *, quiet: bool = False
 ) -> WriteSysctl:
-    """A setting of a link that the kernel has as a sysctl."""
+    """The write of a link setting that is a sysctl."""
     return WriteSysctl(
         namespace=link.namespace,
         key=f"net/{LINK_SYSCTLS[key]}/conf/{link.name}/{key}",

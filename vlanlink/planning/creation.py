@@ -1,4 +1,4 @@
-"""What comes: namespaces, links, and what is in them. Pure."""
+"""Creation: namespaces, links, addresses, routes. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,56 +20,56 @@ from vlanlink.planning.operations import (
 )
 
 
-def make_namespaces(between: Diff) -> Iterator[Operation]:
-    """Those that are not there; one with a name and no namespace behind it counts as such."""
-    for name, namespace in between.desired.namespaces.items():
-        seen = between.observed.namespaces.get(name)
+def make_namespaces(diff: Diff) -> Iterator[Operation]:
+    """Missing namespaces; a name without a namespace behind it counts as missing."""
+    for name, namespace in diff.desired.namespaces.items():
+        seen = diff.observed.namespaces.get(name)
         if seen is None or not seen.made:
-            owner = namespace.owner or between.topology
+            owner = namespace.owner or diff.topology
             yield MakeNamespace(namespace=name, owner=owner, origin=namespace.origin)
 
 
-def make_links(between: Diff) -> Iterator[Operation]:
-    """Parents first; a pair is made by one request."""
+def make_links(diff: Diff) -> Iterator[Operation]:
+    """New links, parents first; one request makes both ends of a pair."""
     new = [
         link
-        for link in between.desired.links()
+        for link in diff.desired.links()
         if link.owner is not None
         and link.name != LOOPBACK
-        and (between.observed.link(link.key) is None or link.key in between.recreated)
+        and (diff.observed.link(link.key) is None or link.key in diff.recreated)
     ]
-    allocate(between, new)
+    allocate(diff, new)
     done: set[LinkName] = set()
-    for link in sorted(new, key=lambda link: depth(between.desired, link)):
+    for link in sorted(new, key=lambda link: depth(diff.desired, link)):
         if link.key in done:
             continue
-        peer = between.desired.link(link.peer)
+        peer = diff.desired.link(link.peer)
         done |= {link.key, *([peer.key] if peer else [])}
         yield MakeLink(
             namespace=link.namespace,
-            link=_numbered(between, link),
-            peer=_numbered(between, peer) if peer else None,
-            why=between.recreated.get(link.key, ""),
+            link=_numbered(diff, link),
+            peer=_numbered(diff, peer) if peer else None,
+            why=diff.recreated.get(link.key, ""),
             origin=link.origin,
         )
 
 
-def _numbered(between: Diff, link: Link) -> Link:
-    return replace(link, index=between.index(link.key), parent_index=between.index(link.parent))
+def _numbered(diff: Diff, link: Link) -> Link:
+    return replace(link, index=diff.index(link.key), parent_index=diff.index(link.parent))
 
 
-def fill(between: Diff) -> Iterator[Operation]:
-    """What goes into each namespace once its links are there: up, addresses, routes."""
-    for name, namespace in between.desired.namespaces.items():
-        for link in sorted(namespace.links.values(), key=lambda link: depth(between.desired, link)):
-            if link.key in between.new_index:
-                yield from _start(between, link)
+def fill(diff: Diff) -> Iterator[Operation]:
+    """What new links and their namespaces get then: flags, addresses, routes."""
+    for name, namespace in diff.desired.namespaces.items():
+        for link in sorted(namespace.links.values(), key=lambda link: depth(diff.desired, link)):
+            if link.key in diff.new_index:
+                yield from _start(diff, link)
         for link in namespace.links.values():
-            yield from _add_addresses(between, link)
-        yield from _add_routes(between, name, namespace)
+            yield from _add_addresses(diff, link)
+        yield from _add_routes(diff, name, namespace)
 
 
-def _start(between: Diff, link: Link) -> Iterator[Operation]:
+def _start(diff: Diff, link: Link) -> Iterator[Operation]:
     for key in LINK_SYSCTLS:
         if key in link.settings:
             yield policy_write(link, key, None, link.settings[key], quiet=True)
@@ -79,7 +79,7 @@ def _start(between: Diff, link: Link) -> Iterator[Operation]:
         namespace=link.namespace,
         name=link.name,
         kind=link.kind,
-        index=between.new_index[link.key],
+        index=diff.new_index[link.key],
         old={},
         new=new,
         owner=link.owner,
@@ -88,12 +88,12 @@ def _start(between: Diff, link: Link) -> Iterator[Operation]:
     )
 
 
-def _add_addresses(between: Diff, link: Link) -> Iterator[Operation]:
+def _add_addresses(diff: Diff, link: Link) -> Iterator[Operation]:
     if not link.addresses:
         return
-    seen = None if link.key in between.recreated else between.observed.link(link.key)
+    seen = None if link.key in diff.recreated else diff.observed.link(link.key)
     have = set(seen.addresses) if seen else set()
-    if seen and between.mine(seen):
+    if seen and diff.mine(seen):
         have = set(kept_addresses(seen, link))
     if seen and seen.up and link.settings.get("up") is False:
         have = {address for address in have if address.family == 4}
@@ -102,24 +102,24 @@ def _add_addresses(between: Diff, link: Link) -> Iterator[Operation]:
             yield AddAddress(
                 namespace=link.namespace,
                 dev=link.name,
-                index=between.index(link.key),
+                index=diff.index(link.key),
                 address=address,
                 restored=link.owner is None,
                 origin=link.origin,
             )
 
 
-def _add_routes(between: Diff, name: str, namespace: Namespace) -> Iterator[Operation]:
-    seen = between.observed.namespaces.get(name)
+def _add_routes(diff: Diff, name: str, namespace: Namespace) -> Iterator[Operation]:
+    seen = diff.observed.namespaces.get(name)
     have = {
         route
         for route in (seen.routes if seen else ())
-        if LinkName(name, route.dev) not in between.recreated
+        if LinkName(name, route.dev) not in diff.recreated
     }
     for route in sorted(namespace.routes - have, key=route_order):
         yield AddRoute(
             namespace=name,
             route=route,
-            index=between.index(LinkName(name, route.dev)),
+            index=diff.index(LinkName(name, route.dev)),
             origin=route.origin,
         )

@@ -1,4 +1,4 @@
-"""Two States, what lies between them, and what is asked of that again and again. Pure."""
+"""Two States and their difference for one topology. Pure."""
 
 from dataclasses import dataclass, field
 
@@ -8,7 +8,7 @@ from vlanlink.model import LOOPBACK, Link, LinkName, Route, State
 
 @dataclass(slots=True)
 class Diff:
-    """Two States, and what lies between them for what one topology owns."""
+    """Two States, and what differs in them for what one topology owns."""
 
     observed: State
     desired: State
@@ -16,22 +16,22 @@ class Diff:
     warnings: list[Problem] = field(default_factory=list)
     conflicts: list[Problem] = field(default_factory=list)
     recreated: dict[LinkName, str] = field(default_factory=dict)
-    """The links that can't become what is wanted while they live, each with the reason."""
+    """The links that can't change in place, each with the reason."""
     new_index: dict[LinkName, int] = field(default_factory=dict)
-    """The numbers of links that are to be made."""
+    """The ifindexes of links to be made."""
 
     def mine(self, link: Link) -> bool:
-        """Whether the topology made it; ``lo`` is made by the kernel, with its namespace."""
+        """Whether the topology made it. The kernel makes ``lo``, with its namespace."""
         return link.owner == self.topology and link.name != LOOPBACK
 
     def lives_on(self, link: Link) -> bool:
-        """Whether a link that is there neither goes nor is made anew."""
+        """Whether an observed link is neither removed nor recreated."""
         return link.owner != self.topology or (
             self.desired.link(link.key) is not None and link.key not in self.recreated
         )
 
     def index(self, key: LinkName | None) -> int:
-        """The number of a link that is there or to be made; 0: none."""
+        """The ifindex of a link, observed or to be made; 0 if there is none."""
         if key is None:
             return 0
         if key in self.new_index:
@@ -41,7 +41,7 @@ class Diff:
 
 
 def depth(state: State, link: Link) -> int:
-    """How many parents a link has below it."""
+    """How many parents are below a link."""
     if link.parent is None:
         return 0
     found, seen = 0, {link.key}
@@ -53,7 +53,7 @@ def depth(state: State, link: Link) -> int:
 
 
 def route_order(route: Route) -> tuple[bool, bool, str, int, int, str, str, str, bool]:
-    """On-link routes first, which may carry those through a gateway; no two routes are equal."""
+    """A total order: on-link routes first, which routes through a gateway may need."""
     return (
         route.via is not None,
         route.to in ("0.0.0.0/0", "::/0"),

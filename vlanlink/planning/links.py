@@ -55,9 +55,9 @@ def why_new(seen: Link, want: Link) -> str | None:
 def kept_addresses(seen: Link, want: Link) -> frozenset[Address]:
     """The addresses of ``seen`` that can stay on the way to ``want``.
 
-    The first IPv4 address of a subnet is the one that packets leave with, and when it goes the
-    kernel takes the others of the subnet along. So of each subnet those stay that are in the place
-    where they are wanted; after the first that is not, all are put on anew.
+    The first IPv4 address of a subnet is the source of packets, and the kernel removes the
+    subnet's others with it. So of each subnet those stay that are at their desired place; from
+    the first that isn't, all are added again.
     """
     if seen.addresses == want.addresses:
         return frozenset(seen.addresses)
@@ -81,36 +81,36 @@ def _by_subnet(link: Link, foreign: set[Address]) -> dict[str, list[Address]]:
     return found
 
 
-def find_recreated(between: Diff) -> dict[LinkName, str]:
-    """The links that can't become what is wanted while they live, each with the reason."""
+def find_recreated(diff: Diff) -> dict[LinkName, str]:
+    """The links that can't change in place, each with the reason."""
     found: dict[LinkName, str] = {}
-    for link in between.observed.links():
-        want = between.desired.link(link.key)
-        if between.mine(link) and want is not None:
-            why = why_new(link, want) or _why_renumbered(between, link, want)
+    for link in diff.observed.links():
+        want = diff.desired.link(link.key)
+        if diff.mine(link) and want is not None:
+            why = why_new(link, want) or _why_renumbered(diff, link, want)
             if why:
                 found[link.key] = why
     waiting = list(found)
     while waiting:
         key = waiting.pop()
-        fallen = list(between.observed.children(key))
-        ending = between.observed.link(key)
-        peer = between.observed.link(ending.peer) if ending else None
+        fallen = list(diff.observed.children(key))
+        ending = diff.observed.link(key)
+        peer = diff.observed.link(ending.peer) if ending else None
         fallen += [peer] if peer else []
         for other in fallen:
-            if other.key not in found and between.mine(other) and between.desired.link(other.key):
-                found[other.key] = f"goes with {key}, which is made anew"
+            if other.key not in found and diff.mine(other) and diff.desired.link(other.key):
+                found[other.key] = f"recreated with {key}"
                 waiting.append(other.key)
     return found
 
 
-def _why_renumbered(between: Diff, seen: Link, want: Link) -> str | None:
-    """Undo knows the number that a link had: what was made in its place meanwhile goes."""
+def _why_renumbered(diff: Diff, seen: Link, want: Link) -> str | None:
+    """Undo gives a link the ifindex it had: a link made in its place meanwhile goes."""
     if want.index in (0, seen.index):
         return None
     spaces = {HOST, seen.namespace}
-    staying = [link for link in between.observed.links() if not between.mine(link)]
-    for other in (*staying, *between.desired.links()):
+    staying = [link for link in diff.observed.links() if not diff.mine(link)]
+    for other in (*staying, *diff.desired.links()):
         if other.index == want.index and other.key != want.key and other.namespace in spaces:
             return None
-    return f"it had the number {want.index}"
+    return f"it had ifindex {want.index}"

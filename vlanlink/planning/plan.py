@@ -1,12 +1,12 @@
-"""The difference of two States, as the operations that lead from one to the other. Pure.
+"""Two States → the operations that lead from one to the other. Pure.
 
-``up``, ``plan``, ``status``, the check after ``up``, ``down`` and undo are this one function with
-other ends. What is not in the desired State and bears the topology's mark goes; what bears nobody's
-mark is left as it is, but for the settings that the desired State names.
+``up``, ``plan``, ``status``, the check after ``up``, ``down`` and undo are this one function of
+different States. What carries the topology's mark and isn't desired is removed; what carries no
+mark stays as it is, except for the settings that the desired State names.
 
-Operations come in the order in which the kernel can take them: what goes, goes first, children
-before parents; then namespaces, sysctls that later links inherit, links from parents to children,
-and at last, namespace by namespace, what is in them.
+Operations are in an order that the kernel accepts: removal first, children before parents; then
+namespaces, sysctls that new links inherit, links from parents to children, and finally, namespace
+by namespace, what is in them.
 """
 
 import re
@@ -27,21 +27,21 @@ from vlanlink.planning.removal import drop_addresses, drop_links, drop_routes, g
 
 @dataclass(frozen=True)  # without slots: the changes are worked out once
 class Plan:
-    """Ordered operations, and what they mean for the user."""
+    """Ordered operations, and what they mean to the user."""
 
     topology: str
     operations: tuple[Operation, ...] = ()
     warnings: tuple[Problem, ...] = ()
     conflicts: tuple[Problem, ...] = ()
-    """Why it can't be carried out: it would take something away from another topology."""
+    """Why it can't be carried out: it would remove something of another topology."""
     notes: tuple[Diagnostic, ...] = ()
-    """The warnings, each at its place in the file."""
+    """The warnings, at their places in the file."""
     timings: Mapping[str, float] = field(default_factory=dict, compare=False)
-    """Of a plan that was carried out: where the time went, in seconds."""
+    """Of a plan that was carried out: seconds by phase."""
 
     @cached_property
     def changes(self) -> tuple[Change, ...]:
-        """A line for each thing that is made, changed or deleted."""
+        """A line for each thing created, changed or deleted."""
         return tuple(change for op in self.operations for change in op.changes())
 
     @property
@@ -90,14 +90,14 @@ def _by_number(name: str) -> list[tuple[str, int]]:
 
 
 def plan(observed: State, desired: State, topology: str) -> Plan:
-    """The operations that lead from ``observed`` to ``desired`` for what ``topology`` owns."""
-    between = Diff(observed, desired, topology)
-    operations = difference(between)
-    return Plan(topology, operations, tuple(between.warnings), tuple(between.conflicts))
+    """Plan the way from ``observed`` to ``desired`` for what ``topology`` owns."""
+    diff = Diff(observed, desired, topology)
+    operations = operations_for(diff)
+    return Plan(topology, operations, tuple(diff.warnings), tuple(diff.conflicts))
 
 
 def with_links(state: State, topology: str, others: Iterable[Link]) -> State:
-    """What ``topology`` has in ``state``, and ``others`` besides: a stage on the way."""
+    """What ``topology`` has in ``state``, and ``others``: an intermediate State."""
     own = undo_target(state, Plan(topology))
     namespaces = dict(own.namespaces)
     for link in others:
@@ -107,11 +107,10 @@ def with_links(state: State, topology: str, others: Iterable[Link]) -> State:
 
 
 def undo_target(before: State, done: Plan) -> State:
-    """What undo leads back to: ``before``, as far as ``done`` meant to change it.
+    """The State that undo restores: ``before``, as far as ``done`` was to change it.
 
-    What the topology owned is there whole. Of what it did not own only the settings, addresses,
-    routes and sysctls are named that the plan touched, so that what others changed in the
-    meantime stays.
+    It has all that the topology owned. Of the rest it has only the settings, addresses, routes
+    and sysctls that the plan touched, so that others' changes in the meantime stay.
     """
     touched_links: dict[LinkName, set[str]] = {}
     touched_sysctls: dict[str, set[str]] = {}
@@ -147,18 +146,18 @@ def undo_target(before: State, done: Plan) -> State:
     return State(namespaces)
 
 
-def difference(between: Diff) -> tuple[Operation, ...]:
-    """What goes before what comes; its conflicts and warnings are then in ``between``."""
-    between.recreated = find_recreated(between)
-    gone = list(gone_links(between))
+def operations_for(diff: Diff) -> tuple[Operation, ...]:
+    """Removal before creation; conflicts and warnings go into ``diff``."""
+    diff.recreated = find_recreated(diff)
+    gone = list(gone_links(diff))
     return (
-        *drop_routes(between),
-        *drop_addresses(between, {link.key for link in gone}),
-        *drop_links(between, gone),
-        *make_namespaces(between),
-        *write_sysctls(between, late=False),
-        *change_links(between),
-        *make_links(between),
-        *fill(between),
-        *write_sysctls(between, late=True),
+        *drop_routes(diff),
+        *drop_addresses(diff, {link.key for link in gone}),
+        *drop_links(diff, gone),
+        *make_namespaces(diff),
+        *write_sysctls(diff, late=False),
+        *change_links(diff),
+        *make_links(diff),
+        *fill(diff),
+        *write_sysctls(diff, late=True),
     )

@@ -1,4 +1,4 @@
-"""What goes: routes, addresses, links and namespaces, in this order. Pure."""
+"""Removal: routes, addresses, links and namespaces, in this order. Pure."""
 
 from collections.abc import Iterator
 
@@ -25,38 +25,38 @@ _FALLBACK_DEVICES = {
     "ip_vti0": "vti",
     "ip6_vti0": "vti6",
 }
-"""Name and kind of what tunnel modules put into every new namespace (ip-sysctl.rst,
-net.core.fb_tunnels_only_for_init_net): nobody made it, and it goes with the namespace."""
+"""Name and kind of the devices that tunnel modules add to every new namespace (ip-sysctl.rst,
+net.core.fb_tunnels_only_for_init_net). Nobody made them; they go with the namespace."""
 
 
-def drop_routes(between: Diff) -> Iterator[Operation]:
-    """Routes that vlanlink made and are not wanted; those of a link that goes, go with it.
+def drop_routes(diff: Diff) -> Iterator[Operation]:
+    """Unwanted routes of ours; those of a removed link go with it.
 
-    On the host the desired State names those of other topologies (``kept_routes``), which the lock
-    keeps from changing meanwhile. In a namespace of another topology, which may be one of another
-    host that shares /run/netns, nothing is ours.
+    On the host the desired State includes other topologies' routes (``kept_routes``); the lock
+    prevents changes meanwhile. In another topology's namespace, which may belong to another host
+    that shares /run/netns, nothing is ours.
     """
-    for name, namespace in between.observed.namespaces.items():
-        want = _wanted_routes(between, name)
+    for name, namespace in diff.observed.namespaces.items():
+        want = _wanted_routes(diff, name)
         for route in sorted(namespace.routes - want, key=route_order):
             dev = namespace.links.get(route.dev)
-            if not route.ours or dev is None or not between.lives_on(dev):
+            if not route.ours or dev is None or not diff.lives_on(dev):
                 continue
-            if name != HOST and dev.owner not in (None, between.topology):
+            if name != HOST and dev.owner not in (None, diff.topology):
                 continue
             yield RemoveRoute(namespace=name, route=route, index=dev.index, origin=route.origin)
 
 
-def _wanted_routes(between: Diff, namespace: str) -> frozenset[Route]:
-    want = between.desired.namespaces.get(namespace)
+def _wanted_routes(diff: Diff, namespace: str) -> frozenset[Route]:
+    want = diff.desired.namespaces.get(namespace)
     return want.routes if want else frozenset()
 
 
-def drop_addresses(between: Diff, gone: set[LinkName]) -> Iterator[Operation]:
-    """Addresses that are not wanted, on links that stay."""
-    for link in between.observed.links():
-        want = between.desired.link(link.key)
-        if want is None or link.key in gone or not between.mine(link):
+def drop_addresses(diff: Diff, gone: set[LinkName]) -> Iterator[Operation]:
+    """Unwanted addresses on links that stay."""
+    for link in diff.observed.links():
+        want = diff.desired.link(link.key)
+        if want is None or link.key in gone or not diff.mine(link):
             continue
         kept = kept_addresses(link, want)
         for address in link.addresses:
@@ -70,32 +70,32 @@ def drop_addresses(between: Diff, gone: set[LinkName]) -> Iterator[Operation]:
                 )
 
 
-def gone_links(between: Diff) -> Iterator[Link]:
-    """The links that go, for good or to be made anew."""
-    for link in between.observed.links():
-        if not between.mine(link):
+def gone_links(diff: Diff) -> Iterator[Link]:
+    """The links to remove, for good or to recreate them."""
+    for link in diff.observed.links():
+        if not diff.mine(link):
             continue
-        if between.desired.link(link.key) is None or link.key in between.recreated:
+        if diff.desired.link(link.key) is None or link.key in diff.recreated:
             yield link
 
 
-def drop_links(between: Diff, gone: list[Link]) -> Iterator[Operation]:
-    """Children before parents; what is in a namespace that goes, goes with it."""
-    _refuse_to_take_from_others(between, gone)
+def drop_links(diff: Diff, gone: list[Link]) -> Iterator[Operation]:
+    """Links, children before parents; those in a removed namespace go with it."""
+    _refuse_to_take_from_others(diff, gone)
     removable = set()
-    for namespace in _leaving_namespaces(between):
+    for namespace in _leaving_namespaces(diff):
         keep = _why_it_stays(namespace)
         if keep is None:
             removable.add(namespace.name)
         else:
-            between.warnings.append(
+            diff.warnings.append(
                 Problem(namespace.origin, f"namespace {namespace.name} stays: {keep}")
             )
     done: set[LinkName] = set()
-    for link in sorted(gone, key=lambda link: (-depth(between.observed, link), link.key)):
+    for link in sorted(gone, key=lambda link: (-depth(diff.observed, link), link.key)):
         if link.namespace in removable or link.key in done:
             continue
-        peer = between.observed.link(link.peer)
+        peer = diff.observed.link(link.peer)
         if peer:
             done.add(peer.key)
         yield RemoveLink(
@@ -105,32 +105,32 @@ def drop_links(between: Diff, gone: list[Link]) -> Iterator[Operation]:
             index=link.index,
             peer=peer.key if peer and peer.namespace not in removable else None,
             peer_index=peer.index if peer and peer.namespace == HOST else 0,
-            why=between.recreated.get(link.key, ""),
+            why=diff.recreated.get(link.key, ""),
             origin=link.origin,
         )
     for name in sorted(removable):
         yield RemoveNamespace(namespace=name)
 
 
-def _leaving_namespaces(between: Diff) -> Iterator[Namespace]:
-    for name, namespace in between.observed.namespaces.items():
-        mine = name != HOST and namespace.owner == between.topology
-        if mine and name not in between.desired.namespaces:
+def _leaving_namespaces(diff: Diff) -> Iterator[Namespace]:
+    for name, namespace in diff.observed.namespaces.items():
+        mine = name != HOST and namespace.owner == diff.topology
+        if mine and name not in diff.desired.namespaces:
             yield namespace
 
 
-def _refuse_to_take_from_others(between: Diff, gone: list[Link]) -> None:
-    on_others = [o for o in between.observed.links() if o.parent and not between.mine(o)]
+def _refuse_to_take_from_others(diff: Diff, gone: list[Link]) -> None:
+    on_others = [o for o in diff.observed.links() if o.parent and not diff.mine(o)]
     for link in gone if on_others else ():
         for child in on_others:
             if child.parent == link.key:
                 whose = owner_in_words(child.owner) if child.owner else "something else"
-                want = between.desired.link(link.key)
-                between.conflicts.append(
+                want = diff.desired.link(link.key)
+                diff.conflicts.append(
                     Problem(
                         want.origin if want else link.origin,
-                        f"{link.key} would have to go, and {child.key} of {whose} is on it",
-                        f"take {child.key} away first",
+                        f"{link.key} would have to be removed, but {child.key} of {whose} is on it",
+                        f"remove {child.key} first",
                     )
                 )
 
@@ -138,7 +138,7 @@ def _refuse_to_take_from_others(between: Diff, gone: list[Link]) -> None:
 def _why_it_stays(namespace: Namespace) -> str | None:
     if namespace.pids:
         pids = ", ".join(str(pid) for pid in namespace.pids[:8])
-        return f"a process runs in it (pid {pids})"
+        return f"processes run in it (pid {pids})"
     if namespace.aliases:
         return f"it has another name, {namespace.aliases[0]}"
     foreign = [
@@ -147,5 +147,5 @@ def _why_it_stays(namespace: Namespace) -> str | None:
         if link.owner is None and _FALLBACK_DEVICES.get(link.name) != link.kind
     ]
     if foreign:
-        return f"it holds {', '.join(foreign)}, which vlanlink did not make"
+        return f"it contains {', '.join(foreign)}, which vlanlink did not create"
     return None
