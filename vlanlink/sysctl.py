@@ -54,6 +54,11 @@ def dotted(path: str) -> str:
     return path.translate(_SWAP)
 
 
+def link_setting(link: str, key: str, value: int) -> str:
+    """An IPv4 setting of a link as an argument of sysctl(8)."""
+    return f"{dotted(f'net/ipv4/conf/{link}/{key}')}={value}"
+
+
 def link_of(key: str) -> str | None:
     """The link that a slashed key is about: ``net/ipv4/conf/eth0/rp_filter`` → eth0."""
     parts = key.split("/")

@@ -1,9 +1,12 @@
 """``doctor``: inspect the machine, for a topology or in general. Changes nothing."""
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from vlanlink.desired.context import Context
 from vlanlink.desired.resolve import Resolution, namespace_path, resolve
 from vlanlink.desired.sysctls import asked_sysctls, keys_to_read
-from vlanlink.errors import Diagnostic, PrivilegeError
+from vlanlink.errors import PrivilegeError, Problem
 from vlanlink.host import Host
 from vlanlink.kernel.features import missing_capabilities
 from vlanlink.kernel.machine import Machine
@@ -33,29 +36,23 @@ def doctor(topology: Topology | None = None, host: Host | None = None) -> Report
             state = machine.host_snapshot() if missing_capabilities() else session.snapshot()
             return analyse(machine.facts(_with_sysctls(machine, state, topology)))
         seen = _seen_by_a_user if missing_capabilities() else _seen_whole
-        resolution, conflicts, state = seen(session, topology)
-        wanted = {
-            link.key: link for link in resolution.desired.links() if link.owner == topology.name
-        }
-        needs = TopologyNeeds(topology, wanted, conflicts, asked_sysctls(topology, state))
+        needs, state = seen(session, topology)
         return analyse(machine.facts(_with_sysctls(machine, state, topology)), needs)
 
 
-def _seen_whole(
-    session: Session, topology: Topology
-) -> tuple[Resolution, tuple[Diagnostic, ...], State]:
+def _seen_whole(session: Session, topology: Topology) -> tuple[TopologyNeeds, State]:
     seen = session.observe(topology)
     conflicts = seen.problems()
     try:
         need_visible_names(session.machine, seen)
     except PrivilegeError as error:
         conflicts += error.diagnostics
-    return seen.resolution, conflicts, seen.observed
+    warnings = (*seen.resolution.warnings, *seen.todo.warnings)
+    needs = _needs(topology, seen.observed, seen.resolution, warnings)
+    return replace(needs, conflicts=conflicts), seen.observed
 
 
-def _seen_by_a_user(
-    session: Session, topology: Topology
-) -> tuple[Resolution, tuple[Diagnostic, ...], State]:
+def _seen_by_a_user(session: Session, topology: Topology) -> tuple[TopologyNeeds, State]:
     """The same for an ordinary user; namespaces that can't be read count as empty."""
     elsewhere = {
         name: Namespace(name, path=namespace_path(entry.pid, entry.path))
@@ -70,8 +67,21 @@ def _seen_by_a_user(
     context = Context(records, session.host.identity(), leases)
     resolution = resolve(topology, state, context)
     unseen = {("namespaces", name) for name in elsewhere}
-    seen = (problem for problem in resolution.conflicts if problem.path[:2] not in unseen)
-    return resolution, tuple(topology.diagnose(problem) for problem in seen), state
+    conflicts = (one for one in resolution.conflicts if one.path[:2] not in unseen)
+    needs = _needs(topology, state, resolution, resolution.warnings)
+    return replace(needs, conflicts=tuple(map(topology.diagnose, conflicts))), state
+
+
+def _needs(
+    topology: Topology, state: State, resolution: Resolution, warnings: Iterable[Problem]
+) -> TopologyNeeds:
+    links = (link for link in resolution.desired.links() if link.owner == topology.name)
+    return TopologyNeeds(
+        topology,
+        {link.key: link for link in links},
+        warnings=tuple(topology.diagnose(one, severity="warning") for one in warnings),
+        sysctls=asked_sysctls(topology, state),
+    )
 
 
 def _with_sysctls(machine: Machine, state: State, topology: Topology | None) -> State:

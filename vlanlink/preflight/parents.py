@@ -11,6 +11,7 @@ from vlanlink.model import HOST, Link, LinkName
 from vlanlink.preflight.hypervisors import filter_of
 from vlanlink.preflight.report import Finding
 from vlanlink.preflight.topology import TopologyNeeds, has_own_mac, used_parents
+from vlanlink.sysctl import link_setting
 
 MANY_MACS = 32
 """NICs filter 16 to 128 MACs in hardware; switches and clouds often allow fewer on a port."""
@@ -192,7 +193,7 @@ def _same_subnet(facts: MachineFacts, subnet: str, one: str, other: str) -> Iter
             "warning",
             f"{both}, and rp_filter is 1",
             "the kernel drops packets that enter by the NIC that the answer would not leave by",
-            "sysctl -w " + " ".join(f"net.ipv4.conf.{name}.rp_filter=2" for name in (one, other)),
+            f"sysctl -w {' '.join(link_setting(name, 'rp_filter', 2) for name in (one, other))}",
         )
     answers = [n for n in (one, other) if not _effective(facts, "arp_ignore", n)]
     if answers and not any(_effective(facts, "arp_filter", n) for n in (one, other)):
@@ -201,8 +202,13 @@ def _same_subnet(facts: MachineFacts, subnet: str, one: str, other: str) -> Iter
             "warning",
             f"{both}, and arp_ignore is 0 on {' and '.join(answers)}",
             "each answers ARP for the other's addresses: the LAN learns the wrong MAC",
-            "sysctl -w net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2",
+            # Of each NIC, not of all links: the shim has to answer for its parent's address.
+            f"sysctl -w {' '.join(_own_addresses_only(name) for name in (one, other))}",
         )
+
+
+def _own_addresses_only(name: str) -> str:
+    return f"{link_setting(name, 'arp_ignore', 1)} {link_setting(name, 'arp_announce', 2)}"
 
 
 def arp_silence(facts: MachineFacts, needs: TopologyNeeds | None) -> Iterator[Finding]:
@@ -214,8 +220,14 @@ def arp_silence(facts: MachineFacts, needs: TopologyNeeds | None) -> Iterator[Fi
                 "warning",
                 f"arp_ignore on {parent.name} is 8",
                 "the host answers no ARP there: the LAN and the endpoints can't reach it",
-                f"sysctl -w net.ipv4.conf.{parent.name}.arp_ignore=0",
+                f"sysctl -w {' '.join(_answering_again(facts, parent.name))}",
             )
+
+
+def _answering_again(facts: MachineFacts, parent: str) -> Iterator[str]:
+    for name in ("all", parent):
+        if int(facts.sysctl(HOST, f"net/ipv4/conf/{name}/arp_ignore") or 0) >= 8:
+            yield link_setting(name, "arp_ignore", 0)
 
 
 def _effective(facts: MachineFacts, key: str, name: str) -> int | None:

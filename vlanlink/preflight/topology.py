@@ -23,6 +23,8 @@ class TopologyNeeds:
     """Its desired links."""
     conflicts: tuple[Diagnostic, ...] = ()
     """Why `up` would refuse it."""
+    warnings: tuple[Diagnostic, ...] = ()
+    """What `up` would warn of."""
     sysctls: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """The sysctls that it writes, by namespace and path."""
 
@@ -33,6 +35,14 @@ def refusals(facts: MachineFacts, needs: TopologyNeeds | None) -> Iterator[Findi
     for conflict in needs.conflicts if needs else ():
         why = "up refuses the topology on this machine"
         yield Finding("refused", "failure", conflict.message, why, conflict.hint, conflict)
+
+
+def warnings(facts: MachineFacts, needs: TopologyNeeds | None) -> Iterator[Finding]:
+    """What `up` would warn of."""
+    del facts
+    for warning in needs.warnings if needs else ():
+        why = "up warns of it, and goes on"
+        yield Finding("warned", "warning", warning.message, why, warning.hint, warning)
 
 
 def options(facts: MachineFacts, needs: TopologyNeeds | None) -> Iterator[Finding]:
@@ -101,7 +111,7 @@ def _place(needs: TopologyNeeds, origin: Path) -> Diagnostic:
     return needs.topology.diagnose(Problem(origin, "", at_key=True))
 
 
-RULES = (refusals, routers, options, no_ipv6)
+RULES = (refusals, warnings, routers, options, no_ipv6)
 
 
 def used_parents(

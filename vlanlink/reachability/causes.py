@@ -34,6 +34,7 @@ class Cause(StrEnum):
     HAIRPIN_OFF = "switch does not reflect frames (hairpin off)"
     HAIRPIN_ON = "switch reflects frames (hairpin on)"
     RP_FILTER = "rp_filter"
+    ARP_IGNORE = "arp_ignore"
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +224,32 @@ def _rp_filter(case: Case) -> Found | None:
     return None
 
 
+def _arp_ignore(case: Case) -> Found | None:
+    """A link that should answer ARP for another link's address does not (ip-sysctl.rst)."""
+    path, pair, paths = case.path, case.pair, case.evidence.paths
+    if path.outcome is not Outcome.ARRIVES or family_of(pair.address) != 4 or path.source is None:
+        return None
+    for each in (paths.path(pair.source, pair.address), paths.path(pair.target, path.source)):
+        link = case.evidence.state.link(each.ingress_links[0]) if each.ingress_links else None
+        if link is None or each.next_hop is None:
+            continue
+        ignore = _effective_arp_ignore(case.evidence.state, link)
+        own = {address.bare for address in link.addresses}
+        if ignore >= _ANSWERS_NOBODY or (ignore and each.next_hop not in own):
+            fact = f"arp_ignore is {ignore} on {link.key}"
+            return Cause.ARP_IGNORE, (f"{fact}, so it does not answer for {each.next_hop}",)
+    return None
+
+
+_ANSWERS_NOBODY = 8
+
+
+def _effective_arp_ignore(state: State, link: Link) -> int:
+    values = state.namespaces[link.namespace].sysctls
+    both = (values.get("net/ipv4/conf/all/arp_ignore"), link.settings.get("arp_ignore"))
+    return max(int(str(value or 0)) for value in both)
+
+
 def _is_strict(state: State, key: LinkName) -> bool:
     """The higher of the two values applies; 1 is strict (ip-sysctl.rst)."""
     values = state.namespaces[key.namespace].sysctls
@@ -264,5 +291,6 @@ _NOT_REACHED: tuple[_Rule, ...] = (
     _gateway_silent,
     _hairpin_off,
     _rp_filter,
+    _arp_ignore,
 )
 _REACHED: tuple[_Rule, ...] = (_reflected, _joined_manually)

@@ -197,13 +197,17 @@ def _namespaces_on_paths(pairs: Iterable[Pair], paths: Paths) -> list[str]:
     return sorted(found)
 
 
+_ARP_IGNORE = "net/ipv4/conf/all/arp_ignore"
+"""Of a link, it is among the link's settings."""
+
+
 def _filters(
     observed: State, names: Iterable[str], keys: Mapping[str, frozenset[str]]
 ) -> dict[str, frozenset[str]]:
     found = dict(keys)
     for name in names:
         links = ("all", *observed.namespaces[name].links)
-        own = frozenset(f"net/ipv4/conf/{link}/rp_filter" for link in links)
+        own = frozenset(f"net/ipv4/conf/{link}/rp_filter" for link in links) | {_ARP_IGNORE}
         found[name] = own | found.get(name, frozenset())
     return found
 

@@ -6,12 +6,16 @@ from vlanlink.desired.builder import Builder
 from vlanlink.desired.shim.link import endpoint_links
 from vlanlink.desired.shim.routes import sources
 from vlanlink.desired.shim.sources import Shim, parent_addresses, sysctl_keys
+from vlanlink.desired.sysctls import asked_sysctls
 from vlanlink.errors import Problem
 from vlanlink.kinds import KINDS
-from vlanlink.model import Link, family_of
+from vlanlink.model import HOST, LOOPBACK, Link, family_of
+from vlanlink.sysctl import link_setting
 
-_STRICT = 1
-"""rp_filter of RFC 3704, section 2.2 (ip-sysctl.rst)."""
+_STRICT, _LOOSE = 1, 2
+"""rp_filter of RFC 3704, sections 2.2 and 2.4 (ip-sysctl.rst)."""
+_ANSWERS_NOBODY = 8
+"""arp_ignore from which on a link answers no ARP (ip-sysctl.rst)."""
 
 
 def shim_warnings(builder: Builder) -> Iterator[Problem]:
@@ -20,8 +24,9 @@ def shim_warnings(builder: Builder) -> Iterator[Problem]:
         link = builder.links.get(shim.key)
         if link is None:
             continue
-        for message in (*_of_slaac(builder, shim), *_of_sysctls(builder, shim, link)):
+        for message in _of_slaac(builder, shim):
             yield Problem(shim.origin, message, at_key=True)
+        yield from _of_sysctls(builder, shim, link)
 
 
 def _of_slaac(builder: Builder, shim: Shim) -> Iterator[str]:
@@ -33,7 +38,7 @@ def _of_slaac(builder: Builder, shim: Shim) -> Iterator[str]:
             )
 
 
-def _of_sysctls(builder: Builder, shim: Shim, link: Link) -> Iterator[str]:
+def _of_sysctls(builder: Builder, shim: Shim, link: Link) -> Iterator[Problem]:
     network = builder.topology.networks[shim.network]
     kind = KINDS[network.kind]
     of_parent = parent_addresses(builder.topology, builder.observed, network).get(4, ())
@@ -44,23 +49,39 @@ def _of_sysctls(builder: Builder, shim: Shim, link: Link) -> Iterator[str]:
     answers_to = 1 if set(source_addresses) & {address.text for address in link.addresses} else 0
     if ignore > answers_to:
         bare = source_addresses[0].partition("/")[0]
-        yield (
+        message = (
             f"net.ipv4.conf.all.arp_ignore = {ignore} keeps the shim from answering for {bare}: "
             "endpoints can't reach the host"
         )
+        yield Problem(shim.origin, message, _per_nic(builder, ignore), at_key=True)
     if max(filters) != _STRICT or not of_parent:
         return
+    loose = f"sysctl -w {link_setting(str(network.parent), 'rp_filter', _LOOSE)}"
     bare = of_parent[0].partition("/")[0]
     strict = "rp_filter = 1 on the host"
     if kind.mac(network.options) == "fixed":
         own = source_addresses[0].partition("/")[0]
-        yield f"with {strict}, endpoints reach the host at {own}, and not at {bare}"
+        message = f"with {strict}, endpoints reach the host at {own}, and not at {bare}"
+        yield Problem(shim.origin, message, loose, at_key=True)
     elif kind.sibling_traffic(network.options) == "hairpin":
-        yield f"with {strict}, endpoints may not reach the host at {bare}: both answer for it"
+        message = f"with {strict}, endpoints may not reach the host at {bare}: both answer for it"
+        yield Problem(shim.origin, message, loose, at_key=True)
+
+
+def _per_nic(builder: Builder, ignore: int) -> str:
+    """Move ``arp_ignore`` from all links to the host's own NICs, where that makes sense."""
+    settings = [link_setting("all", "arp_ignore", 0)]
+    for link in builder.observed.host.links.values():
+        nic = link.owner is None and link.name != LOOPBACK and link.addresses
+        if nic and ignore < _ANSWERS_NOBODY:
+            settings.append(link_setting(link.name, "arp_ignore", ignore))
+    return f"sysctl -w {' '.join(settings)}"
 
 
 def _number(builder: Builder, key: str) -> int:
-    return int(builder.observed.host.sysctls.get(key, "0"))
+    """A sysctl of the host: the file's value, else the present one."""
+    written = asked_sysctls(builder.topology, builder.observed)[HOST]
+    return int(written.get(key, builder.observed.host.sysctls.get(key, "0")))
 
 
 def return_routes(builder: Builder) -> Iterator[Problem]:
