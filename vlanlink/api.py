@@ -250,6 +250,10 @@ def _judge(seen: Observation) -> Status:
     name, problems, own = seen.topology.name, seen.problems(), seen.records.own
     # What an empty topology once was is unknown, unless its text was kept.
     lost = seen.topology == Topology(name=name) and not (own and (own.text or own.file))
+    ended = tuple(
+        seen.topology.diagnose(problem, severity="warning") for problem in seen.resolution.ended
+    )
+    problems = (*problems, *ended)
     if not seen.todo.operations and not problems and not lost:
         return Status(name, "up", seen.todo)
     return Status(name, "drifted" if is_up(seen) else "down", seen.todo, problems)

@@ -20,6 +20,7 @@ from tests.kernel.edit_judge import (
     lines,
     lost_meanwhile,
     news,
+    place_of,
     settled,
     told_and_seen,
 )
@@ -216,6 +217,6 @@ def edited(bench: Bench, pair: Pair, after: vlanlink.Topology, alone: str, goal:
         events, is_there = heard[space], lines(world, space)
         if space in same:
             right(f"events in {space}, which is the same", news(events, texts[space], is_there))
-        told = [c for c in plan.changes if (was | now).get(c.namespace, c.namespace) == space]
+        told = [c for c in plan.changes if place_of(c.namespace, was, now) == space]
         lost = lost_meanwhile(events, texts[space], is_there, told)
         right(f"lost for a moment in {space or 'the host'}", list(lost))

@@ -243,14 +243,20 @@ def told_and_seen(
     ]
 
 
+def place_of(namespace: str, was: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """Where a namespace of a plan is: ``web (/run/netns/web)`` is where web was before."""
+    name, former, _ = namespace.partition(" (")
+    where = was if former else {**was, **now}
+    return where.get(name, name)
+
+
 Told = dict[str, dict[Key, set[str]]]
 
 
 def _told(plan: Plan, was: Mapping[str, str], now: Mapping[str, str]) -> Told:
     found: Told = {"namespace": {}, "link": {}, "address": {}, "route": {}, "sysctl": {}}
     for change in plan.changes:
-        where = was if change.action == "delete" else now
-        space = where.get(change.namespace, {**was, **now}.get(change.namespace, change.namespace))
+        space = place_of(change.namespace, was, now)
         key: Key = (space, change.name)
         if change.object == "address":
             if change.name.startswith("fe80:"):

@@ -232,8 +232,6 @@ def test_what_was_handed_over_is_taken_back(lan: Lan) -> None:
 
 # -- 10: a process that ended ----------------------------------------------------------------------
 
-ENDED = "a process that ended is taken for one that never was"
-
 
 class WithProcess:
     """An endpoint in a container's namespace, and one in a namespace of ours."""
@@ -260,7 +258,6 @@ def ended(lan: Lan, request: pytest.FixtureRequest) -> WithProcess:
     return WithProcess(lan.world, key=request.param)
 
 
-@pytest.mark.xfail(strict=True, reason=ENDED)
 def test_a_process_that_ended_stops_nothing(lan: Lan, ended: WithProcess, cli: Cli) -> None:
     world = lan.world
     before = dump(world)
@@ -282,7 +279,6 @@ def test_a_process_that_ended_stops_nothing(lan: Lan, ended: WithProcess, cli: C
     same(world, before)
 
 
-@pytest.mark.xfail(strict=True, reason=ENDED)
 def test_down_of_what_ended_alone_is_no_news(lan: Lan, cli: Cli) -> None:
     ended = WithProcess(lan.world)
     text = network() + endpoint("web", 'addresses = ["10.77.0.21"]', head=ended.head)
@@ -318,7 +314,6 @@ def test_a_process_that_ended_leaves_the_file(lan: Lan) -> None:
     assert lan.world.addresses("eth0", "b") == ["10.77.0.23/24"]
 
 
-@pytest.mark.xfail(strict=True, reason=ENDED, run=False)  # a minute of waiting
 def test_a_watch_goes_on_without_the_process_that_ended(lan: Lan) -> None:
     ended = WithProcess(lan.world)
     web = endpoint("web", 'addresses = ["10.77.0.21"]', head=ended.head)

@@ -87,9 +87,7 @@ def case(
     return pytest.param(before, after, asks, id=name.replace(" ", "-"), marks=marks)
 
 
-PID = "the link stays in the namespace where it was"
 VLAN = "a VLAN of ours is in the way of its own new name"
-ON_THE_WAY = "what is in the way of the parents does not go before them"
 FIRST = "values are set in the order of the file, taken or not"
 SHIM_SOURCE = "the shim's source is chosen among addresses that are about to go"
 FIRST_ADDRESS = "routes that go with an address are put back without a word"
@@ -101,31 +99,26 @@ PAIRS = [
         "to another process",
         network("eth0", web("p0/pid")),
         network("eth0", web("p1/pid")),
-        until=PID,
     ),
     case(
         "to another process with another mac",
         network("eth0", web("p0/pid")),
         network("eth0", web("p1/pid", mac(9))),
-        until=PID,
     ),
     case(
         "from a process to a namespace of ours",
         network("eth0", web("p0/pid")),
         network("eth0", web()),
-        until=PID,
     ),
     case(
         "from a namespace of ours to a process",
         network("eth0", web()),
         network("eth0", web("p0/pid")),
-        until=PID,
     ),
     case(
         "from a process to the path of another",
         network("eth0", web("p0/pid")),
         network("eth0", web("p1/path")),
-        until=PID,
     ),
     case(
         "from a process to its path",
@@ -141,13 +134,13 @@ PAIRS = [
         "two processes swap",
         network("eth0", web("p0/pid"), web("p1/pid", name="b", host=22)),
         network("eth0", web("p1/pid"), web("p0/pid", name="b", host=22)),
-        until=PID,
+        until=FIRST,
     ),
     case(
         "a process under another name",
         network("eth0", web("p0/pid")),
         network("eth0", web("p0/pid", name="b")),
-        until=PID,
+        until=OLD_MAC,
     ),
     case(
         "from a namespace that is there to a process",
@@ -201,14 +194,12 @@ PAIRS = [
         "another peer and a network on it",
         pair("v0", "v1"),
         pair("v0", "v9") + network("v0", web()),
-        until=ON_THE_WAY,
         asks=True,
     ),
     case(
         "another kind and a network on it",
         link("v0", ""),
         pair("v0", "v1") + network("v0", web()),
-        until=ON_THE_WAY,
         asks=True,
     ),
     case(

@@ -49,7 +49,6 @@ def load(name: str, text: str) -> vlanlink.Topology:
     return vlanlink.load(f"/run/{name}.toml")
 
 
-@pytest.mark.xfail(strict=True, reason="no change is taken for nothing to take away")
 def test_down_of_a_topology_that_shares_all_it_has(lan: Lan, cli: Cli) -> None:
     world = lan.world
     world.run(["sysctl", "-qw", "net.ipv4.ip_forward=0"])

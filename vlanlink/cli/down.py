@@ -43,6 +43,11 @@ def run(options: argparse.Namespace) -> int:
         output.print_plan(result)
     else:
         output.print_changes(result)
-        how = f"down: {output.done(result)}" if result.changes else "not up: nothing to do"
-        output.say(f"{name} is {how}.")
+        output.say(f"{name} is {_outcome(result)}.")
     return 0
+
+
+def _outcome(result: vlanlink.Plan) -> str:
+    if not result.was_up:
+        return "not up: nothing to do"
+    return f"down: {output.done(result)}" if result.changes else "down"

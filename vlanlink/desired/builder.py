@@ -24,6 +24,8 @@ class Builder:
     namespaces: dict[str, Namespace] = field(default_factory=dict)
     parents: dict[str, OriginalLink] = field(default_factory=dict)
     """Parents that vlanlink did not make, as they were before the first ``up``."""
+    ended: dict[str, Problem] = field(default_factory=dict)
+    """Namespaces given by pid or path that were used before and are gone."""
     may_take_parent: set[LinkName] = field(default_factory=set)
     """Links that may take their parent from the host."""
     conflicts: list[Problem] = field(default_factory=list)

@@ -14,6 +14,7 @@ from vlanlink.desired.conflicts import address_conflicts, name_conflicts, parent
 from vlanlink.desired.context import Context
 from vlanlink.desired.duplicates import AddressProbe, address_probes
 from vlanlink.desired.links import desired_link, peer_link
+from vlanlink.desired.namespaces import add_namespaces, namespace_paths, warn_of_lost_paths
 from vlanlink.desired.ownership import hand_over, kept_routes, restore_parents
 from vlanlink.desired.parent_names import parents_first
 from vlanlink.desired.parents import dummy_parent, find_parent
@@ -25,14 +26,11 @@ from vlanlink.desired.sysctls import Sysctls, desired_sysctls
 from vlanlink.errors import Path, Problem
 from vlanlink.model import (
     HOST,
-    LOOPBACK,
-    NAMELESS,
     Link,
     LinkName,
     Namespace,
     Route,
     State,
-    owner_in_words,
 )
 from vlanlink.store.leases import Leases
 from vlanlink.store.record import Record
@@ -54,6 +52,8 @@ class Resolution:
     """Commands that restore what has no known original value."""
     probes: tuple[AddressProbe, ...] = ()
     """What to ask the LAN before the new addresses are used."""
+    ended: tuple[Problem, ...] = ()
+    """Namespaces given by pid or path that have ended: the rest is applied without them."""
 
 
 def resolve(topology: Topology, observed: State, context: Context | None = None) -> Resolution:
@@ -61,8 +61,8 @@ def resolve(topology: Topology, observed: State, context: Context | None = None)
     context = context or Context()
     addressing = assign_addresses(topology, observed, context)
     builder = Builder(topology, observed, context, addressing)
-    _add_namespaces(builder)
-    _warn_of_lost_paths(builder)
+    add_namespaces(builder)
+    warn_of_lost_paths(builder)
     _warn_of_unreadable_record(builder)
     _add_links(builder)
     add_shims(builder)
@@ -85,62 +85,11 @@ def resolve(topology: Topology, observed: State, context: Context | None = None)
         tuple(builder.warnings),
         tuple(sysctls.restore_commands),
         probes,
+        tuple(builder.ended.values()),
     )
 
 
 # -- namespaces ------------------------------------------------------------------------------------
-
-
-def _add_namespaces(builder: Builder) -> None:
-    for name, entry in builder.topology.namespaces.items():
-        _add_namespace(builder, name, ("namespaces", name), entry.pid, entry.path)
-    for name, link in builder.topology.links.items():
-        if link.peer and link.peer.namespace:
-            _add_namespace(builder, link.peer.namespace, ("links", name, "peer", "namespace"))
-
-
-def _add_namespace(
-    builder: Builder, name: str, origin: Path, pid: int | None = None, path: str | None = None
-) -> None:
-    if name in builder.namespaces:
-        return
-    seen = builder.observed.namespaces.get(name)
-    seen = seen if seen and seen.made else None
-    if (pid is not None or path is not None) and seen is None:
-        where = f"process {pid}" if pid is not None else path
-        key = "pid" if pid is not None else "path"
-        message = f"there is no network namespace at {where}"
-        builder.conflicts.append(Problem((*origin, key), message))
-    _refuse_second_name(builder, name, origin)
-    owner = builder.name if seen is None else seen.owner
-    if owner is not None and owner.startswith(NAMELESS):
-        message = f"namespace {name} belongs to {owner_in_words(owner)}"
-        hint = "both see the same namespace names: give this namespace another name"
-        builder.conflicts.append(Problem(origin, message, hint, at_key=True))
-    builder.namespaces[name] = Namespace(
-        name, path=seen.path if seen else None, owner=owner, origin=origin
-    )
-    if owner == builder.name:
-        loopback = Link(
-            LOOPBACK, "loopback", name, settings={"up": True}, owner=owner, origin=origin
-        )
-        builder.links[loopback.key] = loopback
-
-
-def _refuse_second_name(builder: Builder, name: str, origin: Path) -> None:
-    for other, namespace in builder.observed.namespaces.items():
-        if name in namespace.aliases:
-            whose = f"namespace {other}" if other != HOST else "the host's own namespace"
-            builder.conflicts.append(Problem(origin, f"{name} is another name of {whose}"))
-
-
-def _warn_of_lost_paths(builder: Builder) -> None:
-    """A namespace given by pid or path may live on where nothing here finds it."""
-    own = builder.records.own
-    for name, path in own.paths.items() if own else ():
-        if name not in builder.observed.namespaces:
-            message = f"namespace {name} is no longer at {path}: its links are out of reach"
-            builder.warnings.append(Problem((), message))
 
 
 def _warn_of_unreadable_record(builder: Builder) -> None:
@@ -154,9 +103,12 @@ def _warn_of_unreadable_record(builder: Builder) -> None:
 
 def _add_links(builder: Builder) -> None:
     for name in parents_first(builder.topology):
+        peer = builder.topology.links[name].peer
+        if peer and peer.namespace in builder.ended:
+            continue
         _add_link(builder, LinkName(HOST, name), builder.topology.links[name], ("links", name))
     for space, namespace in builder.topology.namespaces.items():
-        for name, interface in namespace.interfaces.items():
+        for name, interface in namespace.interfaces.items() if space not in builder.ended else ():
             path = ("namespaces", space, "interfaces", name)
             _add_link(builder, LinkName(space, name), interface, path)
 
@@ -207,7 +159,7 @@ def _add_routes(builder: Builder) -> None:
         for i, route in enumerate(entry.routes if entry else ()):
             origin = (*link.origin, "routes", i)
             builder.add_route(link.namespace, desired_route(route, link.name, origin))
-    for space in topology.namespaces:
+    for space in topology.namespaces.keys() & builder.namespaces.keys():
         defaults = list(default_routes(topology, space, builder.links))
         others = subnet_routes(topology, space, builder.links, addressing.subnets, defaults)
         for derived in (*defaults, *others):
@@ -264,11 +216,7 @@ def _record(builder: Builder, sysctls: Sysctls) -> Record:
         file=source.file if source else None,
         text=text_of(builder.topology),
         namespaces=tuple(sorted(made)),
-        paths={
-            n: namespace_path(entry.pid, entry.path)
-            for n, entry in builder.topology.namespaces.items()
-            if entry.pid is not None or entry.path is not None
-        },
+        paths=namespace_paths(builder.topology),
         sysctls=sysctls.originals,
         parents=builder.parents,
         routes=tuple(sorted(foreign_routes)),
@@ -286,8 +234,3 @@ def _has_owner(builder: Builder, space: str, route: Route) -> bool:
     recorded = ([records.own] if records.own else []) + [*records.others]
     exists = row in {(space, str(one)) for one in seen.routes if one.ours}
     return exists and not any(row in record.routes for record in recorded)
-
-
-def namespace_path(pid: int | None, path: str | None) -> str:
-    """The path of a namespace that a topology gives by pid or path."""
-    return path if path is not None else f"/proc/{pid}/ns/net"

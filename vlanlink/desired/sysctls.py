@@ -76,7 +76,9 @@ def keys_to_read(
 def desired_sysctls(builder: Builder) -> Sysctls:
     """The values that the file asks for, and the originals of what it no longer asks for."""
     result = Sysctls()
-    for space, values in asked_sysctls(builder.topology, builder.observed).items():
+    asked = asked_sysctls(builder.topology, builder.observed)
+    for space in asked.keys() - builder.ended.keys():
+        values = asked[space]
         for key, value in values.items():
             _refuse_other_value(builder, space, key, value)
             _refuse_unknown(builder, space, key)

@@ -31,6 +31,7 @@ from vlanlink.kernel.snapshot import Wanted, assemble, read_namespace, read_sysc
 from vlanlink.kernel.timings import Timings
 from vlanlink.model import HOST, Namespace, State
 from vlanlink.planning.operations import Operation
+from vlanlink.store.record import former_name
 
 if TYPE_CHECKING:  # what `up` does without is loaded by who needs it
     from vlanlink.kernel.facts import MachineFacts
@@ -147,9 +148,11 @@ class Machine:
         elsewhere = [one for one in self.wanted.paths.items() if is_of_the_network(one[1])]
         places = {path for _, path in elsewhere}
         for name, path in (*elsewhere, *named_ones):
-            if path in places or name not in self.wanted.paths:
-                with suppress(OSError):
-                    names.setdefault(self._namespaces.place(name, path), []).append(name)
+            called = name
+            if path not in places and name in self.wanted.paths:
+                called = former_name(name, path)
+            with suppress(OSError):
+                names.setdefault(self._namespaces.place(called, path), []).append(called)
         for first, *others in names.values():
             yield first, tuple(others)
 

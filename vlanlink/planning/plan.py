@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from vlanlink.errors import Diagnostic, Problem, printable
-from vlanlink.model import Link, LinkName, Namespace, State
+from vlanlink.model import HOST, Link, LinkName, Namespace, State
 from vlanlink.planning.change import Action, Change
 from vlanlink.planning.changes import change_links, write_sysctls
 from vlanlink.planning.creation import fill, make_links, make_namespaces
@@ -36,6 +36,8 @@ class Plan:
     """Why it can't be carried out: it would remove something of another topology."""
     notes: tuple[Diagnostic, ...] = ()
     """The warnings, at their places in the file."""
+    was_up: bool = True
+    """False if ``down`` found nothing of the topology: no mark, and no record."""
     timings: Mapping[str, float] = field(default_factory=dict, compare=False)
     """Of a plan that was carried out: seconds by phase."""
 
@@ -96,14 +98,40 @@ def plan(observed: State, desired: State, topology: str) -> Plan:
     return Plan(topology, operations, tuple(diff.warnings), tuple(diff.conflicts))
 
 
-def with_links(state: State, topology: str, others: Iterable[Link]) -> State:
-    """What ``topology`` has in ``state``, and ``others``: an intermediate State."""
-    own = undo_target(state, Plan(topology))
-    namespaces = dict(own.namespaces)
-    for link in others:
-        space = namespaces[link.namespace]
-        namespaces[link.namespace] = replace(space, links={**space.links, link.name: link})
+def stage(observed: State, desired: State, topology: str, first: Iterable[Link]) -> State:
+    """A State on the way to ``desired``: what ``topology`` has, and the links ``first``.
+
+    Where one of these is to be created, the host's links that leave go first, with all that is on
+    them: one of them may hold its name, its VLAN id or its MAC.
+    """
+    namespaces = dict(undo_target(observed, Plan(topology)).namespaces)
+    diff, links = Diff(observed, desired, topology), list(first)
+    links += [peer for link in links if (peer := desired.link(link.peer)) and peer not in links]
+    diff.recreated = find_recreated(diff)
+    created = (link.key in diff.recreated or observed.link(link.key) is None for link in links)
+    going = _with_dependents(diff, gone_links(diff)) if any(created) else set()
+    for name, namespace in namespaces.items():
+        kept = {n: one for n, one in namespace.links.items() if one.key not in going}
+        routes = frozenset(r for r in namespace.routes if LinkName(name, r.dev) not in going)
+        namespaces[name] = replace(namespace, links=kept, routes=routes)
+    for link in links:
+        namespace = namespaces[link.namespace]
+        namespaces[link.namespace] = replace(namespace, links={**namespace.links, link.name: link})
     return State(namespaces)
+
+
+def _with_dependents(diff: Diff, gone: Iterable[Link]) -> set[LinkName]:
+    """The host's links among ``gone``, their peers, and all that stands on them."""
+    found: set[LinkName] = set()
+    waiting = [link for link in gone if link.namespace == HOST]
+    while waiting:
+        link = waiting.pop()
+        if link.key in found or not diff.mine(link):
+            continue
+        found.add(link.key)
+        peer = diff.observed.link(link.peer)
+        waiting += [*diff.observed.children(link.key), *([peer] if peer else [])]
+    return found
 
 
 def undo_target(before: State, done: Plan) -> State:

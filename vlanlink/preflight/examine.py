@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from vlanlink.desired.context import Context
-from vlanlink.desired.resolve import Resolution, namespace_path, resolve
+from vlanlink.desired.namespaces import namespace_paths
+from vlanlink.desired.resolve import Resolution, resolve
 from vlanlink.desired.sysctls import asked_sysctls, keys_to_read
 from vlanlink.errors import PrivilegeError, Problem
 from vlanlink.host import Host
@@ -55,9 +56,7 @@ def _seen_whole(session: Session, topology: Topology) -> tuple[TopologyNeeds, St
 def _seen_by_a_user(session: Session, topology: Topology) -> tuple[TopologyNeeds, State]:
     """The same for an ordinary user; namespaces that can't be read count as empty."""
     elsewhere = {
-        name: Namespace(name, path=namespace_path(entry.pid, entry.path))
-        for name, entry in topology.namespaces.items()
-        if entry.pid is not None or entry.path is not None
+        name: Namespace(name, path=path) for name, path in namespace_paths(topology).items()
     }
     records, machine = session.records(topology.name), session.machine
     state = machine.host_snapshot()

@@ -41,7 +41,13 @@ def checked(seen: Observation, before: Topology | None = None) -> Plan:
     uncertain: tuple[Problem, ...] = ()
     if before is not None and is_lost(before.name, seen.observed, seen.records):
         uncertain = tuple(uncertain_parents(before, seen.observed, seen.records))
-    found = (*seen.resolution.warnings, *seen.todo.warnings, *lost, *uncertain)
+    found = (
+        *seen.resolution.ended,
+        *seen.resolution.warnings,
+        *seen.todo.warnings,
+        *lost,
+        *uncertain,
+    )
     notes = tuple(seen.topology.diagnose(problem, severity="warning") for problem in found)
     return replace(seen.todo, notes=notes)
 

@@ -10,7 +10,7 @@ from vlanlink.errors import Diagnostic
 from vlanlink.kernel.packet.arp_nd import Announcement, ArpProbe
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Link, LinkName, State
-from vlanlink.planning.plan import plan, with_links
+from vlanlink.planning.plan import plan, stage
 from vlanlink.reconcile.apply import Transaction, Unfinished
 from vlanlink.reconcile.session import Observation, Session
 
@@ -32,13 +32,12 @@ def create_parents(session: Session, seen: Observation, transaction: Transaction
     parents = probing_parents(seen.resolution.probes, desired)
     if not parents:
         return seen.observed
-    stage = with_links(
-        seen.observed, name, (link for link in desired.links() if link.key in parents)
-    )
-    todo = plan(seen.observed, stage, name)
+    links = (link for link in desired.links() if link.key in parents)
+    first = stage(seen.observed, desired, name, links)
+    todo = plan(seen.observed, first, name)
     if not todo.operations:
         return seen.observed
-    return _await_carrier(session, seen, transaction.step(todo, stage))
+    return _await_carrier(session, seen, transaction.step(todo, first))
 
 
 def _await_carrier(session: Session, seen: Observation, now: State) -> State:

@@ -5,7 +5,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from vlanlink.desired.context import Context, ProbeResults
-from vlanlink.desired.resolve import Resolution, namespace_path, resolve
+from vlanlink.desired.namespaces import namespace_names, namespace_paths
+from vlanlink.desired.resolve import Resolution, resolve
 from vlanlink.desired.sysctls import keys_to_read
 from vlanlink.errors import ConflictError, Diagnostic, PrivilegeError, Problem
 from vlanlink.host import Host
@@ -18,7 +19,7 @@ from vlanlink.reconcile.apply import Progress
 from vlanlink.store.files import Store
 from vlanlink.store.leases import Leases
 from vlanlink.store.lock import LOCK_SECONDS, Holder, LockedError
-from vlanlink.store.record import Record, Records
+from vlanlink.store.record import Record, Records, former_paths
 from vlanlink.topology import Topology, validated
 
 
@@ -141,21 +142,13 @@ def kernel_errors() -> Iterator[None]:
 
 def _wanted(topology: Topology, records: Records, before: Topology | None) -> Wanted:
     """The namespaces that the topology names by path, now and before, are read as well."""
-    recorded = records.every()
-    was = records.own.paths if records.own else _paths(before) if before else {}
+    recorded, now = records.every(), namespace_paths(topology)
+    was = records.own.paths if records.own else namespace_paths(before) if before else {}
     return Wanted(
-        paths={**was, **_paths(topology)},
+        paths={**now, **former_paths(was, now, namespace_names(topology))},
         topologies=tuple({topology.name, *(record.topology for record in recorded)}),
         names=frozenset(topology.namespaces) | {n for r in recorded for n in r.namespaces},
     )
-
-
-def _paths(topology: Topology) -> dict[str, str]:
-    return {
-        name: namespace_path(entry.pid, entry.path)
-        for name, entry in topology.namespaces.items()
-        if entry.pid is not None or entry.path is not None
-    }
 
 
 def _dead_names(todo: Plan, dead: frozenset[str], records: Records) -> tuple[Problem, ...]:

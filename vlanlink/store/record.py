@@ -5,7 +5,7 @@ read when the topology changes or goes down. A record may be lost: then what is 
 and changes of what is not marked are reported as not restored.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -121,6 +121,24 @@ def _texts(values: object) -> tuple[str, ...]:
     return tuple(map(_text, values))
 
 
+def former_name(name: str, path: str) -> str:
+    """What a namespace is called that the topology has elsewhere now: ``web (/proc/12/ns/net)``."""
+    return f"{name} ({path})"
+
+
+def former_paths(
+    before: Mapping[str, str], now: Mapping[str, str], names: Collection[str]
+) -> dict[str, str]:
+    """The namespaces of ``before`` by their names of today.
+
+    ``names`` are those that the topology has now, ``now`` where those are that it gives by path.
+    """
+    moved = {name for name, path in before.items() if name in names and now.get(name) != path}
+    return {
+        former_name(name, path) if name in moved else name: path for name, path in before.items()
+    }
+
+
 def in_transition(before: Record | None, after: Record) -> Record:
     """The record between the first change and the last: everything from both records.
 
@@ -131,7 +149,7 @@ def in_transition(before: Record | None, after: Record) -> Record:
     return replace(
         after,
         namespaces=tuple(dict.fromkeys((*after.namespaces, *before.namespaces))),
-        paths={**before.paths, **after.paths},
+        paths={**former_paths(before.paths, after.paths, after.paths.keys()), **after.paths},
         sysctls={
             space: _sysctls_in_transition(
                 before.sysctls.get(space, {}), after.sysctls.get(space, {})

@@ -1,0 +1,95 @@
+"""The namespaces of a topology: which there are, where they are, which of them have ended. Pure."""
+
+from vlanlink.desired.builder import Builder
+from vlanlink.errors import Path, Problem
+from vlanlink.model import (
+    HOST,
+    LOOPBACK,
+    NAMELESS,
+    Link,
+    Namespace,
+    owner_in_words,
+)
+from vlanlink.store.record import former_paths
+from vlanlink.topology import Topology
+
+
+def namespace_path(pid: int | None, path: str | None) -> str:
+    """The path of a namespace that a topology gives by pid or path."""
+    return path if path is not None else f"/proc/{pid}/ns/net"
+
+
+def namespace_paths(topology: Topology) -> dict[str, str]:
+    """The paths of the namespaces that a topology gives by pid or path, by name."""
+    return {
+        name: namespace_path(entry.pid, entry.path)
+        for name, entry in topology.namespaces.items()
+        if entry.pid is not None or entry.path is not None
+    }
+
+
+def namespace_names(topology: Topology) -> frozenset[str]:
+    """Every namespace that a topology names, those of veth peers included."""
+    peers = (link.peer.namespace for link in topology.links.values() if link.peer)
+    return frozenset(topology.namespaces) | frozenset(name for name in peers if name)
+
+
+def add_namespaces(builder: Builder) -> None:
+    """Add each namespace that exists or can be created; the others are conflicts, or have ended."""
+    for name, entry in builder.topology.namespaces.items():
+        _add_namespace(builder, name, ("namespaces", name), entry.pid, entry.path)
+    for name, link in builder.topology.links.items():
+        if link.peer and link.peer.namespace:
+            _add_namespace(builder, link.peer.namespace, ("links", name, "peer", "namespace"))
+
+
+def _add_namespace(
+    builder: Builder, name: str, origin: Path, pid: int | None = None, path: str | None = None
+) -> None:
+    if name in builder.namespaces:
+        return
+    seen = builder.observed.namespaces.get(name)
+    seen = seen if seen and seen.made else None
+    if (pid is not None or path is not None) and seen is None:
+        key = "pid" if pid is not None else "path"
+        where = f"process {pid}" if pid is not None else path
+        own = builder.records.own
+        if own and own.paths.get(name) == namespace_path(pid, path):
+            message = f"namespace {name} is gone: {where} has ended, or its namespace was removed"
+            builder.ended[name] = Problem((*origin, key), message)
+            return
+        message = f"there is no network namespace at {where}"
+        builder.conflicts.append(Problem((*origin, key), message))
+    _refuse_second_name(builder, name, origin)
+    owner = builder.name if seen is None else seen.owner
+    if owner is not None and owner.startswith(NAMELESS):
+        message = f"namespace {name} belongs to {owner_in_words(owner)}"
+        hint = "both see the same namespace names: give this namespace another name"
+        builder.conflicts.append(Problem(origin, message, hint, at_key=True))
+    builder.namespaces[name] = Namespace(
+        name, path=seen.path if seen else None, owner=owner, origin=origin
+    )
+    if owner == builder.name:
+        loopback = Link(
+            LOOPBACK, "loopback", name, settings={"up": True}, owner=owner, origin=origin
+        )
+        builder.links[loopback.key] = loopback
+
+
+def _refuse_second_name(builder: Builder, name: str, origin: Path) -> None:
+    for other, namespace in builder.observed.namespaces.items():
+        if name in namespace.aliases:
+            whose = f"namespace {other}" if other != HOST else "the host's own namespace"
+            builder.conflicts.append(Problem(origin, f"{name} is another name of {whose}"))
+
+
+def warn_of_lost_paths(builder: Builder) -> None:
+    """A namespace given by pid or path may live on where nothing here finds it."""
+    own = builder.records.own
+    observed, topology = builder.observed.namespaces, builder.topology
+    now, names = namespace_paths(topology), namespace_names(topology)
+    visible = observed.keys() | {alias for one in observed.values() for alias in one.aliases}
+    for name, path in former_paths(own.paths, now, names).items() if own else ():
+        if name not in visible and name not in builder.ended:
+            message = f"namespace {name} is no longer at {path}: its links are out of reach"
+            builder.warnings.append(Problem((), message))
