@@ -3,7 +3,6 @@
 A correction is offered only if TOML reads it.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -37,13 +36,16 @@ _NOTHING: Final = frozenset({"null", "none", "nil", "~", "undefined"})
 
 def correction(line: str) -> str | None:
     """A hint for a line that TOML can't read; None if it can't be told what was meant."""
-    if _COMMENT.match(line):
-        return "begin a comment with #"
-    pair = _PAIR.match(line)
-    if pair and pair["value"].partition("#")[0].strip().lower() in _NOTHING:
-        return f"remove {pair['key']}: TOML has no null"
     if len(line) > _LONGEST:
         return None
+    if found := _COMMENT.match(line):
+        return f"write # {line[found.end() :].strip(' */->')}".rstrip()
+    if pair := _PAIR.match(line):
+        value = pair["value"].partition("#")[0].strip()
+        if value.lower() in _NOTHING:
+            return f"remove {pair['key']}: TOML has no null"
+        if not value:
+            return f"write a value: {pair['key']} = …"
     for fixed in (_header(line), _statement(_closed(line)), _statement(line.replace('"', ""))):
         if fixed is not None and fixed != line.strip() and _is_read(fixed):
             return f"write {fixed}"
@@ -87,7 +89,7 @@ def _header(line: str) -> str | None:
     if not inner:
         return None
     names = [name.strip() for name in re.findall(r'"[^"]*"|[^.]+', inner)]
-    header = ".".join(one if re.fullmatch(_NAME, one) else _quoted(one) for one in names)
+    header = ".".join(one if re.fullmatch(_NAME, one) else toml.string(one) for one in names)
     return f"[[{header}]]" if text.startswith("[[") else f"[{header}]"
 
 
@@ -148,8 +150,4 @@ def _value(word: str, key: str) -> str:
         return str(_BOOLEANS[word.lower()]).lower()
     if re.fullmatch(r"[-+]?[0-9]+", word):
         return str(int(word))
-    return word if _parses(f"x = {word}") else _quoted(word)
-
-
-def _quoted(word: str) -> str:
-    return json.dumps(word, ensure_ascii=False)
+    return word if _parses(f"x = {word}") else toml.string(word)

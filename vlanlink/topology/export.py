@@ -1,10 +1,9 @@
 """A topology as plain data and as TOML: what ``load`` makes an equal topology of. Pure."""
 
-import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from vlanlink.topology import toml
 from vlanlink.topology.model import Topology
 from vlanlink.topology.tables import Entry, Kinded, Row, keys_of
 
@@ -54,16 +53,13 @@ def _option(value: Any) -> Any:
     return {str(start): to for start, to in value} if pairs else _written(value)
 
 
-_BARE: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
-
-
 def _tables(tables: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[str]:
     """The lines of a table: its values, then its tables below headings."""
     deeper = {key: one for key, one in tables.items() if _is_headed((*path, key), one)}
     plain = {key: one for key, one in tables.items() if key not in deeper}
     if path and (plain or not deeper):
-        yield f"[{'.'.join(map(_key, path))}]"
-        yield from (f"{_key(key)} = {_value(one)}" for key, one in plain.items())
+        yield f"[{toml.dotted(path)}]"
+        yield from (f"{toml.key(key)} = {toml.value(one)}" for key, one in plain.items())
         yield ""
     for key, one in deeper.items():
         yield from _tables(one, (*path, key))
@@ -73,20 +69,3 @@ def _is_headed(path: tuple[str, ...], value: Any) -> bool:
     named = path[0] in ("networks", "links", "namespaces") and len(path) == 2
     interface = path[0] == "namespaces" and (len(path) == 4 or path[2:] == ("interfaces",))
     return isinstance(value, Mapping) and (len(path) == 1 or named or interface)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, Mapping):
-        inner = ", ".join(f"{_key(key)} = {_value(one)}" for key, one in value.items())
-        return f"{{ {inner} }}" if inner else "{}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
-    return _text(value) if isinstance(value, str) else json.dumps(value)
-
-
-def _key(word: str) -> str:
-    return word if _BARE.fullmatch(word) else _text(word)
-
-
-def _text(word: str) -> str:
-    return json.dumps(word, ensure_ascii=False).replace("\x7f", "\\u007f")

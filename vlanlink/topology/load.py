@@ -190,8 +190,8 @@ _WRITTEN_AS_TEXT: Final = (IPv4Address, IPv6Address, IPv4Network, IPv6Network, o
 
 
 def _checked(draft: "Salvage") -> tuple[Topology, list[InvalidEntry]]:
+    from vlanlink.topology.forms import At
     from vlanlink.topology.rules import judge
-    from vlanlink.topology.tables import At
 
     topology = Topology.read(draft.data, At((), draft))
     return topology, draft.findings + judge(topology, draft)
@@ -235,7 +235,9 @@ def _name(draft: "Salvage", stem: str | None) -> None:
     table = draft.data.get("topology", {})
     if "name" in draft.data:
         hint = "write it under [topology]"
-        draft.refuse(("name",), InvalidValue("unknown_key", "unknown key name", hint, at_key=True))
+        draft.refuse(
+            ("name",), InvalidValue("unknown_key", 'unknown key "name"', hint, at_key=True)
+        )
         del draft.data["name"]
     elif isinstance(table, dict) and "name" not in table:
         draft.data = {**draft.data, "topology": {**table, "name": _from_stem(draft, stem)}}

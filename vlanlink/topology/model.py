@@ -8,59 +8,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, make_dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
-from vlanlink.errors import Diagnostic, Problem, nearest
+from vlanlink.errors import Diagnostic, Problem
 from vlanlink.kinds import COMMON, KINDS, Kind
-from vlanlink.topology import values
-from vlanlink.topology.positions import Severity, Source, without_source
-from vlanlink.topology.problems import InvalidValue, one_of, quote
-from vlanlink.topology.tables import (
-    ALL_OPTIONS,
+from vlanlink.topology import habits, toml, values
+from vlanlink.topology.forms import (
     Array,
+    At,
     Boolean,
     ByName,
     Choice,
-    Entry,
     Integer,
-    Key,
-    Kinded,
     Number,
     ParentLink,
-    Row,
     Switch,
     SysctlValue,
     Table,
     Text,
     form_of,
-    keys_of,
 )
+from vlanlink.topology.positions import Severity, Source, without_source
+from vlanlink.topology.problems import InvalidValue, one_of, quote
+from vlanlink.topology.tables import ALL_OPTIONS, Entry, Key, Kinded, Row, keys_of
 from vlanlink.topology.values import Ip, Prefix
-
-NETWORK_KINDS: Final = tuple(name for name, kind in KINDS.items() if kind.rx_handler)
-"""The kinds that a network can have: their links receive on the parent, beside the host."""
-
-
-def link_kind(name: str) -> str:
-    """The name of a known link kind."""
-    if name not in KINDS:
-        near = nearest(name, list(KINDS))
-        raise InvalidValue(
-            "unknown_kind",
-            f"unknown link kind {quote(name)}: choose {one_of(list(KINDS))}",
-            f'did you mean "{near}"?' if near else None,
-        )
-    return name
-
-
-def network_kind(name: str) -> str:
-    """The name of a kind that a network can have."""
-    if link_kind(name) not in NETWORK_KINDS:
-        raise InvalidValue(
-            "network_kind",
-            f"a network can't be of kind {quote(name)}: choose {one_of(NETWORK_KINDS)}",
-            f'define that link under [links], and a network of kind "{NETWORK_KINDS[0]}" on it',
-        )
-    return name
-
 
 TEXT: Final = Text()
 PARENT: Final = ParentLink()
@@ -87,6 +56,11 @@ class SubnetConfig(Entry):
     aux_addresses: Annotated[
         Mapping[str, Ip], Key(ByName(ADDRESS), "addresses of others, never handed out")
     ] = field(default_factory=dict)
+
+    @classmethod
+    def meant(cls, text: str) -> dict[str, Any]:
+        """A bare prefix."""
+        return {"subnet": text}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +97,11 @@ class RouteConfig(Entry):
     table: Annotated[int | None, Key(Integer(1, 0xFFFFFFFF), "routing table; default main")] = None
 
     @classmethod
+    def meant(cls, text: str) -> dict[str, Any] | None:
+        """A route as ``ip route`` has it."""
+        return habits.as_route(text)
+
+    @classmethod
     def prepared(cls, written: dict[str, Any]) -> dict[str, Any]:
         """As ``ip route`` does, read ``default`` in the family of the next hop, else as IPv4."""
         if written.get("to") != values.DEFAULT:
@@ -153,6 +132,11 @@ PROBE_HELP: Final = "ask the LAN whether an address is in use before taking it"
 TAKE_PARENT_HELP: Final = "passthru: take the parent from the host even if the host uses it"
 
 
+_VLAN_KEYS: Final = ("vlan", "vlan_id", "vid", "id", "tag")
+_IN_SUBNET: Final = "write it in the subnet's entry: subnets = [{ subnet = …, … }]"
+_IN_HEADER: Final = "remove name: the table's header has it"
+
+
 @dataclass(frozen=True, kw_only=True)
 class NetworkConfig(Kinded):
     """What ``docker network create`` makes: a kind and a parent that endpoints share."""
@@ -163,7 +147,19 @@ class NetworkConfig(Kinded):
         "wait": "",
     }
 
-    kind: Annotated[str, Key(Text("a string", network_kind), one_of(NETWORK_KINDS))]
+    elsewhere: ClassVar[Mapping[str, str]] = {
+        "name": _IN_HEADER,
+        "driver_opts": "write its keys here: parent, mode",
+        "options": "write them here: parent, mode",
+        "config": "write subnets = [{ subnet = … }]",
+        "gateway": _IN_SUBNET,
+        "ip_range": _IN_SUBNET,
+        "aux_addresses": _IN_SUBNET,
+        "addresses": "write them under the interfaces, [namespaces.NAME.interfaces.LINK]",
+        "sysctls": "write them under [host] or [namespaces.NAME]",
+    }
+
+    kind: Annotated[str, Key(Text("a string", values.network_kind), one_of(values.NETWORK_KINDS))]
     parent: Annotated[
         str | None, Key(PARENT, "link of the host; NAME.N: VLAN N of NAME; left out: a dummy link")
     ] = None
@@ -180,6 +176,27 @@ class NetworkConfig(Kinded):
         bool, Key(BOOLEAN, "vepa: the switch sends frames back out of the port they came in on")
     ] = False
     take_parent: Annotated[bool, Key(BOOLEAN, TAKE_PARENT_HELP)] = False
+
+    @classmethod
+    def kind_in(cls, written: Mapping[str, Any]) -> Kind | None:
+        """None for a kind that no network has, whatever its options."""
+        kind = written.get("kind")
+        return Kinded.kind_in(written) if kind in values.NETWORK_KINDS else None
+
+    @classmethod
+    def refusal(cls, key: str, written: Mapping[str, Any], at: At) -> InvalidValue | None:
+        """A network is on a VLAN by its parent's name."""
+        parent, vlan = written.get("parent"), written[key]
+        if key not in _VLAN_KEYS or not isinstance(parent, str) or not isinstance(vlan, int):
+            return super().refusal(key, written, at)
+        hint = f'write parent = "{parent}.{vlan}" instead'
+        return InvalidValue("unknown_key", f"unknown key {quote(key)}", hint, at_key=True)
+
+    @classmethod
+    def meant(cls, text: str) -> dict[str, Any] | None:
+        """The kind alone."""
+        kind = habits.meant_word(text, values.NETWORK_KINDS)
+        return {"kind": kind} if kind else None
 
 
 if TYPE_CHECKING:
@@ -221,18 +238,37 @@ class PeerConfig(EndpointConfig):
     name: Annotated[str, Key(TEXT, "its name")]
     namespace: Annotated[str | None, Key(TEXT, "its namespace; left out: the host")] = None
 
+    @classmethod
+    def meant(cls, text: str) -> dict[str, Any]:
+        """The name alone."""
+        return {"name": text}
+
 
 @dataclass(frozen=True, kw_only=True)
 class LinkConfig(Kinded, EndpointConfig):
     """A link on the host."""
 
-    kind: Annotated[str | None, Key(Text("a string", link_kind), one_of(list(KINDS)))] = None
+    elsewhere: ClassVar[Mapping[str, str]] = {
+        "name": _IN_HEADER,
+        "namespace": "define the link under [namespaces.NAME.interfaces.LINK]",
+        "netns": "define the link under [namespaces.NAME.interfaces.LINK]",
+        "network": "endpoints are in namespaces: [namespaces.NAME.interfaces.LINK]",
+        "sysctls": "write them under [host]",
+    }
+
+    kind: Annotated[str | None, Key(Text("a string", values.link_kind), one_of(list(KINDS)))] = None
     parent: Annotated[
         str | None, Key(PARENT, "link of the host; NAME.N that does not exist: VLAN N of NAME")
     ] = None
     peer: Annotated[PeerConfig | None, Key(Table(PeerConfig), "veth: the other end")] = None
     probe: Annotated[bool | ProbeConfig, Key(PROBE, PROBE_HELP)] = True
     take_parent: Annotated[bool, Key(BOOLEAN, TAKE_PARENT_HELP)] = False
+
+    @classmethod
+    def meant(cls, text: str) -> dict[str, Any] | None:
+        """The kind alone."""
+        kind = habits.meant_word(text, list(KINDS))
+        return {"kind": kind} if kind else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,6 +278,11 @@ class InterfaceConfig(LinkConfig):
     planned: ClassVar[Mapping[str, str]] = {
         "dhcp": "leave dhcp out, and list addresses",
         "ipv6_token": "",
+    }
+
+    elsewhere: ClassVar[Mapping[str, str]] = {
+        "name": _IN_HEADER,
+        "sysctls": "write them under [namespaces.NAME]",
     }
 
     network: Annotated[str | None, Key(TEXT, "the network that it is an endpoint of")] = None
@@ -255,6 +296,11 @@ class InterfaceConfig(LinkConfig):
     ] = "static"
 
     @classmethod
+    def meant(cls, text: str) -> dict[str, Any]:
+        """The network alone."""
+        return {"network": text}
+
+    @classmethod
     def kind_in(cls, written: Mapping[str, Any]) -> Kind | None:
         """An endpoint has its network's kind, and no options of its own."""
         return None if "network" in written else LinkConfig.kind_in(written)
@@ -265,15 +311,17 @@ class InterfaceConfig(LinkConfig):
         return written if "network" in written else super().prepared(written)
 
     @classmethod
-    def refusal(cls, key: str, written: Mapping[str, Any]) -> InvalidValue | None:
+    def refusal(cls, key: str, written: Mapping[str, Any], at: At) -> InvalidValue | None:
         """Refuse the options that the network decides."""
         if key not in ALL_OPTIONS or "network" not in written:
-            return super().refusal(key, written)
+            return super().refusal(key, written, at)
         network = written["network"]
         return InvalidValue(
             "option_of_network",
             f"{key} belongs to the network, not to its endpoints",
-            f"write it under [networks.{network}]" if isinstance(network, str) else None,
+            f"remove {key}, or write it under [networks.{network}]"
+            if isinstance(network, str)
+            else None,
             at_key=True,
         )
 
@@ -287,6 +335,11 @@ class InterfaceConfig(LinkConfig):
 class NamespaceConfig(Entry):
     """A network namespace: a named one, or that of a path or a process."""
 
+    elsewhere: ClassVar[Mapping[str, str]] = {
+        "name": _IN_HEADER,
+        "routes": "write them under the interface, [namespaces.NAME.interfaces.LINK]",
+        "addresses": "write them under the interface, [namespaces.NAME.interfaces.LINK]",
+    }
     planned: ClassVar[Mapping[str, str]] = {"units": "", "dns": "", "unprivileged": ""}
 
     sysctls: Annotated[
@@ -297,6 +350,14 @@ class NamespaceConfig(Entry):
     ] = field(default_factory=dict)
     pid: Annotated[int | None, Key(Integer(1, 0x3FFFFFFF), "the namespace of a process")] = None
     path: Annotated[str | None, Key(TEXT, "the namespace at a path")] = None
+
+    @classmethod
+    def refusal(cls, key: str, written: Mapping[str, Any], at: At) -> InvalidValue | None:
+        """Interfaces are one level deeper."""
+        if not isinstance(written[key], dict) or habits.meant_key(key, tuple(keys_of(cls))):
+            return super().refusal(key, written, at)
+        hint = f"write [{toml.dotted((*at.path, 'interfaces', key))}]"
+        return InvalidValue("unknown_key", f"unknown key {quote(key)}", hint, at_key=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -330,6 +391,8 @@ class Topology(Entry):
 
     ``load`` makes and checks it; one that is made by its fields is checked when it is used.
     """
+
+    elsewhere: ClassVar[Mapping[str, str]] = {"version": "remove version: the format has none"}
 
     name: str
     networks: Annotated[

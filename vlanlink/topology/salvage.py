@@ -13,7 +13,8 @@ from vlanlink.errors import Path, Problem
 from vlanlink.topology.problems import InvalidEntry, InvalidValue
 
 if TYPE_CHECKING:
-    from vlanlink.topology.tables import At, Form, Row
+    from vlanlink.topology.forms import At, Form
+    from vlanlink.topology.tables import Row
 
 
 class Lost(InvalidValue):

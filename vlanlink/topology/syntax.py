@@ -181,8 +181,7 @@ def _words(error: Exception, opened: Span | None, line: list[str]) -> tuple[str,
     hint = next((hint for start, hint in _HINTS if message.startswith(start)), None)
     if opened:
         hint = f"what begins on line {opened.line} is never closed"
-    elif line:
-        hint = correction(line[0]) or hint
+    hint = (correction(line[0]) if line else None) or hint
     return f"TOML syntax error: {message[:1].lower()}{message[1:]}", hint
 
 

@@ -1,7 +1,7 @@
 """Parsers of single values: addresses, prefixes, MACs, names. Text in, value out."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -14,7 +14,9 @@ from ipaddress import (
 from typing import Any, Final
 
 from vlanlink.host import is_topology_name
-from vlanlink.topology.problems import InvalidValue, quote
+from vlanlink.kinds import KINDS
+from vlanlink.topology import habits
+from vlanlink.topology.problems import InvalidValue, one_of, quote
 
 Ip = IPv4Address | IPv6Address
 Prefix = IPv4Network | IPv6Network
@@ -32,10 +34,11 @@ def describe(value: object) -> str:
     for types, word in _WORDS:
         if isinstance(value, types):
             return f"{word} {quote(value)}" if word in _SHOWN else word
-    return "a date or time" if _is_time(value) else f"a Python {type(value).__name__}"
+    return "a date or time" if is_time(value) else f"a Python {type(value).__name__}"
 
 
-def _is_time(value: object) -> bool:
+def is_time(value: object) -> bool:
+    """Whether it is one of TOML's dates and times."""
     return type(value).__module__ == "datetime"
 
 
@@ -54,12 +57,12 @@ _SHOWN: Final = ("the boolean", "the string", "the number")
 def topology_name(name: str) -> str:
     """A topology's name: part of marks, file names and command lines."""
     if not is_topology_name(name):
-        raise InvalidValue(
-            "topology_name",
-            f"{quote(name)} is not a valid topology name",
-            "use up to 63 letters, digits, '.', '_' and '-'; the first is not '.' or '-', "
-            "and the end not '.toml'",
+        near = re.sub(r"[^A-Za-z0-9._-]+", "-", name.removesuffix(".toml")).strip(".-")[:63]
+        hint = (
+            f"write {quote(near or 'office')}: up to 63 letters, digits, '.', '_' and '-', "
+            "not beginning with '.' or '-', not ending with '.toml'"
         )
+        raise InvalidValue("topology_name", f"{quote(name)} is not a valid topology name", hint)
     return name
 
 
@@ -83,11 +86,10 @@ def _not_an_address(word: str) -> InvalidValue:
     try:
         bare = _plain(word, ip_interface).ip
     except ValueError:
-        return InvalidValue(
-            "bad_address",
-            f"{quote(word)} is not a valid IP address",
-            'write an address such as "192.0.2.1" or "2001:db8::1"',
-        )
+        found = repaired(word)
+        example = 'write an address such as "192.0.2.1" or "2001:db8::1"'
+        hint = f'write "{found.partition("/")[0]}"' if found else example
+        return InvalidValue("bad_address", f"{quote(word)} is not a valid IP address", hint)
     return InvalidValue(
         "gateway_with_prefix",
         f"{quote(word)} has a prefix length; write a bare address here",
@@ -116,17 +118,45 @@ def _without_host_bits(word: str, whole: Any) -> Prefix:
 
 
 def _prefix_hint(word: str) -> str:
+    found = repaired(word)
+    if found is None:
+        return _covering(word) or 'write a prefix such as "192.0.2.0/24" or "2001:db8::/64"'
+    if "/" in found:
+        return f'write "{ip_interface(found).network}"'
+    length = 64 if ":" in found else 24
+    return f'add the prefix length: "{ip_network((found, length), strict=False)}"'
+
+
+def _covering(word: str) -> str | None:
+    """The hint for ``192.0.2.10-192.0.2.20``."""
+    ends = [repaired(end) for end in word.split("-")]
+    if len(ends) != 2 or ends[0] is None or ends[1] is None or "/" in f"{ends[0]}{ends[1]}":
+        return None
+    first, last = ip_address(ends[0]), ip_address(ends[1])
+    if first.version != last.version:
+        return None
+    length = first.max_prefixlen - (int(first) ^ int(last)).bit_length()
+    return f'write "{ip_network((first, length), strict=False)}"'
+
+
+def repaired(word: str) -> str | None:
+    """An address, with a length if it has one, from what other tools take for one."""
+    text = re.sub(r"%[^/]*", "", word.strip())
+    text = re.sub(r"\s+(netmask\s+|mask\s+)?", "/", text)
+    text = re.sub(r"(?<![0-9a-fA-F:.])0+(?=[0-9]+\.)|(?<=\.)0+(?=[0-9])", "", text)
     try:
-        ip = _plain(word, ip_address)
+        found = ip_interface(text)
     except ValueError:
-        return 'write a prefix such as "192.0.2.0/24" or "2001:db8::/64"'
-    length = 24 if ip.version == 4 else 64
-    return f'add the prefix length: "{ip_network((ip, length), strict=False)}"'
+        return None
+    return str(found) if "/" in text else str(found.ip)
 
 
 def destination(word: str) -> Prefix:
     """The destination of a route: a prefix or a single address."""
     return prefix(word) if "/" in word else ip_network(address(word))
+
+
+_EXAMPLE: Final = 'write an address such as "192.0.2.5/24" or "2001:db8::5/64"'
 
 
 def entry(word: str) -> str:
@@ -138,11 +168,10 @@ def entry(word: str) -> str:
     try:
         found = _plain(word, ip_interface if "/" in word else ip_address)
     except ValueError:
-        raise InvalidValue(
-            "bad_address",
-            f"{quote(word)} is not a valid IP address",
-            'write an address such as "192.0.2.5/24" or "2001:db8::5/64"',
-        ) from None
+        found = repaired(word)
+        hint = f'write "{found}"' if found else _EXAMPLE
+        message = f"{quote(word)} is not a valid IP address"
+        raise InvalidValue("bad_address", message, hint) from None
     _usable(word, getattr(found, "ip", found))
     return str(found)
 
@@ -176,12 +205,60 @@ def mac(word: str) -> str:
     return plain
 
 
+def _mac_hint(word: str) -> str | None:
+    """The hint for bytes with one digit, and for those in pairs."""
+    parts = re.split(r"[:.-]", word.strip().lower())
+    if not all(re.fullmatch("[0-9a-f]{1,4}", part) for part in parts) or len(parts) not in (3, 6):
+        return None
+    digits = "".join(part.zfill(12 // len(parts)) for part in parts)
+    if len(digits) != 12:
+        return None
+    return f'write "{":".join(digits[at : at + 2] for at in range(0, 12, 2))}"'
+
+
 def _mac(word: str) -> str:
     if not _MAC.fullmatch(word.lower()):
-        raise InvalidValue(
-            "bad_mac",
-            f"{quote(word)} is not a valid MAC address",
-            'write six bytes separated by colons, such as "02:42:ac:10:03:0f"',
-        )
+        hint = _mac_hint(word) or 'write six bytes with colons, such as "02:42:ac:10:03:0f"'
+        raise InvalidValue("bad_mac", f"{quote(word)} is not a valid MAC address", hint)
     digits = re.sub("[:-]", "", word.lower())
     return ":".join(digits[at : at + 2] for at in range(0, 12, 2))
+
+
+NETWORK_KINDS: Final = tuple(name for name, kind in KINDS.items() if kind.rx_handler)
+"""The kinds that a network can have: their links receive on the parent, beside the host."""
+
+_FOREIGN_KINDS: Final = ("bridge", "bond", "team", "vxlan", "vrf", "tun", "tap", "wireguard", "gre")
+_NICS: Final = ("physical", "phys", "ethernet", "nic", "device", "eth")
+
+
+def link_kind(name: str) -> str:
+    """The name of a known link kind."""
+    if name not in KINDS:
+        message = f"unknown link kind {quote(name)}: choose {one_of(list(KINDS))}"
+        raise InvalidValue("unknown_kind", message, _kind_hint(name, list(KINDS)))
+    return name
+
+
+def network_kind(name: str) -> str:
+    """The name of a kind that a network can have."""
+    if name in NETWORK_KINDS:
+        return name
+    choices = f"choose {one_of(NETWORK_KINDS)}"
+    if name in KINDS:
+        message = f"a network can't be of kind {quote(name)}: {choices}"
+        hint = f'define that link under [links], and a network of kind "{NETWORK_KINDS[0]}" on it'
+        if name == "vlan":
+            hint = 'write "macvlan", and the VLAN as its parent: "eth0.50" is VLAN 50 of eth0'
+        raise InvalidValue("network_kind", message, hint)
+    message = f"unknown network kind {quote(name)}: {choices}"
+    bridge = 'write "macvlan": bridge is its default mode' if name == "bridge" else None
+    raise InvalidValue("unknown_kind", message, bridge or _kind_hint(name, NETWORK_KINDS))
+
+
+def _kind_hint(name: str, known: Sequence[str]) -> str | None:
+    if name in _NICS:
+        return "remove the table: a NIC that exists needs none, name it as a parent"
+    if name in _FOREIGN_KINDS:
+        return f"create the {name} with another tool, and name it as a parent"
+    meant = habits.meant_word(name, known)
+    return f'did you mean "{meant}"?' if meant else None

@@ -65,7 +65,7 @@ def of_the_network(index: RuleIndex) -> Iterator[Problem]:
         for key, value in written:
             if place.network is not None and value:
                 message = f"{place.label} is in a network, so it can't have its own {key}"
-                hint = f"write it under [networks.{place.network}], or remove it"
+                hint = f"remove {key}, or write it under [networks.{place.network}]"
                 yield Problem((*place.path, key), message, hint, at_key=True)
 
 

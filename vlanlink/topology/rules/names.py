@@ -1,5 +1,6 @@
 """Valid names, and references to things that the file defines."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from vlanlink.errors import Path, Problem, nearest
@@ -75,6 +76,9 @@ def parent_name(index: RuleIndex) -> Iterator[Problem]:
 
 def _short(index: RuleIndex, name: str) -> str:
     implied = index.implied(name)
+    meant = re.fullmatch(r"\s*([^\s:/@%]+?)(?:[:/@]([0-9]+))?(?:@[^\s]+)?\s*", name)
+    if meant and (meant[2] or _link_form(meant[1]) is None):
+        return f'write "{meant[1]}{f".{meant[2]}" if meant[2] else ""}"'
     if implied is None:
         return f"write the name of a link on the host, at most {_LONGEST_LINK} bytes"
     parent, number = implied

@@ -1,5 +1,6 @@
 """Namespaces, and the sysctls in them and on the host."""
 
+import re
 from collections.abc import Hashable, Iterator, Mapping
 
 from vlanlink.errors import Path, Problem
@@ -23,8 +24,12 @@ def namespace_path(index: RuleIndex) -> Iterator[Problem]:
         path = namespace.path
         if path is not None and (not path.startswith("/") or "\0" in path):
             message = f"{quote(path)} is not an absolute path"
-            hint = 'write a path such as "/proc/1234/ns/net"'
+            plain = re.fullmatch(r"[\w.-]+", path)
+            hint = f"write {quote(f'/run/netns/{path}')}" if plain else _PATH_EXAMPLE
             yield Problem(("namespaces", name, "path"), message, hint)
+
+
+_PATH_EXAMPLE = 'write a path such as "/proc/1234/ns/net"'
 
 
 def namespace_twice(index: RuleIndex) -> Iterator[Problem]:
@@ -53,12 +58,16 @@ def sysctl_key(index: RuleIndex) -> Iterator[Problem]:
     for path, sysctls in _sysctls(index):
         for key in sysctls:
             if not _is_network_key(key):
-                yield Problem(
-                    (*path, key),
-                    f"{quote(key)} is not a network sysctl",
-                    'write a key that begins with "net.", such as "net.ipv4.ip_forward"',
-                    at_key=True,
-                )
+                message = f"{quote(key)} is not a network sysctl"
+                yield Problem((*path, key), message, _sysctl_hint(key), at_key=True)
+
+
+def _sysctl_hint(key: str) -> str:
+    short = key.removeprefix("/proc/sys/").removeprefix("/")
+    meant = f"net.{short}" if re.match(r"(ipv4|ipv6|core|netfilter|mpls)\b", short) else short
+    if meant != key and _is_network_key(meant):
+        return f"write {quote(meant)}"
+    return 'write a key that begins with "net.", such as "net.ipv4.ip_forward"'
 
 
 def _is_network_key(key: str) -> bool:
