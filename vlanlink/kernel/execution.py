@@ -1,6 +1,6 @@
-"""Operations carried out: batches of messages, and the few things that are no message.
+"""Carry out operations: batches of netlink messages, namespaces and sysctls.
 
-What the kernel refuses for a moment only is asked again, within a bound.
+Transient refusals are retried, within a bound.
 """
 
 import errno
@@ -33,16 +33,16 @@ from vlanlink.planning.operations import (
 )
 
 BATCH = 64
-"""Messages in one send, at the most."""
+"""Maximum messages in one send."""
 BUSY_SECONDS = 3.0
-"""How long a link may be refused because of one that the kernel is still cleaning up."""
-CALM_SECONDS = 5.0
-"""How long parents that are set down may stay promiscuous for links that are being deleted."""
+"""How long a request is retried while the kernel is still deleting a link in its way."""
+PROMISC_SECONDS = 5.0
+"""How long to wait, before setting a parent down, until deleted links leave it unpromiscuous."""
 _POLL_SECONDS = 0.01
 
 
 class Execution:
-    """What carries out operations, in the thread that enters namespaces."""
+    """Carries out operations, in the thread that enters namespaces."""
 
     def __init__(
         self,
@@ -51,41 +51,41 @@ class Execution:
         marks: Marks,
         snapshot: Callable[[], State],
     ) -> None:
-        """``snapshot`` tells what is there, where a refusal has to be explained."""
+        """``snapshot`` reads the machine when a refusal has to be explained."""
         self._namespaces = namespaces
         self._netns_directory = netns_directory
         self._marks = marks
         self._snapshot = snapshot
         self._prepared = False
-        self._doomed: frozenset[int] = frozenset()
-        """The links of the host that are to go, until the first of them is asked for."""
-        self._gone: frozenset[int] = frozenset()
-        """Those that went with it."""
-        self._emptied = False
-        """Namespaces were removed: the kernel deletes what is in them in the background."""
-        self._calm_by: float | None = None
+        self._pending_delete: frozenset[int] = frozenset()
+        """Ifindexes of the host's links to delete, until the first deletion."""
+        self._deleted: frozenset[int] = frozenset()
+        """Those of them that were deleted as a group."""
+        self._removed_namespaces = False
+        """True after a removal: the kernel deletes the namespaces' links in the background."""
+        self._promisc_deadline: float | None = None
 
-    def expect(self, operations: Sequence[Operation]) -> None:
-        """Tell what ``run`` will get batch by batch."""
-        self._namespaces.expect(sum(isinstance(one, MakeNamespace) for one in operations))
-        going = [one for one in operations if isinstance(one, RemoveLink)]
-        on_host = {one.index for one in going if one.namespace == HOST}
-        self._doomed = frozenset(on_host | {one.peer_index for one in going} - {0})
-        self._gone = frozenset()
-        self._emptied, self._calm_by = False, None
+    def prepare(self, operations: Sequence[Operation]) -> None:
+        """Prepare for the operations that ``run`` will get batch by batch."""
+        self._namespaces.prefetch(sum(isinstance(one, MakeNamespace) for one in operations))
+        removed = [one for one in operations if isinstance(one, RemoveLink)]
+        on_host = {one.index for one in removed if one.namespace == HOST}
+        self._pending_delete = frozenset(on_host | {one.peer_index for one in removed} - {0})
+        self._deleted = frozenset()
+        self._removed_namespaces, self._promisc_deadline = False, None
 
     def run(self, batch: Sequence[Operation]) -> None:
         """Carry out a batch of ``batches``. Raises Refused."""
         first = batch[0]
         if not isinstance(first, RemoveNamespace):
-            self._namespaces.let_go()
+            self._namespaces.release()
         try:
             match first:
                 case MakeNamespace():
                     self._make_namespace(first)
                 case RemoveNamespace():
                     self._namespaces.remove(first.namespace)
-                    self._emptied = True
+                    self._removed_namespaces = True
                 case WriteSysctl():
                     root = self._namespaces.sysctls(first.namespace)
                     procfs.write(first.key, first.new, root)
@@ -93,14 +93,14 @@ class Execution:
                     self._remove_links(batch)
                 case _:
                     for index in filter(None, map(_parent_to_set_down, batch)):
-                        self._await_calm(index)
+                        self._wait_promisc_off(index)
                     self._send(batch)
         except OSError as error:
             raise self._refused(first, error.errno or 0, _own_text(error)) from None
 
     def _make_namespace(self, operation: MakeNamespace) -> None:
         directory = self._netns_directory
-        if not self._prepared:  # it goes through all mounts below
+        if not self._prepared:  # a recursive mount call, so once is enough
             prepare_directory(directory)
             self._prepared = True
         path = os.path.join(directory, operation.namespace)
@@ -108,50 +108,50 @@ class Execution:
         self._namespaces.make(operation.namespace, path, first)
 
     def _remove_links(self, batch: Sequence[Operation]) -> None:
-        """Delete links of one namespace: the host's at once, if they are all that bear a mark.
+        """Delete links of one namespace; the host's as a group if all links of the mark go.
 
-        The kernel takes some 20 ms for one, mostly waiting, and 0.1 s for a thousand at once.
+        The kernel takes some 20 ms for one, mostly waiting, and 0.1 s for a group of a thousand.
         """
         links = [one for one in batch if isinstance(one, RemoveLink)]
         if batch[0].namespace == HOST:
-            if len(self._doomed) > 1:
-                self._gone = self._remove_groups(self._doomed)
-            self._doomed = frozenset()
-            links = [one for one in links if one.index not in self._gone]
+            if len(self._pending_delete) > 1:
+                self._deleted = self._remove_groups(self._pending_delete)
+            self._pending_delete = frozenset()
+            links = [one for one in links if one.index not in self._deleted]
         if links:
             self._send(links)
 
-    def _remove_groups(self, doomed: frozenset[int]) -> frozenset[int]:
-        """The links of the host that went with all of their mark."""
+    def _remove_groups(self, indexes: frozenset[int]) -> frozenset[int]:
+        """Delete whole link groups of the host; the deleted ifindexes."""
         members: dict[int, set[int]] = {}
-        with suppress(OSError):  # else one by one
-            for index, group in self._numbers_of_links(IFLA_GROUP).items():
+        with suppress(OSError):  # then they are deleted one by one
+            for index, group in self._link_attribute(IFLA_GROUP).items():
                 members.setdefault(group, set()).add(index)
-        gone: set[int] = set()
+        deleted: set[int] = set()
         for group, links in members.items():
-            if self._marks.is_mark(group) and links <= doomed:
+            if self._marks.is_mark(group) and links <= indexes:
                 refused = self._namespaces.socket(HOST).request([remove_group(group)])[0]
-                gone |= set() if refused else links  # refused: each is asked for by itself
-        return frozenset(gone)
+                deleted |= set() if refused else links  # if refused: one by one
+        return frozenset(deleted)
 
-    def _await_calm(self, index: int) -> None:
-        """Wait until a parent is promiscuous no longer for links of namespaces that went.
+    def _wait_promisc_off(self, index: int) -> None:
+        """Wait until links of removed namespaces leave a parent unpromiscuous.
 
-        What a device that is down by then was asked for stays until it is up again
+        A device that is down keeps its last receive mode until it is up again
         (__dev_set_rx_mode in net/core/dev.c).
         """
-        if not self._emptied:
+        if not self._removed_namespaces:
             return
-        if self._calm_by is None:
-            self._calm_by = time.monotonic() + CALM_SECONDS
+        if self._promisc_deadline is None:
+            self._promisc_deadline = time.monotonic() + PROMISC_SECONDS
         with suppress(OSError):
-            while self._numbers_of_links(IFLA_PROMISCUITY).get(index):
-                if time.monotonic() > self._calm_by:
+            while self._link_attribute(IFLA_PROMISCUITY).get(index):
+                if time.monotonic() > self._promisc_deadline:
                     break
                 time.sleep(_POLL_SECONDS)
 
-    def _numbers_of_links(self, attribute: int) -> dict[int, int]:
-        """An attribute of the host's links, by their number."""
+    def _link_attribute(self, attribute: int) -> dict[int, int]:
+        """An attribute of the host's links, by ifindex."""
         with netlink.readable():
             found = self._namespaces.socket(HOST).dump(netlink.dump_links())
             return dict(netlink.decode_number(message, attribute) for message in found)
@@ -166,19 +166,19 @@ class Execution:
                 owners.append(operation)
                 messages.append(message)
         answers = self._namespaces.socket(target).request(messages)
-        insisted = False
+        retried = False
         for operation, message, answer in zip(owners, messages, answers, strict=True):
             again = answer
-            if again and insisted:  # it may have failed for want of the one before
+            if again and retried:  # it may have failed because the earlier one did
                 again = self._namespaces.socket(target).request([message])[0]
             if again and again.errno not in operation.harmless:
-                self._insist(operation, message, again, target)
-                insisted = True
+                self._retry(operation, message, again, target)
+                retried = True
 
-    def _insist(
+    def _retry(
         self, operation: Operation, message: bytearray, answer: Refusal, target: str
     ) -> None:
-        """Ask again while the kernel may still be cleaning up what is in the way."""
+        """Retry while the kernel may still be deleting what is in the way. Raises Refused."""
         deadline = time.monotonic() + BUSY_SECONDS
         again: Refusal | None = answer
         if isinstance(operation, MakeLink) and answer.errno == errno.EOPNOTSUPP:
@@ -198,7 +198,7 @@ class Execution:
 
 
 class _Descriptors(Mapping[str, int]):
-    """Open files of namespaces, opened as they are asked for."""
+    """Open files of namespaces, opened on first use."""
 
     def __init__(self, namespaces: Namespaces) -> None:
         self._namespaces = namespaces

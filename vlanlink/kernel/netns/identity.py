@@ -1,4 +1,4 @@
-"""What tells one network namespace from all others."""
+"""The identity of a network namespace."""
 
 import os
 import socket
@@ -12,11 +12,10 @@ _SO_NETNS_COOKIE = 71
 
 
 def identify(path: str | None) -> int:
-    """The number of the network namespace at ``path``, None for the caller's own.
+    """A number for the network namespace at ``path``; None: the caller's own.
 
-    It is the cookie, which no other namespace has until the next boot (SO_NETNS_COOKIE, Linux
-    5.14). Older kernels tell only the inode, which may be given again when the namespace is gone.
-    Raises OSError.
+    It is the cookie, unique until the next boot (SO_NETNS_COOKIE, Linux 5.14); on older kernels
+    the inode, which may be reused after the namespace is gone. Raises OSError.
     """
     if path is None:
         return identify_here()
@@ -31,7 +30,7 @@ def identify(path: str | None) -> int:
 
 
 def identify_here() -> int:
-    """The same of the namespace that the calling thread is in."""
+    """As ``identify``, for the calling thread's namespace."""
     with socket.socket(socket.AF_UNIX) as inside:
         try:
             cookie = inside.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8)

@@ -1,7 +1,7 @@
-"""Network namespaces made ahead of need, without names, by a thread of their own.
+"""Create unnamed network namespaces in advance, in a separate thread.
 
-The kernel takes 0.25 ms to make one, and lets other threads run meanwhile: to load modules, to
-mark and to name those that are made. One without a name is gone when nobody holds it open.
+The kernel takes 0.25 ms for one and lets other threads run in the meantime: to load modules, and to
+mark and name finished ones. An unnamed namespace disappears when nobody holds it open.
 """
 
 import os
@@ -13,15 +13,15 @@ from vlanlink.kernel import syscalls
 
 
 class NamespacePrefetch:
-    """So many namespaces, of which no more than there is ``room`` for wait to be taken."""
+    """``count`` namespaces, created at most ``room`` ahead of their use."""
 
     def __init__(self, count: int, room: int) -> None:
-        """Begin to make them."""
+        """Start creating them."""
         self._made: SimpleQueue[int | Exception] = SimpleQueue()
         self._room = Semaphore(room)
         self._left = count
         self._ended = False
-        self._thread = Thread(target=self._make, args=(count,), name="vlanlink-ahead", daemon=True)
+        self._thread = Thread(target=self._make, args=(count,), name="vlanlink-prefetch", daemon=True)
         self._thread.start()
 
     def _make(self, count: int) -> None:
@@ -32,7 +32,7 @@ class NamespacePrefetch:
             try:
                 syscalls.unshare(syscalls.CLONE_NEWNET)
                 made = os.open(syscalls.OWN_NETWORK, os.O_RDONLY | os.O_CLOEXEC)
-            except Exception as error:  # noqa: BLE001 - who waits for it must hear of it
+            except Exception as error:  # noqa: BLE001 - `take` raises it
                 self._made.put(error)
                 return
             self._made.put(made)
@@ -43,7 +43,7 @@ class NamespacePrefetch:
         return self._left
 
     def take(self) -> int:
-        """An open file of the next one, which is the caller's. Raises what stopped the thread."""
+        """An open file of the next one, owned by the caller. Raises what stopped the thread."""
         made = self._made.get()
         self._left -= 1
         self._room.release()
@@ -53,7 +53,7 @@ class NamespacePrefetch:
         return made
 
     def close(self) -> None:
-        """Make no more, and let go of those that were not taken."""
+        """Stop creating namespaces, and close the ones that were not taken."""
         self._ended = True
         self._room.release()
         self._thread.join()
