@@ -150,7 +150,7 @@ class Link:
     master: str | None = field(default=None, compare=False)
     """The bridge or bond that it is a port of."""
     carrier: bool = field(default=True, compare=False)
-    station: bool = field(default=False, compare=False)
+    wifi_client: bool = field(default=False, compare=False)
     """A Wi-Fi link that sends under its own MAC alone."""
     origin: Path = field(default=(), compare=False)
     """The entry of the topology that it comes from, for messages."""

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.needs("macvlan")
 @pytest.fixture(autouse=True)
 def every_batch_reports(monkeypatch: pytest.MonkeyPatch) -> None:
     """Report progress at every batch, however quick, so that a run can be stopped at each."""
-    monkeypatch.setattr(machine, "TELL_SECONDS", 0.0)
+    monkeypatch.setattr(machine, "REPORT_SECONDS", 0.0)
 
 
 Stop = Callable[[Callable[..., None], int], bool]

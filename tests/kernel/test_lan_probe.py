@@ -181,7 +181,7 @@ def test_a_link_that_is_down_or_gone_is_an_error_and_not_a_free_address(
 def test_interrupted_nobody_waits(lan: Lan, machine: Machine) -> None:
     machine.interrupt()
     assert machine.probe_lan(ask(lan, FREE), seconds=3600.0) == {}
-    assert machine.reach([EchoRequest("", None, None, "127.0.0.2")], seconds=3600.0) == {}
+    assert machine.ping([EchoRequest("", None, None, "127.0.0.2")], seconds=3600.0) == {}
 
 
 # -- telling ---------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ def answers(
     machine: Machine, namespace: str, *addresses: str, seconds: float = 2.0
 ) -> list[EchoReply]:
     asks = [EchoRequest(namespace, None, None, address) for address in addresses]
-    found = machine.reach(asks, seconds=seconds)
+    found = machine.ping(asks, seconds=seconds)
     return [found[each] for each in asks]
 
 
@@ -48,7 +48,7 @@ def test_private_siblings_reach_the_lan_and_not_each_other(lan: Lan, machine: Ma
     asks = [
         EchoRequest(name, None, None, a) for name in inside for a in (HELD, HELD6, *inside[name])
     ]
-    found = machine.reach(asks, seconds=3.0)
+    found = machine.ping(asks, seconds=3.0)
     assert {x.address for x in asks if found[x].reached} == {HELD, HELD6}
     for each in asks:
         if each.address in (HELD, HELD6):
@@ -122,7 +122,7 @@ def test_the_link_and_the_source_of_a_question_are_kept_to(lan: Lan, machine: Ma
         EchoRequest("", second, "172.16.3.7", HELD),
         EchoRequest("", second, None, link_local),
     ]
-    found = machine.reach(asks, seconds=10.0)
+    found = machine.ping(asks, seconds=10.0)
     assert all(found[each] == EchoReply(True, MAC) for each in asks)
     seen.saw(f"{HOST_MAC} > {MAC}, ethertype IPv4 (0x0800), length 58: 172.16.3.6 > {HELD}")
     seen.saw(f"02:00:00:00:00:ab > {MAC}, ethertype IPv4 (0x0800), length 58: 172.16.3.7 > {HELD}")
@@ -149,7 +149,7 @@ def test_more_than_may_be_open_or_in_the_table_at_once(
     try:
         with a_machine() as machine:
             machine.snapshot()
-            found = machine.reach(asks, seconds=10.0)
+            found = machine.ping(asks, seconds=10.0)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert [x for x in asks if not found[x].reached] == []
@@ -159,4 +159,4 @@ def test_more_than_may_be_open_or_in_the_table_at_once(
 
 def test_a_namespace_that_is_not_there_is_an_error(machine: Machine) -> None:
     with pytest.raises(LookupError):
-        machine.reach([EchoRequest("nowhere", None, None, HELD)])
+        machine.ping([EchoRequest("nowhere", None, None, HELD)])

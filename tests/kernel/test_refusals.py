@@ -36,7 +36,7 @@ def test_a_mac_in_use_names_who_has_it(lan: Lan) -> None:
     said = str(caught.value)
     assert said.startswith("/run/two.toml:9:28: error: can't set two/eth0 up: ")
     assert "EADDRINUSE" in said
-    assert "hint: MAC 02:42:ac:10:56:0a is that of one/eth0" in said
+    assert "hint: one/eth0 already uses MAC 02:42:ac:10:56:0a" in said
     assert caught.value.not_undone == ()
     same(lan.world, before, "one")
 

@@ -60,7 +60,7 @@ _FIELDS = (
     "index",
     "master",
     "carrier",
-    "station",
+    "wifi_client",
     "addresses",
 )
 _ROUTE_WORDS = ("via", "dev", "src", "metric", "table")
@@ -193,7 +193,7 @@ def _link(space: str, name: str, row: Mapping[str, Any], number: int) -> Link:
         index=row.get("index", number),
         master=row.get("master"),
         carrier=row.get("carrier", True),
-        station=row.get("station", False),
+        wifi_client=row.get("wifi_client", False),
     )
 
 

@@ -20,7 +20,7 @@ from tests.unit.test_decode_fuzz import REAL, mutated
 from tests.unit.test_wifi import NL80211, family_message, generic_message, wifi_link
 from vlanlink.kernel import monitor as events_module
 from vlanlink.kernel.monitor import Arrivals, Events
-from vlanlink.kernel.netlink.nl80211 import stations
+from vlanlink.kernel.netlink.nl80211 import wifi_clients
 
 LINKS = REAL["link"]
 
@@ -146,7 +146,7 @@ class Answers:
 
 def found(families: list[bytes], links: list[bytes]) -> frozenset[int]:
     try:
-        return stations(Answers(families, links))  # type: ignore[arg-type]
+        return wifi_clients(Answers(families, links))  # type: ignore[arg-type]
     except OSError as error:
         assert error.errno == errno.EBADMSG  # noqa: PT017 - it may be none, or this one
         return frozenset()

@@ -99,7 +99,7 @@ def test_nics_that_may_drop_foreign_macs(nic: Nic, firmware: str, said: str | No
         ({"kinds": {"vlan": "missing"}}, "kind-missing", "warning"),
         ({"identity": "0" * 32}, "machine-id", "warning"),
         (
-            {"state": read_state({"host": {"links": {"wlan0": {"station": True}}}})},
+            {"state": read_state({"host": {"links": {"wlan0": {"wifi_client": True}}}})},
             "parent-wifi",
             "note",
         ),

@@ -6,7 +6,7 @@ import pytest
 from pyroute2.netlink.generic import ctrlmsg
 from pyroute2.netlink.nl80211 import nl80211cmd
 
-from vlanlink.kernel.netlink.nl80211 import stations
+from vlanlink.kernel.netlink.nl80211 import wifi_clients
 
 NL80211 = 31
 
@@ -51,7 +51,7 @@ def wifi_link(index: int, kind: int, *more: tuple[str, Any]) -> list[tuple[str, 
 
 
 def test_a_machine_without_wifi_has_no_stations() -> None:
-    assert stations(Generic({"nlctrl": 16, "ethtool": 20}, [])) == frozenset()  # type: ignore[arg-type]
+    assert wifi_clients(Generic({"nlctrl": 16, "ethtool": 20}, [])) == frozenset()  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -67,4 +67,4 @@ def test_a_machine_without_wifi_has_no_stations() -> None:
 )
 def test_stations_by_their_type(link: list[tuple[str, Any]], found: set[int]) -> None:
     there = Generic({"nlctrl": 16, "nl80211": NL80211}, [wifi_link(9, 3), link])
-    assert stations(there) == found  # type: ignore[arg-type]
+    assert wifi_clients(there) == found  # type: ignore[arg-type]

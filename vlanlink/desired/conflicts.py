@@ -109,7 +109,7 @@ def _over_wifi(
     """An access point drops a client's frames from a MAC that did not associate."""
     if not kind.has_parent or kind.mac(link.settings) != "derived":
         return
-    client = next((b for b in ancestors(link, wanted, observed) if b.station), None)
+    client = next((b for b in ancestors(link, wanted, observed) if b.wifi_client), None)
     if client:
         other = next(k for k in KINDS.values() if k.rx_handler and k.mac({}) == "fixed")
         yield Problem(

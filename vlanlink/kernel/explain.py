@@ -1,4 +1,4 @@
-"""Why the kernel may have said no, where its errno misleads. Reads a snapshot, guesses nothing."""
+"""Hints for refusals whose errno misleads, from the facts in a snapshot."""
 
 import errno
 import os
@@ -16,9 +16,9 @@ from vlanlink.planning.operations import (
 
 
 def explain(operation: Operation, number: int, text: str, state: State) -> str | None:
-    """A hint for the user, or None where the kernel's own words say it all."""
+    """A hint for the user; None if the kernel's own text is clear."""
     if number == errno.EPERM and isinstance(operation, MakeNamespace) and os.geteuid() == 0:
-        return "names of namespaces are mounts: in a user namespace, unshare -Urnm makes them ours"
+        return "a namespace's name is a mount: in a user namespace, use unshare -Urnm, not -Urn"
     if number in (errno.EPERM, errno.EACCES):
         return "run it as root: sudo vlanlink …"
     if isinstance(operation, MakeLink):
@@ -26,7 +26,7 @@ def explain(operation: Operation, number: int, text: str, state: State) -> str |
     if isinstance(operation, SetLink) and number == errno.EADDRINUSE:
         return _who_has_mac(operation, state)
     if isinstance(operation, WriteSysctl) and number == errno.ENOENT:
-        return "this kernel has no such sysctl, or not in this namespace"
+        return "this kernel doesn't have the sysctl, or not in this namespace"
     return None
 
 
@@ -42,10 +42,10 @@ def _explain_make(link: Link, number: int, text: str, state: State) -> str | Non
     if number == errno.EINVAL and kind.rx_handler:
         mtu, above = link.settings.get("mtu"), parent.settings.get("mtu")
         if isinstance(mtu, int) and isinstance(above, int) and mtu > above:
-            return f"mtu {mtu} is above that of {parent.key} ({above}): raise that first"
+            return f"mtu {mtu} exceeds the mtu of {parent.key} ({above}): raise that first"
         for other in state.children(parent.key):
             if other.kind == link.kind and kind.exclusive(other.settings):
-                return f"{other.key} has {parent.key} for itself ({other.kind} passthru)"
+                return f"{other.key} uses {parent.key} exclusively ({other.kind} passthru)"
     return None
 
 
@@ -59,8 +59,8 @@ def _who_holds(parent: Link, link: Link, state: State) -> str | None:
     ]
     if others:
         names = ", ".join(f"{other.kind} {other.key}" for other in others[:3])
-        return f"{parent.key} is held by {names}; a parent carries either macvlan or ipvlan links"
-    return f"something that vlanlink can't see holds {parent.key}"
+        return f"{parent.key} is in use by {names}; a parent carries either macvlan or ipvlan links"
+    return f"{parent.key} is in use by something that vlanlink can't see"
 
 
 def _who_has_mac(operation: SetLink, state: State) -> str | None:
@@ -69,15 +69,15 @@ def _who_has_mac(operation: SetLink, state: State) -> str | None:
     mac = operation.new.get("mac") or (own.settings.get("mac") if own else None)
     for link in state.links():
         if link.settings.get("mac") == mac and own and link.key != own.key:
-            return f"MAC {mac} is that of {link.key}"
-    return f"MAC {mac} is in use on that parent, in a namespace that has no name"
+            return f"{link.key} already uses MAC {mac}"
+    return f"MAC {mac} is in use on this parent, in an unnamed namespace"
 
 
 def is_lack_of_feature(refused: Refused) -> bool:
-    """Whether the kernel lacks the kind of link."""
+    """True if the kernel lacks the link kind."""
     return refused.errno in refused.operation.lacking
 
 
 def is_lack_of_privilege(refused: Refused) -> bool:
-    """Whether the process lacks a capability."""
+    """True if the process lacks a capability."""
     return refused.errno in (errno.EPERM, errno.EACCES)

@@ -1,4 +1,4 @@
-"""What this kernel and this process can do."""
+"""Features of this kernel and capabilities of this process."""
 
 import os
 import subprocess
@@ -7,26 +7,26 @@ from functools import cache
 from pathlib import Path
 
 CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_NET_RAW": 13, "CAP_SYS_ADMIN": 21}
-"""Those that matter here (linux/capability.h)."""
+"""The relevant ones, from linux/capability.h."""
 _TO_CHANGE = ("CAP_NET_ADMIN", "CAP_SYS_ADMIN")
 
 
 @cache
 def release() -> tuple[int, int]:
-    """The kernel's version: (6, 1)."""
+    """The kernel's version, e.g. (6, 1)."""
     major, minor = os.uname().release.split(".")[:2]
     return int(major), int("".join(c for c in minor if c.isdigit()) or 0)
 
 
 def has_address_protocols() -> bool:
-    """IFA_PROTO, by which an address bears our mark: Linux 5.18."""
+    """True if addresses can carry our mark (IFA_PROTO, Linux 5.18)."""
     return release() >= (5, 18)
 
 
 def missing_capabilities(*also: str) -> tuple[str, ...]:
-    """Which of the capabilities that changing the network takes the process lacks.
+    """The missing capabilities among those for changing the network.
 
-    ``also`` are more of CAPABILITIES that are needed.
+    ``also`` names more of CAPABILITIES that are needed.
     """
     status = Path("/proc/thread-self/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith("CapEff:"))
@@ -36,6 +36,6 @@ def missing_capabilities(*also: str) -> tuple[str, ...]:
 
 
 def load_module(name: str) -> None:
-    """Try to load a kernel module. Whether it is there then, the next request tells."""
+    """Try to load a kernel module; the next request shows whether that worked."""
     with suppress(OSError, subprocess.TimeoutExpired):
         subprocess.run(["modprobe", "-q", name], check=False, capture_output=True, timeout=30)

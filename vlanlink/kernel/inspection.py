@@ -1,7 +1,7 @@
-"""What `doctor` wants to know beyond a snapshot: drivers, modules, firmware, other managers.
+"""Facts for `doctor` beyond a snapshot: drivers, modules, firmware, other network managers.
 
-Only read. What can't be read is left out, so that a user without privilege sees what there is.
-Of /sys only what has no namespaces is looked at.
+Read only. Unreadable facts are omitted, so an unprivileged user sees the rest. Only the parts of
+/sys that don't depend on the network namespace are read.
 """
 
 import array
@@ -28,7 +28,7 @@ from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Link, State
 
 DOCKER_SECONDS = 2.0
-"""How long Docker's daemon may take for an answer."""
+"""Timeout of requests to Docker's daemon."""
 
 _SIOCGIFFLAGS, _SIOCETHTOOL = 0x8913, 0x8946
 _ETHTOOL_GDRVINFO = 3
@@ -38,7 +38,7 @@ _IFF_PROMISC = 0x100
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where other programs keep what they know; tests have places of their own."""
+    """Paths of other programs' state, overridable in tests."""
 
     network_manager: Path = Path("/run/NetworkManager/devices")
     networkd: Path = Path("/run/systemd/netif/links")
@@ -50,12 +50,12 @@ class Places:
 
 
 def facts(namespaces: Namespaces, state: State, identity: str, *, own: bool) -> MachineFacts:
-    """All that is known of the machine; ``own``: its namespace is the one that programs run in.
+    """All facts; ``own``: the host's namespace is the one that the machine's programs run in.
 
-    ``identity`` is its machine-id. Raises OSError.
+    ``identity`` is the machine-id. Raises OSError.
     """
     places = Places()
-    found = kinds(places, namespaces.in_a_new_one)
+    found = kinds(places, namespaces.in_new_namespace)
     namespaces.enter(HOST)
     return MachineFacts(
         state=state,
@@ -74,30 +74,30 @@ def facts(namespaces: Namespaces, state: State, identity: str, *, own: bool) -> 
 
 
 def nics(links: Iterable[Link], places: Places, *, managed: bool) -> dict[str, Nic]:
-    """What netlink does not tell of the links of the namespace that the thread is in.
+    """Facts about the links of the calling thread's namespace that netlink doesn't provide.
 
-    ``managed``: it is the namespace that the machine's network managers work in.
+    ``managed``: the machine's network managers work in this namespace.
     """
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as asked:
-        return {link.name: _nic(asked, link, places, managed=managed) for link in links}
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as probe:
+        return {link.name: _nic(probe, link, places, managed=managed) for link in links}
 
 
-def _nic(asked: socket.socket, link: Link, places: Places, *, managed: bool) -> Nic:
-    driver, bus = _driver(asked, link.name)
+def _nic(probe: socket.socket, link: Link, places: Places, *, managed: bool) -> Nic:
+    driver, bus = _driver(probe, link.name)
     return Nic(
         driver=driver,
         virtual_function=bool(bus) and (places.pci / bus / "physfn").exists(),
-        promiscuous=bool(_flags(asked, link.name) & _IFF_PROMISC),
+        promiscuous=bool(_flags(probe, link.name) & _IFF_PROMISC),
         managers=_managers(link.index, places) if managed else (),
     )
 
 
-def _driver(asked: socket.socket, name: str) -> tuple[str, str]:
-    """The driver and the bus address of a link, as `ethtool -i` has them."""
+def _driver(probe: socket.socket, name: str) -> tuple[str, str]:
+    """Driver and bus address of a link, as in `ethtool -i`."""
     answer = array.array("B", _DRVINFO.pack(_ETHTOOL_GDRVINFO, *[b""] * 6, *[0] * 5))
     address, _ = answer.buffer_info()
     try:
-        fcntl.ioctl(asked, _SIOCETHTOOL, struct.pack("16sP8x", name.encode(), address))
+        fcntl.ioctl(probe, _SIOCETHTOOL, struct.pack("16sP8x", name.encode(), address))
     except OSError:
         return "", ""
     _, driver, _, _, bus, *_ = _DRVINFO.unpack(answer)
@@ -108,9 +108,9 @@ def _text(value: bytes) -> str:
     return value.partition(b"\0")[0].decode(errors="replace")
 
 
-def _flags(asked: socket.socket, name: str) -> int:
+def _flags(probe: socket.socket, name: str) -> int:
     try:
-        answer = fcntl.ioctl(asked, _SIOCGIFFLAGS, struct.pack("16sH22x", name.encode(), 0))
+        answer = fcntl.ioctl(probe, _SIOCGIFFLAGS, struct.pack("16sH22x", name.encode(), 0))
     except OSError:
         return 0
     flags: int = struct.unpack_from("H", answer, 16)[0]
@@ -118,7 +118,7 @@ def _flags(asked: socket.socket, name: str) -> int:
 
 
 def _managers(index: int, places: Places) -> tuple[Manager, ...]:
-    """Who manages a link, by the state that the managers keep for themselves."""
+    """Managers of a link, from the state files that they keep."""
     found: list[Manager] = []
     if _keys(places.network_manager / str(index)).get("managed") == "true":
         found.append("NetworkManager")
@@ -128,7 +128,7 @@ def _managers(index: int, places: Places) -> tuple[Manager, ...]:
 
 
 def _keys(path: Path) -> Mapping[str, str]:
-    """The keys of a file of KEY=VALUE lines, with sections or without; none if it can't be read."""
+    """Keys of a KEY=VALUE file, with or without sections; none if it can't be read."""
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
         parser.read_string("[top]\n" + path.read_text())
@@ -141,7 +141,7 @@ def _keys(path: Path) -> Mapping[str, str]:
 
 
 def vendor(places: Places) -> str:
-    """Who made the machine, and what it is called (SMBIOS); empty where there is no firmware."""
+    """Vendor and product name of the machine (SMBIOS); empty without firmware."""
     words = []
     for name in ("sys_vendor", "product_name"):
         try:
@@ -152,12 +152,12 @@ def vendor(places: Places) -> str:
 
 
 def kinds(
-    places: Places, in_a_new_namespace: Callable[[Callable[[], None]], None]
+    places: Places, in_new_namespace: Callable[[Callable[[], None]], None]
 ) -> dict[str, Presence]:
-    """Whether each link kind is there. No module is loaded for the answer.
+    """Availability of each link kind. Loads no module.
 
-    Where neither /sys/module nor the module files tell, there is no module to load, and the
-    kernel itself is asked, which takes privilege.
+    If neither /sys/module nor the module files list a kind, there is no module to load, so the
+    kernel itself is queried, which takes privilege.
     """
     files = places.modules / os.uname().release
     found: dict[str, Presence] = {}
@@ -171,7 +171,7 @@ def kinds(
     rest = KINDS.keys() - found.keys()
     if rest:
         with suppress(PermissionError):
-            in_a_new_namespace(lambda: found.update({name: _asked_for(name) for name in rest}))
+            in_new_namespace(lambda: found.update({name: _requested(name) for name in rest}))
     return found
 
 
@@ -184,10 +184,10 @@ def _listed(path: Path, module: str) -> bool:
     return re.search(rf"(?m)^[^:\s]*/{name}\.ko[.\w]*(:|$)", text) is not None
 
 
-def _asked_for(kind: str) -> Presence:
-    """Ask for a link of the kind and nothing else: only one that is unknown is unsupported."""
-    with closing(Socket()) as asked:
-        refusal = asked.request([bare_link(kind)])[0]
+def _requested(kind: str) -> Presence:
+    """Request a link with nothing but its kind: only an unknown kind is "unsupported"."""
+    with closing(Socket()) as rtnetlink:
+        refusal = rtnetlink.request([bare_link(kind)])[0]
     if refusal is None or refusal.errno not in (errno.EOPNOTSUPP, errno.EPERM):
         return "there"
     return "missing" if refusal.errno == errno.EOPNOTSUPP else "unknown"
@@ -211,7 +211,7 @@ class _Daemon(http.client.HTTPConnection):
 
 
 def docker_networks(places: Places) -> tuple[DockerNetwork, ...]:
-    """Docker's networks that have a parent; none where its daemon does not answer."""
+    """Docker networks with a parent; none if its daemon doesn't answer."""
     with closing(_Daemon(places.docker)) as daemon:
         try:
             daemon.request("GET", "/networks")

@@ -1,7 +1,7 @@
-"""The machine, as the verbs see it: a snapshot, and operations carried out.
+"""The kernel interface of one host: snapshots, probes, operations.
 
-All of it happens in one thread of its own, which enters namespaces as it needs; the thread of the
-caller stays where it is.
+Everything runs in one separate thread, which enters namespaces as needed; the caller's thread stays
+in its own.
 """
 
 import time
@@ -21,8 +21,8 @@ from vlanlink.kernel.netns.namespaces import (
     Namespaces,
     clear_dead_names,
     dead_names,
-    is_of_the_network,
-    mounts_are_seen,
+    is_network_namespace,
+    mounts_propagate,
     named,
     processes_by_namespace,
 )
@@ -33,24 +33,24 @@ from vlanlink.model import HOST, Namespace, State
 from vlanlink.planning.operations import Operation
 from vlanlink.store.record import former_name
 
-if TYPE_CHECKING:  # what `up` does without is loaded by who needs it
+if TYPE_CHECKING:  # `up` may not need these; the methods load them
     from vlanlink.kernel.facts import MachineFacts
     from vlanlink.kernel.monitor import Arrivals, Events
     from vlanlink.kernel.netlink import SeenLink
     from vlanlink.kernel.packet.arp_nd import Announcement, ArpProbe
     from vlanlink.kernel.packet.echo import EchoReply, EchoRequest
 
-TELL_SECONDS = 0.02
-"""How long a run goes on between two reports of its progress."""
+REPORT_SECONDS = 0.02
+"""Interval of progress reports."""
 
 _T = TypeVar("_T")
 
 
 class Machine:
-    """The door to the kernel of one host. Use it as a context manager."""
+    """The kernel interface of one host. Use it as a context manager."""
 
     def __init__(self, host: Host, wanted: Wanted | None = None) -> None:
-        """Open the door: a thread, and a socket in the host's network namespace."""
+        """Start a thread, and open a socket in the host's network namespace."""
         self.host = host
         self.wanted = wanted or Wanted()
         self.timings = Timings()
@@ -61,18 +61,18 @@ class Machine:
             lambda: Namespaces(host.network_namespace, self.wanted.paths)
         )
         self.identity = self._do(identify_here)
-        """The number of the host's network namespace."""
+        """Identity of the host's network namespace (``netns.identity``)."""
         self._marks = Marks(self.identity)
         self._execution = Execution(
             self._namespaces, host.netns_directory, self._marks, self._snapshot
         )
 
     def __enter__(self) -> "Machine":
-        """Itself."""
+        """The machine itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the door."""
+        """Close all namespaces and end the thread."""
         self._do(self._namespaces.close)
         self._thread.shutdown()
 
@@ -81,11 +81,11 @@ class Machine:
         self._stop.set()
 
     def interrupted(self) -> bool:
-        """Whether a run was asked to stop."""
+        """True after ``interrupt``."""
         return self._stop.is_set()
 
     def _do(self, work: Callable[[], _T]) -> _T:
-        """Do it in the door's thread. Ctrl-C meanwhile is remembered, and does not cut it short."""
+        """Run ``work`` in the machine's thread. Ctrl-C is noted and doesn't cut it short."""
         future = self._thread.submit(work)
         while True:
             try:
@@ -96,23 +96,23 @@ class Machine:
     # -- reading -------------------------------------------------------------------------------
 
     def snapshot(self) -> State:
-        """What is there now: the host, every named namespace, and those that were asked for.
+        """Current state of the host, every named namespace, and those in ``wanted``.
 
-        The kernel begins to delete after it what a run took the names of: while it deletes links,
-        those of the host can't be read.
+        Removed namespaces are released for deletion only afterwards: while the kernel deletes
+        links, the host's links can't be read.
         """
         try:
             with self.timings.taking("verify" if self._has_run else "read"):
                 return self._do(self._snapshot)
         finally:
-            self._do(self._namespaces.let_go)
+            self._do(self._namespaces.release)
 
     def host_snapshot(self) -> State:
-        """What is in the host's namespace alone: it takes no privilege where that is the own."""
+        """The host's namespace only; unprivileged if that is the current one."""
         return self._do(lambda: self._snapshot(only_host=True))
 
     def facts(self, state: State) -> "MachineFacts":
-        """What `doctor` judges; ``state`` is a snapshot with the sysctls that it asks about."""
+        """The facts for `doctor`; ``state`` is a snapshot with the sysctls that it needs."""
         from vlanlink.kernel import inspection
 
         host = self.host
@@ -128,7 +128,7 @@ class Machine:
             try:
                 reading = read_namespace(name, self._namespaces, keys, protocols=protocols)
             except FileNotFoundError:
-                continue  # gone between the listing and the look
+                continue  # removed since the listing
             reading.aliases = others
             readings.append(reading)
         processes = processes_by_namespace()
@@ -140,26 +140,26 @@ class Machine:
         return self._marks.owner(seen.group, seen.alias, self.wanted.topologies)
 
     def _find_namespaces(self) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Every namespace in sight, once, with the other names that it has besides."""
+        """Every visible namespace once: its name and its other names."""
         names: dict[int, list[str]] = {self._namespaces.inode(HOST): [HOST]}
         named_ones = sorted(
             named(self.host.netns_directory), key=lambda one: one[0] not in self.wanted.names
         )
-        elsewhere = [one for one in self.wanted.paths.items() if is_of_the_network(one[1])]
+        elsewhere = [one for one in self.wanted.paths.items() if is_network_namespace(one[1])]
         places = {path for _, path in elsewhere}
         for name, path in (*elsewhere, *named_ones):
             called = name
             if path not in places and name in self.wanted.paths:
                 called = former_name(name, path)
             with suppress(OSError):
-                names.setdefault(self._namespaces.place(called, path), []).append(called)
+                names.setdefault(self._namespaces.register(called, path), []).append(called)
         for first, *others in names.values():
             yield first, tuple(others)
 
     def with_sysctls(self, state: State, keys: Mapping[str, frozenset[str]]) -> State:
         """``state`` with these sysctls, by namespace; later snapshots read them, too.
 
-        A namespace that does not exist yet has the values that a new one starts with.
+        A namespace that doesn't exist yet gets the values of a new one.
         """
         self.wanted = replace(self.wanted, sysctls=keys)
         found = self._do(lambda: dict(self._with_sysctls(state, keys)))
@@ -171,26 +171,26 @@ class Machine:
         made = {name for name, space in state.namespaces.items() if space.made}
         for name in made & keys.keys():
             wanted = keys[name]
-            with suppress(FileNotFoundError):  # gone since the snapshot
+            with suppress(FileNotFoundError):  # removed since the snapshot
                 values = read_sysctls(name, self._namespaces, wanted)
                 yield name, replace(state.namespaces[name], sysctls=values)
         new = {name: wanted for name, wanted in keys.items() if wanted and name not in made}
         if new:
-            fresh = self._namespaces.fresh_sysctls(frozenset().union(*new.values()))
+            fresh = self._namespaces.initial_sysctls(frozenset().union(*new.values()))
         for name, wanted in new.items():
             values = {key: fresh[key] for key in wanted & fresh.keys()}
             yield name, Namespace(name, sysctls=values, made=False)
 
     def dead_names(self) -> frozenset[str]:
-        """Files among the named namespaces that no namespace is mounted on."""
+        """Files in the netns directory without a namespace mounted on them."""
         return frozenset(dead_names(self.host.netns_directory))
 
-    def names_are_seen(self) -> bool:
-        """Whether a namespace that gets its name here has it for everyone else."""
-        return self._do(lambda: mounts_are_seen(self.host.netns_directory))
+    def names_propagate(self) -> bool:
+        """True if namespaces named here have their names everywhere."""
+        return self._do(lambda: mounts_propagate(self.host.netns_directory))
 
     def own_name(self) -> str | None:
-        """The name of the namespace that plays the host, if it has one."""
+        """The name of the host's namespace, if any."""
         names = self._do(lambda: dict(self._find_namespaces())[HOST])
         return names[0] if names else None
 
@@ -213,28 +213,28 @@ class Machine:
         found: dict[str, int] = {}
         for name, _ in self._find_namespaces():
             if name == HOST or name in names:
-                with suppress(FileNotFoundError):  # gone between the listing and the look
+                with suppress(FileNotFoundError):  # removed since the listing
                     found[name] = self._namespaces.inode(name)
         return found
 
-    # -- on the wire ---------------------------------------------------------------------------
+    # -- the LAN -------------------------------------------------------------------------------
 
     def probe_lan(
         self,
-        questions: Sequence["ArpProbe"],
+        probes: Sequence["ArpProbe"],
         *,
         own: Collection[str] = (),
         count: int = 2,
         seconds: float = 1.0,
     ) -> dict["ArpProbe", str]:
-        """The questions whose address is taken on the LAN, and by which MAC (``lan.probe``)."""
+        """The probes whose address is in use, and the MAC that has it (``arp_nd.probe``)."""
         from vlanlink.kernel.packet.arp_nd import probe
 
         with self.timings.taking("probe"):
             return self._do(
                 lambda: probe(
                     self._namespaces,
-                    questions,
+                    probes,
                     own=own,
                     count=count,
                     seconds=seconds,
@@ -245,7 +245,7 @@ class Machine:
     def announce(
         self, announcements: Sequence["Announcement"], *, times: int = 1, apart: float = 0.2
     ) -> dict["Announcement", str]:
-        """Tell the LAN who has which address; those that could not be told, and why."""
+        """Announce addresses on the LAN; the announcements that failed, and why."""
         from vlanlink.kernel.packet.arp_nd import announce
 
         with self.timings.taking("announce"):
@@ -255,24 +255,24 @@ class Machine:
                 )
             )
 
-    def reach(
+    def ping(
         self,
-        asks: Sequence["EchoRequest"],
+        requests: Sequence["EchoRequest"],
         *,
         seconds: float = 2.0,
         progress: Callable[[int], None] = lambda _: None,
     ) -> "dict[EchoRequest, EchoReply]":
-        """Whether addresses answer, asked from inside namespaces (``reach.reach``)."""
-        from vlanlink.kernel.packet.ping import reach
+        """Send echo requests from namespaces; a reply or failure for each (``ping.ping``)."""
+        from vlanlink.kernel.packet.ping import ping
 
         return self._do(
-            lambda: reach(
-                self._namespaces, asks, seconds=seconds, stop=self._stop, progress=progress
+            lambda: ping(
+                self._namespaces, requests, seconds=seconds, stop=self._stop, progress=progress
             )
         )
 
     def filtered_packets(self, names: Iterable[str]) -> dict[str, int]:
-        """How many packets the reverse path filter of each namespace has dropped so far."""
+        """Packets dropped so far by the reverse path filter of each namespace."""
         from vlanlink.kernel.procfs import filtered_packets
 
         def count(name: str) -> int:
@@ -282,7 +282,7 @@ class Machine:
         return self._do(lambda: {name: count(name) for name in names})
 
     def clear_dead_names(self, names: Collection[str]) -> None:
-        """Remove names of ours that a kill left without a namespace."""
+        """Remove our names that lost their namespace when a run was killed."""
         self._do(lambda: clear_dead_names(self.host.netns_directory, names))
 
     # -- writing -------------------------------------------------------------------------------
@@ -294,29 +294,29 @@ class Machine:
         *,
         stoppable: bool = True,
     ) -> None:
-        """Carry out operations in order, many in a send; stop between sends when interrupted.
+        """Carry out operations in order, many per send; stop between sends when interrupted.
 
-        Raises Refused at the first that the kernel refuses.
+        Raises Refused for the first operation that the kernel refuses.
         """
         done = 0
         self._has_run = True
-        self._do(lambda: self._execution.expect(operations))
+        self._do(lambda: self._execution.prepare(operations))
         try:
             rest = batches(operations, min(BATCH, self._namespaces.window))
             while done < len(operations) and not (stoppable and self.interrupted()):
                 progress(done)
-                done += self._do(lambda: self._run_for_a_while(rest, stoppable=stoppable))
+                done += self._do(lambda: self._run_until_report(rest, stoppable=stoppable))
         finally:
-            self._do(lambda: self._namespaces.expect(0))
+            self._do(lambda: self._namespaces.prefetch(0))
         progress(done)
 
-    def _run_for_a_while(self, rest: Iterator[list[Operation]], *, stoppable: bool) -> int:
-        """Carry out batches until it is time to tell; how many operations were done.
+    def _run_until_report(self, rest: Iterator[list[Operation]], *, stoppable: bool) -> int:
+        """Carry out batches until the next progress report; the number of operations done.
 
-        To go from the caller's thread to the door's and back costs as much as a small batch.
+        A switch between the caller's thread and this one costs as much as a small batch.
         """
         done = 0
-        deadline = time.monotonic() + TELL_SECONDS
+        deadline = time.monotonic() + REPORT_SECONDS
         for batch in rest:
             self._run_batch(batch)
             done += len(batch)

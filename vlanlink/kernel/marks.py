@@ -1,11 +1,11 @@
-"""The mark on what vlanlink makes, readable from the kernel alone.
+"""The mark on everything that vlanlink creates, stored in the kernel.
 
-A link bears it in two places. Its *group* (IFLA_GROUP) is taken from the very request that makes
-it, so there is no instant at which a link of ours exists unmarked: one byte says vlanlink, three
-are a checksum of the topology's name and of the host, which is a network namespace: hosts that
-share /run/netns see each other's, and none takes another's for its own. Its *alias* (IFLA_IFALIAS),
-which the kernel only takes from a second request, spells the name for people. Addresses and routes
-bear a protocol number. The mark of a namespace stands on its ``lo``.
+A link carries it twice. Its *group* (IFLA_GROUP) is set by the request that creates the link, so no
+link of ours is ever unmarked: one byte identifies vlanlink, three bytes are a checksum of the
+topology's name and the host's network namespace. Hosts that share /run/netns see each other's links
+but don't mistake them for their own. Its *alias* (IFLA_IFALIAS), which takes a second request,
+shows the topology's name to people. Addresses and routes carry a protocol number. A namespace's
+mark is on its ``lo``.
 """
 
 import re
@@ -18,7 +18,7 @@ from vlanlink.host import is_topology_name
 from vlanlink.model import NAMELESS
 
 PROTOCOL = 118
-"""Our IFA_PROTO and RTA_PROTOCOL: a number that rtnetlink.h and iproute2 leave free."""
+"""Our IFA_PROTO and RTA_PROTOCOL, unused in rtnetlink.h and iproute2."""
 
 _PREFIX = "vlanlink:"
 _MAGIC = 0x76 << 24
@@ -35,32 +35,32 @@ def _group(owner: str, host: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """The marks of a host, which is told from others by the number of ``identity.identify``."""
+    """Marks of one host, keyed by its ``identity.identify`` number."""
 
     host: int
 
     def group(self, owner: str) -> int:
-        """The link group that says: made by vlanlink for this topology."""
+        """The link group for a topology."""
         return _group(owner, self.host)
 
     def alias(self, owner: str) -> str:
-        """The alias that says it in words."""
+        """The link alias for a topology."""
         unknown = _UNKNOWN.fullmatch(owner)
         name = unknown[2] if unknown else owner
         return _PREFIX + name if name else ""
 
     def is_mark(self, group: int) -> bool:
-        """Whether a link group is a mark of vlanlink."""
+        """True if a link group is one of vlanlink's."""
         return group & 0xFF000000 == _MAGIC
 
     def owner(self, group: int, alias: str, known: Iterable[str]) -> tuple[str | None, bool]:
-        """The owner that a link's mark names, and whether the mark is whole.
+        """The owner that a link's mark names, and whether the mark is complete.
 
-        Group and alias together are the mark. A link without alias, as a killed run leaves it, has
-        an owner if the group is that of a ``known`` one. Whoever gave it an alias of another kind
-        has made it theirs. A mark of another host, or one that contradicts itself, belongs to
-        ``?``, its checksum, and the name in the alias. This is the only place where a mark becomes
-        a name: anyone may have written it, so one that no topology can have counts as none.
+        Group and alias together are the mark. A link without alias (a killed run leaves such links)
+        has an owner if its group matches a ``known`` one. A foreign alias means that someone else
+        adopted the link. A mark of another host, or a contradictory one, gets the owner ``?``, its
+        checksum, and the name in the alias. Only here does a mark become a name: anyone may have
+        written it, so an invalid topology name counts as none.
         """
         if not self.is_mark(group):
             return None, True

@@ -1,21 +1,21 @@
-"""What the command may do: capabilities(7) that it has no use for are given up at its start.
+"""Drop unneeded capabilities(7) when the command starts.
 
-Only a process of our own gives them up (the command, and what puts an unconfirmed change back),
-never one that uses the library. The commands that it starts as root (modprobe, systemctl, what
-``exec`` becomes) have all of root's again: execve(2).
+Only our own processes do so (the command and the reverter), never a program that uses the library.
+Programs that they execute as root (modprobe, systemctl, the command of ``exec``) have all of root's
+capabilities again: execve(2).
 """
 
 import ctypes
 import os
 
 _NEEDED = {
-    "CAP_DAC_READ_SEARCH": 2,  # a topology in a home that only its owner reads
+    "CAP_DAC_READ_SEARCH": 2,  # a topology in a private home
     "CAP_NET_ADMIN": 12,  # links, addresses, routes, sysctls
-    "CAP_NET_RAW": 13,  # the LAN is asked, neighbours are told
-    "CAP_SYS_PTRACE": 19,  # /proc/PID/ns/net of others: who is in a namespace that is to go
-    "CAP_SYS_ADMIN": 21,  # namespaces and the mounts that name them
+    "CAP_NET_RAW": 13,  # address probes and announcements
+    "CAP_SYS_PTRACE": 19,  # /proc/PID/ns/net: processes in a namespace
+    "CAP_SYS_ADMIN": 21,  # namespaces, and the mounts of their names
 }
-"""linux/capability.h, and what each is for."""
+"""Numbers from linux/capability.h, and the use of each."""
 _VERSION_3 = 0x20080522
 _WORDS = 2
 
@@ -35,7 +35,7 @@ class _Sets(ctypes.Structure):
 
 
 def keep_needed_capabilities() -> None:
-    """Give up what is not needed, for this thread and all that it starts. Raises OSError."""
+    """Drop unneeded capabilities of this thread and its future children. Raises OSError."""
     header, sets = _Header(_VERSION_3, 0), (_Sets * _WORDS)()
     _check(_libc.capget(ctypes.byref(header), sets))
     needed = sum(1 << number for number in _NEEDED.values())

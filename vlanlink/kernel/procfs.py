@@ -1,9 +1,9 @@
 """Read and write /proc: sysctls, SNMP counters.
 
-Sysctls go through procfs instances of our own. The kernel keeps the entries of all namespaces
-below /proc/sys/net in one chain per name (proc_sys_compare in fs/proc/proc_sysctl.c, the dentry
-cache), so with n namespaces a lookup walks n entries. A new instance (fsopen(2), Linux 5.8) has
-empty chains: with 4,000 namespaces a write takes 0.1 ms there, and 1.5 ms in /proc.
+Sysctls go through our own procfs instances. The dentry cache keeps the entries of all namespaces
+below /proc/sys/net in one chain per name (proc_sys_compare in fs/proc/proc_sysctl.c), so with n
+namespaces a lookup walks n entries. A new instance (fsopen(2), Linux 5.8) starts with empty chains:
+with 4,000 namespaces a write takes 0.1 ms there, and 1.5 ms in /proc.
 """
 
 import os
@@ -16,19 +16,19 @@ _NETSTAT = Path("/proc/thread-self/net/netstat")
 _REVERSE_PATH = "IPReversePathFilter"
 SHARED = Path("/proc/sys")
 USES = 64
-"""How often an instance is used before the next one takes its place."""
+"""Uses of an instance before it is replaced."""
 
 
 class Proc:
-    """One instance after the other; the /proc that is there, where none is to be had."""
+    """A procfs instance that is renewed regularly; /proc itself if none can be created."""
 
     def __init__(self) -> None:
-        """Nothing is made before it is asked for."""
+        """Create nothing yet."""
         self._descriptor: int | None = None
         self._used = 0
 
     def sysctls(self) -> Path:
-        """Where the sysctls are of the namespace that the calling thread is in."""
+        """Root of the sysctls of the calling thread's namespace."""
         if self._used % USES == 0:
             self._renew()
         self._used += 1
@@ -38,29 +38,29 @@ class Proc:
 
     def _renew(self) -> None:
         self.close()
-        with suppress(OSError):  # an older kernel, or a container that may mount nothing
+        with suppress(OSError):  # an older kernel, or a container without mount privilege
             self._descriptor = syscalls.new_proc()
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the instance."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
 
 def read(key: str, root: Path = SHARED) -> str | None:
-    """The value of a path, fields parted by single spaces; None if it can't be read.
+    """A value with single spaces between its fields; None if it can't be read.
 
-    ``root`` is the /proc/sys to look in (``Proc``).
+    ``root`` is the directory of ``Proc.sysctls``.
     """
     try:
         return " ".join((root / key).read_text().split())
-    except OSError:  # no such key, a directory, one that is only written, one that was never set
+    except OSError:  # missing, a directory, write-only, or never set
         return None
 
 
 def write(key: str, value: str, root: Path = SHARED) -> None:
-    """Write a value, which may be empty. Raises OSError."""
+    """Write a value; it may be empty. Raises OSError."""
     with open(os.path.join(root, key), "w", encoding="utf-8") as file:
         file.write(f"{value}\n")
 

@@ -1,4 +1,4 @@
-"""What is there now: dumps of each namespace, put together into one observed State."""
+"""The observed State: dumps of each namespace, assembled."""
 
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from vlanlink.kernel import netlink, procfs
-from vlanlink.kernel.netlink.nl80211 import NETLINK_GENERIC, stations
+from vlanlink.kernel.netlink.nl80211 import NETLINK_GENERIC, wifi_clients
 from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.kernel.netns.namespaces import Namespaces
 from vlanlink.kernel.netns.nsid import NamespaceIds
@@ -23,28 +23,28 @@ from vlanlink.model import (
 )
 
 OwnerOf = Callable[[netlink.SeenLink], tuple[str | None, bool]]
-"""A link's owner, and whether its mark is whole."""
+"""A link's owner, and whether its mark is complete."""
 _PAIR = "veth"
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a snapshot is to hold beyond the host and every named namespace.
+    """What a snapshot reads in addition to the host and every named namespace.
 
-    ``paths`` are namespaces that are not in the netns directory; ``sysctls`` the keys to read,
-    by namespace; ``topologies`` the names that a mark without its alias may stand for.
+    ``paths``: namespaces outside the netns directory; ``sysctls``: keys by namespace;
+    ``topologies``: candidates for marks without an alias.
     """
 
     paths: Mapping[str, str] = field(default_factory=dict)
     sysctls: Mapping[str, frozenset[str]] = field(default_factory=dict)
     topologies: tuple[str, ...] = ()
     names: frozenset[str] = frozenset()
-    """The names that a namespace is called by if it has several."""
+    """Preferred names of namespaces that have several."""
 
 
 @dataclass(slots=True)
 class Reading:
-    """A namespace as dumped, its links still referring to each other by number."""
+    """The dumps of a namespace; links still refer to each other by ifindex."""
 
     name: str
     path: str | None
@@ -53,10 +53,10 @@ class Reading:
     addresses: dict[int, list[Address]]
     routes: frozenset[Route]
     sysctls: dict[str, str]
-    stations: frozenset[int] = frozenset()
-    """The links that are Wi-Fi stations, by number."""
+    wifi_clients: frozenset[int] = frozenset()
+    """Ifindexes of Wi-Fi clients."""
     pids: tuple[int, ...] = ()
-    """The processes in it."""
+    """Its processes."""
     aliases: tuple[str, ...] = ()
     """Its other names."""
 
@@ -77,12 +77,12 @@ def read_namespace(
     sysctls = read_sysctls(name, namespaces, keys)
     path = None if name == HOST else namespaces.path(name)
     inode = os.fstat(namespaces.descriptor(name)).st_ino
-    wifi = _stations(namespaces) if name == HOST else frozenset()  # parents are on the host
+    wifi = _wifi_clients(namespaces) if name == HOST else frozenset()  # parents are on the host
     return Reading(name, path, inode, links, addresses, routes, sysctls, wifi)
 
 
 def read_sysctls(name: str, namespaces: Namespaces, keys: Collection[str]) -> dict[str, str]:
-    """The sysctls of a namespace that can be read. Raises OSError."""
+    """The readable ones of a namespace's sysctls. Raises OSError."""
     if not keys:
         return {}
     root = namespaces.sysctls(name)
@@ -90,10 +90,10 @@ def read_sysctls(name: str, namespaces: Namespaces, keys: Collection[str]) -> di
     return {key: value for key, value in values if value is not None}
 
 
-def _stations(namespaces: Namespaces) -> frozenset[int]:
+def _wifi_clients(namespaces: Namespaces) -> frozenset[int]:
     namespaces.enter(HOST)
     with closing(Socket(NETLINK_GENERIC)) as generic:
-        return stations(generic)
+        return wifi_clients(generic)
 
 
 def _routes(socket: Socket, links: Mapping[int, netlink.SeenLink]) -> frozenset[Route]:
@@ -146,7 +146,7 @@ def _link(seen: netlink.SeenLink, reading: Reading, owner_of: OwnerOf, find: "_F
         parent_index=seen.parent_index,
         master=master.name if master else None,
         carrier=seen.carrier,
-        station=seen.index in reading.stations,
+        wifi_client=seen.index in reading.wifi_clients,
     )
 
 

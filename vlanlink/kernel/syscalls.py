@@ -1,4 +1,4 @@
-"""The system calls on namespaces and mounts that Python 3.11 lacks (setns(2), mount(2))."""
+"""System calls on namespaces and mounts that Python 3.11 lacks (setns(2), mount(2))."""
 
 import ctypes
 import os
@@ -7,7 +7,7 @@ CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
 
 OWN_NETWORK = "/proc/thread-self/ns/net"
-"""The network namespace that the calling thread is in."""
+"""The calling thread's network namespace."""
 
 MS_RDONLY, MS_BIND, MS_REC, MS_PRIVATE, MS_SLAVE, MS_SHARED = (
     1,
@@ -38,12 +38,12 @@ def setns(descriptor: int, kind: int) -> None:
 
 
 def unshare(flags: int) -> None:
-    """Give the calling thread namespaces of its own. Raises OSError."""
+    """Move the calling thread into new namespaces. Raises OSError."""
     _check(_libc.unshare(flags), "unshare")
 
 
 def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
-    """Mount something on ``target``. Raises OSError with the target as its file name."""
+    """Mount ``source`` on ``target``. Raises OSError with the target as its file name."""
     _check(
         _libc.mount(
             source.encode(),
@@ -57,7 +57,7 @@ def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> No
 
 
 def unmount(target: str, flags: int = MNT_DETACH | UMOUNT_NOFOLLOW) -> None:
-    """Take a mount away, not one that a symbolic link leads to.
+    """Unmount ``target`` without following symbolic links.
 
     Raises OSError with the target as its file name.
     """
@@ -65,7 +65,7 @@ def unmount(target: str, flags: int = MNT_DETACH | UMOUNT_NOFOLLOW) -> None:
 
 
 def new_proc() -> int:
-    """A new instance of /proc, mounted nowhere: an open file of its root. Raises OSError."""
+    """Create a procfs instance without mounting it; an open file of its root. Raises OSError."""
     context = _libc.syscall(_FSOPEN, b"proc", _CLOEXEC)
     _check(min(context, 0), "fsopen")
     try:

@@ -1,4 +1,4 @@
-"""Where the time of a run goes, by phase."""
+"""Time of a run, by phase."""
 
 import time
 from typing import Final, Literal, get_args
@@ -19,23 +19,23 @@ PHASES: Final[tuple[str, ...]] = get_args(Phase)
 
 
 class Timings:
-    """Seconds by phase. Phases nest: the time of an inner one is not the outer one's."""
+    """Seconds by phase. Phases nest: the time of an inner one is not counted in the outer one."""
 
     def __init__(self) -> None:
-        """Nothing has been done yet."""
+        """Start at zero."""
         self.seconds: dict[str, float] = dict.fromkeys(PHASES, 0.0)
         self.inner = 0.0
-        """What phases within the one that goes on have taken."""
+        """Seconds spent in phases inside the current one."""
 
     def taking(self, *phases: Phase) -> "_Taking":
-        """Count the time in here; of several phases each has the same share, at each mention."""
+        """Count the time of the block; several phases share it, once per mention."""
         return _Taking(self, phases)
 
 
 class _Taking:
-    """A context that takes time.
+    """Context manager for ``Timings.taking``.
 
-    Not made by contextlib: that writes on the exceptions that pass, and ours are frozen.
+    Not from contextlib, which sets attributes on passing exceptions; ours are frozen.
     """
 
     def __init__(self, timings: Timings, phases: tuple[Phase, ...]) -> None:

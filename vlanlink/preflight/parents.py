@@ -62,7 +62,7 @@ def cannot_carry(facts: MachineFacts, needs: TopologyNeeds | None) -> Iterator[F
                 "so it can't carry macvlan or ipvlan links",
                 f'parent = "{parent.master}"',
             )
-        if parent.station:
+        if parent.wifi_client:
             yield Finding(
                 "parent-wifi",
                 "note",

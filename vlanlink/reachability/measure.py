@@ -102,7 +102,7 @@ class _Measurement:
                 self.on_progress(done, total, "probed")
 
         report(0)
-        found = self.machine.reach(
+        found = self.machine.ping(
             [requests[pair] for pair in ordered], seconds=seconds, progress=report
         )
         if self.machine.interrupted():

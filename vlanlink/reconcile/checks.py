@@ -71,7 +71,7 @@ def absolute(file: str | None) -> str | None:
 def need_visible_names(machine: Machine, seen: Observation) -> None:
     """Raise PrivilegeError if a namespace named here would be a dead file to everyone else."""
     made = [op for op in seen.todo.operations if isinstance(op, MakeNamespace)]
-    if not made or machine.names_are_seen():
+    if not made or machine.names_propagate():
         return
     directory = machine.host.netns_directory
     message = f"a namespace named in {directory} here would be a dead file everywhere else"

@@ -1,4 +1,4 @@
-"""Which links are Wi-Fi stations, asked by nl80211 (linux/nl80211.h).
+"""Which links are Wi-Fi wifi_clients, asked by nl80211 (linux/nl80211.h).
 
 sysfs would tell as well, but of the namespace that it was mounted in, not of the one asked about.
 """
@@ -26,7 +26,7 @@ _U16, _U32 = 2, 4
 _REQUEST_DUMP = 0x301
 
 
-def stations(generic: Socket) -> frozenset[int]:
+def wifi_clients(generic: Socket) -> frozenset[int]:
     """The numbers of the links that can send under their own MAC alone.
 
     That is a station that talks to an access point (IEEE 802.11), unless it uses frames of four

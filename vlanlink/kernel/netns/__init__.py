@@ -1,1 +1,1 @@
-"""Network namespaces: found, made, entered, told apart."""
+"""Network namespaces: find, create, enter, identify."""

@@ -1,7 +1,7 @@
-"""Network namespaces as `ip netns` keeps them: made, named, held open, taken away.
+"""Network namespaces as `ip netns` manages them: create, name, hold open, remove.
 
-A name is a bind mount of the namespace on a file in /run/netns (ip-netns(8)). Everything here
-acts for the calling thread; ``Machine`` gives it a thread of its own.
+A name is a bind mount of the namespace on a file in /run/netns (ip-netns(8)). Everything here acts
+on the calling thread; ``Machine`` provides a separate one.
 """
 
 import errno
@@ -41,10 +41,10 @@ class _Open:
 
 
 class Namespaces:
-    """Open namespaces and their sockets: no more at a time than the process may have files.
+    """Open namespaces and their sockets, within the process's limit on open files.
 
-    Those that were used longest ago are closed when room is needed. All methods must be called
-    from the one thread that made the object: entering a namespace moves that thread.
+    The least recently used ones are closed first. All methods must be called from the thread that
+    created the object: entering a namespace moves that thread.
     """
 
     def __init__(self, host_path: str | None, paths: Mapping[str, str] | None = None) -> None:
@@ -58,24 +58,24 @@ class Namespaces:
         self._open: OrderedDict[str, _Open] = OrderedDict()
         self._paths = dict(paths or {})
         self._host = _Open(os.open(host_path or syscalls.OWN_NETWORK, os.O_RDONLY | os.O_CLOEXEC))
-        self._ahead: NamespacePrefetch | None = None
+        self._prefetch: NamespacePrefetch | None = None
         self._proc = Proc()
-        self._inside: str | None = None if host_path else HOST  # entering takes privilege
+        self._current: str | None = None if host_path else HOST  # entering takes privilege
         self.enter(HOST)
 
     def close(self) -> None:
         """Close everything."""
-        self.let_go()
-        self.expect(0)
+        self.release()
+        self.prefetch(0)
         self._proc.close()
         for held in (*self._open.values(), self._host):
             held.close()
         self._open.clear()
 
-    def place(self, name: str, path: str) -> int:
-        """Tell where the namespace ``name`` is found; what tells it from others.
+    def register(self, name: str, path: str) -> int:
+        """Set the path of the namespace ``name``; its inode.
 
-        Raises OSError if no namespace is there.
+        Raises OSError if there is no namespace at the path.
         """
         found = os.stat(path)
         if found.st_dev != _namespace_device():
@@ -88,15 +88,15 @@ class Namespaces:
         return inode
 
     def path(self, name: str) -> str:
-        """Where the namespace ``name`` is found."""
+        """Path of the namespace ``name``."""
         return self._paths[name]
 
     def descriptor(self, name: str) -> int:
-        """An open file of the namespace, good until ``window`` others were asked for."""
+        """An open file of the namespace, valid until ``window`` others are requested."""
         return self._held(name).descriptor
 
     def inode(self, name: str) -> int:
-        """What tells the namespace from others."""
+        """Inode of the namespace."""
         return os.fstat(self.descriptor(name)).st_ino
 
     def socket(self, name: str) -> Socket:
@@ -109,15 +109,15 @@ class Namespaces:
 
     def enter(self, name: str) -> None:
         """Move the calling thread into the namespace."""
-        if self._inside != name:
-            self._inside = None
+        if self._current != name:
+            self._current = None
             syscalls.setns(self._held(name).descriptor, syscalls.CLONE_NEWNET)
-            self._inside = name
+            self._current = name
 
     def sysctls(self, name: str) -> Path:
-        """Enter the namespace; where its sysctls are found.
+        """Enter the namespace; the root of its sysctls.
 
-        Those of the host are where everybody finds them: they may be kept from being written there.
+        For the host that is /proc/sys itself, which a container may have mounted read-only.
         """
         self.enter(name)
         return SHARED if name == HOST else self._proc.sysctls()
@@ -139,26 +139,26 @@ class Namespaces:
             oldest.close()
 
     def forget(self, name: str) -> None:
-        """Close what is held of the namespace, so that nothing here keeps it alive."""
+        """Close everything that keeps the namespace alive."""
         held = self._open.pop(name, None)
         if held:
             held.close()
-        if self._inside == name:
+        if self._current == name:
             self.enter(HOST)
 
     def make(self, name: str, path: str, first: bytearray) -> None:
-        """Make a namespace and give it its name, once the kernel took the message ``first``.
+        """Create a namespace, send ``first`` in it, then name it. Raises OSError.
 
-        The message marks it. So one that has a name is marked; one that was not yet named when
-        the process died is gone with the process. Raises OSError.
+        ``first`` sets the mark, so every named namespace is marked; an unnamed one disappears with
+        the process.
         """
-        self.forget(name)  # one of the name that somebody else took away
+        self.forget(name)  # a namespace of this name that another program removed
         self._make_room()
         _claim(path)
         with ExitStack() as undo:
             undo.callback(self.enter, HOST)
             undo.callback(_unclaim, path)
-            self._inside = None
+            self._current = None
             held = _Open(self._new())
             undo.callback(held.close)
             held.socket = Socket()
@@ -169,14 +169,14 @@ class Namespaces:
             undo.pop_all()
         self._paths[name] = path
         self._open[name] = held
-        self._inside = name
+        self._current = name
 
     def _new(self) -> int:
-        """Enter a new namespace; an open file of it. Raises OSError."""
-        if self._ahead is None or not self._ahead.left:
+        """Create and enter a namespace; an open file of it. Raises OSError."""
+        if self._prefetch is None or not self._prefetch.left:
             syscalls.unshare(syscalls.CLONE_NEWNET)
             return os.open(syscalls.OWN_NETWORK, os.O_RDONLY | os.O_CLOEXEC)
-        descriptor = self._ahead.take()
+        descriptor = self._prefetch.take()
         try:
             syscalls.setns(descriptor, syscalls.CLONE_NEWNET)
         except OSError:
@@ -184,57 +184,61 @@ class Namespaces:
             raise
         return descriptor
 
-    def expect(self, count: int) -> None:
-        """So many are going to be made: begin with it. With 0 those that were not needed go."""
-        if self._ahead:
-            self._ahead.close()
-        self._ahead = NamespacePrefetch(count, max(1, self.window // 8)) if count > 1 else None
+    def prefetch(self, count: int) -> None:
+        """Start creating ``count`` namespaces; unused earlier ones are dropped."""
+        if self._prefetch:
+            self._prefetch.close()
+        self._prefetch = NamespacePrefetch(count, max(1, self.window // 8)) if count > 1 else None
 
-    def in_a_new_one(self, work: Callable[[], _T]) -> _T:
-        """Do ``work`` in a new namespace, made for it and forgotten. Raises OSError."""
+    def in_new_namespace(self, work: Callable[[], _T]) -> _T:
+        """Run ``work`` in a temporary namespace. Raises OSError."""
         syscalls.unshare(syscalls.CLONE_NEWNET)
-        self._inside = None
+        self._current = None
         try:
             return work()
         finally:
             self.enter(HOST)
 
-    def fresh_sysctls(self, keys: frozenset[str]) -> dict[str, str]:
-        """What sysctls are in a new namespace."""
-        return self.in_a_new_one(lambda: {k: v for k in keys if (v := procfs.read(k)) is not None})
+    def initial_sysctls(self, keys: frozenset[str]) -> dict[str, str]:
+        """Values of sysctls in a new namespace."""
+
+        def read() -> dict[str, str]:
+            return {key: value for key in keys if (value := procfs.read(key)) is not None}
+
+        return self.in_new_namespace(read)
 
     def remove(self, name: str) -> None:
-        """Take a namespace's name away; the kernel deletes it when nobody holds it.
+        """Remove a namespace's name; the kernel deletes it when nobody holds it.
 
-        It is held here until ``let_go``: a kernel that does not preempt itself deletes many at a
-        time, and an umount(2) meanwhile waits for that processor (synchronize_rcu_expedited() in
-        fs/namespace.c), up to half a second with thousands of them.
+        It is held here until ``release``: without preemption the kernel deletes many in one go, and
+        umount(2) waits for that processor (synchronize_rcu_expedited() in fs/namespace.c), up to
+        half a second with thousands of them.
         """
         path = self._paths[name]
         if len(self._unmounted) >= self._most_unmounted:
-            self.let_go()
+            self.release()
         try:
             self._unmounted.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-        except OSError:  # no more files, perhaps: this one goes at once
-            self.let_go()
+        except OSError:  # perhaps out of files: don't hold this one
+            self.release()
         self.forget(name)
         with suppress(FileNotFoundError):
             try:
                 syscalls.unmount(path)
             except OSError as error:
-                if error.errno != errno.EINVAL:  # a file that no namespace is mounted on
+                if error.errno != errno.EINVAL:  # not a mount: a stale file
                     raise
             os.unlink(path)
 
-    def let_go(self) -> None:
-        """Hold those no longer whose names were taken away."""
+    def release(self) -> None:
+        """Release the namespaces whose names were removed."""
         for descriptor in self._unmounted:
             os.close(descriptor)
         self._unmounted.clear()
 
 
 def _claim(path: str) -> None:
-    """Make the file that the mount goes on. Whose a leftover is has been looked at before."""
+    """Create the file to mount on. A stale file was checked for ownership earlier."""
     try:
         os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
     except FileExistsError:
@@ -248,15 +252,15 @@ def _unclaim(path: str) -> None:
 
 
 def is_namespace(path: str | Path) -> bool:
-    """Whether a namespace is found at ``path``; False too where nothing is."""
+    """True if there is a namespace at ``path``."""
     try:
         return os.stat(path).st_dev == _namespace_device()
     except OSError:
         return False
 
 
-def is_of_the_network(path: str) -> bool:
-    """Whether what is found at ``path`` is a namespace, and one of the network."""
+def is_network_namespace(path: str) -> bool:
+    """True if there is a network namespace at ``path``."""
     if not is_namespace(path):
         return False
     try:
@@ -271,12 +275,12 @@ def is_of_the_network(path: str) -> bool:
 
 @cache
 def _namespace_device() -> int:
-    """The device that all namespaces' files are on (nsfs)."""
+    """The device number of nsfs, which has all namespaces' files."""
     return os.stat("/proc/self/ns/net").st_dev
 
 
 def named(directory: Path) -> Iterator[tuple[str, str]]:
-    """The namespaces that have a name in ``directory``."""
+    """Names and paths of the namespaces in ``directory``."""
     try:
         entries = sorted(os.listdir(directory))
     except FileNotFoundError:
@@ -288,7 +292,7 @@ def named(directory: Path) -> Iterator[tuple[str, str]]:
 
 
 def dead_names(directory: Path) -> Iterator[str]:
-    """The files in ``directory`` that no namespace is mounted on."""
+    """The files in ``directory`` without a namespace mounted on them."""
     with suppress(FileNotFoundError):
         for entry in sorted(os.listdir(directory)):
             if not is_namespace(os.path.join(directory, entry)):
@@ -296,7 +300,7 @@ def dead_names(directory: Path) -> Iterator[str]:
 
 
 def clear_dead_names(directory: Path, names: Collection[str]) -> None:
-    """Remove those of ``names`` in ``directory`` that no namespace is mounted on."""
+    """Remove the files of ``names`` in ``directory`` without a namespace mounted on them."""
     for name in list(dead_names(directory)):
         if name in names and is_dead_name(directory / name):
             with suppress(OSError):
@@ -304,15 +308,15 @@ def clear_dead_names(directory: Path, names: Collection[str]) -> None:
 
 
 def is_dead_name(path: str | Path) -> bool:
-    """Whether it is the empty file that a namespace is mounted on, without the namespace."""
+    """True for the empty file that a namespace was mounted on."""
     status = os.lstat(path)
     return stat.S_ISREG(status.st_mode) and status.st_size == 0 and not is_namespace(path)
 
 
 def prepare_directory(directory: Path) -> None:
-    """Make ``directory`` a shared mount, as `ip netns add` does, so that others see new names.
+    """Make ``directory`` a shared mount, as `ip netns add` does, so that names propagate.
 
-    Locked meanwhile, as there: of two mounts on it the second would hide names. Raises OSError.
+    Under the same lock as there: a second mount on it would hide names. Raises OSError.
     """
     directory.mkdir(parents=True, exist_ok=True)
     path = os.fspath(directory)
@@ -334,11 +338,11 @@ def _share(path: str) -> None:
         syscalls.mount("", path, "none", syscalls.MS_SHARED | syscalls.MS_REC)
 
 
-def mounts_are_seen(directory: Path) -> bool:
-    """Whether a namespace that gets its name in ``directory`` here has it for everyone else.
+def mounts_propagate(directory: Path) -> bool:
+    """True if namespaces named in ``directory`` here have their names everywhere.
 
-    Not so in a private or slave copy of the machine's own mounts, as `ip netns exec` makes one:
-    there the others would find a dead file.
+    False in a private or slave copy of the machine's mounts (`ip netns exec` makes one): everyone
+    else would see a dead file.
     """
     try:
         if os.stat("/proc/self/ns/mnt").st_ino == os.stat("/proc/1/ns/mnt").st_ino:
@@ -347,12 +351,12 @@ def mounts_are_seen(directory: Path) -> bool:
         theirs = Path("/proc/1/root") / existing.relative_to("/")
         same = theirs.exists() and existing.stat().st_dev == theirs.stat().st_dev
     except OSError:
-        return True  # init is out of sight: a container or user namespace with mounts of its own
+        return True  # init is invisible: a container or user namespace with its own mounts
     return not same or "shared:" in _mount_options(existing)
 
 
 def _mount_options(path: Path) -> str:
-    """The optional fields of the mount that ``path`` is on (proc_pid_mountinfo(5))."""
+    """Optional fields of the mount that contains ``path`` (proc_pid_mountinfo(5))."""
     best, options = "", ""
     resolved = os.fspath(path.resolve())
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
@@ -365,7 +369,7 @@ def _mount_options(path: Path) -> str:
 
 
 def processes_by_namespace() -> dict[int, list[int]]:
-    """The processes in each network namespace, by the inode of the namespace."""
+    """Pids by inode of their network namespace."""
     found: dict[int, list[int]] = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():

@@ -21,7 +21,9 @@ class NamespacePrefetch:
         self._room = Semaphore(room)
         self._left = count
         self._ended = False
-        self._thread = Thread(target=self._make, args=(count,), name="vlanlink-prefetch", daemon=True)
+        self._thread = Thread(
+            target=self._make, args=(count,), name="vlanlink-prefetch", daemon=True
+        )
         self._thread.start()
 
     def _make(self, count: int) -> None:

@@ -1,7 +1,7 @@
-"""The LAN asked whether addresses are taken, and told who has them.
+"""Probe and announce addresses on the LAN.
 
-Frames are sent and read on packet sockets (packet(7)): the kernel's own ARP and neighbour
-discovery would ask only for what is to be used at once, and one address at a time.
+Frames are sent and received on packet sockets (packet(7)): the kernel's own ARP and neighbour
+discovery resolve only addresses in use, one at a time.
 """
 
 import ctypes
@@ -24,10 +24,10 @@ from vlanlink.kernel.packet import packets
 from vlanlink.model import HOST, family_of
 
 SLICE_SECONDS = 0.1
-"""How long a wait goes on before it looks whether it is still wanted."""
+"""Interval at which a wait checks whether it should stop."""
 BUFFER = 8 << 20
 _GAP_SECONDS = 0.0005
-"""Between two frames, so that neither our buffers nor a switch's storm control drop them."""
+"""Gap between frames, so that neither our buffers nor a switch's storm control drop them."""
 _RETRY_SECONDS = 0.002
 _RETRIES = 100
 _CLOSERS = 128
@@ -43,57 +43,57 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class ArpProbe:
-    """Whether an address is taken on the segment that a link of the host is on."""
+    """A probe for an address on the segment of a link of the host."""
 
     parent_index: int
     parent_mac: str
     address: str
     own: frozenset[str] = frozenset()
-    """MACs whose answer to this one is none, beside those that ``probe`` is told of."""
+    """MACs whose replies to this probe don't count, in addition to those passed to ``probe``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """That a link in a namespace has an address."""
+    """An announcement that a link in a namespace has an address."""
 
     namespace: str
     index: int
     mac: str
     address: str
     by_parent: int = 0
-    """The link of the host that sends it in the link's place: to the wire, not to siblings."""
+    """Ifindex of the host's link that sends it instead: to the wire, not to siblings; 0: none."""
 
 
-# -- asking ----------------------------------------------------------------------------------------
+# -- probing --------------------------------------------------------------------------------------
 
 
 def probe(
     namespaces: Namespaces,
-    questions: Sequence[ArpProbe],
+    probes: Sequence[ArpProbe],
     *,
     own: Collection[str] = (),
     count: int = 2,
     seconds: float = 1.0,
     stop: Event | None = None,
 ) -> dict[ArpProbe, str]:
-    """The questions whose address is taken, and the MAC address that has it.
+    """The probes whose address is in use, and the MAC that has it.
 
-    All are asked at the same time, ``count`` times each, within ``seconds``; sooner when each is
-    answered. What the MACs of ``own`` and of the parents say is no answer. Stopped, it returns
-    what it knows. Raises OSError when one could not be asked: nobody then knows about it.
+    All are sent in parallel, ``count`` times each within ``seconds``; it returns sooner if all are
+    answered. Replies from ``own`` MACs and from the parents don't count. If stopped, it returns
+    what it knows. Raises OSError if a probe could not be sent: that address is undecided.
     """
-    if not questions:
+    if not probes:
         return {}
     namespaces.enter(HOST)
-    silent = {*(mac.lower() for mac in own), *(q.parent_mac.lower() for q in questions)}
-    with _tap(questions) as tap:
-        probing = _Probing(tap, questions, silent)
-        probing.run(deque(paced(list(dict.fromkeys(questions)), count, seconds)), seconds, stop)
-        return probing.taken
+    ignored = {*(mac.lower() for mac in own), *(p.parent_mac.lower() for p in probes)}
+    with _packet_socket(probes) as sock:
+        run = _ProbeRun(sock, probes, ignored)
+        run.run(deque(paced(list(dict.fromkeys(probes)), count, seconds)), seconds, stop)
+        return run.in_use
 
 
 def paced(items: Sequence[_T], count: int, seconds: float) -> Iterator[tuple[float, _T]]:
-    """When to send each of ``items``, ``count`` times, so that time is left for the last answer."""
+    """Send times for each of ``items``, ``count`` times, with time left for the last answer."""
     interval = seconds / max(1, count)
     gap = min(_GAP_SECONDS, interval / 2 / max(1, len(items)))
     for turn in range(count):
@@ -101,24 +101,24 @@ def paced(items: Sequence[_T], count: int, seconds: float) -> Iterator[tuple[flo
             yield turn * interval + position * gap, item
 
 
-class _Probing:
-    """Questions on their way."""
+class _ProbeRun:
+    """Probes in flight."""
 
-    def __init__(self, tap: socket.socket, questions: Sequence[ArpProbe], own: set[str]) -> None:
-        self.tap = tap
-        self.own = own
-        self.names = {q.parent_index: "" for q in questions}
+    def __init__(self, sock: socket.socket, probes: Sequence[ArpProbe], ignored: set[str]) -> None:
+        self.socket = sock
+        self.ignored = ignored
+        self.names = {p.parent_index: "" for p in probes}
         for index in self.names:
             self.names[index] = socket.if_indextoname(index)
-        self.open = {(self.names[q.parent_index], _canonical(q.address)): q for q in questions}
-        self.unsent = set(questions)
-        self.taken: dict[ArpProbe, str] = {}
+        self.open = {(self.names[p.parent_index], _canonical(p.address)): p for p in probes}
+        self.unsent = set(probes)
+        self.in_use: dict[ArpProbe, str] = {}
 
     def run(
         self, schedule: deque[tuple[float, ArpProbe]], seconds: float, stop: Event | None
     ) -> None:
         poll = select.poll()
-        poll.register(self.tap, select.POLLIN)
+        poll.register(self.socket, select.POLLIN)
         start = time.monotonic()
         while self.open and (now := time.monotonic() - start) < seconds:
             if stop and stop.is_set():
@@ -127,44 +127,44 @@ class _Probing:
             if poll.poll(max(1, int(wait * 1000))):
                 self._receive()
         if self.unsent & set(self.open.values()):
-            raise OSError(errno.ENOBUFS, "the link took no frames", self._unsent_links())
+            raise OSError(errno.ENOBUFS, "the link accepted no frames", self._unsent_links())
 
     def _send_due(self, schedule: deque[tuple[float, ArpProbe]], now: float) -> float:
-        """Send what is due; the seconds until something else is."""
+        """Send due probes; seconds until the next one is due."""
         while schedule and schedule[0][0] <= now:
             if not self._send(schedule[0][1]):
                 return _RETRY_SECONDS
             schedule.popleft()
         return schedule[0][0] - now if schedule else SLICE_SECONDS
 
-    def _send(self, question: ArpProbe) -> bool:
-        """False when there was no room for the frame."""
-        if question in self.taken:
+    def _send(self, probe: ArpProbe) -> bool:
+        """Send a probe; False if there was no room for the frame."""
+        if probe in self.in_use:
             return True
-        frame = packets.question(question.parent_mac, question.address)
-        name = self.names[question.parent_index]
+        frame = packets.address_probe(probe.parent_mac, probe.address)
+        name = self.names[probe.parent_index]
         try:
-            self.tap.sendto(frame, (name, _protocol(question.address)))
+            self.socket.sendto(frame, (name, _protocol(probe.address)))
         except OSError as error:
             if error.errno in (errno.ENOBUFS, errno.EAGAIN):
                 return False
             raise OSError(error.errno, error.strerror, name) from None
-        self.unsent.discard(question)
+        self.unsent.discard(probe)
         return True
 
     def _receive(self) -> None:
         with suppress(BlockingIOError):
-            for _ in range(1024):  # then it is time to send again
-                data, (name, *_) = self.tap.recvfrom(2048)
+            for _ in range(1024):  # bounded, so that sending gets its turn
+                data, (name, *_) = self.socket.recvfrom(2048)
                 frame = packets.parse(data)
                 found = packets.claim(frame) if frame else None
-                if not found or (asked := self.open.get((name, found[0]))) is None:
+                if not found or (probe := self.open.get((name, found[0]))) is None:
                     continue
-                if found[1] not in self.own and found[1] not in asked.own:
-                    self.taken[self.open.pop((name, found[0]))] = found[1]
+                if found[1] not in self.ignored and found[1] not in probe.own:
+                    self.in_use[self.open.pop((name, found[0]))] = found[1]
 
     def _unsent_links(self) -> str:
-        return ", ".join(sorted({self.names[q.parent_index] for q in self.unsent}))
+        return ", ".join(sorted({self.names[p.parent_index] for p in self.unsent}))
 
 
 def _canonical(address: str) -> str:
@@ -177,35 +177,35 @@ def _protocol(address: str) -> int:
 
 
 @contextmanager
-def _tap(questions: Sequence[ArpProbe]) -> Iterator[socket.socket]:
-    """A socket that hears ARP and neighbour discovery on all links of the namespace.
+def _packet_socket(probes: Sequence[ArpProbe]) -> Iterator[socket.socket]:
+    """A socket that receives ARP and neighbour discovery from all links of the namespace.
 
-    One for all parents, however many: each packet socket costs a grace period of the kernel when
-    it is closed. It listens to every protocol, not to these two, because the kernel hands packets
-    to such a socket before a bridge, macvlan or ipvlan on the link takes them for itself.
+    One for all parents: closing a packet socket costs a grace period of the kernel. It is bound to
+    ETH_P_ALL, not to these two protocols, because the kernel delivers packets to such a socket
+    before the rx_handler of a bridge, macvlan or ipvlan on the link takes them.
     """
     kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
-    with socket.socket(socket.AF_PACKET, kind, socket.htons(_ETH_P_ALL)) as tap:
+    with socket.socket(socket.AF_PACKET, kind, socket.htons(_ETH_P_ALL)) as sock:
         program = ctypes.create_string_buffer(_filter())
         attach = struct.pack("HP", len(program) // 8, ctypes.addressof(program))
-        tap.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, attach)
-        tap.setsockopt(_SOL_PACKET, _IGNORE_OUTGOING, 1)
-        widen(tap)
-        # Answers to a probe from :: go to all nodes, others' probes to the address's own group.
-        # A link whose IPv6 is disabled listens to neither.
-        for index in {q.parent_index for q in questions if family_of(q.address) == 6}:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, attach)
+        sock.setsockopt(_SOL_PACKET, _IGNORE_OUTGOING, 1)
+        widen(sock)
+        # Answers to a probe from :: go to all nodes, others' probes to the address's group; a link
+        # with IPv6 disabled receives neither.
+        for index in {p.parent_index for p in probes if family_of(p.address) == 6}:
             membership = struct.pack("iHH8s", index, _ALLMULTI, 0, b"")
-            tap.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, membership)
+            sock.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, membership)
         with suppress(BlockingIOError):
             while True:
-                tap.recv(1)  # what came before the filter was there
-        yield tap
+                sock.recv(1)  # packets from before the filter was attached
+        yield sock
 
 
 def widen(sock: socket.socket) -> None:
-    """Have it hold many packets, both ways."""
-    ways = (socket.SO_RCVBUF, _SO_RCVBUFFORCE), (socket.SO_SNDBUF, _SO_SNDBUFFORCE)
-    for allowed, forced in ways:
+    """Enlarge the socket's receive and send buffers."""
+    buffers = (socket.SO_RCVBUF, _SO_RCVBUFFORCE), (socket.SO_SNDBUF, _SO_SNDBUFFORCE)
+    for allowed, forced in buffers:
         try:
             sock.setsockopt(socket.SOL_SOCKET, forced, BUFFER)
         except PermissionError:
@@ -213,11 +213,11 @@ def widen(sock: socket.socket) -> None:
 
 
 def _filter() -> bytes:
-    """ARP and neighbour discovery, untagged or of VLAN 0 (linux/filter.h).
+    """A filter for ARP and neighbour discovery, untagged or with VLAN id 0 (linux/filter.h).
 
-    The kernel takes tags off and keeps them beside the packet. A tagged one belongs to a VLAN
-    link, where it is seen once more without its tag. One with a tag still in it, as links
-    without reorder_hdr leave them, is let through for ``packets.parse`` to look at.
+    The kernel strips tags into packet metadata. A tagged packet belongs to a VLAN link, where it
+    appears again without its tag. Packets with an in-band tag, from links without reorder_hdr, pass
+    and are left to ``packets.parse``.
     """
     load_byte, load_half, load_word = 0x30, 0x28, 0x20
     jump_equal, jump_any, give = 0x15, 0x45, 0x06
@@ -245,7 +245,7 @@ def _filter() -> bytes:
     return b"".join(struct.pack("HBBI", *line) for line in lines)
 
 
-# -- telling ---------------------------------------------------------------------------------------
+# -- announcing ------------------------------------------------------------------------------------
 
 
 def announce(
@@ -256,10 +256,10 @@ def announce(
     apart: float = 0.2,
     stop: Event | None = None,
 ) -> dict[Announcement, str]:
-    """Tell each segment who has an address now: gratuitous ARP, unsolicited advertisements.
+    """Announce addresses on their segments: gratuitous ARP, unsolicited advertisements.
 
-    Sent from inside each link's namespace, so that siblings on the host hear it as well. ``times``
-    times, ``apart`` seconds. Returns those that could not be sent at all, and why.
+    Sent from each link's namespace, so that siblings on the host receive them too; ``times`` times,
+    ``apart`` seconds apart. Returns the announcements that failed, and why.
     """
     stop = stop or Event()
     failed: dict[Announcement, str] = {}
@@ -324,14 +324,14 @@ def _send_announcement(
             failed[each] = error.strerror or str(error)
             if error.errno != errno.ENOBUFS:
                 return
-            time.sleep(_RETRY_SECONDS)  # the link's queue is full: it empties
+            time.sleep(_RETRY_SECONDS)  # until the link's queue has room
         else:
             failed.pop(each, None)
             return
 
 
 def _frame(each: Announcement) -> bytes:
-    """To be made in the link's namespace: a router says in IPv6 that it is one."""
+    """The frame; call it in the link's namespace, which shows whether it is an IPv6 router."""
     if family_of(each.address) == 4:
         return packets.arp_announcement(each.mac, each.address)
     name = socket.if_indextoname(each.index)
@@ -340,10 +340,9 @@ def _frame(each: Announcement) -> bytes:
 
 
 def _close(sockets: Sequence[socket.socket]) -> None:
-    """Close packet sockets, many at a time.
+    """Close packet sockets in parallel.
 
-    The kernel waits for a grace period (some 6 ms) in each close, and lets those that come at the
-    same time wait for the same one.
+    Each close waits for a grace period of the kernel (some 6 ms); simultaneous ones share it.
     """
     if len(sockets) == 1:
         sockets[0].close()

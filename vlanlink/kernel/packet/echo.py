@@ -1,4 +1,4 @@
-"""What is asked of the network, and what came of it: values without a kernel."""
+"""Echo requests and their results, as values."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,9 +6,9 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class EchoRequest:
-    """Whether ``address`` answers a namespace, by one of its links and from one of its addresses.
+    """An echo request from a namespace, over one of its links and from one of its addresses.
 
-    Without ``index`` and ``source`` the namespace's routes choose.
+    Without ``index`` and ``source`` the namespace's routes decide.
     """
 
     namespace: str
@@ -18,7 +18,7 @@ class EchoRequest:
 
 
 class FailureReason(StrEnum):
-    """Why no answer came, as far as was measured."""
+    """Why no reply came, as far as measured."""
 
     NONE = ""
     NO_ROUTE = "no route"
@@ -31,10 +31,10 @@ class FailureReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EchoReply:
-    """What was measured."""
+    """The result of an echo request."""
 
     reached: bool
     neighbour: str | None = None
-    """The MAC address that the namespace has for the address, or for the gateway to it."""
+    """The MAC in the namespace's neighbour table for the address or its gateway."""
     why: FailureReason = FailureReason.NONE
     detail: str = ""

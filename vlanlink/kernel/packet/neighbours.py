@@ -25,32 +25,32 @@ INCOMPLETE, REACHABLE, FAILED, PERMANENT = 0x01, 0x02, 0x20, 0x80
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """An entry of the neighbour table (ip-neighbour(8)); ``state`` is one of the NUD_ numbers."""
+    """An entry of the neighbour table (ip-neighbour(8)); ``state`` is an NUD_ constant."""
 
     state: int
     mac: str | None
 
     @property
     def silent(self) -> bool:
-        """It was asked for, and did not answer."""
+        """True if it was requested and didn't answer."""
         return bool(self.state & (INCOMPLETE | FAILED))
 
     @property
     def confirmed(self) -> bool:
-        """It has shown within half a minute or so that it is there."""
+        """True if it answered within the last half minute or so."""
         return bool(self.state & REACHABLE)
 
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """Where a namespace sends packets to an address: the next hop, and the link to it."""
+    """The next hop of a namespace's route to an address, and its link."""
 
     address: str
     index: int
     source: str | None
-    """The namespace's own address that they come from."""
+    """The namespace's source address."""
     local: bool = False
-    """The address is the namespace's own."""
+    """True if the address is the namespace's own."""
 
 
 def neighbours(socket: Socket, family: int) -> dict[tuple[int, str], Neighbour]:
@@ -70,7 +70,7 @@ def neighbours(socket: Socket, family: int) -> dict[tuple[int, str], Neighbour]:
 
 
 def forget(socket: Socket, entries: Collection[tuple[int, str]]) -> None:
-    """Take entries out of the neighbour table. One that is needed again is asked for again."""
+    """Remove entries from the neighbour table; the kernel resolves needed ones again."""
     messages = []
     for index, address in entries:
         body = _NDMSG.pack(_number(family_of(address)), 0, 0, index, 0, 0, 0)
@@ -82,7 +82,7 @@ def forget(socket: Socket, entries: Collection[tuple[int, str]]) -> None:
 def next_hop(
     socket: Socket, address: str, index: int | None = None, source: str | None = None
 ) -> Hop:
-    """Where packets to ``address`` go. Raises OSError, ENETUNREACH where there is no route."""
+    """Look up the route to ``address``. Raises OSError; ENETUNREACH if there is none."""
     family = family_of(address)
     bits = 32 if family == 4 else 128
     body = _RTMSG.pack(_number(family), bits, bits if source else 0, 0, 0, 0, 0, 0, 0)

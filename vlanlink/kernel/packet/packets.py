@@ -1,8 +1,8 @@
-"""The few frames by which hosts on one segment learn of each other, as bytes. Pure.
+"""Build and parse the frames of address resolution and echo. Pure.
 
-ARP: RFC 826, its probes and announcements: RFC 5227. Neighbour discovery for IPv6: RFC 4861, its
-duplicate detection: RFC 4862. Echo: RFC 792 and RFC 4443. ``parse`` takes whatever a wire may
-carry; what is not a whole and valid frame of these is None.
+ARP: RFC 826, its probes and announcements: RFC 5227. IPv6 neighbour discovery: RFC 4861, its
+duplicate address detection: RFC 4862. Echo: RFC 792 and RFC 4443. ``parse`` accepts any bytes and
+returns None for anything but a complete, valid frame of these.
 """
 
 import struct
@@ -15,7 +15,7 @@ ETHERTYPE_ARP, ETHERTYPE_IPV6 = 0x0806, 0x86DD
 ETHERTYPE_VLAN = (0x8100, 0x88A8)
 
 REQUEST, REPLY = 1, 2
-"""What an ARP packet may be (ar$op)."""
+"""ARP operations (ar$op)."""
 
 BROADCAST_MAC = "ff:ff:ff:ff:ff:ff"
 NO_MAC = "00:00:00:00:00:00"
@@ -28,7 +28,7 @@ _ROUTER, _SOLICITED, _OVERRIDE = 0x80000000, 0x40000000, 0x20000000
 
 _ETHERNET = struct.Struct("!6s6sH")
 _ARP = struct.Struct("!HHBBH6s4s6s4s")
-_ARP_START = (1, 0x0800, 6, 4)  # Ethernet, IPv4, and how long their addresses are
+_ARP_START = (1, 0x0800, 6, 4)  # Ethernet, IPv4, and the lengths of their addresses
 _IPV6 = struct.Struct("!IHBB16s16s")
 _ICMPV6, _HOP_LIMIT = 58, 255
 _DISCOVERY = struct.Struct("!BBHI16s")
@@ -39,7 +39,7 @@ ECHO_REPLY = {4: 0, 6: 129}
 
 @dataclass(frozen=True, slots=True)
 class Arp:
-    """An ARP packet. A probe has the sender 0.0.0.0, an announcement its target as the sender."""
+    """An ARP packet. A probe has sender 0.0.0.0; an announcement's sender is its target."""
 
     operation: int
     sender_mac: str
@@ -50,7 +50,7 @@ class Arp:
 
 @dataclass(frozen=True, slots=True)
 class Solicitation:
-    """A neighbour solicitation. One from ``::`` asks whether an address is taken."""
+    """A neighbour solicitation; from ``::`` it is a duplicate address probe."""
 
     source: str
     destination: str
@@ -84,7 +84,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """An ICMP or ICMPv6 echo message, of which the other side sends all fields back."""
+    """An ICMP or ICMPv6 echo message; the reply repeats all its fields."""
 
     kind: int
     identifier: int
@@ -96,7 +96,7 @@ class Echo:
 
 
 def build(frame: Frame) -> bytes:
-    """The bytes of a frame. Short frames are padded by the link. Raises OSError or ValueError."""
+    """The bytes of a frame; the link pads short ones. Raises OSError or ValueError."""
     packet = frame.packet
     if isinstance(packet, Arp):
         kind, body = ETHERTYPE_ARP, _build_arp(packet)
@@ -107,54 +107,54 @@ def build(frame: Frame) -> bytes:
 
 
 def arp_probe(mac: str, address: str) -> bytes:
-    """Whether an address is taken: a request that tells nobody's caches anything (RFC 5227)."""
+    """ARP probe for an address: a request that updates no caches (RFC 5227)."""
     packet = Arp(REQUEST, mac, NO_IPV4, NO_MAC, address)
     return build(Frame(BROADCAST_MAC, mac, packet))
 
 
 def arp_request(mac: str, source: str, address: str) -> bytes:
-    """Who has an address (RFC 826)."""
+    """ARP request for an address (RFC 826)."""
     return build(Frame(BROADCAST_MAC, mac, Arp(REQUEST, mac, source, NO_MAC, address)))
 
 
 def arp_announcement(mac: str, address: str) -> bytes:
-    """That ``mac`` has the address, told to all (RFC 5227, 3: in the form of a request)."""
+    """Announcement to all that ``mac`` has the address (RFC 5227, 3: a request)."""
     return arp_request(mac, address, address)
 
 
 def arp_reply(mac: str, address: str, to_mac: str, to: str) -> bytes:
-    """That ``mac`` has the address, told to one who asked."""
+    """ARP reply that ``mac`` has the address."""
     return build(Frame(to_mac, mac, Arp(REPLY, mac, address, to_mac, to)))
 
 
 def neighbour_probe(mac: str, address: str) -> bytes:
-    """Whether an IPv6 address is taken: a solicitation from ``::`` (RFC 4862, 5.4.2)."""
+    """Duplicate address probe for an IPv6 address (RFC 4862, 5.4.2)."""
     group = solicited_node(address)
     return build(Frame(multicast_mac(group), mac, Solicitation(NO_IPV6, group, address)))
 
 
 def neighbour_solicitation(mac: str, source: str, address: str) -> bytes:
-    """Who has an IPv6 address (RFC 4861, 7.2.2)."""
+    """Neighbour solicitation for an IPv6 address (RFC 4861, 7.2.2)."""
     group = solicited_node(address)
     return build(Frame(multicast_mac(group), mac, Solicitation(source, group, address, mac)))
 
 
 def neighbour_advertisement(mac: str, address: str, *, router: bool = False) -> bytes:
-    """That ``mac`` has the IPv6 address, told to all unasked (RFC 4861, 7.2.6).
+    """Unsolicited advertisement to all nodes that ``mac`` has the IPv6 address (RFC 4861, 7.2.6).
 
-    ``router`` must be told as it is: hosts that read that a router is none stop using it.
+    ``router`` must be right: hosts stop using a router whose advertisement lacks the flag.
     """
     packet = Advertisement(address, ALL_NODES, address, mac, router=router, override=True)
     return build(Frame(multicast_mac(ALL_NODES), mac, packet))
 
 
-def question(mac: str, address: str) -> bytes:
-    """The probe of the address's family."""
+def address_probe(mac: str, address: str) -> bytes:
+    """The probe for an address of either family."""
     return (arp_probe if family_of(address) == 4 else neighbour_probe)(mac, address)
 
 
 def solicited_node(address: str) -> str:
-    """The multicast group that an IPv6 address's holder listens to (RFC 4291, 2.7.1)."""
+    """Solicited-node multicast group of an IPv6 address (RFC 4291, 2.7.1)."""
     start = bytes.fromhex("ff0200000000000000000001ff")
     return inet_ntop(AF_INET6, start + inet_pton(AF_INET6, address)[13:])
 
@@ -165,7 +165,7 @@ def multicast_mac(group: str) -> str:
 
 
 def echo(family: int, message: Echo) -> bytes:
-    """The bytes of an echo message. Its checksum is set for IPv4; for IPv6 the kernel sets it."""
+    """The bytes of an echo message, with its IPv4 checksum; for IPv6 the kernel sets it."""
     fields = (message.identifier, message.sequence)
     blank = _ECHO.pack(message.kind, 0, 0, *fields) + message.payload
     total = checksum(blank) if family == 4 else 0
@@ -173,7 +173,7 @@ def echo(family: int, message: Echo) -> bytes:
 
 
 def checksum(data: bytes) -> int:
-    """The Internet checksum (RFC 1071); 0 over data that bears its own."""
+    """Internet checksum (RFC 1071); 0 over data that includes its checksum."""
     padded = data + b"\0" * (len(data) % 2)
     total: int = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
     while total >> 16:
@@ -225,13 +225,13 @@ def _icmpv6_checksum(source: bytes, destination: bytes, message: bytes) -> int:
 
 
 def parse(data: bytes) -> Frame | None:
-    """The frame that the bytes are, if it is ARP or neighbour discovery and valid."""
+    """Parse a frame; None unless it is valid ARP or neighbour discovery."""
     if len(data) < _ETHERNET.size:
         return None
     destination, source, kind = _ETHERNET.unpack_from(data)
     start = _ETHERNET.size
-    if kind in ETHERTYPE_VLAN and len(data) >= start + 4:  # left in place by a VLAN link that
-        kind = int.from_bytes(data[start + 2 : start + 4], "big")  # does not reorder headers
+    if kind in ETHERTYPE_VLAN and len(data) >= start + 4:  # a VLAN link without reorder_hdr
+        kind = int.from_bytes(data[start + 2 : start + 4], "big")  # leaves the tag in place
         start += 4
     packet: Arp | Solicitation | Advertisement | None = None
     if kind == ETHERTYPE_ARP:
@@ -242,7 +242,7 @@ def parse(data: bytes) -> Frame | None:
 
 
 def parse_echo(family: int, data: bytes) -> Echo | None:
-    """The echo message in what a raw socket received: IPv4 comes with its header (raw(7))."""
+    """The echo message in data from a raw socket; IPv4 data includes its header (raw(7))."""
     if family == 4:
         data = data[(data[0] & 0xF) * 4 :] if data else data
     if len(data) < _ECHO.size:
@@ -254,10 +254,10 @@ def parse_echo(family: int, data: bytes) -> Echo | None:
 
 
 def claim(frame: Frame) -> tuple[str, str] | None:
-    """The address that a frame's sender has or is about to take, and its MAC; None if it has none.
+    """The address that a frame's sender has or is about to use, and its MAC; None if there is none.
 
-    It has the address that it sends ARP or solicitations from, and the one that it advertises. It
-    is about to take the one that it probes for (RFC 5227, 2.1.1; RFC 4862, 5.4.3).
+    The sender has the source address of its ARP packet or solicitation, and the address that it
+    advertises; it is about to use the one that it probes for (RFC 5227, 2.1.1; RFC 4862, 5.4.3).
     """
     packet = frame.packet
     if isinstance(packet, Arp):
@@ -301,7 +301,7 @@ def _parse_ipv6(data: bytes) -> Solicitation | Advertisement | None:
 def _parse_discovery(
     source: bytes, destination: bytes, message: bytes
 ) -> Solicitation | Advertisement | None:
-    """What passes the checks of RFC 4861, 7.1.1 and 7.1.2."""
+    """Parse a message that passes the checks of RFC 4861, 7.1.1 and 7.1.2."""
     kind, code, _, flags, target = _DISCOVERY.unpack_from(message)
     options = _options(message[_DISCOVERY.size :])
     if code != 0 or target[0] == 0xFF or options is None:
@@ -321,7 +321,7 @@ def _parse_discovery(
 
 
 def _options(data: bytes) -> dict[int, str] | None:
-    """The link-layer addresses among the options; None if the options are broken."""
+    """Link-layer addresses among the options; None if the options are malformed."""
     found: dict[int, str] = {}
     while data:
         size = data[1] * 8 if len(data) > 1 else 0

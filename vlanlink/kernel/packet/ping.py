@@ -1,8 +1,8 @@
-"""Whether addresses answer, asked from inside namespaces: echo and what the kernel knows then.
+"""Echo requests from namespaces, and the kernel's view of those that fail.
 
-Raw sockets (raw(7)) that hold nothing but echo replies: one for each namespace and family, all
-waited for together. The link and the source to use travel with each message (ip(7), ipv6(7):
-IP_PKTINFO, IPV6_PKTINFO), errors come back on the socket's error queue (IP_RECVERR).
+One raw socket (raw(7)) per namespace and family, filtered to echo replies; all are polled
+together. Each message carries its link and source (IP_PKTINFO in ip(7), IPV6_PKTINFO in ipv6(7));
+errors arrive on the socket's error queue (IP_RECVERR).
 """
 
 import errno
@@ -26,7 +26,7 @@ from vlanlink.kernel.packet.neighbours import Hop, Neighbour, forget, neighbours
 from vlanlink.model import HOST, family_of
 
 ATTEMPTS = 3
-_ASKS_PER_SOCKET = 4096
+_REQUESTS_PER_SOCKET = 4096
 _IP_PKTINFO, _IP_RECVERR, _IPV6_RECVERR, _IPV6_PKTINFO = 8, 11, 25, 50
 _SOL_RAW, _ICMP_FILTER, _ICMPV6_FILTER = 255, 1, 1
 _EXTENDED_ERROR = struct.Struct("=IBBBBII")
@@ -38,7 +38,7 @@ _USUAL_LIMIT = 1024
 class _Error:
     number: int
     offender: str | None = None
-    """The router or host that sent it; None for our own kernel."""
+    """The router or host that sent it; None: our own kernel."""
 
     def __str__(self) -> str:
         text = os.strerror(self.number)
@@ -48,36 +48,35 @@ class _Error:
 _Batch = dict[tuple[str, int], list[EchoRequest]]
 
 
-def reach(
+def ping(
     namespaces: Namespaces,
-    asks: Sequence[EchoRequest],
+    requests: Sequence[EchoRequest],
     *,
     seconds: float = 2.0,
     stop: Event | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> dict[EchoRequest, EchoReply]:
-    """Ask all at the same time; an answer to each.
+    """Send all requests in parallel; a result for each.
 
-    ``seconds`` bounds the wait for as many as there is room for, in open files and in the
-    kernel's neighbour table (some 400 in each family); more wait in turns, and ``progress`` hears
-    how many are done. Stopped, it leaves out those that it knows nothing about. Raises OSError
-    where a namespace is gone or raw sockets are not allowed, LookupError for a namespace that was
-    never seen.
+    ``seconds`` bounds the wait for one batch: as many as open files and the kernel's neighbour
+    table have room for (some 400 per family). ``progress`` gets the number of finished requests. If
+    stopped, undecided requests are left out. Raises OSError if a namespace is gone or raw sockets
+    are not permitted, LookupError for an unknown namespace.
     """
     found: dict[EchoRequest, EchoReply] = {}
-    batches = list(_batches(asks, namespaces.window, _room(namespaces)))
-    names = {ask.namespace for ask in asks} - {HOST}
+    batches = list(_batches(requests, namespaces.window, _room(namespaces)))
+    names = {request.namespace for request in requests} - {HOST}
     before = _tables(namespaces, names) if len(batches) > 1 else {}
     for batch in batches:
         if stop and stop.is_set():
             break
-        found.update(_reach(namespaces, batch, seconds, stop))
+        found.update(_ping(namespaces, batch, seconds, stop))
         _forget_new(namespaces, before)
         progress(len(found))
     return found
 
 
-def _reach(
+def _ping(
     namespaces: Namespaces, batch: _Batch, seconds: float, stop: Event | None
 ) -> dict[EchoRequest, EchoReply]:
     pingers: list[_Pinger] = []
@@ -85,43 +84,43 @@ def _reach(
         for (namespace, family), members in batch.items():
             namespaces.enter(namespace)
             pingers.append(_Pinger(namespace, family, members))
-        whole = _wait(pingers, seconds, stop)
+        complete = _wait(pingers, seconds, stop)
     finally:
         for pinger in pingers:
             pinger.close()
     return {
-        ask: answer
+        request: reply
         for pinger in pingers
-        for ask, answer in _answers(namespaces, pinger, whole=whole)
+        for request, reply in _replies(namespaces, pinger, complete=complete)
     }
 
 
-def _batches(asks: Sequence[EchoRequest], sockets: int, entries: int) -> Iterator[_Batch]:
-    """What is asked together: by namespace and family, which share a socket."""
+def _batches(requests: Sequence[EchoRequest], sockets: int, entries: int) -> Iterator[_Batch]:
+    """Requests that are sent together, by namespace and family, which share a socket."""
     batch: _Batch = {}
     counts = {4: 0, 6: 0}
-    for ask in dict.fromkeys(asks):
-        family = family_of(ask.address)
-        key = ask.namespace, family
+    for request in dict.fromkeys(requests):
+        family = family_of(request.address)
+        key = request.namespace, family
         if counts[family] == entries or (key not in batch and len(batch) == sockets):
             yield batch
             batch, counts = {}, {4: 0, 6: 0}
-        batch.setdefault(key, []).append(ask)
+        batch.setdefault(key, []).append(request)
         counts[family] += 1
     if batch:
         yield batch
 
 
 def _room(namespaces: Namespaces) -> int:
-    """How many may be asked at the same time for the neighbour table to hold them (arp(7)).
+    """Parallel requests that the neighbour table has room for (arp(7)).
 
-    The machine has one table for all its namespaces, of 1024 entries unless it was told
-    otherwise; a pair that is on the machine with both ends takes two.
+    A machine has one table for all namespaces, with 1024 entries by default; a pair with both ends
+    on the machine takes two.
     """
     namespaces.enter(HOST)
     limits = (procfs.read(f"net/ipv{v}/neigh/default/gc_thresh3") for v in (4, 6))
     smallest = min(int(limit or _USUAL_LIMIT) for limit in limits)
-    return min(_ASKS_PER_SOCKET, max(16, smallest * 2 // 5))
+    return min(_REQUESTS_PER_SOCKET, max(16, smallest * 2 // 5))
 
 
 def _tables(namespaces: Namespaces, names: Iterable[str]) -> dict[str, set[tuple[int, str]]]:
@@ -132,18 +131,18 @@ def _tables(namespaces: Namespaces, names: Iterable[str]) -> dict[str, set[tuple
 
 
 def _forget_new(namespaces: Namespaces, before: Mapping[str, set[tuple[int, str]]]) -> None:
-    """Make room for the next batch: take back the neighbours that asking has taught."""
+    """Make room for the next batch: remove the neighbours that the last one added."""
     for name, after in _tables(namespaces, before).items():
         forget(namespaces.socket(name), after - before[name])
 
 
 def _wait(pingers: Sequence["_Pinger"], seconds: float, stop: Event | None) -> bool:
-    """Send and receive until all answered or time is up; False if stopped before."""
+    """Send and receive until all are answered or time is up; False if stopped."""
     poll = select.poll()
     for pinger in pingers:
         poll.register(pinger.socket, select.POLLIN)
     by_descriptor = {pinger.socket.fileno(): pinger for pinger in pingers}
-    everything = [(pinger, n) for pinger in pingers for n in range(len(pinger.asks))]
+    everything = [(pinger, n) for pinger in pingers for n in range(len(pinger.requests))]
     schedule = deque(paced(everything, ATTEMPTS, seconds))
     start = time.monotonic()
     while any(pinger.waiting for pinger in pingers):
@@ -163,12 +162,12 @@ def _wait(pingers: Sequence["_Pinger"], seconds: float, stop: Event | None) -> b
 
 
 class _Pinger:
-    """Echo requests from one namespace, and what came of them."""
+    """Echo requests from one namespace, and their results."""
 
-    def __init__(self, namespace: str, family: int, asks: Sequence[EchoRequest]) -> None:
-        """Open the socket, in the namespace that the thread is in."""
-        self.namespace, self.family, self.asks = namespace, family, asks
-        self.waiting = set(range(len(asks)))
+    def __init__(self, namespace: str, family: int, requests: Sequence[EchoRequest]) -> None:
+        """Open the socket in the calling thread's namespace."""
+        self.namespace, self.family, self.requests = namespace, family, requests
+        self.waiting = set(range(len(requests)))
         self.errors: dict[int, _Error] = {}
         self.identifier = int.from_bytes(os.urandom(2), "big")
         self.token = os.urandom(16)
@@ -180,13 +179,15 @@ class _Pinger:
     def send(self, number: int) -> None:
         if number not in self.waiting:
             return
-        ask = self.asks[number]
+        request = self.requests[number]
         kind = packets.ECHO_REQUEST[self.family]
         message = packets.echo(self.family, packets.Echo(kind, self.identifier, number, self.token))
         try:
-            self.socket.sendmsg([message], [_way(self.family, ask)], 0, _destination(ask))
+            self.socket.sendmsg(
+                [message], [_packet_info(self.family, request)], 0, _destination(request)
+            )
         except OSError as error:
-            # Perhaps for want of room, or because an address is tentative: there are more attempts.
+            # Perhaps no room, or a tentative address: there are more attempts.
             self.errors[number] = _Error(error.errno or 0)
         else:
             if self.errors.get(number, _Error(0)).offender is None:
@@ -200,7 +201,7 @@ class _Pinger:
             except BlockingIOError:
                 return
             except OSError:
-                continue  # the error, told once more; it was read from the queue
+                continue  # an error that was already read from the queue
             message = packets.parse_echo(self.family, data)
             if message and message.kind == packets.ECHO_REPLY[self.family]:
                 self._take(message, str(address[0]).partition("%")[0])
@@ -208,8 +209,8 @@ class _Pinger:
     def _take(self, message: packets.Echo, sender: str) -> None:
         ours = message.identifier == self.identifier and message.payload == self.token
         if ours and message.sequence in self.waiting:
-            asked = self.asks[message.sequence].address
-            if _packed(asked) == _packed(sender):
+            address = self.requests[message.sequence].address
+            if _packed(address) == _packed(sender):
                 self.waiting.discard(message.sequence)
 
     def _receive_errors(self) -> None:
@@ -246,24 +247,24 @@ def _packed(address: str) -> bytes:
     return socket.inet_pton(family, address)
 
 
-def _way(family: int, ask: EchoRequest) -> tuple[int, int, bytes]:
-    """The link and the source address, as a control message."""
-    index = ask.index or 0
+def _packet_info(family: int, request: EchoRequest) -> tuple[int, int, bytes]:
+    """Link and source address as a control message."""
+    index = request.index or 0
     if family == 4:
-        source = _packed(ask.source) if ask.source else bytes(4)
+        source = _packed(request.source) if request.source else bytes(4)
         return socket.IPPROTO_IP, _IP_PKTINFO, struct.pack("=i4s4x", index, source)
-    source = _packed(ask.source) if ask.source else bytes(16)
+    source = _packed(request.source) if request.source else bytes(16)
     return socket.IPPROTO_IPV6, _IPV6_PKTINFO, struct.pack("=16si", source, index)
 
 
-def _destination(ask: EchoRequest) -> tuple[str, int] | tuple[str, int, int, int]:
-    if family_of(ask.address) == 4:
-        return ask.address, 0
-    return ask.address, 0, 0, ask.index or 0
+def _destination(request: EchoRequest) -> tuple[str, int] | tuple[str, int, int, int]:
+    if family_of(request.address) == 4:
+        return request.address, 0
+    return request.address, 0, 0, request.index or 0
 
 
 def _error(extended: bytes) -> _Error:
-    """A ``struct sock_extended_err``, and the address behind it of the one that complains."""
+    """Parse ``struct sock_extended_err`` and the offender's address after it."""
     number, origin, *_ = _EXTENDED_ERROR.unpack_from(extended)
     rest = extended[_EXTENDED_ERROR.size :]
     if origin not in _FROM_AFAR or len(rest) < 8:
@@ -276,24 +277,24 @@ def _error(extended: bytes) -> _Error:
     return _Error(number)
 
 
-# -- what it means ---------------------------------------------------------------------------------
+# -- judging results ------------------------------------------------------------------------------
 
 
-def _answers(
-    namespaces: Namespaces, pinger: _Pinger, *, whole: bool
+def _replies(
+    namespaces: Namespaces, pinger: _Pinger, *, complete: bool
 ) -> Iterator[tuple[EchoRequest, EchoReply]]:
     rtnetlink = namespaces.socket(pinger.namespace)
     table = neighbours(rtnetlink, pinger.family)
-    for number, ask in enumerate(pinger.asks):
+    for number, request in enumerate(pinger.requests):
         reached = number not in pinger.waiting
-        if not reached and not whole:
+        if not reached and not complete:
             continue
         try:
-            hop = next_hop(rtnetlink, ask.address, ask.index, ask.source)
+            hop = next_hop(rtnetlink, request.address, request.index, request.source)
         except OSError as error:
-            yield ask, _without_route(error, reached=reached)
+            yield request, _without_route(error, reached=reached)
             continue
-        yield ask, _judge(hop, table, pinger.errors.get(number), reached=reached)
+        yield request, _judge(hop, table, pinger.errors.get(number), reached=reached)
 
 
 def _without_route(error: OSError, *, reached: bool) -> EchoReply:
