@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from vlanlink._version import __version__ as __version__
 
 _MODULES = {
-    "api": "Status down enter inspect networks plan snapshot status up verify",
+    "api": "Status down enter file_problems inspect networks plan snapshot status up verify",
     "boot": "AtBoot disable enable",
     "boot.transaction": "Step",
     "commit_confirm.commit": "Confirmation Decide confirm revert_overdue",
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         Status as Status,
         down as down,
         enter as enter,
+        file_problems as file_problems,
         inspect as inspect,
         networks as networks,
         plan as plan,

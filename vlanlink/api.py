@@ -1,7 +1,7 @@
 """The verbs: the only place that joins text, kernel and files. Nothing here prints."""
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NoReturn, overload
 
@@ -12,7 +12,7 @@ from vlanlink.commit_confirm.commit import (
     pending_change,
     refuse_if_pending,
 )
-from vlanlink.errors import Diagnostic, UsageError
+from vlanlink.errors import Diagnostic, TopologyError, UsageError
 from vlanlink.host import Host
 from vlanlink.kernel.netns.namespaces import named as named_namespaces
 from vlanlink.model import State
@@ -20,13 +20,13 @@ from vlanlink.planning.plan import Plan
 from vlanlink.reconcile.apply import Progress
 from vlanlink.reconcile.checks import checked, need_privilege, refuse_other_file
 from vlanlink.reconcile.down import take_down
-from vlanlink.reconcile.lookup import known_topologies, stored
-from vlanlink.reconcile.session import Observation, Session, is_up, open_session
+from vlanlink.reconcile.lookup import copy_of, is_enabled, stored
+from vlanlink.reconcile.session import Observation, Session, is_up, open_session, unusable
 from vlanlink.reconcile.up import bring_up
 from vlanlink.reconcile.wait import OnWait, await_parents
 from vlanlink.store.lock import LOCK_SECONDS
 from vlanlink.store.pending import PendingStatus
-from vlanlink.topology import Topology, parse
+from vlanlink.topology import Topology
 from vlanlink.topology.load import Heading
 
 if TYPE_CHECKING:  # what one verb needs, the others do without
@@ -47,12 +47,16 @@ class Status:
     """Why it could not be brought up as the machine is now."""
     waiting: PendingStatus | None = None
     """The last change, if it is pending."""
+    notes: tuple[Diagnostic, ...] = ()
+    """Warnings: files of the topology that can't be used."""
 
     def to_dict(self) -> dict[str, object]:
         """The JSON form; ``waiting`` is null where nothing waits."""
         problems = [problem.to_dict() for problem in self.problems]
         waiting = self.waiting.to_dict() if self.waiting else None
         found = {"state": self.state, "problems": problems, "waiting": waiting}
+        if self.notes:
+            found["warnings"] = [note.to_dict() for note in self.notes]
         return {**self.plan.to_dict(), **found}
 
 
@@ -160,14 +164,28 @@ def status(
     """
     with open_session(host) as session:
         if topology is None:
-            return tuple(_status(session, name) for name in known_topologies(session))
+            return tuple(_statuses(session))
         return _status(session, topology)
 
 
+def _statuses(session: Session) -> Iterator[Status]:
+    """Each by itself: what is wrong with one is told in its row."""
+    survey = session.survey()
+    for name in survey.topologies:
+        if name in survey.contents.topologies or is_enabled(session, name):
+            yield _status(session, name)
+        else:  # anybody could have written the mark, any number of them
+            yield _judge(session.observe(Topology(name=name), survey=survey))
+
+
 def _status(session: Session, topology: str | Topology) -> Status:
-    wanted = stored(session, topology) if isinstance(topology, str) else topology
-    found = _judge(session.observe(wanted))
-    pending = pending_change(session, wanted.name)
+    try:
+        wanted = stored(session, topology) if isinstance(topology, str) else topology
+    except TopologyError as error:  # of the copy
+        found = Status(str(topology), "drifted", Plan(str(topology)), error.diagnostics)
+    else:
+        found = _judge(session.observe(wanted))
+    pending = pending_change(session, found.topology)
     return replace(found, waiting=pending.status() if pending else None)
 
 
@@ -206,7 +224,7 @@ def networks(host: Host | None = None) -> "tuple[NetworkSummary, ...]":
     from vlanlink.inventory import list_networks
 
     with open_session(host) as session:
-        return tuple(list_networks(_known_networks(session), session.snapshot()))
+        return tuple(list_networks(_active(session), session.snapshot()))
 
 
 def inspect(name: str, host: Host | None = None) -> "NetworkDetail":
@@ -218,7 +236,7 @@ def inspect(name: str, host: Host | None = None) -> "NetworkDetail":
     from vlanlink.inventory import describe_network
 
     with open_session(host) as session:
-        return describe_network(name, _known_networks(session), session.snapshot())
+        return describe_network(name, _active(session), session.snapshot())
 
 
 def enter(namespace: str, command: Sequence[str], host: Host | None = None) -> NoReturn:
@@ -255,19 +273,43 @@ def _judge(seen: Observation) -> Status:
     )
     problems = (*problems, *ended)
     if not seen.todo.operations and not problems and not lost:
-        return Status(name, "up", seen.todo)
-    return Status(name, "drifted" if is_up(seen) else "down", seen.todo, problems)
+        return Status(name, "up", seen.todo, notes=_notes(seen))
+    state: StateWord = "drifted" if is_up(seen) else "down"
+    return Status(name, state, seen.todo, problems, notes=_notes(seen))
 
 
-def _known_networks(session: Session) -> "list[ActiveTopology]":
+def _notes(seen: Observation) -> tuple[Diagnostic, ...]:
+    why = seen.records.unreadable
+    record = (Diagnostic(why, severity="warning"),) if why else ()
+    return (*record, *seen.unreadable)
+
+
+def _active(session: Session) -> "list[ActiveTopology]":
     from vlanlink.inventory import ActiveTopology
 
-    store = session.store
-    return [
-        ActiveTopology(parse(r.text, file=r.file or r.topology), store.leases(r.topology).subnets)
-        for r in store.records()
-        if r.text
-    ]
+    found = []
+    for record in session.store.records():
+        with suppress(TopologyError):  # ``file_problems`` tells
+            if record.text:
+                subnets = session.store.leases(record.topology).subnets
+                found.append(ActiveTopology(copy_of(record), subnets))
+    return found
+
+
+def file_problems(host: Host | None = None) -> tuple[Diagnostic, ...]:
+    """Warnings: files of vlanlink's own that can't be used, and copies of topologies in them."""
+    with open_session(host) as session:
+        contents = session.store.contents()
+    found = [unusable(file) for file in contents.unreadable]
+    for record in (record for record in contents.records if record.text):
+        try:
+            copy_of(record)
+        except TopologyError as error:
+            message = f"the copy of {record.topology} that up keeps can't be used"
+            why = error.diagnostics[0].message
+            hint = f"vlanlink up {record.file or 'FILE'} makes another, vlanlink down needs none"
+            found.append(Diagnostic(f"{message}: {why}", hint=hint, severity="warning"))
+    return tuple(found)
 
 
 def _no_namespace(name: str, host: Host) -> Diagnostic:

@@ -49,6 +49,13 @@ def proc_path(key: str) -> str:
     return "/".join(parts)
 
 
+def is_network_key(key: str) -> bool:
+    """Whether a key, dotted or slashed, names a sysctl below /proc/sys/net and nothing else."""
+    parts = proc_path(key).split("/")
+    plain = key.isprintable() and not any(one.isspace() for one in key)
+    return plain and parts[0] == "net" and len(parts) > 2 and not {"", ".", ".."} & set(parts)
+
+
 def dotted(path: str) -> str:
     """The name of a sysctl as sysctl(8) prints it; the inverse of ``proc_path``."""
     return path.translate(_SWAP)

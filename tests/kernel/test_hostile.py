@@ -131,7 +131,9 @@ def test_the_clock_jumps(world: World) -> None:
 
 def small_disk(directory: str) -> None:
     Path(directory).mkdir(exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", directory], check=True)
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "tmpfs", directory], check=True
+    )
 
 
 def cram(directory: str) -> None:

@@ -32,15 +32,16 @@ def test_the_holder_is_named(lock: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         pytest.fail("two hold the lock")
     holder = caught.value.holder
     assert holder is not None
-    assert (holder.pid, holder.command) == (os.getpid(), "vlanlink up 'my ?[31moffice.toml'")
+    assert (holder.pid, holder.command) == (os.getpid(), "vlanlink up 'my \x1b[31moffice.toml'")
     assert str(caught.value) == f"another vlanlink process holds the lock: {holder}"
+    assert "'my \\x1b[31moffice.toml'" in str(caught.value)
     assert str(Holder(5, "vlanlink down x", "12:00")) == "pid 5 (vlanlink down x), since 12:00"
 
 
-@pytest.mark.parametrize("text", ["", "5", "{", '{"pid": 5}', "\x00"])
+@pytest.mark.parametrize("text", ["", "5", "{", '{"pid": 5}', "\x00", "[" * 4000, "\udcff"])
 def test_a_holder_who_does_not_say_who_it_is(lock: Path, text: str) -> None:
     with locked(lock, 0):
-        lock.write_text(text)
+        lock.write_text(text, errors="surrogateescape")
         with (
             pytest.raises(LockedError, match=r"^another vlanlink process holds the lock$"),
             locked(lock, 0),

@@ -18,7 +18,8 @@ import vlanlink
 HOME = Path(str(vlanlink.__file__)).parent
 ALL: list[str] = vars(vlanlink)["__all__"]
 VERBS = [
-    "as_mapping", "confirm", "disable", "doctor", "down", "enable", "enter", "heading", "inspect",
+    "as_mapping", "confirm", "disable", "doctor", "down", "enable", "enter", "file_problems",
+    "heading", "inspect",
     "load", "nearest", "networks", "plan", "printable", "revert_overdue", "snapshot", "status",
     "to_toml", "up", "verify",
 ]  # fmt: skip

@@ -7,22 +7,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vlanlink.host import is_topology_name
 from vlanlink.store.documents import UnreadableError
 from vlanlink.store.record import OriginalLink, OriginalSysctl, Record, Records, in_transition
 
-texts = st.text(max_size=9)
-tuples = st.lists(texts, max_size=3).map(tuple)
-priors = st.builds(OriginalSysctl, st.none() | texts, texts, tuples)
+texts = st.text(max_size=9).filter(lambda text: "\0" not in text)
+names = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,20}", fullmatch=True)
+words = st.from_regex(r"[a-z0-9 -]{0,9}", fullmatch=True)
+keys = st.from_regex(r"net/[a-z0-9_]{1,9}(/[a-z0-9_.]{0,8}[a-z0-9_]){1,3}", fullmatch=True)
+originals = st.builds(
+    OriginalSysctl, st.none() | words, words, st.lists(words, max_size=3).map(tuple)
+)
 records = st.builds(
     Record,
-    topology=texts,
+    topology=names.filter(is_topology_name),
     file=st.none() | texts,
     text=texts,
-    namespaces=tuples,
-    paths=st.dictionaries(texts, texts, max_size=3),
-    sysctls=st.dictionaries(texts, st.dictionaries(texts, priors, max_size=3), max_size=3),
+    namespaces=st.lists(names, max_size=3).map(tuple),
+    paths=st.dictionaries(names, names.map("/proc/".__add__), max_size=3),
+    sysctls=st.dictionaries(
+        st.just("") | names, st.dictionaries(keys, originals, max_size=3), max_size=3
+    ),
     parents=st.dictionaries(texts, st.builds(OriginalLink, st.none() | st.booleans()), max_size=3),
-    routes=st.lists(st.tuples(texts, texts), max_size=3).map(tuple),
+    routes=st.lists(st.tuples(st.just("") | names, texts), max_size=3).map(tuple),
 )
 
 

@@ -131,8 +131,8 @@ def test_a_record_that_cannot_be_read_is_as_good_as_none(
     store.write(LAB)
     (tmp_path / "run" / "vlanlink" / "office@1.json").write_text(text)
     assert store.records() == [LAB]
-    (reason,) = store.unreadable().values()
-    assert reason.startswith(f"{tmp_path}/run/vlanlink/office@1.json: ")
+    (named,) = store.contents().unreadable
+    assert str(named).startswith(f"{tmp_path}/run/vlanlink/office@1.json can't be used: ")
 
 
 def test_it_is_said_why_a_record_cannot_be_read(tmp_path: Path, store: Store) -> None:
@@ -143,7 +143,8 @@ def test_it_is_said_why_a_record_cannot_be_read(tmp_path: Path, store: Store) ->
         '"version": 1, "more": 1': "unknown key 'more'",
     }.items():
         file.write_text(json.dumps(OFFICE.to_dict()).replace('"version": 1', more))
-        assert store.unreadable() == {"office": f"{file}: {why}"}
+        (named,) = store.contents().unreadable
+        assert (named.topology, str(named)) == ("office", f"{file} can't be used: {why}")
 
 
 def test_bytes_that_are_no_text(tmp_path: Path, store: Store) -> None:

@@ -21,10 +21,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Exit 0."""
-    found = vlanlink.inspect(options.network)
+    warnings = vlanlink.file_problems()
     if options.json:
-        output.print_json(found.to_dict())
+        network = vlanlink.inspect(options.network).to_dict()
+        output.print_json(output.with_warnings(network, warnings))
         return 0
+    output.print_notes(warnings)
+    found = vlanlink.inspect(options.network)
     summary = found.summary
     where = f" on {summary.parent}" if summary.parent else ""
     branches: dict[str, list[str]] = {}

@@ -20,10 +20,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Exit 0."""
-    found = vlanlink.networks()
+    found, warnings = vlanlink.networks(), vlanlink.file_problems()
     if options.json:
-        output.print_json({"networks": [network.to_dict() for network in found]})
-    elif found:
+        networks = {"networks": [one.to_dict() for one in found]}
+        output.print_json(output.with_warnings(networks, warnings))
+        return 0
+    output.print_notes(warnings)
+    if found:
         columns = ("topology", "network", "kind", "mode", "parent", "subnets", "endpoints")
         rows = [
             (

@@ -12,7 +12,7 @@ from contextlib import suppress
 from types import FrameType
 
 import vlanlink
-from vlanlink import Diagnostic, Interrupted, VlanlinkError
+from vlanlink import Diagnostic, Interrupted, PrivilegeError, VlanlinkError
 from vlanlink.cli import enter, output, show_help, validate
 from vlanlink.cli.parser import parse, parser
 
@@ -36,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except OSError as error:
         if error.filename is not None:  # a file, not a stream
-            raise
+            where = error.filename if isinstance(error.filename, str) else ascii(error.filename)
+            output.print_notes([Diagnostic(f"can't use {where}: {error.strerror}")])
+            return VlanlinkError.exit_code
         _discard_output()
         if isinstance(error, BrokenPipeError):
             return _READER_GONE
@@ -82,6 +84,8 @@ def _revert_overdue() -> None:
         for found in vlanlink.revert_overdue():
             message = f"{found.topology} was not confirmed within {found.seconds:g} s; rolled back"
             output.print_notes([Diagnostic(message, severity="warning")])
+    except PrivilegeError:
+        pass  # the verb needs no less, and says so
     except VlanlinkError as error:
         output.print_error(error, as_json=False)
 

@@ -37,6 +37,12 @@ def print_json(value: object) -> None:
     sys.stdout.write(json_text(value, indent=2) + "\n")
 
 
+def with_warnings(value: dict[str, Any], warnings: Iterable[Any]) -> dict[str, Any]:
+    """A JSON object, with its warnings if there are any."""
+    told = [warning.to_dict() for warning in warnings]
+    return {**value, "warnings": told} if told else value
+
+
 def print_error(error: VlanlinkError, *, as_json: bool) -> None:
     """Every diagnostic of an error, and what could not be rolled back."""
     left: tuple[str, ...] = getattr(error, "not_undone", ())

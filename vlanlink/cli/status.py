@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         output.print_json(found.to_dict())
     else:
-        output.print_notes(found.problems)
+        output.print_notes((*found.notes, *found.problems))
         output.say(f"{found.topology}: {found.state}", style=output.state_style(found.state))
         _print_waiting(found)
         if found.state == "drifted":
@@ -41,17 +41,24 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _all(*, as_json: bool) -> int:
-    found = vlanlink.status()
+    found, warnings = vlanlink.status(), vlanlink.file_problems()
     if as_json:
-        output.print_json({"topologies": [one.to_dict() for one in found]})
-    elif found:
+        topologies = {"topologies": [one.to_dict() for one in found]}
+        output.print_json(output.with_warnings(topologies, warnings))
+    else:
+        output.print_notes(warnings)
+        _print_all(found)
+    return 0 if all(one.state == "up" for one in found) else DIFFERS
+
+
+def _print_all(found: "tuple[vlanlink.Status, ...]") -> None:
+    if found:
         rows = [(one.topology, one.state, _count(one)) for one in found]
         output.print_table("", ("topology", "state", "differences"), rows)
         for one in found:
             _print_waiting(one)
     else:
         output.say("No topology is up.")
-    return 0 if all(one.state == "up" for one in found) else DIFFERS
 
 
 def _print_waiting(one: "vlanlink.Status") -> None:

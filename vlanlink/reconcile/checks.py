@@ -10,7 +10,7 @@ from vlanlink.kernel.features import missing_capabilities, release
 from vlanlink.kernel.machine import Machine
 from vlanlink.planning.operations import MakeNamespace
 from vlanlink.planning.plan import Plan
-from vlanlink.reconcile.session import Observation
+from vlanlink.reconcile.session import OWNED, Observation, Session
 from vlanlink.store.record import Record
 from vlanlink.topology import Topology
 
@@ -49,7 +49,16 @@ def checked(seen: Observation, before: Topology | None = None) -> Plan:
         *uncertain,
     )
     notes = tuple(seen.topology.diagnose(problem, severity="warning") for problem in found)
-    return replace(seen.todo, notes=notes)
+    return replace(seen.todo, notes=(*seen.unreadable, *notes))
+
+
+def refuse_untrusted(session: Session, topology: str) -> None:
+    """Raise PrivilegeError if others than root may have written a file of the topology."""
+    found = [
+        f for f in session.store.contents().unreadable if f.untrusted and f.topology == topology
+    ]
+    if found:
+        raise PrivilegeError(*(Diagnostic(str(file), hint=OWNED) for file in found))
 
 
 def refuse_other_file(topology: Topology, own: Record | None, *, replace_file: bool) -> None:

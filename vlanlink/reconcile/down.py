@@ -5,12 +5,12 @@ from dataclasses import replace
 from vlanlink.desired.lost_record import is_lost, lost_routes
 from vlanlink.desired.sysctls import lost_sysctls
 from vlanlink.errors import ApplyError, Diagnostic, TopologyError, UsageError
-from vlanlink.model import NAMELESS
+from vlanlink.host import is_topology_name
 from vlanlink.planning.plan import Plan
 from vlanlink.reconcile.apply import Transaction
-from vlanlink.reconcile.checks import checked
+from vlanlink.reconcile.checks import checked, refuse_untrusted
 from vlanlink.reconcile.failures import translated
-from vlanlink.reconcile.lookup import enabled, known_topologies, need_known, unknown
+from vlanlink.reconcile.lookup import enabled, need_known, unknown
 from vlanlink.reconcile.records import close_down
 from vlanlink.reconcile.session import Observation, Session, is_up
 from vlanlink.topology import Topology, empty
@@ -26,8 +26,9 @@ def take_down(
 ) -> Plan:
     """Take a topology down, as ``api.down`` describes it, under the session's lock."""
     name = topology if isinstance(topology, str) else topology.name
-    if name.startswith(NAMELESS):
-        raise UsageError(unknown(name, known_topologies(session)))
+    if not is_topology_name(name):
+        raise UsageError(unknown(name, session.survey().topologies))
+    refuse_untrusted(session, name)
     recorded = session.records(name).own is not None
     before = None if recorded else _as_written(session, topology)
     seen = session.observe(empty(name), before)

@@ -3,33 +3,30 @@
 from collections.abc import Sequence
 
 from vlanlink import boot
-from vlanlink.errors import Diagnostic, UsageError, nearest
-from vlanlink.model import NAMELESS
+from vlanlink.errors import Diagnostic, TopologyError, UsageError, nearest
+from vlanlink.host import is_topology_name
 from vlanlink.reconcile.session import Observation, Session, marked_topologies
+from vlanlink.store.record import Record
 from vlanlink.topology import Topology, load, parse
 
-
-def known_topologies(session: Session) -> tuple[str, ...]:
-    """The topologies with a record or a mark in the kernel."""
-    names = {record.topology for record in session.store.records()}
-    names |= marked_topologies(session.snapshot())
-    return tuple(sorted(name for name in names if not name.startswith(NAMELESS)))
+_LISTED = 20
+"""Names in a hint."""
 
 
 def need_known(session: Session, seen: Observation) -> None:
     """Raise UsageError if the observed topology is unknown here."""
     name, store = seen.topology.name, session.store
-    known = marked_topologies(seen.observed) | {*store.leased(), *store.unreadable()}
-    at_boot = boot.copy_path(name, session.host).exists()
-    if seen.records.own is None and name not in known and not at_boot:
-        known |= {record.topology for record in seen.records.others}
+    known = marked_topologies(seen.observed) | {*store.leased(), *store.contents().topologies}
+    if seen.records.own is None and name not in known and not is_enabled(session, name):
         raise UsageError(unknown(name, sorted(known)))
 
 
 def unknown(name: str, known: Sequence[str]) -> Diagnostic:
     """The topology is unknown; which ones are known."""
     meant = nearest(name, list(known))
-    hint = f"known here: {', '.join(known)}" if known else "no topology is up here"
+    more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
+    listed = f"known here: {', '.join(known[:_LISTED])}{more}"
+    hint = listed if known else "no topology is up here"
     if meant:
         hint = f"did you mean {meant}? {hint}"
     return Diagnostic(f"unknown topology: {name}", hint=hint)
@@ -40,17 +37,32 @@ def stored(session: Session, name: str) -> Topology:
 
     Raises UsageError if it is unknown.
     """
+    if not is_topology_name(name):
+        raise UsageError(unknown(name, session.survey().topologies))
     own = session.records(name).own
     if own and own.text:
-        return parse(own.text, file=own.file or name)
+        return copy_of(own)
     at_boot = enabled(session, name)
     if at_boot:
         return at_boot
-    store = session.store
-    known = sorted({*known_topologies(session), *store.leased(), *store.unreadable()})
+    known = sorted({*session.survey().topologies, *session.store.leased()})
     if name in known:
         return Topology(name=name)
     raise UsageError(unknown(name, known))
+
+
+def copy_of(record: Record) -> Topology:
+    """The topology in a record. Raises TopologyError."""
+    found = parse(record.text, file=record.file or record.topology)
+    if found.name != record.topology:
+        message = f"the copy of {record.topology} is that of {found.name}"
+        raise TopologyError(Diagnostic(message))
+    return found
+
+
+def is_enabled(session: Session, name: str) -> bool:
+    """Whether a topology comes up at boot under that name."""
+    return boot.copy_path(name, session.host).exists()
 
 
 def enabled(session: Session, name: str) -> Topology | None:

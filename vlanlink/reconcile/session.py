@@ -12,15 +12,31 @@ from vlanlink.errors import ConflictError, Diagnostic, PrivilegeError, Problem
 from vlanlink.host import Host
 from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.snapshot import Wanted
-from vlanlink.model import State
+from vlanlink.model import NAMELESS, State
 from vlanlink.planning.operations import MakeNamespace
 from vlanlink.planning.plan import Plan, plan
 from vlanlink.reconcile.apply import Progress
-from vlanlink.store.files import Store
+from vlanlink.store.documents import UntrustedError
+from vlanlink.store.files import Contents, Store, UnreadableFile
 from vlanlink.store.leases import Leases
 from vlanlink.store.lock import LOCK_SECONDS, Holder, LockedError
 from vlanlink.store.record import Record, Records, former_paths
 from vlanlink.topology import Topology, validated
+
+OWNED = "chown root and chmod go-w it once its contents are known to be right, or remove it"
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is kept in files, and what is in the kernel, for no topology in particular."""
+
+    contents: Contents
+    state: State
+
+    @property
+    def topologies(self) -> tuple[str, ...]:
+        """Those with a record or a mark."""
+        return tuple(sorted(self.contents.topologies | marked_topologies(self.state)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +50,8 @@ class Observation:
     records: Records
     leases: Leases
     dead_names: tuple[Problem, ...] = ()
+    unreadable: tuple[Diagnostic, ...] = ()
+    """Warnings: leases and pending commits that can't be used."""
 
     def problems(self) -> tuple[Diagnostic, ...]:
         """Reasons this machine can't apply the topology, at their places in the file, by line."""
@@ -63,13 +81,11 @@ class Session:
         """
         with ExitStack() as stack:
             try:
-                stack.enter_context(self.store.locked(seconds, self._report_holder))
+                with _file_errors():
+                    stack.enter_context(self.store.locked(seconds, self._report_holder))
             except LockedError as error:
                 hint = "try again when it is done, or wait longer: --lock-timeout SECONDS"
                 raise ConflictError(Diagnostic(str(error), hint=hint)) from None
-            except OSError as error:
-                message = f"can't use {error.filename or 'the run directory'}: {error.strerror}"
-                raise ConflictError(Diagnostic(message, hint="nothing was changed")) from None
             yield
 
     def _report_holder(self, holder: Holder | None) -> None:
@@ -78,34 +94,49 @@ class Session:
 
     def records(self, topology: str) -> Records:
         """The record of ``topology``, and those of the others."""
-        return Records.of(topology, self.store.records(), self.store.unreadable())
+        return self.store.contents().of(topology)
 
     def snapshot(self) -> State:
         """The host's namespace and every named one."""
-        names = tuple(record.topology for record in self.store.records())
+        return self.survey().state
+
+    def survey(self) -> Survey:
+        """The files, and the host's namespace and every named one."""
+        contents = self.store.contents()
+        names = tuple(record.topology for record in contents.records)
         self.machine.wanted = Wanted(topologies=names)
         with kernel_errors():
-            return self.machine.snapshot()
+            return Survey(contents, self.machine.snapshot())
 
-    def observe(self, topology: Topology, before: Topology | None = None) -> Observation:
+    def observe(
+        self, topology: Topology, before: Topology | None = None, survey: Survey | None = None
+    ) -> Observation:
         """Read the machine, resolve ``topology`` for it, and plan.
 
-        ``before`` is what was up, where the record of it is lost. Raises TopologyError for a
-        topology that was made in code and is wrong.
+        ``before`` is what was up, where the record of it is lost. A ``survey`` is used in place of
+        a reading of its own; it has no sysctls, and no namespaces outside the netns directory.
+        Raises TopologyError for a topology that was made in code and is wrong.
         """
         topology = validated(topology)
-        records, leases = self.records(topology.name), self.store.leases(topology.name)
-        self.machine.wanted = _wanted(topology, records, before)
-        with kernel_errors():
-            observed = self.machine.snapshot()
-            keys = keys_to_read(topology, observed, records)
-            if any(keys.values()):
-                observed = self.machine.with_sysctls(observed, keys)
+        contents = survey.contents if survey else self.store.contents()
+        records, leases = contents.of(topology.name), self.store.leases(topology.name)
+        if survey:
+            observed = survey.state
+        else:
+            self.machine.wanted = _wanted(topology, records, before)
+            with kernel_errors():
+                observed = self.machine.snapshot()
+                keys = keys_to_read(topology, observed, records)
+                if any(keys.values()):
+                    observed = self.machine.with_sysctls(observed, keys)
         context = Context(records, self.host.identity(), leases)
         resolution = resolve(topology, observed, context)
         todo = plan(observed, resolution.desired, topology.name)
         dead = _dead_names(todo, self.machine.dead_names(), records)
-        return Observation(topology, observed, resolution, todo, records, leases, dead)
+        unreadable = tuple(
+            unusable(file) for file in contents.unreadable_others if file.topology == topology.name
+        )
+        return Observation(topology, observed, resolution, todo, records, leases, dead, unreadable)
 
     def replan(self, seen: Observation, probed: ProbeResults) -> Observation:
         """Resolve and plan again, now that the LAN has answered."""
@@ -125,7 +156,23 @@ def open_session(host: Host | None, on_progress: Progress | None = None) -> Iter
     with ExitStack() as stack:
         with kernel_errors():
             machine = stack.enter_context(Machine(host))
-        yield Session(host, machine, Store(host, machine.identity), on_progress)
+        store = Store(host, machine.identity)
+        with _file_errors():
+            store.check()
+        yield Session(host, machine, store, on_progress)
+
+
+@contextmanager
+def _file_errors() -> Iterator[None]:
+    """Raise what is wrong with our directories as PrivilegeError or ConflictError."""
+    try:
+        yield
+    except UntrustedError as error:
+        hint = f"who can write there could have root change anything: {OWNED}"
+        raise PrivilegeError(Diagnostic(str(error), hint=hint)) from None
+    except OSError as error:
+        message = f"can't use {error.filename or 'the run directory'}: {error.strerror}"
+        raise ConflictError(Diagnostic(message, hint="nothing was changed")) from None
 
 
 @contextmanager
@@ -168,9 +215,16 @@ def _dead_names(todo: Plan, dead: frozenset[str], records: Records) -> tuple[Pro
     )
 
 
+def unusable(file: UnreadableFile) -> Diagnostic:
+    """The warning that a file of ours can't be used."""
+    hint = "it counts as lost: what is known comes from the marks in the kernel"
+    return Diagnostic(str(file), hint=OWNED if file.untrusted else hint, severity="warning")
+
+
 def marked_topologies(state: State) -> set[str]:
-    """The topologies whose mark a link bears."""
-    return {link.owner for link in state.links() if link.owner is not None}
+    """The topologies of this host whose mark a link bears."""
+    owners = {link.owner for link in state.links() if link.owner is not None}
+    return {owner for owner in owners if not owner.startswith(NAMELESS)}
 
 
 def is_up(seen: Observation) -> bool:

@@ -11,7 +11,13 @@ from dataclasses import replace
 from vlanlink.errors import Diagnostic
 from vlanlink.planning.plan import Plan, plan
 from vlanlink.reconcile.apply import Transaction
-from vlanlink.reconcile.checks import checked, need_privilege, need_visible_names, refuse_other_file
+from vlanlink.reconcile.checks import (
+    checked,
+    need_privilege,
+    need_visible_names,
+    refuse_other_file,
+    refuse_untrusted,
+)
 from vlanlink.reconcile.failures import translated
 from vlanlink.reconcile.lan import announce, create_parents, probe
 from vlanlink.reconcile.records import close, write_before, write_between
@@ -37,6 +43,7 @@ def bring_up(
     """
     timings = session.machine.timings
     with timings.taking("plan"):
+        refuse_untrusted(session, topology.name)
         seen = session.observe(topology)
         refuse_other_file(topology, seen.records.own, replace_file=replace_file)
         if not probe_lan:

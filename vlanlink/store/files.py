@@ -9,18 +9,73 @@ topology office in namespace 1. Leases outlive namespaces, and are by topology o
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from vlanlink.host import Host
-from vlanlink.store.documents import UnreadableError, load, make_directory, write_atomically
+from vlanlink.host import Host, is_topology_name
+from vlanlink.store.documents import (
+    UnreadableError,
+    UntrustedError,
+    load,
+    make_directory,
+    refuse_link,
+    why_untrusted,
+    write_atomically,
+)
 from vlanlink.store.leases import Leases
 from vlanlink.store.lock import LOCK_SECONDS, OnHeld, locked
-from vlanlink.store.pending import PendingCommit, PendingFile, find
-from vlanlink.store.record import Record
+from vlanlink.store.pending import PendingCommit, PendingFile
+from vlanlink.store.record import Record, Records
 
 _SUFFIX = ".json"
+
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableFile:
+    """A file of ours that can't be used."""
+
+    path: Path
+    topology: str
+    """The topology in the file's name; empty for a name that no topology can have."""
+    why: str
+    untrusted: bool = False
+    """Others than root may have written it."""
+
+    def __str__(self) -> str:
+        """``/run/vlanlink/office@1.json can't be used: it is empty``."""
+        return f"{self.path} can't be used: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What the directories of a host hold."""
+
+    records: tuple[Record, ...]
+    unreadable_records: tuple[UnreadableFile, ...] = ()
+    unreadable_others: tuple[UnreadableFile, ...] = ()
+    """Leases and pending commits."""
+
+    @property
+    def unreadable(self) -> tuple[UnreadableFile, ...]:
+        """Every file that can't be used."""
+        return (*self.unreadable_records, *self.unreadable_others)
+
+    @property
+    def topologies(self) -> frozenset[str]:
+        """Topologies with a record, readable or not."""
+        unreadable = {file.topology for file in self.unreadable_records} - {""}
+        return frozenset(unreadable | {record.topology for record in self.records})
+
+    def of(self, topology: str) -> Records:
+        """The records as one topology sees them."""
+        unreadable = {file.topology: str(file) for file in self.unreadable_records}
+        return Records.of(topology, self.records, unreadable)
 
 
 class Store:
@@ -35,21 +90,28 @@ class Store:
         self._leases = host.state_directory
         self._namespace = namespace
 
+    def check(self) -> None:
+        """Raise UntrustedError for a directory that others may write, OSError for a link."""
+        for directory in (self._directory, self._leases):
+            refuse_link(directory)
+            with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+                if why := why_untrusted(directory.stat()):
+                    raise UntrustedError(f"{directory} can't be used: {why}")
+
     # -- records -------------------------------------------------------------------------------
 
     def records(self) -> list[Record]:
         """Every readable record."""
-        found = map(self._read, self._record_files())
-        return [record for record in found if isinstance(record, Record)]
+        return [found for found in self._records() if isinstance(found, Record)]
 
-    def unreadable(self) -> dict[str, str]:
-        """By topology, why its record can't be read."""
-        found = {path: self._read(path) for path in self._record_files()}
-        return {
-            self._topology(path): f"{path}: {error}"
-            for path, error in found.items()
-            if isinstance(error, UnreadableError)
-        }
+    def contents(self) -> Contents:
+        """Every record, and every file of this host that can't be used."""
+        records = tuple(self._records())
+        return Contents(
+            tuple(found for found in records if isinstance(found, Record)),
+            tuple(found for found in records if isinstance(found, UnreadableFile)),
+            (*self._unreadable_leases(), *self._unreadable_commits()),
+        )
 
     def write(self, record: Record) -> None:
         """Write a record, replacing an earlier one. Raises OSError."""
@@ -59,22 +121,15 @@ class Store:
         """Remove a record, if there is one."""
         (self._directory / self._file(topology)).unlink(missing_ok=True)
 
-    def _record_files(self) -> list[Path]:
-        with suppress(OSError):
-            return sorted(self._directory.glob(self._file("*")))
-        return []
+    def _records(self) -> Iterator[Record | UnreadableFile]:
+        for path in _found(self._directory, self._file("*")):
+            yield from _each(path, path.name.removesuffix(self._file("")), self._read)
 
-    def _read(self, path: Path) -> Record | UnreadableError:
-        try:
-            record = Record.from_dict(load(path))
-        except UnreadableError as error:
-            return error
-        if record.topology != self._topology(path):
-            return UnreadableError(f"it is the record of topology {record.topology}")
+    def _read(self, path: Path) -> Record:
+        record = Record.from_dict(load(path))
+        if path.name != self._file(record.topology):
+            raise UnreadableError(f"it is about topology {record.topology}")
         return record
-
-    def _topology(self, path: Path) -> str:
-        return path.name.removesuffix(self._file(""))
 
     def _file(self, topology: str) -> str:
         return f"{topology}@{self._namespace}{_SUFFIX}"
@@ -83,16 +138,19 @@ class Store:
 
     def leases(self, topology: str) -> Leases:
         """The topology's leases; none if they can't be read."""
-        with suppress(UnreadableError):
-            data = load(self._lease_file(topology))
-            return Leases.from_dict(data) if data is not None else Leases()
+        with suppress(OSError, UnreadableError):
+            return _read_leases(self._lease_file(topology))
         return Leases()
+
+    def _unreadable_leases(self) -> Iterator[UnreadableFile]:
+        for path in _found(self._leases, f"*{_SUFFIX}"):
+            found = _each(path, path.stem, _read_leases)
+            yield from (one for one in found if isinstance(one, UnreadableFile))
 
     def leased(self) -> tuple[str, ...]:
         """The topologies with leases."""
-        with suppress(OSError):
-            return tuple(sorted(path.stem for path in self._leases.glob(f"*{_SUFFIX}")))
-        return ()
+        names = (path.stem for path in _found(self._leases, f"*{_SUFFIX}"))
+        return tuple(filter(is_topology_name, names))
 
     def write_leases(self, topology: str, leases: Leases) -> None:
         """Write leases, replacing earlier ones; none at all leave no file. Raises OSError."""
@@ -112,7 +170,22 @@ class Store:
 
     def waiting(self) -> list[PendingFile]:
         """The pending commits, each file open."""
-        return find(sorted(self._directory.glob(self._pending("*"))))
+        return [found for found in self._commits() if isinstance(found, PendingFile)]
+
+    def _commits(self) -> Iterator[PendingFile | UnreadableFile]:
+        for path in _found(self._directory, self._pending("*")):
+            for found in _each(path, path.name.removesuffix(self._pending("")), PendingFile):
+                if isinstance(found, PendingFile) and found.outcome is not None:
+                    found.close()
+                else:
+                    yield found
+
+    def _unreadable_commits(self) -> Iterator[UnreadableFile]:
+        for found in self._commits():
+            if isinstance(found, UnreadableFile):
+                yield found
+            else:
+                found.close()
 
     def write_pending(self, pending: PendingCommit) -> PendingFile:
         """Write a pending commit; return its file, open. Raises OSError."""
@@ -153,3 +226,25 @@ class Store:
     def _write(self, path: Path, data: object) -> None:
         make_directory(path.parent)
         write_atomically(path, json.dumps(data), prefix=self._new)
+
+
+def _found(directory: Path, pattern: str) -> list[Path]:
+    with suppress(OSError):
+        return sorted(directory.glob(pattern))
+    return []
+
+
+def _each(path: Path, topology: str, read: Callable[[Path], _T]) -> Iterator[_T | UnreadableFile]:
+    """What ``read`` makes of a file, or why it can't be used; nothing if it is gone."""
+    try:
+        yield read(path)
+    except FileNotFoundError:
+        return
+    except (OSError, UnreadableError) as error:
+        why = str(error.strerror) if isinstance(error, OSError) else str(error)
+        name = topology if is_topology_name(topology) else ""
+        yield UnreadableFile(path, name, why, isinstance(error, UntrustedError))
+
+
+def _read_leases(path: Path) -> Leases:
+    return Leases.from_dict(load(path))

@@ -15,7 +15,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from vlanlink.store.documents import VERSION, checked
+from vlanlink.errors import printable
+from vlanlink.store import documents, fields
+from vlanlink.store.documents import VERSION, UntrustedError
 
 LOCK_SECONDS = 30.0
 """Default lock timeout."""
@@ -39,12 +41,11 @@ class Holder:
     def here(cls) -> "Holder":
         """The calling process, from now on."""
         command = shlex.join([os.path.basename(sys.argv[0]), *sys.argv[1:]])[:_LONGEST_COMMAND]
-        printable = "".join(c if c.isprintable() else "?" for c in command)
-        return cls(os.getpid(), printable, time.strftime("%Y-%m-%d %H:%M:%S"))
+        return cls(os.getpid(), command, time.strftime("%Y-%m-%d %H:%M:%S"))
 
     def __str__(self) -> str:
         """``pid 4711 (vlanlink up office.toml), since 2026-11-21 12:33:05``."""
-        return f"pid {self.pid} ({self.command}), since {self.since}"
+        return printable(f"pid {self.pid} ({self.command}), since {self.since}")
 
 
 class LockedError(Exception):
@@ -57,7 +58,6 @@ class LockedError(Exception):
         super().__init__(f"{message}: {holder}" if holder else message)
 
 
-_KEYS = ("pid", "command", "since")
 OnHeld = Callable[[Holder | None], None]
 
 
@@ -86,6 +86,8 @@ def _acquired(path: Path, deadline: float, on_held: OnHeld | None) -> int:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(path, flags, 0o600)
         try:
+            if why := documents.why_untrusted(os.fstat(descriptor)):
+                raise UntrustedError(f"{path} can't be used: {why}")
             _wait_for(descriptor, deadline, on_held)
             if _is_at(path, descriptor):
                 return descriptor
@@ -113,13 +115,22 @@ def _wait_for(descriptor: int, deadline: float, on_held: OnHeld | None) -> None:
 def _is_at(path: Path, descriptor: int) -> bool:
     """Whether the locked file is still the one at ``path``."""
     with suppress(FileNotFoundError):
-        return os.path.samestat(os.fstat(descriptor), path.stat())
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
     return False
 
 
 def _holder(descriptor: int) -> Holder | None:
+    """The process that the file names; None if it can't be read, which matters to nobody."""
     try:
-        row = checked(json.loads(os.pread(descriptor, _LONGEST, 0)), _KEYS)
-    except (ValueError, RecursionError):
+        table = fields.document(
+            documents.parse(os.pread(descriptor, _LONGEST, 0).decode()), VERSION
+        )
+        holder = Holder(
+            table.take("pid", fields.whole),
+            table.take("command", fields.text),
+            table.take("since", fields.text),
+        )
+        table.close()
+    except ValueError:  # UnreadableError, or not UTF-8
         return None
-    return Holder(**{key: row[key] for key in _KEYS})
+    return holder

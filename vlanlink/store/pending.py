@@ -1,36 +1,35 @@
 """Pending commits: changes that wait for confirmation, and the state to roll back to."""
 
-import json
 import os
+import re
 import time
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
+from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from vlanlink.host import Host
-from vlanlink.store.documents import VERSION, UnreadableError, checked, wrong_types
+from vlanlink.store import documents, fields
+from vlanlink.store.documents import VERSION, UnreadableError
 from vlanlink.store.leases import Leases
 
 Outcome = Literal["confirmed", "reverted", "failed"]
 """Kept, rolled back, or never made (the change itself failed and was undone)."""
 
-
-_MOST = 1 << 24
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class PendingFile:
     """The file of a pending commit, held open. A context manager."""
 
     def __init__(self, path: Path) -> None:
-        """Open and read it. Raises FileNotFoundError, and UnreadableError."""
+        """Open and read it. Raises OSError (FileNotFoundError) and UnreadableError."""
         self.path = path
-        self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
+        self._descriptor = os.open(path, _FLAGS)
         try:
-            self.pending = PendingCommit.from_dict(self._document())
-        except UnreadableError:
+            self.pending = self._read()
+        except BaseException:
             self.close()
             raise
 
@@ -51,21 +50,27 @@ class PendingFile:
     @property
     def outcome(self) -> str | None:
         """The outcome of the change; None while it is pending."""
-        return next(iter(self._lines()[1:]), None)
+        return next(filter(None, self._lines()[1:]), None)
 
     def settle(self, outcome: Outcome) -> None:
         """Write the outcome and remove the file. The lock must be held. Raises OSError."""
         os.write(self._descriptor, f"\n{outcome}".encode())
         self.path.unlink(missing_ok=True)
 
-    def _document(self) -> Any:
-        try:
-            return json.loads(self._lines()[0])
-        except (IndexError, ValueError, RecursionError):
-            raise UnreadableError("it is not JSON") from None
+    def _read(self) -> "PendingCommit":
+        head, *rest = documents.read(self._descriptor).split("\n")
+        pending = PendingCommit.from_dict(documents.parse(head))
+        if not {*rest} <= {"", *get_args(Outcome)}:
+            raise UnreadableError("its outcome is unknown")
+        if not self.path.name.startswith(f"{pending.topology}@"):
+            raise UnreadableError(f"it is about topology {pending.topology}")
+        if pending.host.run_directory != self.path.parent:
+            raise UnreadableError("it is about another run directory")
+        return pending
 
     def _lines(self) -> list[str]:
-        return os.pread(self._descriptor, _MOST, 0).decode(errors="replace").splitlines()
+        data = os.pread(self._descriptor, documents.LARGEST, 0)
+        return data.decode(errors="replace").split("\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,24 +149,22 @@ class PendingCommit:
         }
 
     @classmethod
-    def from_dict(cls, data: Any) -> "PendingCommit":
-        """The pending commit of a JSON object. Raises UnreadableError."""
-        row = checked(data, _KEYS)
-        with wrong_types():
-            return cls(
-                topology=str(row["topology"]),
-                token=str(row["token"]),
-                seconds=float(row["seconds"]),
-                deadline=float(row["deadline"]),
-                process=int(row["process"]),
-                host=_host(row["host"]),
-                leases=Leases.from_dict(row["leases"]),
-                text=str(row["text"]),
-                file=row["file"],
-            )
-
-
-_KEYS = tuple(field.name for field in fields(PendingCommit))
+    def from_dict(cls, data: object) -> "PendingCommit":
+        """The pending commit of a JSON value. Raises UnreadableError."""
+        table = fields.document(data, VERSION)
+        pending = cls(
+            topology=table.take("topology", fields.topology_name),
+            token=table.take("token", _token),
+            seconds=table.take("seconds", fields.number),
+            deadline=table.take("deadline", fields.number),
+            process=table.take("process", fields.whole),
+            host=table.take("host", _host),
+            leases=table.take("leases", lambda value, _: Leases.from_dict(value)),
+            text=table.take("text", fields.text),
+            file=table.take("file", fields.text_or_none),
+        )
+        table.close()
+        return pending
 
 
 def now() -> float:
@@ -169,19 +172,21 @@ def now() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def _host(data: Mapping[str, str | None]) -> Host:
-    directories = {k: Path(v) for k, v in data.items() if v is not None and "directory" in k}
-    return Host(data["network_namespace"], machine_id=data["machine_id"], **directories)
+def _token(value: object, where: str) -> str:
+    """It becomes part of a unit's name."""
+    token = fields.text(value, where)
+    if not re.fullmatch("[0-9a-f]{1,32}", token):
+        raise UnreadableError(f"{where} is not one of ours")
+    return token
 
 
-def find(paths: list[Path]) -> list[PendingFile]:
-    """The files with a change that is still pending, open."""
-    found = []
-    for path in paths:
-        with suppress(OSError, ValueError):
-            file = PendingFile(path)
-            if file.outcome is None:
-                found.append(file)
-            else:
-                file.close()
+def _host(value: object, where: str) -> Host:
+    table = fields.Table(value, where)
+    names = {field.name for field in dataclass_fields(Host)} - {"network_namespace", "machine_id"}
+    found = Host(
+        table.take("network_namespace", fields.text_or_none),
+        machine_id=table.take("machine_id", fields.text_or_none),
+        **{name: table.take(name, fields.text) for name in sorted(names)},
+    )
+    table.close()
     return found

@@ -7,9 +7,11 @@ and changes of what is not marked are reported as not restored.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
-from vlanlink.store.documents import VERSION, checked, exact, wrong_types
+from vlanlink.store import fields
+from vlanlink.store.documents import VERSION, UnreadableError
+from vlanlink.sysctl import is_network_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,52 +75,55 @@ class Record:
         }
 
     @classmethod
-    def from_dict(cls, data: Any) -> "Record":
-        """The record of a JSON object. Raises UnreadableError."""
-        row = checked(data, _KEYS)
-        with wrong_types():
-            return cls(
-                topology=_text(row["topology"]),
-                file=None if row["file"] is None else _text(row["file"]),
-                text=_text(row["text"]),
-                namespaces=_texts(row["namespaces"]),
-                paths={name: _text(path) for name, path in row["paths"].items()},
-                sysctls={
-                    namespace: {key: _sysctl(*values) for key, values in originals.items()}
-                    for namespace, originals in row["sysctls"].items()
-                },
-                parents={name: _parent(parent) for name, parent in row["parents"].items()},
-                routes=tuple(
-                    (_text(namespace), _text(route)) for namespace, route in row["routes"]
-                ),
-            )
+    def from_dict(cls, data: object) -> "Record":
+        """The record of a JSON value. Raises UnreadableError."""
+        table = fields.document(data, VERSION)
+        record = cls(
+            topology=table.take("topology", fields.topology_name),
+            file=table.take("file", fields.text_or_none),
+            text=table.take("text", fields.text),
+            namespaces=table.take("namespaces", fields.many(fields.file_name)),
+            paths=table.take("paths", fields.mapping(fields.file_name, fields.full_path)),
+            sysctls=table.take("sysctls", _SYSCTLS),
+            parents=table.take("parents", fields.mapping(fields.text, _parent)),
+            routes=table.take("routes", fields.many(_route)),
+        )
+        table.close()
+        return record
 
 
-_KEYS = frozenset(Record("").to_dict()) - {"version"}
+def _sysctl_key(value: object, where: str) -> str:
+    """Vlanlink writes the keys of a record as root: they pass the rule for those of a file."""
+    key = fields.text(value, where)
+    if not is_network_key(key):
+        raise UnreadableError(f"{where} has {key[:80]!r}, which is not a network sysctl")
+    return key
 
 
-def _parent(row: Mapping[str, Any]) -> OriginalLink:
-    exact(row, ("up",))
-    up = row["up"]
-    if up is not None and not isinstance(up, bool):
-        raise TypeError(up)
-    return OriginalLink(up)
+def _sysctl(value: object, where: str) -> OriginalSysctl:
+    values = fields.array(value, where)
+    if len(values) < 2:
+        raise UnreadableError(f"{where} lacks a value")
+    before = fields.text_or_none(values[0], where)
+    written = [fields.text(one, where) for one in values[1:]]
+    if not all(one.isprintable() for one in (before or "", *written)):
+        raise UnreadableError(f"{where} has a value that no sysctl can have")
+    return OriginalSysctl(before, written[0], tuple(written[1:]))
 
 
-def _sysctl(before: str | None, written: str, *earlier: str) -> OriginalSysctl:
-    return OriginalSysctl(before if before is None else _text(before), _text(written), earlier)
+def _parent(value: object, where: str) -> OriginalLink:
+    table = fields.Table(value, where)
+    link = OriginalLink(table.take("up", fields.flag_or_none))
+    table.close()
+    return link
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(value)
-    return value
+def _route(value: object, where: str) -> tuple[str, str]:
+    space, route = fields.array(value, where, 2)
+    return fields.namespace(space, where), fields.text(route, where)
 
 
-def _texts(values: object) -> tuple[str, ...]:
-    if not isinstance(values, list):
-        raise TypeError(values)
-    return tuple(map(_text, values))
+_SYSCTLS: Final = fields.mapping(fields.namespace, fields.mapping(_sysctl_key, _sysctl))
 
 
 def former_name(name: str, path: str) -> str:

@@ -16,12 +16,14 @@ from vlanlink.errors import (
     ConflictError,
     Diagnostic,
     PrivilegeError,
+    TopologyError,
     UsageError,
     VlanlinkError,
 )
 from vlanlink.host import Host
 from vlanlink.kernel.monitor import Events
-from vlanlink.reconcile.checks import absolute, refuse_other_file
+from vlanlink.reconcile.checks import absolute, refuse_other_file, refuse_untrusted
+from vlanlink.reconcile.lookup import copy_of
 from vlanlink.reconcile.session import (
     Observation,
     Session,
@@ -33,7 +35,7 @@ from vlanlink.reconcile.up import reconcile
 from vlanlink.store.lock import LOCK_SECONDS
 from vlanlink.store.pending import PendingCommit
 from vlanlink.store.record import Record
-from vlanlink.topology import Topology, load, parse
+from vlanlink.topology import Topology, load
 from vlanlink.watcher.backoff import Backoff, Policy, doubled
 from vlanlink.watcher.drift import drifts
 from vlanlink.watcher.event import Event
@@ -92,6 +94,7 @@ class WatchLoop:
     def _refuse(self, topology: Topology) -> None:
         with open_session(self.host) as session:
             own = session.records(topology.name).own
+            refuse_untrusted(session, topology.name)
             refuse_other_file(topology, own, replace_file=self.replace_file)
             if self.repair:
                 refuse_if_pending(session, topology.name)
@@ -204,7 +207,10 @@ class WatchLoop:
         before, self._last_source = self._last_source, (own.file, own.text)
         if before in (None, self._last_source) or own.text == source.text:
             return False
-        self._adopt(parse(own.text, file=own.file or own.topology))
+        try:
+            self._adopt(copy_of(own))
+        except TopologyError:  # another version wrote it: keep to what is known
+            return False
         return True
 
     def _in_sync(self, own: Record | None) -> None:

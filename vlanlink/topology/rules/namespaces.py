@@ -4,7 +4,7 @@ import re
 from collections.abc import Hashable, Iterator, Mapping
 
 from vlanlink.errors import Path, Problem
-from vlanlink.sysctl import proc_path
+from vlanlink.sysctl import is_network_key, proc_path
 from vlanlink.topology.problems import quote
 from vlanlink.topology.rules.index import RuleIndex
 
@@ -57,7 +57,7 @@ def sysctl_key(index: RuleIndex) -> Iterator[Problem]:
     """A network namespace has the sysctls below net only."""
     for path, sysctls in _sysctls(index):
         for key in sysctls:
-            if not _is_network_key(key):
+            if not is_network_key(key):
                 message = f"{quote(key)} is not a network sysctl"
                 yield Problem((*path, key), message, _sysctl_hint(key), at_key=True)
 
@@ -65,15 +65,9 @@ def sysctl_key(index: RuleIndex) -> Iterator[Problem]:
 def _sysctl_hint(key: str) -> str:
     short = key.removeprefix("/proc/sys/").removeprefix("/")
     meant = f"net.{short}" if re.match(r"(ipv4|ipv6|core|netfilter|mpls)\b", short) else short
-    if meant != key and _is_network_key(meant):
+    if meant != key and is_network_key(meant):
         return f"write {quote(meant)}"
     return 'write a key that begins with "net.", such as "net.ipv4.ip_forward"'
-
-
-def _is_network_key(key: str) -> bool:
-    parts = proc_path(key).split("/")
-    plain = key.isprintable() and not any(one.isspace() for one in key)
-    return plain and parts[0] == "net" and len(parts) > 2 and not {"", ".", ".."} & set(parts)
 
 
 def sysctl_twice(index: RuleIndex) -> Iterator[Problem]:

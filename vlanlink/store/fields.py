@@ -1,0 +1,151 @@
+"""What a document must hold, value by value: types, forms and known keys.
+
+Every reader takes a value and a word for its place, and raises UnreadableError.
+"""
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from vlanlink.host import is_topology_name
+from vlanlink.store.documents import UnreadableError
+
+_T = TypeVar("_T")
+_K = TypeVar("_K")
+
+
+class Table:
+    """A JSON object whose keys are taken one by one; ``close`` refuses keys that are left."""
+
+    def __init__(self, value: object, where: str = "it") -> None:
+        """``where`` names the object in errors. Raises UnreadableError if it is none."""
+        if not isinstance(value, dict):
+            raise UnreadableError(f"{where} is not an object")
+        self._left: dict[str, object] = dict(value)
+        self._where = where
+
+    def take(self, key: str, read: Callable[[object, str], _T]) -> _T:
+        """The value of a key, read by ``read``. Raises UnreadableError."""
+        if key not in self._left:
+            raise UnreadableError(f"key {key!r} is missing")
+        return read(self._left.pop(key), key)
+
+    def close(self) -> None:
+        """Raise UnreadableError if a key was not taken."""
+        for key in self._left:
+            raise UnreadableError(f"unknown key {key[:40]!r}")
+
+
+def document(value: object, newest: int) -> Table:
+    """The table of a document of a version up to ``newest``. Raises UnreadableError."""
+    if not isinstance(value, dict) or not isinstance(value.get("version"), int):
+        raise UnreadableError("it has no version")
+    table = Table(value)
+    version = table.take("version", whole)
+    if version > newest:
+        raise UnreadableError(f"version {version} is from a newer vlanlink")
+    if version < 1:
+        raise UnreadableError(f"version {version} is unknown")
+    return table
+
+
+def text(value: object, where: str) -> str:
+    """A string that can be part of a path."""
+    if not isinstance(value, str) or "\0" in value:
+        raise UnreadableError(f"{where} is not text")
+    try:
+        os.fsencode(value)
+    except UnicodeEncodeError:
+        raise UnreadableError(f"{where} is not text") from None
+    return value
+
+
+def text_or_none(value: object, where: str) -> str | None:
+    """The same, or null."""
+    return None if value is None else text(value, where)
+
+
+def full_path(value: object, where: str) -> str:
+    """A path from the root."""
+    found = text(value, where)
+    if not found.startswith("/"):
+        raise UnreadableError(f"{where} is not a full path")
+    return found
+
+
+def topology_name(value: object, where: str) -> str:
+    """A name that a topology can have."""
+    found = text(value, where)
+    if not is_topology_name(found):
+        raise UnreadableError(f"{where} has a name that no topology can have")
+    return found
+
+
+def file_name(value: object, where: str) -> str:
+    """A name that can stand in a directory."""
+    found = text(value, where)
+    if found in ("", ".", "..") or "/" in found or len(os.fsencode(found)) > 255:
+        raise UnreadableError(f"{where} has a name that no file can have")
+    return found
+
+
+def namespace(value: object, where: str) -> str:
+    """A namespace's name; empty for the host's own."""
+    return file_name(value, where) if value != "" else ""
+
+
+def flag(value: object, where: str) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise UnreadableError(f"{where} is not true or false")
+    return value
+
+
+def flag_or_none(value: object, where: str) -> bool | None:
+    """The same, or null."""
+    return None if value is None else flag(value, where)
+
+
+def whole(value: object, where: str) -> int:
+    """A whole number of 64 bits."""
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 1 << 64:
+        raise UnreadableError(f"{where} is not a whole number")
+    return value
+
+
+def number(value: object, where: str) -> float:
+    """A finite number."""
+    good = isinstance(value, int | float) and not isinstance(value, bool)
+    if not good or not math.isfinite(value) or abs(value) > 1e10:  # type: ignore[arg-type]
+        raise UnreadableError(f"{where} is not a number")
+    return float(value)  # type: ignore[arg-type]
+
+
+def many(read: Callable[[object, str], _T]) -> Callable[[object, str], tuple[_T, ...]]:
+    """An array."""
+
+    def read_all(value: object, where: str) -> tuple[_T, ...]:
+        return tuple(read(one, where) for one in array(value, where))
+
+    return read_all
+
+
+def array(value: object, where: str, length: int | None = None) -> list[Any]:
+    """An array as it is, of so many values."""
+    if not isinstance(value, list) or length not in (None, len(value)):
+        raise UnreadableError(f"{where} is not an array" + (f" of {length}" if length else ""))
+    return value
+
+
+def mapping(
+    key: Callable[[object, str], _K], read: Callable[[object, str], _T]
+) -> Callable[[object, str], Mapping[_K, _T]]:
+    """An object whose keys are names."""
+
+    def read_all(value: object, where: str) -> Mapping[_K, _T]:
+        if not isinstance(value, dict):
+            raise UnreadableError(f"{where} is not an object")
+        return {key(name, where): read(one, where) for name, one in value.items()}
+
+    return read_all
