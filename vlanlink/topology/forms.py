@@ -4,24 +4,21 @@
 the rest of it can still be read.
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple, Protocol
 
 from vlanlink.errors import Path
 from vlanlink.kinds import kind as rows
 from vlanlink.topology import habits, toml, values
 from vlanlink.topology.problems import InvalidValue, one_of, quote
-
-if TYPE_CHECKING:
-    from vlanlink.topology.salvage import Salvage
-    from vlanlink.topology.tables import Entry
+from vlanlink.topology.salvage import Salvage
 
 
 class At(NamedTuple):
     """The place of a value: its path in the file, and who collects what is wrong there."""
 
     path: Path
-    salvage: "Salvage"
+    salvage: Salvage
 
     @property
     def name(self) -> str:
@@ -41,6 +38,28 @@ class Form(Protocol):
 
     def meant(self, value: Any) -> Any:
         """The value of this form that was meant by one of another; None if that can't be told."""
+
+
+class Readable(Protocol):
+    """A class of entries, which its table can read."""
+
+    def read(self, value: dict[str, Any], at: At) -> Any:
+        """The entry of a table."""
+
+    def meant(self, text: str) -> dict[str, Any] | None:
+        """The table that a string stands for."""
+
+
+def read_parts(parts: Mapping[Any, tuple[Form, Any]], at: At) -> dict[Any, Any]:
+    """The parts of a value that can be read; the others are refused one by one."""
+    found: dict[Any, Any] = {}
+    for part, (form, value) in parts.items():
+        here = at.inside(part)
+        try:
+            found[part] = form.read(value, here)
+        except InvalidValue as wrong:
+            at.salvage.refuse(here.path, wrong)
+    return found
 
 
 def wrong_type(wanted: str, value: object, at: At, form: Form) -> InvalidValue:
@@ -173,7 +192,10 @@ class Array(NamedTuple):
     def read(self, value: Any, at: At) -> tuple[Any, ...]:
         """The entries that can be read; the others are refused one by one."""
         if isinstance(value, list):
-            return at.salvage.entries(self.item, value, at)
+            found = read_parts({i: (self.item, one) for i, one in enumerate(value)}, at)
+            if len(found) < len(value):
+                at.salvage.keep(at.path, list(found))
+            return tuple(found.values())
         if isinstance(value, str) and isinstance(self.item, Text) and "," not in value:
             self.item.read(value, at)
         raise wrong_type("an array", value, at, self)
@@ -208,9 +230,9 @@ _MACS: Final = Array(Text("a MAC address", values.mac))
 class Table(NamedTuple):
     """A table with keys of its own."""
 
-    entry: "type[Entry]"
+    entry: Readable
 
-    def read(self, value: Any, at: At) -> "Entry":
+    def read(self, value: Any, at: At) -> Any:
         """The entry."""
         if not isinstance(value, dict):
             raise self._not_a_table(value, at)
@@ -231,9 +253,9 @@ class Table(NamedTuple):
 class Switch(NamedTuple):
     """true, false, or a table of details."""
 
-    entry: "type[Entry]"
+    entry: Readable
 
-    def read(self, value: Any, at: At) -> "bool | Entry":
+    def read(self, value: Any, at: At) -> Any:
         """The value, or the entry."""
         if isinstance(value, bool):
             return value
@@ -256,7 +278,7 @@ class ByName(NamedTuple):
         """The entries that can be read, by name."""
         if not isinstance(value, dict):
             raise self._not_a_table(value, at)
-        return at.salvage.named_entries(self.item, value, at)
+        return read_parts({name: (self.item, one) for name, one in value.items()}, at)
 
     def _not_a_table(self, value: Any, at: At) -> InvalidValue:
         wrong = wrong_type("a table", value, at, self)

@@ -5,16 +5,11 @@ values can be asked in the same run. What was left out is remembered: nothing is
 nor what only the omission made wrong.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vlanlink.errors import Path, Problem
 from vlanlink.topology.problems import InvalidEntry, InvalidValue
-
-if TYPE_CHECKING:
-    from vlanlink.topology.forms import At, Form
-    from vlanlink.topology.tables import Row
 
 
 class Lost(InvalidValue):
@@ -51,42 +46,9 @@ class Salvage:
                 self.forget(meant)
         self.forget(path)
 
-    def values(self, rows: Mapping[str, "Row"], written: Mapping[str, Any], at: "At") -> Any:
-        """The values of a table that can be read. Raises Lost without a required one."""
-        found: dict[str, Any] = {}
-        for name, row in rows.items():
-            if name in written:
-                self._take(row.form, name, written[name], at, found)
-            elif row.required:
-                hint = f"add {name} = …"
-                wrong = InvalidValue("missing_key", f"{name} is missing", hint, at_key=True)
-                self.refuse((*at.path, name), wrong)
-        if any(row.required and name not in found for name, row in rows.items()):
-            raise Lost
-        return found
-
-    def entries(self, item: "Form", written: list[Any], at: "At") -> tuple[Any, ...]:
-        """The entries of a list that can be read."""
-        found: dict[int, Any] = {}
-        for position, value in enumerate(written):
-            self._take(item, position, value, at, found)
-        if len(found) < len(written):
-            self._kept[at.path] = list(found)
-        return tuple(found.values())
-
-    def named_entries(self, item: "Form", written: Mapping[str, Any], at: "At") -> dict[str, Any]:
-        """The entries of a table of names that can be read."""
-        found: dict[str, Any] = {}
-        for name, value in written.items():
-            self._take(item, name, value, at, found)
-        return found
-
-    def _take(self, form: "Form", part: Any, value: Any, at: "At", found: dict[Any, Any]) -> None:
-        here = at.inside(part)
-        try:
-            found[part] = form.read(value, here)
-        except InvalidValue as wrong:
-            self.refuse(here.path, wrong)
+    def keep(self, path: Path, positions: list[int]) -> None:
+        """Remember which entries of a list are left."""
+        self._kept[path] = positions
 
     # -- what the rules ask ------------------------------------------------------------------
 

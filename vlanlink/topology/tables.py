@@ -13,8 +13,9 @@ from typing import Any, ClassVar, Final, NamedTuple, Self, cast
 from vlanlink.kinds import KINDS, Kind
 from vlanlink.kinds.kind import OptionValue
 from vlanlink.topology import habits, toml
-from vlanlink.topology.forms import At, Form, form_of
+from vlanlink.topology.forms import At, Form, form_of, read_parts
 from vlanlink.topology.problems import InvalidValue, quote
+from vlanlink.topology.salvage import Lost
 
 
 class Key(NamedTuple):
@@ -110,7 +111,17 @@ class Entry:
         for key in written:
             if key not in known:
                 at.salvage.refuse((*at.path, key), cls._unknown(key, written, known, at))
-        return cls.made(at.salvage.values(known, written, at))
+        for name, row in known.items():
+            if row.required and name not in written:
+                wrong = InvalidValue(
+                    "missing_key", f"{name} is missing", f"add {name} = …", at_key=True
+                )
+                at.salvage.refuse((*at.path, name), wrong)
+        parts = {name: (row.form, written[name]) for name, row in known.items() if name in written}
+        found = read_parts(parts, at)
+        if any(row.required and name not in found for name, row in known.items()):
+            raise Lost
+        return cls.made(found)
 
     @classmethod
     def _unknown(
