@@ -7,6 +7,7 @@ import time
 import traceback
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,9 @@ from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.world import World, until
 from vlanlink.cli.main import main
+from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.netns.identity import identify
+from vlanlink.reconcile.session import Session
 from vlanlink.store.lock import locked
 
 pytestmark = pytest.mark.needs("macvlan")
@@ -202,3 +205,51 @@ def test_many_at_random(lan: Lan, tmp_path: Path, long_run: bool) -> None:
         assert main(["down", file]) == 0
     assert not list(Path("/run/vlanlink").glob("*.json"))
     same(world, before)
+
+
+# -- the lock file goes --------------------------------------------------------------------------
+
+
+def test_a_lock_that_goes_before_the_first_change_stops_it(
+    lan: Lan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observe = Session.observe
+
+    def robbed(*arguments: Any, **options: Any) -> Any:
+        _lock().unlink()
+        return observe(*arguments, **options)
+
+    before = dump(lan.world)
+    topology = vlanlink.load("/run/one.toml", text=_text("one", 9))
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "observe", robbed)
+        with pytest.raises(vlanlink.ConflictError, match="removed or replaced while it was held"):
+            vlanlink.up(topology)
+        same(lan.world, before)
+    vlanlink.up(topology)
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "observe", robbed)
+        with pytest.raises(vlanlink.ConflictError, match="removed or replaced while it was held"):
+            vlanlink.down("one")
+    assert vlanlink.status("one").state == "up"
+    vlanlink.down("one")
+    same(lan.world, before)
+
+
+def test_who_loses_the_lock_does_not_say_that_all_is_well(
+    lan: Lan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_batch = Machine._run_batch
+
+    def robbed(self: Machine, batch: Any) -> None:
+        _lock().unlink(missing_ok=True)
+        run_batch(self, batch)
+
+    topology = vlanlink.load("/run/one.toml", text=_text("one", 9))
+    with monkeypatch.context() as patch:
+        patch.setattr(Machine, "_run_batch", robbed)
+        with pytest.raises(vlanlink.ApplyError, match="another vlanlink may have changed"):
+            vlanlink.up(topology)
+    assert vlanlink.up(topology).operations == ()
+    vlanlink.down("one")
+    del lan

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vlanlink.store.lock import Holder, LockedError, locked
+from vlanlink.store.lock import Holder, LockedError, LockLostError, locked
 
 LONG = 30.0
 
@@ -125,3 +125,21 @@ def test_a_link_is_not_followed(lock: Path, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="symbolic links"), locked(lock, 0):
         pytest.fail("followed")
     assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced", "linked", "the directory"])
+def test_a_lock_whose_file_goes_is_lost(tmp_path: Path, how: str) -> None:
+    (tmp_path / "run").mkdir()
+    lock = tmp_path / "run" / "lock"
+    with locked(lock, 0) as held:
+        held.check()
+        lock.rename(lock.with_name("old"))
+        match how:
+            case "replaced":
+                lock.touch(0o600)
+            case "linked":
+                lock.symlink_to(lock.with_name("old"))
+            case "the directory":
+                lock.parent.rename(tmp_path / "gone")
+        with pytest.raises(LockLostError, match="was removed or replaced"):
+            held.check()

@@ -56,6 +56,7 @@ def _as_written(session: Session, topology: str | Topology | Heading) -> Topolog
 
 
 def _apply(session: Session, seen: Observation) -> None:
+    session.check_lock()
     if seen.todo.operations:
         transaction = Transaction(seen.topology.name, seen.observed, session.machine)
         with translated(session, seen), transaction:

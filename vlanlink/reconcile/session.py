@@ -8,7 +8,7 @@ from vlanlink.desired.context import Context, ProbeResults
 from vlanlink.desired.namespaces import namespace_names, namespace_paths
 from vlanlink.desired.resolve import Resolution, resolve
 from vlanlink.desired.sysctls import keys_to_read
-from vlanlink.errors import ConflictError, Diagnostic, PrivilegeError, Problem
+from vlanlink.errors import ApplyError, ConflictError, Diagnostic, PrivilegeError, Problem
 from vlanlink.host import Host
 from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.snapshot import Wanted
@@ -19,7 +19,7 @@ from vlanlink.reconcile.apply import Progress
 from vlanlink.store.documents import UntrustedError
 from vlanlink.store.files import Contents, Store, UnreadableFile
 from vlanlink.store.leases import Leases
-from vlanlink.store.lock import LOCK_SECONDS, Holder, LockedError
+from vlanlink.store.lock import LOCK_SECONDS, Holder, LockedError, LockLostError
 from vlanlink.store.record import Record, Records, former_paths
 from vlanlink.topology import Topology, validated
 
@@ -77,7 +77,8 @@ class Session:
     def locked(self, seconds: float = LOCK_SECONDS) -> Iterator[None]:
         """Exclude every other change of this host.
 
-        Raises ConflictError if another process holds the lock for ``seconds``.
+        Raises ConflictError if another process holds the lock for ``seconds``, ApplyError at the
+        end if somebody removed the lock file.
         """
         with ExitStack() as stack:
             try:
@@ -87,6 +88,20 @@ class Session:
                 hint = "try again when it is done, or wait longer: --lock-timeout SECONDS"
                 raise ConflictError(Diagnostic(str(error), hint=hint)) from None
             yield
+            try:
+                self.store.check_lock()
+            except LockLostError as error:
+                message = f"{error} meanwhile: another vlanlink may have changed the same things"
+                hint = "vlanlink status shows how things stand; then run this again"
+                raise ApplyError(Diagnostic(message, hint=hint)) from None
+
+    def check_lock(self) -> None:
+        """Raise ConflictError if others do not wait for this process any more."""
+        try:
+            self.store.check_lock()
+        except LockLostError as error:
+            message = f"{error} while it was held"
+            raise ConflictError(Diagnostic(message, hint="nothing was changed")) from None
 
     def _report_holder(self, holder: Holder | None) -> None:
         if self.on_progress:

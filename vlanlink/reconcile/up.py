@@ -63,6 +63,7 @@ def reconcile(session: Session, seen: Observation) -> Plan:
     need_visible_names(session.machine, seen)
     if seen.resolution.probes:
         need_privilege("asking the LAN whether an address is taken", "CAP_NET_RAW")
+    session.check_lock()
     transaction = Transaction(seen.topology.name, seen.observed, session.machine)
     with translated(session, seen), transaction:
         write_before(session, seen)

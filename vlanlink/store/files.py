@@ -26,7 +26,7 @@ from vlanlink.store.documents import (
     write_atomically,
 )
 from vlanlink.store.leases import Leases
-from vlanlink.store.lock import LOCK_SECONDS, OnHeld, locked
+from vlanlink.store.lock import LOCK_SECONDS, Lock, OnHeld, locked
 from vlanlink.store.pending import PendingCommit, PendingFile
 from vlanlink.store.record import Record, Records
 
@@ -89,6 +89,7 @@ class Store:
         self._directory = host.run_directory
         self._leases = host.state_directory
         self._namespace = namespace
+        self._lock: Lock | None = None
 
     def check(self) -> None:
         """Raise UntrustedError for a directory that others may write, OSError for a link."""
@@ -201,16 +202,25 @@ class Store:
     @contextmanager
     def locked(
         self, seconds: float = LOCK_SECONDS, on_held: OnHeld | None = None
-    ) -> Iterator[None]:
+    ) -> Iterator[Lock]:
         """Hold the host's lock while the context lasts.
 
         Raises LockedError if another process holds it for ``seconds``, OSError if the directory
         can't be created. ``on_held`` as in ``lock.locked``.
         """
         make_directory(self._directory)
-        with locked(self._directory / f"lock@{self._namespace}", seconds, on_held):
+        with locked(self._directory / f"lock@{self._namespace}", seconds, on_held) as lock:
+            self._lock = lock
             self._clear_unfinished()
-            yield
+            try:
+                yield lock
+            finally:
+                self._lock = None
+
+    def check_lock(self) -> None:
+        """Raise LockLostError if the lock that is held was removed or replaced."""
+        if self._lock:
+            self._lock.check()
 
     def _clear_unfinished(self) -> None:
         """Remove what a killed writer left; the lock's holder is the only writer."""

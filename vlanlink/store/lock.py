@@ -58,13 +58,31 @@ class LockedError(Exception):
         super().__init__(f"{message}: {holder}" if holder else message)
 
 
+class LockLostError(Exception):
+    """The lock file is no longer where others look for it: they do not wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A lock that is held."""
+
+    path: Path
+    descriptor: int
+
+    def check(self) -> None:
+        """Raise LockLostError if the file was removed or replaced since."""
+        if not _is_at(self.path, self.descriptor):
+            raise LockLostError(f"the lock file {self.path} was removed or replaced")
+
+
 OnHeld = Callable[[Holder | None], None]
 
 
 @contextmanager
-def locked(path: Path, seconds: float, on_held: OnHeld | None = None) -> Iterator[None]:
+def locked(path: Path, seconds: float, on_held: OnHeld | None = None) -> Iterator[Lock]:
     """Hold the lock on ``path`` while the context lasts.
 
+    flock(2) locks a file, not its name: ``Lock.check`` tells whether the two still belong together.
     ``on_held`` is called once with the holder, if there is one to wait for. Raises LockedError if
     another process holds it for ``seconds``, OSError if the file can't be created.
     """
@@ -74,7 +92,7 @@ def locked(path: Path, seconds: float, on_held: OnHeld | None = None) -> Iterato
         with suppress(OSError):  # a full disk prevents nobody from locking
             os.pwrite(descriptor, text, 0)
             os.truncate(descriptor, len(text))
-        yield
+        yield Lock(path, descriptor)
         with suppress(OSError):  # else the next holder would be taken for this one until it writes
             os.truncate(descriptor, 0)
     finally:
