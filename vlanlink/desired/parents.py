@@ -89,7 +89,10 @@ def _make_vlan(builder: Builder, name: str, implied: tuple[str, int], path: Path
 
 
 def _refuse_other_name(builder: Builder, name: str, below: Link, vlan_id: int, path: Path) -> None:
+    """One of the topology's own leaves, or the file has it twice, which its rules refuse."""
     for other in builder.observed.children(below.key):
+        if other.owner == builder.name:
+            continue
         same = (other.kind, other.settings.get("id"), other.settings.get("protocol"))
         if same == ("vlan", vlan_id, "802.1q") and other.key != LinkName(HOST, name):
             builder.conflicts.append(

@@ -87,7 +87,11 @@ def find_recreated(diff: Diff) -> dict[LinkName, str]:
     for link in diff.observed.links():
         want = diff.desired.link(link.key)
         if diff.mine(link) and want is not None:
-            why = why_new(link, want) or _why_renumbered(diff, link, want)
+            why = (
+                why_new(link, want)
+                or _why_advertised(diff, link, want)
+                or _why_renumbered(diff, link, want)
+            )
             if why:
                 found[link.key] = why
     waiting = list(found)
@@ -102,6 +106,17 @@ def find_recreated(diff: Diff) -> dict[LinkName, str]:
                 found[other.key] = f"recreated with {key}"
                 waiting.append(other.key)
     return found
+
+
+def _why_advertised(diff: Diff, seen: Link, want: Link) -> str | None:
+    """What a router advertised stays for its lifetime, its prefix on the link among it."""
+    if want.settings.get("accept_ra") != 0 or seen.settings.get("accept_ra") == 0:
+        return None
+    routes = diff.observed.namespaces[seen.namespace].routes
+    taught = any(route.by_advertisement and route.dev == seen.name for route in routes)
+    if taught or any(address.family == 6 and not address.permanent for address in seen.addresses):
+        return "ipv6 slaac → static needs a new link"
+    return None
 
 
 def _why_renumbered(diff: Diff, seen: Link, want: Link) -> str | None:
