@@ -272,8 +272,8 @@ def _judge(seen: Observation) -> Status:
         seen.topology.diagnose(problem, severity="warning") for problem in seen.resolution.ended
     )
     problems = (*problems, *ended)
-    if not seen.todo.operations and not problems and not lost:
-        return Status(name, "up", seen.todo, notes=_notes(seen))
+    if not seen.todo.operations and not problems:  # what `down` left in place is not ours to delete
+        return Status(name, "down" if lost else "up", seen.todo, notes=_notes(seen))
     state: StateWord = "drifted" if is_up(seen) else "down"
     return Status(name, state, seen.todo, problems, notes=_notes(seen))
 

@@ -124,7 +124,7 @@ def test_status_in_odd_states(lan: Lan) -> None:
     process = lan.world.start("sleep 1000", "one")
     notes = vlanlink.down("odd").notes
     assert f"pid {process.pid}" in str(notes[0])
-    assert vlanlink.status("odd").state == "drifted", "what stays is not up"
+    assert vlanlink.status("odd").state == "down", "what stays is not up"
     process.kill()
     process.communicate()
     vlanlink.down("odd")

@@ -95,6 +95,7 @@ def _show(
         output.print_plan(result)
         return
     output.print_changes(result)
-    how = f"up: {output.done(result)}" if result.changes else "already up"
+    nothing = "already up" if result.was_up else "up: nothing to create"
+    how = f"up: {output.done(result)}" if result.changes else nothing
     output.say(f"{topology.name} is {how}.")
     sys.stdout.flush()

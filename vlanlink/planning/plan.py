@@ -37,7 +37,7 @@ class Plan:
     notes: tuple[Diagnostic, ...] = ()
     """The warnings, at their places in the file."""
     was_up: bool = True
-    """False if ``down`` found nothing of the topology: no mark, and no record."""
+    """False if nothing of the topology was here before: no mark, and no record."""
     timings: Mapping[str, float] = field(default_factory=dict, compare=False)
     """Of a plan that was carried out: seconds by phase."""
 

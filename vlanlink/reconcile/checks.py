@@ -10,7 +10,7 @@ from vlanlink.kernel.features import missing_capabilities, release
 from vlanlink.kernel.machine import Machine
 from vlanlink.planning.operations import MakeNamespace
 from vlanlink.planning.plan import Plan
-from vlanlink.reconcile.session import OWNED, Observation, Session
+from vlanlink.reconcile.session import OWNED, Observation, Session, is_up
 from vlanlink.store.record import Record
 from vlanlink.topology import Topology
 
@@ -49,7 +49,7 @@ def checked(seen: Observation, before: Topology | None = None) -> Plan:
         *uncertain,
     )
     notes = tuple(seen.topology.diagnose(problem, severity="warning") for problem in found)
-    return replace(seen.todo, notes=(*seen.unreadable, *notes))
+    return replace(seen.todo, notes=(*seen.unreadable, *notes), was_up=is_up(seen))
 
 
 def refuse_untrusted(session: Session, topology: str) -> None:

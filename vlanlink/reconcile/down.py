@@ -1,7 +1,5 @@
 """``down``: what a topology made goes, and what it changed is put back."""
 
-from dataclasses import replace
-
 from vlanlink.desired.lost_record import is_lost, lost_routes
 from vlanlink.desired.sysctls import lost_sysctls
 from vlanlink.errors import ApplyError, Diagnostic, TopologyError, UsageError
@@ -12,7 +10,7 @@ from vlanlink.reconcile.checks import checked, refuse_untrusted
 from vlanlink.reconcile.failures import translated
 from vlanlink.reconcile.lookup import enabled, need_known, unknown
 from vlanlink.reconcile.records import close_down
-from vlanlink.reconcile.session import Observation, Session, is_up
+from vlanlink.reconcile.session import Observation, Session
 from vlanlink.topology import Topology, empty
 from vlanlink.topology.load import Heading
 
@@ -34,7 +32,7 @@ def take_down(
     seen = session.observe(empty(name), before)
     if isinstance(topology, str):
         need_known(session, seen)
-    todo = replace(checked(seen, before), was_up=is_up(seen))
+    todo = checked(seen, before)
     if not dry_run:
         _apply(session, seen)
         if forget:

@@ -1,5 +1,6 @@
 """A session: one host, opened once a verb, and what is observed there for a topology."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from vlanlink.desired.sysctls import keys_to_read
 from vlanlink.errors import ApplyError, ConflictError, Diagnostic, PrivilegeError, Problem
 from vlanlink.host import Host
 from vlanlink.kernel.machine import Machine
+from vlanlink.kernel.netns.namespaces import NEEDED_DESCRIPTORS
 from vlanlink.kernel.snapshot import Wanted
 from vlanlink.model import NAMELESS, State
 from vlanlink.planning.operations import MakeNamespace
@@ -199,6 +201,11 @@ def kernel_errors() -> Iterator[None]:
         message = f"not permitted to look into the namespaces: {error.strerror}"
         raise PrivilegeError(Diagnostic(message, hint="run it as root: sudo vlanlink …")) from None
     except OSError as error:
+        if error.errno == errno.EMFILE:
+            message = f"vlanlink needs {NEEDED_DESCRIPTORS} open files at a time; {error.strerror}"
+            raise ConflictError(
+                Diagnostic(message, hint="raise the limit: ulimit -n 1024")
+            ) from None
         raise ConflictError(Diagnostic(f"the kernel could not be asked: {error}")) from None
 
 

@@ -25,6 +25,8 @@ from vlanlink.model import HOST
 
 _NS_GET_NSTYPE = 0xB703
 """ioctl_ns(2)."""
+NEEDED_DESCRIPTORS = 48
+"""Eight namespaces with a socket each, the host's, and what probes and reading take."""
 
 _T = TypeVar("_T")
 
@@ -50,6 +52,7 @@ class Namespaces:
     def __init__(self, host_path: str | None, paths: Mapping[str, str] | None = None) -> None:
         """Open the host's namespace: the one at ``host_path``, or the calling thread's."""
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        _need_descriptors(soft)
         third = (soft - 64) // 3
         self.window = max(8, min(512, third))
         self._most_open = max(8, min(8192, third))
@@ -235,6 +238,21 @@ class Namespaces:
         for descriptor in self._unmounted:
             os.close(descriptor)
         self._unmounted.clear()
+
+
+def _need_descriptors(limit: int) -> None:
+    """Raise OSError (EMFILE) if a change could run out of descriptors, and its undo too."""
+    found: list[int] = []
+    try:
+        while len(found) < NEEDED_DESCRIPTORS:
+            found.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as error:
+        if error.errno != errno.EMFILE:
+            raise
+        raise OSError(errno.EMFILE, f"the limit is {limit}") from None
+    finally:
+        for descriptor in found:
+            os.close(descriptor)
 
 
 def _claim(path: str) -> None:
