@@ -192,7 +192,7 @@ def test_of_what_is_down_only_the_leases_are_known(lan: Lan, cli: Cli) -> None:
 
 @pytest.mark.usefixtures("lan")
 def test_an_empty_file_that_is_up_is_up(cli: Cli) -> None:
-    Path("/run/nothing.toml").write_text("")
+    Path("/run/nothing.toml").write_text("[topology]\n")
     cli.run("up /run/nothing.toml")
     assert cli.json("status nothing")["state"] == "up"
     assert cli.json("status /run/nothing.toml")["state"] == "up"
