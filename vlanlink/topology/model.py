@@ -142,7 +142,7 @@ class NetworkConfig(Kinded):
     """What ``docker network create`` makes: a kind and a parent that endpoints share."""
 
     planned: ClassVar[Mapping[str, str]] = {
-        "dhcp": "leave dhcp out, and list addresses under the interfaces",
+        "dhcp": "remove dhcp, and list addresses under the interfaces",
         "manage_bridge_vlan": "",
         "wait": "",
     }
@@ -276,7 +276,7 @@ class InterfaceConfig(LinkConfig):
     """A link in a namespace, standalone or an endpoint of a network."""
 
     planned: ClassVar[Mapping[str, str]] = {
-        "dhcp": "leave dhcp out, and list addresses",
+        "dhcp": "remove dhcp, and list addresses",
         "ipv6_token": "",
     }
 

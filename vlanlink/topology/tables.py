@@ -84,7 +84,7 @@ class Entry:
             return InvalidValue("unknown_key", f"unknown key {quote(key)}", hint, at_key=True)
         if key not in cls.planned:
             return None
-        hint = cls.planned[key] or f"leave {key} out"
+        hint = cls.planned[key] or f"remove {key}"
         return InvalidValue("not_supported", f"{key} is not supported yet", hint, at_key=True)
 
     @classmethod

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.topology.mending import is_valid, mended
 from vlanlink.errors import TopologyError
 from vlanlink.topology import Source, load
 from vlanlink.topology.load import analyse, diagnostics
@@ -12,7 +13,7 @@ from vlanlink.topology.rules import RULES, WARNINGS
 
 CASES = Path(__file__).parents[2] / "cases" / "broken"
 CODES = [*FORMS, *RULES, *WARNINGS]
-FILES = sorted(CASES.glob("*.toml"))
+FILES = sorted(file for file in CASES.glob("*.toml") if not file.stem.endswith(".mended"))
 
 
 def found(file: Path) -> tuple[Source, list[InvalidEntry]]:
@@ -54,3 +55,11 @@ def test_each_broken_file_is_refused(file: Path) -> None:
         assert one.severity == "error"
     places = [(one.line, one.column) for one in caught.value.diagnostics]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
+def test_the_hints_of_a_broken_file_mend_it(file: Path) -> None:
+    text = file.with_suffix(".mended.toml").read_text(encoding="utf-8")
+    assert is_valid(text)
+    found = mended(file.read_text(encoding="utf-8"), limit=15)
+    assert found is None or found == text, "a hint that leaves no choice says something else"

@@ -26,7 +26,7 @@ from vlanlink.topology.export import as_mapping, to_toml
 from vlanlink.topology.tables import ALL_OPTIONS, keys_of
 
 CASES = Path(__file__).parents[2] / "cases" / "broken"
-TEXTS = [file.read_text(encoding="utf-8") for file in sorted(CASES.glob("*.toml"))]
+TEXTS = [file.with_suffix(".toml").read_text("utf-8") for file in sorted(CASES.glob("*.txt"))]
 
 
 def taken_or_refused(read: Callable[[], Topology]) -> tuple[Diagnostic, ...]:

@@ -50,7 +50,8 @@ def test_trap(one: Trap) -> None:
     assert is_valid(one.mended)
 
 
-BROKEN = [file.read_text(encoding="utf-8") for file in sorted((CASES / "broken").glob("*.toml"))]
+TEXTS = sorted((CASES / "broken").glob("*.txt"))
+BROKEN = [file.with_suffix(".toml").read_text(encoding="utf-8") for file in TEXTS]
 
 
 @pytest.mark.parametrize("text", [*BROKEN, *(one.wrong for one in TRAPS)])

@@ -36,7 +36,11 @@ def kind_missing(index: RuleIndex) -> Iterator[Problem]:
                 _one_of("network", "kind"),
             )
         else:
-            message, hint = f"{place.label} has no kind", f"add kind = …: {one_of(list(KINDS))}"
+            message = f"{place.label} has no kind"
+            hint = (
+                f"add kind = … ({one_of(list(KINDS))}); a NIC that exists needs no table, name it as "
+                "a parent"
+            )
         yield Problem(place.path, message, hint, at_key=True)
 
 

@@ -112,7 +112,8 @@ def range_outside(index: RuleIndex) -> Iterator[Problem]:
         part = subnet.ip_range
         if part is not None and not _inside(part, subnet.subnet):
             message = f"ip_range {part} is not part of its subnet {subnet.subnet}"
-            hint = f"write a prefix within {subnet.subnet}"
+            half = list(subnet.subnet.subnets())[-1]
+            hint = f'write a prefix within {subnet.subnet}, such as "{half}"'
             yield Problem((*path, "ip_range"), message, hint)
 
 
