@@ -103,3 +103,28 @@ def test_problems_of_code_are_told_by_path() -> None:
     assert (first.file, first.line) == (None, None)
     assert first.path == ("links", "a", "id")
     assert str(first).startswith("error: links.a.id: ")
+
+
+LONG = '[networks.pub]\nkind = "macvlan"\nparent = "enp129s0f1np1.100"\n'
+
+
+@pytest.mark.parametrize(
+    ("more", "hint"),
+    [
+        ("", '[links.vlan100] with parent = "enp129s0f1np1" and id = 100, then write parent ='),
+        ('[links.vlan100]\nkind = "dummy"\n', "[links.v100] with parent ="),
+        (
+            '[links.office]\nkind = "vlan"\nparent = "enp129s0f1np1"\nid = 100\n',
+            'write parent = "office", or remove office',
+        ),
+        (
+            '[namespaces.w.interfaces.v]\nkind = "vlan"\nparent = "enp129s0f1np1"\nid = 100\n',
+            "write another parent, or remove w/v",
+        ),
+    ],
+)
+def test_the_hint_for_a_long_name_can_be_followed(more: str, hint: str) -> None:
+    with pytest.raises(TopologyError) as caught:
+        parse(LONG + more)
+    (problem,) = caught.value.diagnostics
+    assert hint in str(problem.hint)

@@ -189,6 +189,17 @@ class RuleIndex:
                 yield Claim(place.path, place.label, place.kind, place.options, parent)
 
     @cached_property
+    def vlans(self) -> Mapping[tuple[str, int] | None, Claim]:
+        """The links that ``NAME.N`` would create, by NAME and N: the file's own 802.1Q VLANs."""
+        return {
+            (claim.parent, number): claim
+            for claim in reversed(self.claims)
+            if claim.kind.name == "vlan" and claim.get("protocol") == "802.1q"
+            for number in [claim.get("id")]
+            if isinstance(number, int)
+        }
+
+    @cached_property
     def shims(self) -> tuple[Place, ...]:
         """The shims that the file describes."""
         return tuple(self._shims())

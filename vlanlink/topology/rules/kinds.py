@@ -37,10 +37,8 @@ def kind_missing(index: RuleIndex) -> Iterator[Problem]:
             )
         else:
             message = f"{place.label} has no kind"
-            hint = (
-                f"add kind = … ({one_of(list(KINDS))}); a NIC that exists needs no table, name it as "
-                "a parent"
-            )
+            existing = "a NIC that exists needs no table, name it as a parent"
+            hint = f"add kind = … ({one_of(list(KINDS))}); {existing}"
         yield Problem(place.path, message, hint, at_key=True)
 
 

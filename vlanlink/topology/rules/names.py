@@ -9,7 +9,7 @@ from vlanlink.kinds import KINDS
 from vlanlink.kinds.vlan import VLAN_IDS, spelled_vlan
 from vlanlink.topology.model import NetworkConfig, ShimConfig
 from vlanlink.topology.problems import one_of, quote
-from vlanlink.topology.rules.index import Place, RuleIndex
+from vlanlink.topology.rules.index import Claim, Place, RuleIndex
 
 _LONGEST_LINK = 15
 _LONGEST_ALTNAME = 127
@@ -69,7 +69,7 @@ def parent_name(index: RuleIndex) -> Iterator[Problem]:
     """So are parents; the hint gives a VLAN with a long name a short one."""
     for path, name in index.parents():
         wrong = _link_form(name)
-        if wrong:
+        if wrong and index.implied(name) not in index.vlans:
             message = f"{quote(name)} is not a valid link name: {wrong}"
             yield Problem(path, message, _short(index, name))
 
@@ -82,9 +82,11 @@ def _short(index: RuleIndex, name: str) -> str:
     if implied is None:
         return f"write the name of a link on the host, at most {_LONGEST_LINK} bytes"
     parent, number = implied
+    names = (f"vlan{number}", f"v{number}", *(f"v{number}-{at}" for at in range(1, 100)))
+    short = next(one for one in names if not index.has_link(one))
     return (
-        f'define it under a short name: [links.vlan{number}] with parent = "{parent}" and '
-        f'id = {number}, then write parent = "vlan{number}"'
+        f'define it under a short name: [links.{short}] with parent = "{parent}" and '
+        f'id = {number}, then write parent = "{short}"'
     )
 
 
@@ -146,24 +148,20 @@ def _is_vlan(place: Place, meant: tuple[str, int]) -> bool:
 
 def vlan_other_name(index: RuleIndex) -> Iterator[Problem]:
     """A VLAN that ``NAME.N`` would create is not defined under another name."""
-    by_identity = {
-        (claim.parent, claim.get("id")): claim
-        for claim in reversed(index.claims)
-        if claim.kind.name == "vlan" and claim.get("protocol") == "802.1q"
-    }
     for path, name in index.parents():
         implied = index.implied(name)
         while implied:
-            claim = by_identity.get(implied)
+            claim = index.vlans.get(implied)
             if claim is not None and not index.touched(*claim.path):
-                below, number = implied
-                yield Problem(
-                    path,
-                    f"the file defines VLAN {number} of {below} as {claim.label}",
-                    f"write parent = {quote(claim.label)}, or remove {claim.label}",
-                    related=claim.path,
-                )
+                message = f"the file defines VLAN {implied[1]} of {implied[0]} as {claim.label}"
+                yield Problem(path, message, _use(claim), related=claim.path)
             implied = index.implied(implied[0])
+
+
+def _use(claim: Claim) -> str:
+    if claim.path[0] == "links":
+        return f"write parent = {quote(claim.label)}, or remove {claim.label}"
+    return f"write another parent, or remove {claim.label}"
 
 
 def altname(index: RuleIndex) -> Iterator[Problem]:
