@@ -6,6 +6,7 @@ in both and stands on what is the same sees no event; nothing is lost for a mome
 happens.
 """
 
+import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,7 +113,7 @@ def untouched(pair: Pair) -> list[str]:
     before, after = pair.before, pair.after
     same = []
     for name, entry in before["namespaces"].items():
-        if after["namespaces"].get(name) != entry or name == "kept":
+        if json.dumps(after["namespaces"].get(name)) != json.dumps(entry) or name == "kept":
             continue
         if any(
             t.get("peer", {}).get("namespace") == name

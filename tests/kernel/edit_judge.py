@@ -96,7 +96,12 @@ def _link(space: str, row: Row, below: Mapping[tuple[str, int], str]) -> Row:
 
 
 def _addresses(row: Row) -> list[Row]:
-    return [_plain(address) for address in row["addr_info"]]
+    """Whether the kernel made a link-local address or we did is a matter of who was first."""
+    found = [_plain(address) for address in row["addr_info"]]
+    for address in found:
+        if address["local"].startswith("fe80:"):
+            address.pop("nodad", None)
+    return found
 
 
 def _plain(row: Row) -> Row:

@@ -87,9 +87,23 @@ def case(
     return pytest.param(before, after, asks, id=name.replace(" ", "-"), marks=marks)
 
 
+IN_PROCESS = '[namespaces.web]\nplace = "p0/pid"\n'
+DEFAULTS = '[namespaces.web.sysctls]\n"net.ipv4.conf.default.arp_ignore" = 1\n'
+ON_L2 = '[links.l0]\nkind = "macvlan"\nparent = "l2"\naddresses = ["10.32.0.1/24"]\n'
+BY_L3 = '[host]\nroutes = [{ to = "10.98.0.0/16", dev = "l3" }]\n'
+
+
+def two_macs(*names: str) -> str:
+    return "[namespaces.web]\n" + "".join(
+        f'[namespaces.web.interfaces.{name}]\nkind = "macvlan"\nparent = "eth0"\n{mac(number)}\n'
+        for number, name in enumerate(names, 1)
+    )
+
+
 FIRST = "values are set in the order of the file, taken or not"
 SHIM_SOURCE = "the shim's source is chosen among addresses that are about to go"
 FIRST_ADDRESS = "routes that go with an address are put back without a word"
+INHERITED = "a link keeps what it inherited from conf/default when it was made"
 OLD_MAC = "the link-local address of the old MAC stays"
 
 PAIRS = [
@@ -307,6 +321,60 @@ PAIRS = [
         network("eth0", web("", 'ipv6 = "slaac"')),
         network("eth0", web("", f'ipv6 = "slaac"\n{mac(2)}')),
         until=OLD_MAC,
+    ),
+    # found by random edits
+    case(
+        "the namespace of a peer becomes a process",
+        link("l0", 'peer = { name = "l4", namespace = "web" }', "veth") + "[namespaces.web]\n",
+        link("l0", 'peer = { name = "l4", namespace = "web" }', "veth") + IN_PROCESS,
+    ),
+    case("an empty namespace becomes a process", "[namespaces.web]\n", IN_PROCESS),
+    case(
+        "a default sysctl under a link that lives",
+        network("eth0", web()),
+        network("eth0", web(), DEFAULTS),
+        until=INHERITED,
+    ),
+    case(
+        "a default sysctl taken from a link that lives",
+        network("eth0", web(), DEFAULTS),
+        network("eth0", web()),
+        until=INHERITED,
+    ),
+    case(
+        "all addresses under a route of the host",
+        pair("l3", "l4", 'addresses = ["10.31.0.2/24", "10.31.0.1/24"]') + BY_L3,
+        pair("l3", "l4", 'addresses = ["10.32.0.1/24"]') + BY_L3,
+        until=FIRST_ADDRESS,
+    ),
+    case(
+        "names of interfaces swapped with their macs",
+        two_macs("eth0", "eth1"),
+        two_macs("eth1", "eth0"),
+        until=FIRST,
+    ),
+    case(
+        "a network moves off a pair that changes its peer",
+        pair("l0", "l4") + network("l0", web()),
+        pair("l0", "l1") + network("eth0", web()),
+    ),
+    case(
+        "a network moves onto a pair that changes its peer",
+        pair("l0", "l4") + network("eth0", web()),
+        pair("l0", "l1") + network("l0", web()),
+        asks=True,
+    ),
+    case(
+        "an address goes from a parent to what is on it",
+        pair("l2", "l5", 'addresses = ["10.32.0.1/24"]'),
+        pair("l2", "l5") + ON_L2,
+        until="the parent's address is looked for where it is, not where it will be",
+    ),
+    case(
+        "static to slaac",
+        network("eth0", web()),
+        network("eth0", web("", 'ipv6 = "slaac"')),
+        until="accept_dad stays off",
     ),
 ]
 
