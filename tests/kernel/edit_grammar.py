@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -129,16 +130,21 @@ def shortened(tables: Table) -> Table:
     return {key: value for key, value in tables.items() if value}
 
 
-def pairs(kinds: tuple[str, ...], most_edits: int = 4) -> st.SearchStrategy[Pair]:
-    """A topology, and what up to ``most_edits`` edits make of it."""
+def pairs(kinds: tuple[str, ...]) -> st.SearchStrategy[Pair]:
+    """A topology, and what up to four edits make of it."""
 
     def draw_pair(draw: st.DrawFn) -> Pair:
-        return pair(Hand(draw, kinds), most_edits)
+        return pair(Hand(lambda least, most: draw(st.integers(least, most)), kinds))
 
     return st.composite(draw_pair)()
 
 
-def pair(hand: Hand, most_edits: int) -> Pair:
+def diced(seed: int, kinds: tuple[str, ...]) -> Pair:
+    """The same by dice: a short run of Hypothesis has little but the simplest pairs."""
+    return pair(Hand(random.Random(seed).randint, kinds))
+
+
+def pair(hand: Hand, most_edits: int = 4) -> Pair:
     probe: Any = hand.one((False, QUICK))
     before = topology(hand)
     after = copy.deepcopy(before)

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hypothesis import strategies as st
-
 Table = dict[str, Any]
 
 NICS = ("eth0", "eth1")
@@ -47,22 +45,20 @@ SYSCTLS = ("net.ipv4.ip_forward", "net.ipv4.conf.all.rp_filter", "net.ipv4.conf.
 
 @dataclass(frozen=True)
 class Hand:
-    """What draws; ``kinds`` are those that the kernel has."""
+    """What draws: ``number`` gives one from the first to the second. ``kinds`` the kernel has."""
 
-    draw: Callable[[st.SearchStrategy[Any]], Any]
+    number: Callable[[int, int], int]
     kinds: tuple[str, ...]
 
     def one(self, words: Sequence[Any]) -> Any:
-        return self.draw(st.sampled_from(list(words)))
+        return words[self.number(0, len(words) - 1)]
 
     def some(self, words: Sequence[Any], most: int) -> list[Any]:
         return self.shuffled(words)[: self.number(0, most)]
 
     def shuffled(self, words: Sequence[Any]) -> list[Any]:
-        return list(self.draw(st.permutations(list(words))))
-
-    def number(self, least: int, most: int) -> int:
-        return int(self.draw(st.integers(least, most)))
+        left = list(words)
+        return [left.pop(self.number(0, len(left) - 1)) for _ in words]
 
     def chance(self, of: int = 2) -> bool:
         """One in ``of``."""
