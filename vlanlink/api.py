@@ -21,7 +21,7 @@ from vlanlink.reconcile.apply import Progress
 from vlanlink.reconcile.checks import checked, need_privilege, refuse_other_file
 from vlanlink.reconcile.down import take_down
 from vlanlink.reconcile.lookup import copy_of, is_enabled, stored
-from vlanlink.reconcile.session import Observation, Session, is_up, open_session, unusable
+from vlanlink.reconcile.session import Observation, Session, open_session, unusable
 from vlanlink.reconcile.up import bring_up
 from vlanlink.reconcile.wait import OnWait, await_parents
 from vlanlink.store.lock import LOCK_SECONDS
@@ -274,7 +274,7 @@ def _judge(seen: Observation) -> Status:
     problems = (*problems, *ended)
     if not seen.todo.operations and not problems:  # what `down` left in place is not ours to delete
         return Status(name, "down" if lost else "up", seen.todo, notes=_notes(seen))
-    state: StateWord = "drifted" if is_up(seen) else "down"
+    state: StateWord = "drifted" if seen.is_up else "down"
     return Status(name, state, seen.todo, problems, notes=_notes(seen))
 
 

@@ -12,8 +12,6 @@ from tests.kernel.test_cli import Cli
 
 pytestmark = pytest.mark.needs("macvlan")
 
-LEFT = "what leaves the file is taken for a thing of the machine's"
-EMPTY = "an emptied file takes all down without a word"
 FILE = "/run/edited.toml"
 PAIR = '[links.v0]\nkind = "veth"\naddresses = ["10.9.0.1/24"]\npeer = { name = "v1" }\n'
 MACVLAN = '[links.v0]\nkind = "macvlan"\nparent = "eth0"\naddresses = ["10.9.0.1/24"]\n'
@@ -68,7 +66,6 @@ def written(text: str) -> vlanlink.Topology:
     return vlanlink.load(FILE)
 
 
-@pytest.mark.xfail(strict=True, reason=LEFT)
 @pytest.mark.parametrize("probe", [True, False])
 @pytest.mark.parametrize(("goes", "stays", "key"), STAYS)
 def test_what_is_still_named_does_not_leave(
@@ -123,7 +120,6 @@ def test_an_emptied_file_is_refused(lan: Lan, cli: Cli, text: str) -> None:
     same(world, before, "a", "b")
 
 
-@pytest.mark.xfail(strict=True, reason=EMPTY)
 def test_a_topology_that_is_meant_to_be_empty_says_how_much_goes(lan: Lan) -> None:
     world = lan.world
     before = dump(world)
@@ -137,7 +133,6 @@ def test_a_topology_that_is_meant_to_be_empty_says_how_much_goes(lan: Lan) -> No
     same(world, before)
 
 
-@pytest.mark.xfail(strict=True, reason="nothing says that the old name is still up")
 def test_a_topology_that_is_renamed_in_its_file_names_the_old_one(lan: Lan) -> None:
     world = lan.world
     vlanlink.up(written(NETWORK))
@@ -150,7 +145,6 @@ def test_a_topology_that_is_renamed_in_its_file_names_the_old_one(lan: Lan) -> N
     same(world, before, "a", "b")
 
 
-@pytest.mark.xfail(strict=True, reason="a pid is promised for the next boot")
 def test_a_pid_does_not_come_up_at_every_boot(lan: Lan, tmp_path: Path) -> None:
     process = lan.world.start("sleep 1000")
     text = NETWORK + f"[namespaces.c]\npid = {process.pid}\n"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from vlanlink.boot import managed_files, systemctl, unit
 from vlanlink.boot.transaction import Step, Steps
-from vlanlink.errors import ConflictError, Diagnostic, PrivilegeError, UsageError
+from vlanlink.errors import ConflictError, Diagnostic, PrivilegeError, Problem, UsageError
 from vlanlink.host import Host
 from vlanlink.topology import Source, Topology, empty
 
@@ -60,6 +60,7 @@ def enable(
     source = topology.source
     if source is None:
         raise UsageError(Diagnostic("a topology that was built in code has no file to enable"))
+    _refuse_processes(topology)
     systemctl.need()
     _need_to_write(host)
     steps, name = Steps(), unit.name(topology.name)
@@ -76,6 +77,19 @@ def enable(
         if now:
             _start(steps, name, watch=watch)
     return AtBoot(topology.name, True, tuple(steps.done), notes)
+
+
+def _refuse_processes(topology: Topology) -> None:
+    """Raise UsageError for a namespace of a process: after a boot it has another pid, or none."""
+    found = []
+    for name, entry in topology.namespaces.items():
+        key = "path" if entry.pid is None else "pid"
+        if entry.pid is not None or (entry.path or "").startswith("/proc/"):
+            message = f"namespace {name} is that of a process, which a boot ends"
+            hint = "name a namespace that exists at boot, or use vlanlink up once the process runs"
+            found.append(topology.diagnose(Problem(("namespaces", name, key), message, hint)))
+    if found:
+        raise UsageError(*found)
 
 
 def _start(steps: Steps, name: str, *, watch: bool) -> None:

@@ -53,6 +53,15 @@ class Builder:
         loopback = self.observed.host.links.get(LOOPBACK)
         return loopback is None or "disable_ipv6" in loopback.settings
 
+    def refuse_leaving(self, key: LinkName, path: Path) -> None:
+        """Add a conflict if the file names a link of ours at ``path``, but no longer defines it."""
+        seen = self.observed.link(key)
+        if seen is None or seen.owner != self.name or key in self.links:
+            return
+        message = f"{key} is deleted with this change: the file no longer defines it"
+        hint = f"define it again under [links.{key.name}], or name another link here"
+        self.conflicts.append(Problem(path, message, hint))
+
     def add_route(self, namespace: str, route: Route) -> None:
         """Add a route to a namespace."""
         self.routes.setdefault(namespace, set()).add(route)

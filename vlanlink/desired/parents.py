@@ -29,6 +29,7 @@ def find_parent(builder: Builder, name: str, kind: str, path: Path) -> Link | No
             Problem(path, f"parent {name} does not exist on this machine", _parents_hint(builder))
         )
         return None
+    builder.refuse_leaving(seen.key, path)
     problem = implied and vlan_problem(seen, implied)
     if problem:
         builder.conflicts.append(Problem(path, problem))

@@ -175,6 +175,7 @@ def _add_host_routes(builder: Builder) -> None:
         if key not in builder.links and builder.observed.link(key) is None:
             message = f"there is no link {entry.dev} on this machine"
             builder.conflicts.append(Problem((*origin, "dev"), message))
+        builder.refuse_leaving(key, (*origin, "dev"))
         route = desired_route(entry, entry.dev, origin)
         if route in foreign:
             message = f"route {route} already exists; vlanlink leaves it alone"

@@ -82,6 +82,8 @@ def desired_sysctls(builder: Builder) -> Sysctls:
         for key, value in values.items():
             _refuse_other_value(builder, space, key, value)
             _refuse_unknown(builder, space, key)
+            link = LinkName(space, link_of(key) or "")
+            builder.refuse_leaving(link, _origin(builder.topology, space, key))
         result.wanted[space] = dict(values)
         result.originals[space] = _originals(builder, space, values)
         if builder.record_lost:

@@ -1,6 +1,8 @@
 """What is checked before a change: privilege, the kernel, and what stands in the way."""
 
 import os
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 
 from vlanlink.desired.lost_record import is_lost, uncertain_parents
@@ -10,9 +12,9 @@ from vlanlink.kernel.features import missing_capabilities, release
 from vlanlink.kernel.machine import Machine
 from vlanlink.planning.operations import MakeNamespace
 from vlanlink.planning.plan import Plan
-from vlanlink.reconcile.session import OWNED, Observation, Session, is_up
+from vlanlink.reconcile.session import OWNED, Observation, Session
 from vlanlink.store.record import Record
-from vlanlink.topology import Topology
+from vlanlink.topology import Topology, empty
 
 
 def need_privilege(what: str = "changing the network", *also: str) -> None:
@@ -33,7 +35,7 @@ def checked(seen: Observation, before: Topology | None = None) -> Plan:
         raise PrivilegeError(*map(seen.topology.diagnose, lacking))
     problems = seen.problems()
     if problems:
-        raise ConflictError(*problems)
+        raise ConflictError(*problems, *_renamed(seen))
     lost = (
         Problem((), f"how it was before is lost, so it stays as it is: {command} puts it back")
         for command in seen.resolution.restore_commands
@@ -49,7 +51,8 @@ def checked(seen: Observation, before: Topology | None = None) -> Plan:
         *uncertain,
     )
     notes = tuple(seen.topology.diagnose(problem, severity="warning") for problem in found)
-    return replace(seen.todo, notes=(*seen.unreadable, *notes), was_up=is_up(seen))
+    notes += (*_emptied(seen), *(replace(one, severity="warning") for one in _renamed(seen)))
+    return replace(seen.todo, notes=(*seen.unreadable, *notes), was_up=seen.is_up)
 
 
 def refuse_untrusted(session: Session, topology: str) -> None:
@@ -59,6 +62,26 @@ def refuse_untrusted(session: Session, topology: str) -> None:
     ]
     if found:
         raise PrivilegeError(*(Diagnostic(str(file), hint=OWNED) for file in found))
+
+
+def _emptied(seen: Observation) -> Iterator[Diagnostic]:
+    """A warning that names how much goes, for a file that has only its heading left."""
+    topology = seen.topology
+    deleted = Counter(c.object for c in seen.todo.changes if c.action == "delete")
+    if deleted and topology.source and topology == empty(topology.name):
+        amounts = ", ".join(f"{n} {kind}{'s' * (n > 1)}" for kind, n in deleted.items())
+        message = f"the file defines nothing any more, so all of {topology.name} goes: {amounts}"
+        yield topology.diagnose(Problem(("topology",), message, at_key=True), severity="warning")
+
+
+def _renamed(seen: Observation) -> Iterator[Diagnostic]:
+    """A topology that is up from this file under the name that the file had before."""
+    source = seen.topology.source
+    file = absolute(source.file) if source else None
+    for other in seen.records.others:
+        if file not in (None, "-") and absolute(other.file) == file and not seen.is_up:
+            message = f"topology {other.topology} is still up from this file"
+            yield Diagnostic(message, hint=f"vlanlink down {other.topology}, if this replaces it")
 
 
 def refuse_other_file(topology: Topology, own: Record | None, *, replace_file: bool) -> None:

@@ -22,7 +22,7 @@ from vlanlink.store.documents import UntrustedError
 from vlanlink.store.files import Contents, Store, UnreadableFile
 from vlanlink.store.leases import Leases
 from vlanlink.store.lock import LOCK_SECONDS, Holder, LockedError, LockLostError
-from vlanlink.store.record import Record, Records, former_paths
+from vlanlink.store.record import Records, former_paths
 from vlanlink.topology import Topology, validated
 
 OWNED = "chown root and chmod go-w it once its contents are known to be right, or remove it"
@@ -60,6 +60,12 @@ class Observation:
         found = (*self.resolution.conflicts, *self.todo.conflicts, *self.dead_names)
         once = dict.fromkeys(self.topology.diagnose(problem) for problem in found)
         return tuple(sorted(once, key=lambda one: (one.line or 0, one.column or 0)))
+
+    @property
+    def is_up(self) -> bool:
+        """Whether anything of the topology is up: a mark, or a record."""
+        marked = self.topology.name in marked_topologies(self.observed)
+        return marked or self.records.own is not None
 
     def without_probes(self) -> "Observation":
         """The same observation, for addresses that were in use a moment ago."""
@@ -247,9 +253,3 @@ def marked_topologies(state: State) -> set[str]:
     """The topologies of this host whose mark a link bears."""
     owners = {link.owner for link in state.links() if link.owner is not None}
     return {owner for owner in owners if not owner.startswith(NAMELESS)}
-
-
-def is_up(seen: Observation) -> bool:
-    """Whether anything of the topology is up: a mark, or a record."""
-    own: Record | None = seen.records.own
-    return own is not None or seen.topology.name in marked_topologies(seen.observed)
