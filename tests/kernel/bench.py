@@ -26,7 +26,7 @@ class Bench:
             Path(f"/proc/sys/net/ipv6/conf/{far}/disable_ipv6").write_text("1")
         world.batch(
             "link set far0 up\nlink set far1 up\nlink set eth0 up\n"
-            "addr add 192.0.2.1/24 dev eth0\naddr add 2001:db8::1/64 dev eth1\n"
+            "addr add 192.0.2.1/24 dev eth0\naddr add 2001:db8::1/64 dev eth0\n"
         )
         # Written once, so that the keys that the kernel changes along with it agree.
         Path("/proc/sys/net/ipv4/ip_forward").write_text("0")
