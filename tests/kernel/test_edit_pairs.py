@@ -368,13 +368,11 @@ PAIRS = [
         "an address goes from a parent to what is on it",
         pair("l2", "l5", 'addresses = ["10.32.0.1/24"]'),
         pair("l2", "l5") + ON_L2,
-        until="the parent's address is looked for where it is, not where it will be",
     ),
     case(
         "static to slaac",
         network("eth0", web()),
         network("eth0", web("", 'ipv6 = "slaac"')),
-        until="accept_dad stays off",
     ),
 ]
 

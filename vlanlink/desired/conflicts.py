@@ -83,13 +83,23 @@ def address_conflicts(builder: Builder) -> Iterator[Problem]:
             continue
         if kind.exclusive(link.settings):
             continue  # the host has no network there
-        have = {address.bare: parent for address in parent.addresses}
+        have = {address.bare: parent for address in _staying(builder, parent)}
         for other in foreign.get(parent.key, ()):
             have |= {address.bare: other for address in other.addresses}
         for address in link.addresses:
             if address.bare in have and not address.link_local:
                 place = builder.address_place(link, address.bare)
                 yield _address_taken(link, place, address, have[address.bare])
+
+
+def _staying(builder: Builder, parent: Link) -> Iterator[Address]:
+    """The addresses that an existing parent will have: those of ours as desired."""
+    if parent.owner != builder.name:
+        yield from parent.addresses
+        return
+    wanted = builder.links.get(parent.key)
+    yield from wanted.addresses if wanted else ()
+    yield from (address for address in parent.addresses if not address.ours)
 
 
 def _address_taken(link: Link, place: Path, address: Address, holder: Link) -> Problem:

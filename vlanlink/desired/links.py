@@ -122,7 +122,7 @@ def ipv6_policy(
         return {}
     if mode == "slaac":
         # 2: a namespace that forwards accepts advertisements too (ip-sysctl.rst).
-        policy: dict[str, Setting] = {"disable_ipv6": 0, "accept_ra": 2}
+        policy: dict[str, Setting] = {"disable_ipv6": 0, "accept_ra": 2, "accept_dad": 1}
     elif any(address.family == 6 for address in addresses):
         policy = {"disable_ipv6": 0, "accept_ra": 0, "accept_dad": 0}
     else:
