@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 from vlanlink._version import __version__ as __version__
 
 _MODULES = {
-    "api": "Status down enter file_problems inspect networks plan snapshot status up verify",
+    "api": "Status down enter file_problems inspect leases networks plan snapshot status up verify",
     "boot": "AtBoot disable enable",
     "boot.transaction": "Step",
     "commit_confirm.commit": "Confirmation Decide confirm revert_overdue",
     "errors": "ApplyError ConflictError Diagnostic Interrupted PrivilegeError Problem nearest"
     " TopologyError UsageError VlanlinkError printable",
     "host": "Host",
-    "inventory": "EndpointStatus NetworkDetail NetworkSummary",
+    "inventory": "EndpointStatus Lease NetworkDetail NetworkSummary",
     "model": "Address Link LinkName Namespace Route State",
     "planning.change": "Change Drift",
     "planning.operation": "Operation",
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         enter as enter,
         file_problems as file_problems,
         inspect as inspect,
+        leases as leases,
         networks as networks,
         plan as plan,
         snapshot as snapshot,
@@ -95,6 +96,7 @@ if TYPE_CHECKING:
     )
     from vlanlink.inventory import (
         EndpointStatus as EndpointStatus,
+        Lease as Lease,
         NetworkDetail as NetworkDetail,
         NetworkSummary as NetworkSummary,
     )

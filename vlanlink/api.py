@@ -1,6 +1,6 @@
 """The verbs: the only place that joins text, kernel and files. Nothing here prints."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NoReturn, overload
@@ -30,7 +30,7 @@ from vlanlink.topology import Topology
 from vlanlink.topology.load import Heading
 
 if TYPE_CHECKING:  # what one verb needs, the others do without
-    from vlanlink.inventory import ActiveTopology, NetworkDetail, NetworkSummary
+    from vlanlink.inventory import ActiveTopology, Lease, NetworkDetail, NetworkSummary
     from vlanlink.reachability.result import Verification
 
 StateWord = Literal["up", "drifted", "down"]
@@ -237,6 +237,29 @@ def inspect(name: str, host: Host | None = None) -> "NetworkDetail":
 
     with open_session(host) as session:
         return describe_network(name, _active(session), session.snapshot())
+
+
+def leases(
+    topology: str | None = None,
+    host: Host | None = None,
+    *,
+    release: Collection[str] = (),
+    lock_timeout: float = LOCK_SECONDS,
+) -> "tuple[Lease, ...]":
+    """The addresses that the endpoints of a topology, or of all, keep over ``down``.
+
+    The addresses in ``release`` are given back first, all or none. Raises UsageError for an unknown
+    topology and for an address that is not leased, ConflictError for one in use.
+    """
+    from vlanlink.reconcile.leases import leases_of
+    from vlanlink.reconcile.leases import release as give_back
+
+    need_privilege("reading the leases")
+    with open_session(host) as session:
+        if not release:
+            return leases_of(session, topology)
+        with session.locked(lock_timeout):
+            return give_back(session, topology, release)
 
 
 def enter(namespace: str, command: Sequence[str], host: Host | None = None) -> NoReturn:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from vlanlink.errors import Diagnostic, UsageError, nearest
-from vlanlink.model import LinkName, State
+from vlanlink.model import HOST, LinkName, State
+from vlanlink.store.leases import Leases
 from vlanlink.topology import Topology
 
 
@@ -105,6 +106,58 @@ class NetworkDetail:
             "subnets": [dict(subnet) for subnet in self.subnets],
             "endpoints": [endpoint.to_dict() for endpoint in self.endpoints],
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """An address that an endpoint, or a shim, keeps."""
+
+    topology: str
+    network: str
+    parent: str | None
+    """None: the network has a dummy parent."""
+    namespace: str | None
+    """None: the host, which has the shim."""
+    interface: str
+    address: str
+    in_use: bool
+    """The endpoint has it now."""
+
+    @property
+    def endpoint(self) -> str:
+        """``web/eth0``."""
+        return str(LinkName(self.namespace or HOST, self.interface))
+
+    def to_dict(self) -> dict[str, object]:
+        """The JSON form."""
+        return {
+            "topology": self.topology,
+            "network": self.network,
+            "parent": self.parent,
+            "namespace": self.namespace,
+            "interface": self.interface,
+            "address": self.address,
+            "in_use": self.in_use,
+        }
+
+
+def list_leases(leases: Mapping[str, Leases], state: State) -> Iterator[Lease]:
+    """Every leased address, by topology."""
+    for topology, found in leases.items():
+        for (network, namespace, interface), addresses in found.addresses.items():
+            link = state.link(LinkName(namespace, interface))
+            ours = link is not None and link.owner == topology
+            held = {address.bare for address in link.addresses} if link and ours else set()
+            for address in addresses:
+                yield Lease(
+                    topology,
+                    network,
+                    found.parents.get(network),
+                    namespace or None,
+                    interface,
+                    address,
+                    address in held,
+                )
 
 
 def list_networks(known: Iterable[ActiveTopology], state: State) -> Iterator[NetworkSummary]:

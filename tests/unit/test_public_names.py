@@ -20,8 +20,8 @@ ALL: list[str] = vars(vlanlink)["__all__"]
 VERBS = [
     "as_mapping", "confirm", "disable", "doctor", "down", "enable", "enter", "file_problems",
     "heading", "inspect",
-    "load", "nearest", "networks", "plan", "printable", "revert_overdue", "snapshot", "status",
-    "to_toml", "up", "verify",
+    "leases", "load", "nearest", "networks", "plan", "printable", "revert_overdue", "snapshot",
+    "status", "to_toml", "up", "verify",
 ]  # fmt: skip
 OPAQUE = {"Operation", "Pair", "Source"}
 """Handed out, but what they are made of is ours."""

@@ -10,7 +10,13 @@ from dataclasses import dataclass, field
 
 from vlanlink.desired import ipam
 from vlanlink.desired.context import Context
-from vlanlink.desired.reserved import addresses_in_use, written
+from vlanlink.desired.reserved import (
+    addresses_in_use,
+    leased_by_others,
+    reserved_by_networks,
+    reserved_by_others,
+    written,
+)
 from vlanlink.desired.shim.sources import Shim, shim_of
 from vlanlink.errors import Path, Problem
 from vlanlink.model import LinkName, State
@@ -57,12 +63,15 @@ class Addressing:
     """By network, the shim's own addresses, each with a full-length prefix."""
     leased: dict[tuple[str, str, str], tuple[str, ...]] = field(default_factory=dict)
     leased_subnets: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    parents: dict[str, str] = field(default_factory=dict)
+    """By network, the parent on which addresses are leased."""
     conflicts: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
 
     @property
     def leases(self) -> Leases:
         """The leases to keep."""
-        return Leases(self.leased, self.leased_subnets)
+        return Leases(self.leased, self.leased_subnets, self.parents)
 
 
 def assign_addresses(topology: Topology, observed: State, context: Context) -> Addressing:
@@ -115,12 +124,13 @@ class _Assignment:
         subnets = self.result.subnets[network]
         owners = list(self._owners(network))
         requests = {owner: list(_requests(owner, subnets)) for owner in owners}
-        lan_hosts = self._lan_hosts(network)
+        lan_hosts, held = self._lan_hosts(network), self._held(owners)
+        used = self._leased_by_others(network, held) | self._used(network, owners, lan_hosts)
         allocation = ipam.allocate(
             subnets,
             [request for found in requests.values() for request in found],
-            self._used(network, owners, lan_hosts),
-            (self._held(owners), self._leased(network)),
+            used,
+            (held, self._leased(network)),
             candidates=_CANDIDATES if lan_hosts else 0,
         )
         self.result.candidates[network] = allocation.candidates
@@ -143,7 +153,9 @@ class _Assignment:
     def _held(self, owners: Sequence[_AddressOwner]) -> dict[ipam.Interface, list[str]]:
         """The addresses that the topology's own links have on the machine."""
         return {
-            owner.interface: [a.bare for a in link.addresses if a.ours]
+            owner.interface: [
+                a.bare for a in link.addresses if a.ours and a.bare not in _listed(owner)
+            ]
             for owner in owners
             if (link := self.observed.link(owner.key)) and link.owner == self.topology.name
         }
@@ -155,6 +167,15 @@ class _Assignment:
             if of == network
         }
 
+    def _leased_by_others(
+        self, network: str, held: Mapping[ipam.Interface, Sequence[str]]
+    ) -> dict[Ip, str]:
+        """Other topologies' leases on the parent, but for what the topology's own links have."""
+        parent = self.topology.networks[network].parent
+        own = {text for found in held.values() for text in found}
+        found = leased_by_others(parent, self.context.other_leases) if parent else ()
+        return {ip: who for ip, who in found if str(ip) not in own}
+
     def _used(
         self, network: str, owners: Sequence[_AddressOwner], lan_hosts: Mapping[str, str]
     ) -> dict[Ip, str]:
@@ -164,9 +185,13 @@ class _Assignment:
             used[ipaddress.ip_address(text)] = f"hosts on the LAN ({mac})"
         leases, given = self.context.leases, self.result.addresses
         used.update(addresses_in_use(network, self.topology, self.observed, leases, given))
+        used.update(reserved_by_networks(network, self.topology))
+        parent = self.topology.networks[network].parent
+        if parent is not None:
+            used.update(reserved_by_others(parent, self.context.records.others))
         for owner in owners:
-            for text in written(owner.entries):
-                used[ipaddress.ip_address(text.partition("/")[0])] = "addresses that the file lists"
+            for text in _listed(owner):
+                used[ipaddress.ip_address(text)] = "addresses that the file lists"
         return used
 
     def _settle(
@@ -186,8 +211,9 @@ class _Assignment:
                     text = allocation.chosen[request]
                     chosen.append(_standalone(text) if owner.shim else text)
                     found.append(chosen[-1])
+                    self._tell_move(owner, request, allocation)
                 else:
-                    self._refuse(owner, request, allocation)
+                    self._refuse(network, owner, request, allocation)
             if not asked and entry != AUTO:
                 subnets = self.result.subnets[network]
                 found.append(_standalone(entry) if owner.shim else with_prefix(entry, subnets))
@@ -199,18 +225,50 @@ class _Assignment:
             self._lease(network, owner, chosen)
 
     def _refuse(
-        self, owner: _AddressOwner, request: ipam.AddressRequest, allocation: ipam.Allocation
+        self,
+        network: str,
+        owner: _AddressOwner,
+        request: ipam.AddressRequest,
+        allocation: ipam.Allocation,
     ) -> None:
         path = (*owner.origin, request.entry) if owner.listed else owner.origin
         message = f"no address is left for {owner.key}: {allocation.unmet[request]}"
+        self.result.conflicts.append(Problem(path, message, self._more_room(network, request)))
+
+    def _more_room(self, network: str, request: ipam.AddressRequest) -> str:
         hint = "widen ip_range, or add another subnet to the network"
-        self.result.conflicts.append(Problem(path, message, hint))
+        subnets = [self.result.subnets[network][number] for number in request.subnets]
+        ranges = [subnet.ip_range or subnet.subnet for subnet in subnets]
+        parent = self.topology.networks[network].parent
+        for topology, leases in self.context.other_leases.items() if parent else ():
+            leased = map(ipaddress.ip_address, leases.on(str(parent)))
+            if any(ip in prefix for ip in leased for prefix in ranges):
+                return f"{hint}; or release a lease: vlanlink leases {topology} --release ADDRESS"
+        return hint
+
+    def _tell_move(
+        self, owner: _AddressOwner, request: ipam.AddressRequest, allocation: ipam.Allocation
+    ) -> None:
+        if request in allocation.moved:
+            old, why = allocation.moved[request]
+            new = allocation.chosen[request].partition("/")[0]
+            message = f"{owner.key} moves from {old} to {new}: {why}"
+            path = (*owner.origin, request.entry) if owner.listed else owner.origin
+            self.result.warnings.append(Problem(path, message, at_key=not owner.listed))
 
     def _lease(self, network: str, owner: _AddressOwner, chosen: Sequence[str]) -> None:
         before = self.result.chosen.get(owner.key, frozenset())
         self.result.chosen[owner.key] = before | frozenset(chosen)
         bare = tuple(text.partition("/")[0] for text in chosen)
         self.result.leased[network, owner.key.namespace, owner.key.name] = bare
+        parent = self.topology.networks[network].parent
+        if parent is not None:
+            self.result.parents[network] = parent
+
+
+def _listed(owner: _AddressOwner) -> set[str]:
+    """The bare addresses that the file writes for an owner."""
+    return {text.partition("/")[0] for text in written(owner.entries)}
 
 
 def _endpoints(network: str, topology: Topology) -> Iterator[_AddressOwner]:

@@ -102,6 +102,40 @@ def _staying(builder: Builder, parent: Link) -> Iterator[Address]:
     yield from (address for address in parent.addresses if not address.ours)
 
 
+def lease_conflicts(builder: Builder) -> Iterator[Problem]:
+    """Addresses in the file that are leased to another topology's endpoint."""
+    for link in builder.links.values():
+        kind, parent = KINDS.get(link.kind), link.parent
+        if kind is None or not kind.rx_handler or parent is None or link.owner != builder.name:
+            continue
+        seen = builder.observed.link(link.key)
+        held = {a.bare for a in seen.addresses} if seen and seen.owner == link.owner else set()
+        chosen = builder.addressing.chosen.get(link.key, frozenset())
+        for address in link.addresses:
+            if address.text not in chosen and address.bare not in held:
+                yield from _leased(builder, link, parent.name, address.bare)
+
+
+def _leased(builder: Builder, link: Link, parent: str, address: str) -> Iterator[Problem]:
+    for topology, leases in builder.context.other_leases.items():
+        lessee = leases.on(parent).get(address)
+        if lessee and not _is_up(builder.observed, topology, LinkName(*lessee[1:]), address):
+            place = builder.address_place(link, address)
+            whose = LinkName(*lessee[1:])
+            yield Problem(
+                place,
+                f"{link.key} can't have {address}: topology {topology} leases it for {whose}",
+                f"vlanlink leases {topology} --release {address} frees it; or use another address",
+                at_key=place == link.origin,
+            )
+
+
+def _is_up(observed: State, topology: str, key: LinkName, address: str) -> bool:
+    """Whether the lessee has the address now, which ``address_conflicts`` reports."""
+    link = observed.link(key)
+    return bool(link and link.owner == topology and address in {a.bare for a in link.addresses})
+
+
 def _address_taken(link: Link, place: Path, address: Address, holder: Link) -> Problem:
     where = "the host" if holder.namespace == HOST else f"namespace {holder.namespace}"
     whose = f" ({owner_in_words(holder.owner)})" if holder.owner else ""

@@ -21,4 +21,6 @@ class Context:
     """The machine's identity (machine-id(5))."""
     leases: Leases = field(default_factory=Leases)
     """Addresses that the topology's endpoints were given before."""
+    other_leases: Mapping[str, Leases] = field(default_factory=dict)
+    """The leases of the host's other topologies."""
     probe_results: ProbeResults = field(default_factory=dict)

@@ -42,6 +42,8 @@ class Allocation:
     """The address with its subnet's prefix length."""
     unmet: dict[AddressRequest, str] = field(default_factory=dict)
     """What exhausted the ranges."""
+    moved: dict[AddressRequest, tuple[str, str]] = field(default_factory=dict)
+    """Claims that could not be kept: the bare address, and why."""
     candidates: tuple[str, ...] = ()
     """The bare addresses next in line."""
 
@@ -68,6 +70,7 @@ def allocate(
                 _keep(request, claimed.get(request.interface, ()), pools, result)
     for request in requests:
         if request not in result.chosen:
+            _explain_move(request, claims, pools, result)
             _choose(request, pools, result)
     result.candidates = tuple(str(ip) for pool in pools for ip in islice(pool.free(), candidates))
     return result
@@ -81,6 +84,28 @@ def _keep(
         for number in request.subnets:
             if pools[number].take(ip):
                 result.chosen[request] = pools[number].with_prefix(ip)
+                return
+
+
+def _explain_move(
+    request: AddressRequest,
+    claims: Sequence[Mapping[Interface, Sequence[str]]],
+    pools: Sequence["_Pool"],
+    result: Allocation,
+) -> None:
+    """Note the first claim of the request's family that no other request of the owner keeps."""
+    own = [pools[number] for number in request.subnets]
+    kept = {
+        text.partition("/")[0]
+        for other, text in result.chosen.items()
+        if other.interface == request.interface
+    }
+    for claimed in claims:
+        for text in claimed.get(request.interface, ()):
+            ip = ipaddress.ip_address(text)
+            if text not in kept and own and ip.version == own[0].subnet.version:
+                pool = next((pool for pool in own if ip in pool.subnet), own[0])
+                result.moved[request] = text, pool.why_not(ip)
                 return
 
 
@@ -110,11 +135,19 @@ class _Pool:
         self._last = int(self.range.broadcast_address)
 
     def take(self, ip: Ip) -> bool:
-        """Claim ``ip`` for an endpoint; False if it is outside this subnet or in use."""
-        if ip.version != self.subnet.version or ip not in self.subnet or ip in self.used:
+        """Claim ``ip`` for an endpoint; False if it is outside the range or in use."""
+        if ip.version != self.subnet.version or ip not in self.range or ip in self.used:
             return False
         self.used[ip] = "endpoints of this network"
         return True
+
+    def why_not(self, ip: Ip) -> str:
+        """Why ``take`` refuses an address."""
+        if ip not in self.subnet:
+            return f"it is outside {self.subnet}"
+        if ip not in self.range:
+            return f"it is outside ip_range {self.range}"
+        return f"it belongs to {self.used.get(ip, 'endpoints of this network')}"
 
     def lowest_free(self) -> Ip | None:
         """The lowest free address of the range."""

@@ -1,7 +1,8 @@
 """Which addresses are already in use on the parent of a network. Pure.
 
 An address chosen for a network must not be one of the host's on that parent, of another's link on
-it, or of the rest of the topology: its other networks on that parent and its standalone links.
+it, or of the rest of the topology: its other networks on that parent and its standalone links. Nor
+may it be another network's gateway or aux address there, or leased to another topology.
 """
 
 import ipaddress
@@ -9,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from vlanlink.model import HOST, LinkName, State, owner_in_words
 from vlanlink.store.leases import Leases
-from vlanlink.topology import EndpointConfig, Topology
+from vlanlink.store.record import Record
+from vlanlink.topology import EndpointConfig, NetworkConfig, Topology
 from vlanlink.topology.values import AUTO, Ip
 
 
@@ -40,6 +42,37 @@ def addresses_in_use(
             *(one.text for one in held),
         )
         yield from _each(found, f"endpoints of network {other}")
+
+
+def reserved_by_networks(network: str, topology: Topology) -> Iterator[tuple[Ip, str]]:
+    """Gateways and aux addresses of the topology's other networks on the same parent."""
+    parent = topology.networks[network].parent
+    for name, other in topology.networks.items():
+        if name != network and parent is not None and other.parent == parent:
+            for ip in reserved_addresses(other):
+                yield ip, f"network {name} (its gateway or aux address)"
+
+
+def reserved_addresses(network: NetworkConfig) -> Iterator[Ip]:
+    """The gateways and aux addresses of a network."""
+    for subnet in network.subnets or ():
+        if subnet.gateway is not None:
+            yield subnet.gateway
+        yield from subnet.aux_addresses.values()
+
+
+def reserved_by_others(parent: str, records: Iterable[Record]) -> Iterator[tuple[Ip, str]]:
+    """Gateways and aux addresses of other active topologies' networks on a parent."""
+    for record in records:
+        for text, network in record.reserved.get(parent, {}).items():
+            who = f"network {record.topology}/{network} (its gateway or aux address)"
+            yield ipaddress.ip_address(text), who
+
+
+def leased_by_others(parent: str, leases: Mapping[str, Leases]) -> Iterator[tuple[Ip, str]]:
+    """Addresses on a parent that are leased to other topologies."""
+    for topology, found in leases.items():
+        yield from _each(found.on(parent), f"leases of topology {topology}")
 
 
 def written(entries: Iterable[str] | None) -> tuple[str, ...]:

@@ -10,7 +10,12 @@ from dataclasses import dataclass, replace
 
 from vlanlink.desired.addressing import assign_addresses
 from vlanlink.desired.builder import Builder
-from vlanlink.desired.conflicts import address_conflicts, name_conflicts, parent_conflicts
+from vlanlink.desired.conflicts import (
+    address_conflicts,
+    lease_conflicts,
+    name_conflicts,
+    parent_conflicts,
+)
 from vlanlink.desired.context import Context
 from vlanlink.desired.duplicates import AddressProbe, address_probes
 from vlanlink.desired.links import desired_link, peer_link
@@ -18,6 +23,7 @@ from vlanlink.desired.namespaces import add_namespaces, namespace_paths, warn_of
 from vlanlink.desired.ownership import hand_over, kept_routes, restore_parents
 from vlanlink.desired.parent_names import parents_first
 from vlanlink.desired.parents import dummy_parent, find_parent
+from vlanlink.desired.reserved import reserved_addresses
 from vlanlink.desired.routes import default_routes, desired_route, subnet_routes
 from vlanlink.desired.shim.link import add_shims
 from vlanlink.desired.shim.routes import add_shim_routes
@@ -69,11 +75,11 @@ def resolve(topology: Topology, observed: State, context: Context | None = None)
     builder.conflicts += name_conflicts(builder.links.values(), observed, builder.name)
     may_take_parent = frozenset(builder.may_take_parent)
     builder.conflicts += parent_conflicts(builder.links, observed, builder.name, may_take_parent)
-    builder.conflicts += address_conflicts(builder)
+    builder.conflicts += (*address_conflicts(builder), *lease_conflicts(builder))
     probes = address_probes(builder)
     _add_routes(builder)
     add_shim_routes(builder)
-    builder.warnings += (*shim_warnings(builder), *return_routes(builder))
+    builder.warnings += (*addressing.warnings, *shim_warnings(builder), *return_routes(builder))
     hand_over(builder)
     restore_parents(builder)
     sysctls = desired_sysctls(builder)
@@ -221,7 +227,17 @@ def _record(builder: Builder, sysctls: Sysctls) -> Record:
         sysctls=sysctls.originals,
         parents=builder.parents,
         routes=tuple(sorted(foreign_routes)),
+        reserved=_reserved(builder.topology),
     )
+
+
+def _reserved(topology: Topology) -> dict[str, dict[str, str]]:
+    """Gateways and aux addresses by parent, for other topologies to see."""
+    found: dict[str, dict[str, str]] = {}
+    for name, network in topology.networks.items():
+        for ip in reserved_addresses(network) if network.parent is not None else ():
+            found.setdefault(str(network.parent), {})[str(ip)] = name
+    return found
 
 
 def _has_owner(builder: Builder, space: str, route: Route) -> bool:

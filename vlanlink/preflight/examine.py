@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from vlanlink.desired.context import Context
 from vlanlink.desired.namespaces import namespace_paths
 from vlanlink.desired.resolve import Resolution, resolve
 from vlanlink.desired.sysctls import asked_sysctls, keys_to_read
@@ -58,13 +57,11 @@ def _seen_by_a_user(session: Session, topology: Topology) -> tuple[TopologyNeeds
     elsewhere = {
         name: Namespace(name, path=path) for name, path in namespace_paths(topology).items()
     }
-    records, machine = session.records(topology.name), session.machine
+    contents, machine = session.store.contents(), session.machine
     state = machine.host_snapshot()
-    keys = keys_to_read(topology, state, records).get(HOST, frozenset())
+    keys = keys_to_read(topology, state, contents.of(topology.name)).get(HOST, frozenset())
     state = State({**machine.with_sysctls(state, {HOST: keys}).namespaces, **elsewhere})
-    leases = session.store.leases(topology.name)
-    context = Context(records, session.host.identity(), leases)
-    resolution = resolve(topology, state, context)
+    resolution = resolve(topology, state, session.context(topology, contents))
     unseen = {("namespaces", name) for name in elsewhere}
     conflicts = (one for one in resolution.conflicts if one.path[:2] not in unseen)
     needs = _needs(topology, state, resolution, resolution.warnings)

@@ -49,11 +49,20 @@ class Observation:
     observed: State
     resolution: Resolution
     todo: Plan
-    records: Records
-    leases: Leases
+    context: Context
     dead_names: tuple[Problem, ...] = ()
     unreadable: tuple[Diagnostic, ...] = ()
     """Warnings: leases and pending commits that can't be used."""
+
+    @property
+    def records(self) -> Records:
+        """The topology's record, and the others'."""
+        return self.context.records
+
+    @property
+    def leases(self) -> Leases:
+        """The topology's leases before."""
+        return self.context.leases
 
     def problems(self) -> tuple[Diagnostic, ...]:
         """Reasons this machine can't apply the topology, at their places in the file, by line."""
@@ -142,7 +151,8 @@ class Session:
         """
         topology = validated(topology)
         contents = survey.contents if survey else self.store.contents()
-        records, leases = contents.of(topology.name), self.store.leases(topology.name)
+        context = self.context(topology, contents)
+        records = context.records
         if survey:
             observed = survey.state
         else:
@@ -152,21 +162,27 @@ class Session:
                 keys = keys_to_read(topology, observed, records)
                 if any(keys.values()):
                     observed = self.machine.with_sysctls(observed, keys)
-        context = Context(records, self.host.identity(), leases)
         resolution = resolve(topology, observed, context)
         todo = plan(observed, resolution.desired, topology.name)
         dead = _dead_names(todo, self.machine.dead_names(), records)
         unreadable = tuple(
             unusable(file) for file in contents.unreadable_others if file.topology == topology.name
         )
-        return Observation(topology, observed, resolution, todo, records, leases, dead, unreadable)
+        return Observation(topology, observed, resolution, todo, context, dead, unreadable)
+
+    def context(self, topology: Topology, contents: Contents) -> Context:
+        """What the files tell that matters for a topology."""
+        name = topology.name
+        leases = self.store.every_lease() if topology.networks else {name: self.store.leases(name)}
+        own = leases.pop(name, Leases())
+        return Context(contents.of(name), self.host.identity(), own, leases)
 
     def replan(self, seen: Observation, probed: ProbeResults) -> Observation:
         """Resolve and plan again, now that the LAN has answered."""
-        context = Context(seen.records, self.host.identity(), seen.leases, probed)
+        context = replace(seen.context, probe_results=probed)
         resolution = resolve(seen.topology, seen.observed, context)
         todo = plan(seen.observed, resolution.desired, seen.topology.name)
-        return replace(seen, resolution=resolution, todo=todo)
+        return replace(seen, resolution=resolution, todo=todo, context=context)
 
 
 @contextmanager

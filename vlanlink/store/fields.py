@@ -6,6 +6,7 @@ Every reader takes a value and a word for its place, and raises UnreadableError.
 import math
 import os
 from collections.abc import Callable, Mapping
+from ipaddress import ip_address, ip_network
 from typing import Any, TypeVar
 
 from vlanlink.host import is_topology_name
@@ -93,6 +94,24 @@ def file_name(value: object, where: str) -> str:
 def namespace(value: object, where: str) -> str:
     """A namespace's name; empty for the host's own."""
     return file_name(value, where) if value != "" else ""
+
+
+def address(value: object, where: str) -> str:
+    """An IP address, in canonical form."""
+    return _canonical(value, where, ip_address)
+
+
+def subnet(value: object, where: str) -> str:
+    """A prefix, in canonical form."""
+    return _canonical(value, where, ip_network)
+
+
+def _canonical(value: object, where: str, form: Callable[[str], object]) -> str:
+    found = text(value, where)
+    try:
+        return str(form(found))
+    except ValueError:
+        raise UnreadableError(f"{where} has {found[:50]!r}") from None
 
 
 def flag(value: object, where: str) -> bool:

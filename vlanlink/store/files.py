@@ -143,6 +143,10 @@ class Store:
             return _read_leases(self._lease_file(topology))
         return Leases()
 
+    def every_lease(self) -> dict[str, Leases]:
+        """The readable leases, by topology."""
+        return {name: self.leases(name) for name in self.leased()}
+
     def _unreadable_leases(self) -> Iterator[UnreadableFile]:
         for path in _found(self._leases, f"*{_SUFFIX}"):
             found = _each(path, path.stem, _read_leases)

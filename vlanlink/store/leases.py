@@ -1,12 +1,11 @@
 """Leases: addresses and subnets handed out, so that they stay the same."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from ipaddress import ip_address, ip_network
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vlanlink.store import fields
-from vlanlink.store.documents import VERSION, UnreadableError
+from vlanlink.store.documents import VERSION
 
 LeaseKey = tuple[str, str, str]
 """(network, namespace, interface)."""
@@ -20,12 +19,35 @@ class Leases:
     """Bare addresses."""
     subnets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By network, the subnets picked for networks without any."""
+    parents: Mapping[str, str] = field(default_factory=dict)
+    """By network, the parent on which its leases are taken; a dummy parent is not listed."""
+
+    def on(self, parent: str) -> dict[str, LeaseKey]:
+        """The bare addresses leased on a parent, and the endpoints that they are leased to."""
+        return {
+            address: key
+            for key, found in self.addresses.items()
+            if self.parents.get(key[0]) == parent
+            for address in found
+        }
+
+    def without(self, addresses: Collection[str]) -> "Leases":
+        """These leases, but for some bare addresses."""
+        kept = {
+            key: left
+            for key, found in self.addresses.items()
+            if (left := tuple(address for address in found if address not in addresses))
+        }
+        networks = {network for network, _, _ in kept}
+        parents = {name: parent for name, parent in self.parents.items() if name in networks}
+        return replace(self, addresses=kept, parents=parents)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""
         rows = [[*endpoint, list(found)] for endpoint, found in self.addresses.items()]
         subnets = {name: list(found) for name, found in self.subnets.items()}
-        return {"version": VERSION, "addresses": rows, "subnets": subnets}
+        parents = dict(self.parents)
+        return {"version": VERSION, "addresses": rows, "subnets": subnets, "parents": parents}
 
     @classmethod
     def from_dict(cls, data: object) -> "Leases":
@@ -33,7 +55,8 @@ class Leases:
         table = fields.document(data, VERSION)
         leases = cls(
             dict(table.take("addresses", fields.many(_row))),
-            table.take("subnets", fields.mapping(fields.text, fields.many(_subnet))),
+            table.take("subnets", fields.mapping(fields.text, fields.many(fields.subnet))),
+            table.take("parents", fields.mapping(fields.text, fields.file_name)),
         )
         table.close()
         return leases
@@ -42,20 +65,4 @@ class Leases:
 def _row(value: object, where: str) -> tuple[LeaseKey, tuple[str, ...]]:
     network, namespace, interface, found = fields.array(value, where, 4)
     key = tuple(fields.text(one, where) for one in (network, namespace, interface))
-    return (key[0], key[1], key[2]), fields.many(_address)(found, where)
-
-
-def _address(value: object, where: str) -> str:
-    return _canonical(value, where, ip_address)
-
-
-def _subnet(value: object, where: str) -> str:
-    return _canonical(value, where, ip_network)
-
-
-def _canonical(value: object, where: str, form: Callable[[str], object]) -> str:
-    text = fields.text(value, where)
-    try:
-        return str(form(text))
-    except ValueError:
-        raise UnreadableError(f"{where} has {text[:50]!r}") from None
+    return (key[0], key[1], key[2]), fields.many(fields.address)(found, where)

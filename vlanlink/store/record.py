@@ -56,6 +56,8 @@ class Record:
     """The host's links that the topology stands on and that vlanlink did not make."""
     routes: tuple[tuple[str, str], ...] = ()
     """Routes on foreign links: (namespace, the route as `ip route` writes it)."""
+    reserved: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By parent, the gateways and aux addresses of its networks: bare address and network."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -72,6 +74,7 @@ class Record:
             },
             "parents": {name: {"up": parent.up} for name, parent in self.parents.items()},
             "routes": [list(route) for route in self.routes],
+            "reserved": {parent: dict(found) for parent, found in self.reserved.items()},
         }
 
     @classmethod
@@ -87,6 +90,7 @@ class Record:
             sysctls=table.take("sysctls", _SYSCTLS),
             parents=table.take("parents", fields.mapping(fields.text, _parent)),
             routes=table.take("routes", fields.many(_route)),
+            reserved=table.take("reserved", _RESERVED),
         )
         table.close()
         return record
@@ -123,6 +127,7 @@ def _route(value: object, where: str) -> tuple[str, str]:
     return fields.namespace(space, where), fields.text(route, where)
 
 
+_RESERVED: Final = fields.mapping(fields.file_name, fields.mapping(fields.address, fields.text))
 _SYSCTLS: Final = fields.mapping(fields.namespace, fields.mapping(_sysctl_key, _sysctl))
 
 

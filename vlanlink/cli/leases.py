@@ -1,0 +1,63 @@
+"""``vlanlink leases [TOPOLOGY]``."""
+
+import argparse
+
+import vlanlink
+from vlanlink.cli import arguments as shared
+from vlanlink.cli import exits, output
+
+NAME = "leases"
+HELP = "list the addresses that endpoints keep, or release some"
+EXAMPLES = (
+    "sudo vlanlink leases",
+    "sudo vlanlink leases office --json",
+    "sudo vlanlink leases office --release 172.16.3.7",
+)
+EXITS = {
+    **exits.READING,
+    0: "done",
+    1: "the address is in use, or the kernel can't be read",
+    2: "the command line has errors, the name is unknown, or the address is not leased",
+}
+READ_ON = "docs/topology.md"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """[FILE|NAME] [--release ADDRESS]... [--lock-timeout SECONDS] [--json]."""
+    shared.add_file_or_name(parser, optional=True)
+    parser.add_argument(
+        "--release",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="release the lease of this address (may be repeated)",
+    )
+    shared.add_lock_timeout(parser)
+    shared.add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Exit 0 when they are listed, or released."""
+    topology = shared.name(options.topology) if options.topology else None
+    found = vlanlink.leases(topology, release=options.release, lock_timeout=options.lock_timeout)
+    if options.json:
+        output.print_json({"leases": [lease.to_dict() for lease in found]})
+    elif options.release:
+        output.say(f"Released: {', '.join(dict.fromkeys(options.release))}.")
+    elif found:
+        columns = ("topology", "network", "parent", "endpoint", "address", "state")
+        rows = [
+            (
+                lease.topology,
+                lease.network,
+                lease.parent or "-",
+                lease.endpoint,
+                lease.address,
+                "in use" if lease.in_use else "kept",
+            )
+            for lease in found
+        ]
+        output.print_table("", columns, rows)
+    else:
+        output.say("No address is leased.")
+    return 0

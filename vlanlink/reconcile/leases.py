@@ -1,0 +1,83 @@
+"""``leases``: which addresses are leased here, and to whom; giving some back."""
+
+from collections.abc import Collection
+from ipaddress import ip_address
+
+from vlanlink.errors import ApplyError, ConflictError, Diagnostic, UsageError
+from vlanlink.inventory import Lease, list_leases
+from vlanlink.kernel.snapshot import Wanted
+from vlanlink.reconcile.lookup import is_enabled, unknown
+from vlanlink.reconcile.session import Session, kernel_errors, marked_topologies
+from vlanlink.store.leases import Leases
+
+
+def leases_of(session: Session, topology: str | None) -> tuple[Lease, ...]:
+    """The leases of a topology, or of all. Raises UsageError for an unknown one."""
+    contents = session.store.contents()
+    paths = {name: path for record in contents.records for name, path in record.paths.items()}
+    session.machine.wanted = Wanted(paths=paths, topologies=tuple(contents.topologies))
+    with kernel_errors():
+        state = session.machine.snapshot()
+    kept = session.store.every_lease()
+    known = {*kept, *contents.topologies, *marked_topologies(state)}
+    if topology is not None and topology not in known and not is_enabled(session, topology):
+        raise UsageError(unknown(topology, sorted(known)))
+    wanted = {name: found for name, found in kept.items() if topology in (None, name)}
+    return tuple(list_leases(wanted, state))
+
+
+def release(
+    session: Session, topology: str | None, addresses: Collection[str]
+) -> tuple[Lease, ...]:
+    """Give leases back, all or none; those that are left.
+
+    Raises UsageError for an address that is not leased, or to several topologies; ConflictError
+    for one in use.
+    """
+    leases = leases_of(session, topology)
+    found = [_the_one(leases, topology, _canonical(text)) for text in addresses]
+    in_use = [_in_use(lease) for lease in found if lease.in_use]
+    if in_use:
+        raise ConflictError(*dict.fromkeys(in_use))
+    for name in {lease.topology for lease in found}:
+        gone = {lease.address for lease in found if lease.topology == name}
+        _write(session, name, session.store.leases(name).without(gone))
+    return tuple(lease for lease in leases if lease not in found)
+
+
+def _write(session: Session, topology: str, leases: Leases) -> None:
+    try:
+        session.store.write_leases(topology, leases)
+    except OSError as error:
+        message = f"can't write {error.filename or 'the leases'}: {error.strerror}"
+        raise ApplyError(Diagnostic(message)) from None
+
+
+def _canonical(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        hint = "write it without a prefix, as vlanlink leases shows it"
+        raise UsageError(Diagnostic(f"{text} is not an address", hint=hint)) from None
+
+
+def _the_one(leases: Collection[Lease], topology: str | None, address: str) -> Lease:
+    found = [lease for lease in leases if lease.address == address]
+    names = list(dict.fromkeys(lease.topology for lease in found))
+    if not found:
+        whose = f"topology {topology} leases no {address}" if topology else None
+        hint = "vlanlink leases lists them"
+        raise UsageError(Diagnostic(whose or f"no topology leases {address}", hint=hint))
+    if len(names) > 1:
+        hint = f"name one: vlanlink leases {names[0]} --release {address}"
+        raise UsageError(Diagnostic(f"topologies {_listed(names)} lease {address}", hint=hint))
+    return next((lease for lease in found if lease.in_use), found[0])
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _in_use(lease: Lease) -> Diagnostic:
+    message = f"{lease.address} is in use by {lease.endpoint}"
+    return Diagnostic(message, hint=f"vlanlink down {lease.topology} first")
