@@ -136,6 +136,8 @@ def _by(rows: list[dict[str, Any]], key: str) -> dict[str, Any]:
     for flags in (row["flags"] for row in rows if "LOWER_UP" in row.get("flags", ())):
         if "NO-CARRIER" in flags:  # the carrier is up, but the kernel has yet to update the flag
             flags.remove("NO-CARRIER")
+    for row in rows:
+        row.get("altnames", []).sort()  # listed in the order in which they were added
     return {row[key]: row for row in rows if row}
 
 

@@ -61,7 +61,6 @@ def endpoint(space: str, more: str = "", *, of: str = "n", head: str = "") -> st
 # -- 3: undo of altnames ---------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="undo sets altnames in the order of the file, too")
 def test_undo_puts_swapped_altnames_back(lan: Lan) -> None:
     world = lan.world
     lines = '[links.l{}]\nkind = "macvlan"\nparent = "eth0"\naltnames = {}\n'
@@ -183,7 +182,6 @@ def test_static_to_slaac_hears_the_router(advertised: Advertised) -> None:
     advertised.wait()
 
 
-@pytest.mark.xfail(strict=True, reason="the addresses of the old MAC stay")
 def test_a_mac_with_slaac_has_its_own_addresses(advertised: Advertised) -> None:
     world, mac = advertised.world, 'mac = "02:00:00:00:00:09"'
     vlanlink.up(advertised.topology(SLAAC))

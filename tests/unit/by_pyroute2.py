@@ -37,8 +37,8 @@ from vlanlink.kinds import (
     Option,
     QosMap,
 )
+from vlanlink.kinds.common import LINK_SYSCTLS
 from vlanlink.model import Address, Route, Setting
-from vlanlink.planning.operations import LINK_SYSCTLS
 
 
 def link(data: bytes) -> SeenLink:

@@ -194,7 +194,7 @@ def _set_link(operation: SetLink, marks: Marks) -> list[bytes]:
         messages += [request(ifinfmsg, 16, ACKED, body, attributes)] if data else []
     if "altnames" in new:
         names: Any = new["altnames"]
-        before: Any = operation.old.get("altnames") or ()
+        before: Any = {**operation.old, **operation.interim}.get("altnames") or ()
         for code, flags, some in (
             (109, 0, set(before) - set(names)),
             (108, NEW | APPEND, set(names) - set(before)),

@@ -176,6 +176,7 @@ def _link(space: str, name: str, row: Mapping[str, Any], number: int) -> Link:
         "mtu": 1500,
         **{o.key: o.default for o in COMMON if o.default is not None},
         **{key: value for key, value in options.items() if value is not None},
+        "promote_secondaries": 0,
         **_ipv6(owner, addresses),
         **{key: _tuples(value) for key, value in row.items() if key not in _FIELDS},
     }

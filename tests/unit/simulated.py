@@ -5,14 +5,15 @@ before a VLAN of it, a number is free, nothing is changed that is gone. No test 
 kernel's ways rests on it.
 """
 
+import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from vlanlink.kinds import COMMON, KINDS, InterfaceFlag, Names, Option
+from vlanlink.kinds.common import LINK_SYSCTLS
 from vlanlink.kinds.kind import IPV6_MINIMUM_MTU
-from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Namespace, Setting, State
+from vlanlink.model import HOST, LOOPBACK, Address, Link, LinkName, Namespace, Setting, State
 from vlanlink.planning.operations import (
-    LINK_SYSCTLS,
     AddAddress,
     AddRoute,
     MakeLink,
@@ -69,9 +70,7 @@ def after(state: State, operation: Operation) -> State:
             )
         case RemoveAddress():
             link = _same_number(state, LinkName(name, operation.dev), operation.index)
-            left = tuple(a for a in link.addresses if a != operation.address)
-            assert len(left) < len(link.addresses), operation.describe()
-            return _with(state, replace(link, addresses=left), link.key)
+            return _without_address(state, link, operation.address)
         case AddRoute():
             link = _same_number(state, LinkName(name, operation.route.dev), operation.index)
             assert link.up, f"{operation.describe()}: {link.key} is down"
@@ -158,8 +157,9 @@ def _common() -> dict[str, Setting]:
 def _set(state: State, operation: SetLink) -> State:
     key = LinkName(operation.namespace, operation.name)
     link = _same_number(state, key, operation.index)
-    for setting, old in operation.old.items():
+    for setting, old in {**operation.old, **operation.interim}.items():
         assert link.settings.get(setting) == old, f"{key} {setting} is not {old}"
+    _values_are_free(state, link, operation)
     below = state.link(link.parent)
     if operation.new.get("up") and link.kind == "vlan" and below:
         assert below.up or link.settings.get("loose_binding"), f"{below.key} is down"
@@ -170,6 +170,55 @@ def _set(state: State, operation: SetLink) -> State:
     if operation.new.get("up") is False:
         state = _down(state, key)
     return state
+
+
+def _values_are_free(state: State, link: Link, operation: SetLink) -> None:
+    """macvlan has a MAC once on a parent; names and altnames are unique in a namespace."""
+    up = operation.new.get("up", link.up)
+    mac = operation.new.get("mac", link.settings.get("mac"))
+    for other in state.links():
+        if other.key == link.key:
+            continue
+        if other.namespace == link.namespace:
+            taken = {other.name, *_names(other.settings)} & _names(operation.new)
+            assert not taken, f"{operation.describe()}: {other.key} has {taken}"
+        sibling = link.parent is not None and other.parent == link.parent
+        if sibling and link.kind == other.kind == "macvlan" and up and other.up:
+            assert other.settings.get("mac") != mac, f"{operation.describe()}: {other.key} has it"
+
+
+def _names(settings: Mapping[str, Setting]) -> set[object]:
+    names = settings.get("altnames")
+    return set(names) if isinstance(names, tuple) else set()
+
+
+def _without_address(state: State, link: Link, address: Address) -> State:
+    """A primary IPv4 address takes the others of its subnet along, the last one the routes."""
+    left = [one for one in link.addresses if one != address]
+    if address.family == 4 and address in link.addresses:  # else it went with another
+        subnet = _subnet(address)
+        first = next(a for a in link.addresses if a.family == 4 and _subnet(a) == subnet)
+        if first == address and not link.settings.get("promote_secondaries"):
+            left = [one for one in left if one.family == 6 or _subnet(one) != subnet]
+    gone = {one.bare for one in link.addresses if one not in left and one.family == 4}
+    bare = bool(gone) and not any(one.family == 4 for one in left)
+    state = _with(state, replace(link, addresses=tuple(left)), link.key)
+    routes = {
+        route
+        for route in state.namespaces[link.namespace].routes
+        if not (route.family == 4 and ((bare and route.dev == link.name) or route.src in gone))
+    }
+    return _routes(state, link.namespace, routes)
+
+
+def _subnet(address: Address) -> object:
+    return ipaddress.ip_interface(address.text).network
+
+
+def _link_local(link: Link) -> Address:
+    raw = bytes.fromhex(str(link.settings["mac"]).replace(":", ""))
+    packed = bytes([0xFE, 0x80, *[0] * 6, raw[0] ^ 2, *raw[1:3], 0xFF, 0xFE, *raw[3:]])
+    return Address(f"{ipaddress.IPv6Address(packed)}/64", ours=False)
 
 
 def _with_or_without_ipv6(
@@ -215,6 +264,11 @@ def _written(state: State, operation: WriteSysctl) -> State:
             left = tuple(address for address in left if address.family == 4)
         changed = replace(link, settings={**link.settings, parts[4]: value}, addresses=left)
         state = _with(state, changed, link.key)
+        space = state.namespaces[operation.namespace]
+    if parts[-1] == "addr_gen_mode" and operation.new == "0":
+        link = space.links[parts[3]]
+        own = () if _link_local(link) in link.addresses else (_link_local(link),)
+        state = _with(state, replace(link, addresses=(*link.addresses, *own)), link.key)
         space = state.namespaces[operation.namespace]
     effects = {**side_effects(operation.key, operation.new, space.links)}
     effects[operation.key] = operation.new

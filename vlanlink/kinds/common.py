@@ -1,5 +1,6 @@
 """The options that links of every kind have (linux/if_link.h IFLA_*, linux/if.h IFF_*)."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from vlanlink.kinds.kind import InterfaceFlag, Kind, Mac, Names, Number, Option, Options
@@ -32,3 +33,16 @@ COMMON: Final[tuple[Option, ...]] = (
     Names(key="altnames", help="alternative names", attribute=52, entry=53, live=True, default=()),
     InterfaceFlag(key="up", help="set the link up", bit=0x1, live=True, default=True),
 )
+
+LINK_SYSCTLS: Final[Mapping[str, str]] = {
+    "arp_filter": "ipv4",
+    "arp_announce": "ipv4",
+    "arp_ignore": "ipv4",
+    "promote_secondaries": "ipv4",
+    "accept_ra": "ipv6",
+    "accept_dad": "ipv6",
+    "disable_ipv6": "ipv6",
+}
+"""Settings of a link that are sysctls under net/FAMILY/conf/IFACE, read back by netlink.
+
+Written in this order: once IPv6 is on, router advertisements come in."""

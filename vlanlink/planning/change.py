@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from vlanlink.kinds import COMMON, KINDS, Option
@@ -45,7 +46,7 @@ class Drift:
         return f"{self.thing} {self.how}"
 
 
-@dataclass(slots=True)
+@dataclass  # without slots: what is asked for each operation is worked out once
 class Causes:
     """What a plan makes and changes: other operations of the plan may only follow from it."""
 
@@ -56,10 +57,15 @@ class Causes:
     addresses: Counter[tuple[LinkName, Address]] = field(default_factory=Counter)
     """Those added and removed."""
 
-    @property
+    @cached_property
     def readdressed(self) -> set[LinkName]:
         """Links with other addresses, which their routes depend on."""
         return {link for link, _ in self.addresses}
+
+    @cached_property
+    def reordered(self) -> set[LinkName]:
+        """Links that get the same addresses in another order: some are removed and added again."""
+        return self.readdressed - {link for (link, _), n in self.addresses.items() if n == 1}
 
 
 def summarise(link: Link) -> str:

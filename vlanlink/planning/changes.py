@@ -1,44 +1,136 @@
 """Changes in place: settings of links, and sysctls. Pure."""
 
-from collections.abc import Iterator
+import ipaddress
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
-from vlanlink.kinds import kind_options
-from vlanlink.model import Link, LinkName, Setting
+from vlanlink.kinds import KINDS, kind_options
+from vlanlink.kinds.common import LINK_SYSCTLS
+from vlanlink.kinds.kind import IPV6_MINIMUM_MTU
+from vlanlink.model import Address, Link, LinkName, Setting
 from vlanlink.planning.diff import Diff, depth
+from vlanlink.planning.handover import InPlace, releases
 from vlanlink.planning.links import changed_settings
-from vlanlink.planning.operations import LINK_SYSCTLS, Operation, SetLink, WriteSysctl
+from vlanlink.planning.operations import (
+    Operation,
+    RemoveAddress,
+    SetLink,
+    WriteSysctl,
+)
 from vlanlink.sysctl import dotted, link_of, possible_effects, side_effects, write_order
 
 
 def change_links(diff: Diff) -> Iterator[Operation]:
     """Changes of links in place, parents first: their MTU limits that of their children."""
-    pairs = [
-        (seen, want)
-        for want in diff.desired.links()
-        if (seen := diff.observed.link(want.key)) and want.key not in diff.recreated
-    ]
-    for seen, want in sorted(pairs, key=lambda pair: depth(diff.observed, pair[0])):
-        new = changed_settings(seen, want)
-        policy = {key: new.pop(key) for key in LINK_SYSCTLS if key in new}
-        writes = [policy_write(want, k, seen.settings.get(k), v) for k, v in policy.items()]
-        # The kernel derives the link-local address from the MAC when IPv6 goes on; and a link
-        # whose MTU is too small has no IPv6 sysctls until it is raised.
-        later = policy.get("disable_ipv6") == 0 or "disable_ipv6" not in seen.settings
-        yield from () if later else writes
-        marks = want.owner is not None and (want.owner != seen.owner or not seen.labelled)
-        if new or marks:
-            yield SetLink(
-                namespace=want.namespace,
-                name=want.name,
-                kind=seen.kind,
-                index=seen.index,
-                old={key: seen.settings.get(key) for key in new},
-                new=new,
-                owner=want.owner if marks else None,
-                options=kind_options(want.kind, want.settings),
-                origin=want.origin,
-            )
-        yield from writes if later else ()
+    changes = sorted(_in_place(diff), key=lambda change: depth(diff.observed, change.seen))
+    interim = releases(changes)
+    for change in changes:
+        if change.seen.key in interim:
+            yield _set_link(change, interim[change.seen.key], quiet=True)
+    macs = {c.seen.key: str(c.new["mac"]) for c in changes if "mac" in c.new}
+    for change in changes:
+        yield from _change(change, interim.get(change.seen.key, {}))
+        mac = macs.get(change.seen.key) or _parents_new_mac(change.seen, macs)
+        if mac:
+            yield from _renew_ipv6(change)
+
+
+def _in_place(diff: Diff) -> Iterator[InPlace]:
+    for want in diff.desired.links():
+        seen = diff.observed.link(want.key)
+        if seen and want.key not in diff.recreated:
+            yield InPlace(seen, want, changed_settings(seen, want))
+
+
+def _change(change: InPlace, interim: Mapping[str, Setting]) -> Iterator[Operation]:
+    seen, want = change.seen, change.want
+    new = {key: value for key, value in change.new.items() if key not in LINK_SYSCTLS}
+    policy = {key: change.new[key] for key in LINK_SYSCTLS if key in change.new}
+    writes = [policy_write(want, k, seen.settings.get(k), v) for k, v in policy.items()]
+    # The kernel derives the link-local address from the MAC when IPv6 goes on; and a link
+    # whose MTU is too small has no IPv6 sysctls until it is raised.
+    later = policy.get("disable_ipv6") == 0 or "disable_ipv6" not in seen.settings
+    yield from () if later else writes
+    marks = want.owner is not None and (want.owner != seen.owner or not seen.labelled)
+    if new or marks:
+        yield _set_link(change, new, owner=want.owner if marks else None, interim=interim)
+    yield from writes if later else ()
+
+
+def _set_link(
+    change: InPlace,
+    new: Mapping[str, Setting],
+    *,
+    owner: str | None = None,
+    interim: Mapping[str, Setting] = MappingProxyType({}),
+    quiet: bool = False,
+) -> SetLink:
+    seen, want = change.seen, change.want
+    return SetLink(
+        namespace=want.namespace,
+        name=want.name,
+        kind=seen.kind,
+        index=seen.index,
+        old={key: seen.settings.get(key) for key in new},
+        new=new,
+        owner=owner,
+        options=kind_options(want.kind, want.settings),
+        interim=interim,
+        quiet=quiet,
+        origin=want.origin,
+    )
+
+
+def _parents_new_mac(seen: Link, macs: Mapping[LinkName, str]) -> str | None:
+    """The new MAC of a link that has its parent's."""
+    kind = KINDS.get(seen.kind)
+    fixed = kind is not None and kind.mac(seen.settings) == "fixed"
+    return macs.get(seen.parent) if fixed and seen.parent else None
+
+
+def _renew_ipv6(change: InPlace) -> Iterator[Operation]:
+    """Replace the IPv6 addresses that the kernel derived from the old MAC.
+
+    It keeps them when the MAC changes. When addr_gen_mode is turned on again it makes the
+    link-local one of the new MAC, and asks routers for the prefixes of others; but only if no
+    other link-local address is there.
+    """
+    seen, want = change.seen, change.want
+    derived = [a for a in seen.addresses if not a.ours and _is_derived(a, seen)]
+    stale = [address for address in derived if address not in want.addresses]
+    if not stale or not _keeps_ipv6({**seen.settings, **change.new}, seen):
+        return
+    for address in stale:
+        yield RemoveAddress(
+            namespace=seen.namespace,
+            dev=seen.name,
+            index=seen.index,
+            address=address,
+            quiet=True,
+            origin=want.origin,
+        )
+    if any(address.link_local for address in stale):
+        yield policy_write(want, "addr_gen_mode", 0, 1, quiet=True)
+        yield policy_write(want, "addr_gen_mode", 1, 0, quiet=True)
+
+
+def _is_derived(address: Address, link: Link) -> bool:
+    """Whether its interface identifier comes from the link's MAC (RFC 4291, appendix A).
+
+    That of an ipvlan link has the device's number in the middle (addrconf_ifid_eui48).
+    """
+    if address.family != 6 or not (address.link_local or not address.permanent):
+        return False
+    mac = bytes.fromhex(str(link.settings.get("mac")).replace(":", ""))
+    identifier = ipaddress.IPv6Address(address.bare).packed[8:]
+    beginnings = (mac[:3], bytes([mac[0] ^ 0x02]) + mac[1:3])
+    return identifier[:3] in beginnings and identifier[5:] == mac[3:]
+
+
+def _keeps_ipv6(after: Mapping[str, Setting], seen: Link) -> bool:
+    mtu = after.get("mtu")
+    small = isinstance(mtu, int) and mtu < IPV6_MINIMUM_MTU
+    return seen.up and after["up"] is True and after.get("disable_ipv6") == 0 and not small
 
 
 def write_sysctls(diff: Diff, *, late: bool) -> Iterator[Operation]:
@@ -78,7 +170,7 @@ def policy_write(
     """The write of a link setting that is a sysctl."""
     return WriteSysctl(
         namespace=link.namespace,
-        key=f"net/{LINK_SYSCTLS[key]}/conf/{link.name}/{key}",
+        key=f"net/{LINK_SYSCTLS.get(key, 'ipv6')}/conf/{link.name}/{key}",
         old=None if old is None else str(old),
         new=str(new),
         origin=link.origin,

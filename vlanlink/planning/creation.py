@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from vlanlink.kinds import COMMON
-from vlanlink.model import LOOPBACK, Link, LinkName, Namespace
+from vlanlink.kinds.common import LINK_SYSCTLS
+from vlanlink.model import LOOPBACK, Address, Link, LinkName, Namespace
 from vlanlink.planning.changes import policy_write
 from vlanlink.planning.diff import Diff, depth, route_order
 from vlanlink.planning.ifindex import allocate
-from vlanlink.planning.links import kept_addresses
 from vlanlink.planning.operations import (
-    LINK_SYSCTLS,
     AddAddress,
     AddRoute,
     MakeLink,
@@ -93,20 +92,25 @@ def _add_addresses(diff: Diff, link: Link) -> Iterator[Operation]:
         return
     seen = None if link.key in diff.recreated else diff.observed.link(link.key)
     have = set(seen.addresses) if seen else set()
-    if seen and diff.mine(seen):
-        have = set(kept_addresses(seen, link))
+    if change := diff.readdressing.get(link.key):
+        have = {*change.kept, *change.early}
     if seen and seen.up and link.settings.get("up") is False:
         have = {address for address in have if address.family == 4}
     for address in link.addresses:
         if address not in have and (address.ours or not address.link_local):
-            yield AddAddress(
-                namespace=link.namespace,
-                dev=link.name,
-                index=diff.index(link.key),
-                address=address,
-                restored=link.owner is None,
-                origin=link.origin,
-            )
+            yield add_address(diff, link, address)
+
+
+def add_address(diff: Diff, link: Link, address: Address) -> AddAddress:
+    """The operation that adds an address to a link."""
+    return AddAddress(
+        namespace=link.namespace,
+        dev=link.name,
+        index=diff.index(link.key),
+        address=address,
+        restored=link.owner is None,
+        origin=link.origin,
+    )
 
 
 def _add_routes(diff: Diff, name: str, namespace: Namespace) -> Iterator[Operation]:
@@ -115,7 +119,7 @@ def _add_routes(diff: Diff, name: str, namespace: Namespace) -> Iterator[Operati
         route
         for route in (seen.routes if seen else ())
         if LinkName(name, route.dev) not in diff.recreated
-    }
+    } - diff.lost_routes.get(name, set())
     for route in sorted(namespace.routes - have, key=route_order):
         yield AddRoute(
             namespace=name,

@@ -3,7 +3,21 @@
 from dataclasses import dataclass, field
 
 from vlanlink.errors import Problem
-from vlanlink.model import LOOPBACK, Link, LinkName, Route, State
+from vlanlink.model import LOOPBACK, Address, Link, LinkName, Route, State
+
+
+@dataclass(frozen=True, slots=True)
+class Readdressing:
+    """How the addresses of a link change."""
+
+    kept: frozenset[Address] = frozenset()
+    early: tuple[Address, ...] = ()
+    """Added before others are removed."""
+    removed: tuple[Address, ...] = ()
+    promotes: bool = False
+    """A primary address goes whose subnet keeps others."""
+    bare: bool = False
+    """For a moment the link has no IPv4 address, so its IPv4 routes go."""
 
 
 @dataclass(slots=True)
@@ -17,6 +31,10 @@ class Diff:
     conflicts: list[Problem] = field(default_factory=list)
     recreated: dict[LinkName, str] = field(default_factory=dict)
     """The links that can't change in place, each with the reason."""
+    readdressing: dict[LinkName, Readdressing] = field(default_factory=dict)
+    """Of our links that stay with other addresses: how these change."""
+    lost_routes: dict[str, set[Route]] = field(default_factory=dict)
+    """By namespace, the routes that the kernel removes with addresses."""
     new_index: dict[LinkName, int] = field(default_factory=dict)
     """The ifindexes of links to be made."""
 

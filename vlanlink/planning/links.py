@@ -1,11 +1,9 @@
 """Two links of one name: what differs, and whether one can become the other in place. Pure."""
 
-import ipaddress
-
 from vlanlink.kinds import COMMON, KINDS, Option
-from vlanlink.model import HOST, Address, Link, LinkName, Setting, show
+from vlanlink.kinds.common import LINK_SYSCTLS
+from vlanlink.model import HOST, Link, LinkName, Setting, show
 from vlanlink.planning.diff import Diff
-from vlanlink.planning.operations import LINK_SYSCTLS
 
 
 def changed_settings(seen: Link, want: Link) -> dict[str, Setting]:
@@ -50,35 +48,6 @@ def why_new(seen: Link, want: Link) -> str | None:
             old = show(seen.settings.get(option.key))
             return f"{option.key} {old} → {show(new[option.key])} needs a new link"
     return kind.recreate(seen.settings, {**seen.settings, **new})
-
-
-def kept_addresses(seen: Link, want: Link) -> frozenset[Address]:
-    """The addresses of ``seen`` that can stay on the way to ``want``.
-
-    The first IPv4 address of a subnet is the source of packets, and the kernel removes the
-    subnet's others with it. So of each subnet those stay that are at their desired place; from
-    the first that isn't, all are added again.
-    """
-    if seen.addresses == want.addresses:
-        return frozenset(seen.addresses)
-    foreign = {address for address in seen.addresses if not address.ours}
-    kept = foreign | {a for a in seen.addresses if a.family == 6 and a in want.addresses}
-    have, asked = _by_subnet(seen, foreign), _by_subnet(want, foreign)
-    for subnet, addresses in have.items():
-        for there, wanted in zip(addresses, asked.get(subnet, ()), strict=False):
-            if there != wanted:
-                break
-            kept.add(there)
-    return frozenset(kept)
-
-
-def _by_subnet(link: Link, foreign: set[Address]) -> dict[str, list[Address]]:
-    found: dict[str, list[Address]] = {}
-    for address in link.addresses:
-        if address.family == 4 and address not in foreign:
-            subnet = str(ipaddress.ip_interface(address.text).network)
-            found.setdefault(subnet, []).append(address)
-    return found
 
 
 def find_recreated(diff: Diff) -> dict[LinkName, str]:

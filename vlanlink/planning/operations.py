@@ -15,7 +15,6 @@ from vlanlink.planning.operation import Operation, Refused, errno_name
 from vlanlink.sysctl import dotted, link_of, possible_effects, side_effects
 
 __all__ = [
-    "LINK_SYSCTLS",
     "AddAddress",
     "AddRoute",
     "MakeLink",
@@ -30,18 +29,6 @@ __all__ = [
     "WriteSysctl",
     "errno_name",
 ]
-
-LINK_SYSCTLS: Final[Mapping[str, str]] = {
-    "arp_filter": "ipv4",
-    "arp_announce": "ipv4",
-    "arp_ignore": "ipv4",
-    "accept_ra": "ipv6",
-    "accept_dad": "ipv6",
-    "disable_ipv6": "ipv6",
-}
-"""Settings of a link that are sysctls under net/FAMILY/conf/IFACE, read back by netlink.
-
-Written in this order: once IPv6 is on, router advertisements come in."""
 
 _GONE: Final = frozenset({errno.ENODEV, errno.EADDRNOTAVAIL, errno.ESRCH})
 
@@ -158,6 +145,8 @@ class SetLink(Operation):
     """The owner to mark it for; None leaves the mark."""
     options: Mapping[str, Setting] = field(default_factory=dict)
     """All desired options of the link: the kernel wants some sent together."""
+    interim: Mapping[str, Setting] = field(default_factory=dict)
+    """Settings that an earlier operation changed, to release a value for another link."""
 
     def changes(self) -> Iterator[Change]:
         """One line with what changes from what to what."""
@@ -186,7 +175,7 @@ class SetLink(Operation):
 
     def drifts(self, causes: Causes) -> Iterator[Drift]:
         """Each setting, unless the link is made too."""
-        if self.key in causes.made:
+        if self.quiet or self.key in causes.made:
             return
         for key, wanted in self.new.items():
             if key == "up":
@@ -260,6 +249,8 @@ class _OnAddress(Operation):
             return
         if causes.addresses[self.link, self.address] == 1:
             yield Drift(f"address {self.address.text} of {self.link}", _presence(self.missing))
+        elif self.link in causes.reordered:
+            yield Drift(f"addresses of {self.link}", "are in another order")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

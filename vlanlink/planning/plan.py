@@ -16,6 +16,7 @@ from functools import cached_property
 
 from vlanlink.errors import Diagnostic, Problem, printable
 from vlanlink.model import HOST, Link, LinkName, Namespace, State
+from vlanlink.planning.addresses import plan_addresses
 from vlanlink.planning.change import Action, Change
 from vlanlink.planning.changes import change_links, write_sysctls
 from vlanlink.planning.creation import fill, make_links, make_namespaces
@@ -177,10 +178,11 @@ def undo_target(before: State, done: Plan) -> State:
 def operations_for(diff: Diff) -> tuple[Operation, ...]:
     """Removal before creation; conflicts and warnings go into ``diff``."""
     diff.recreated = find_recreated(diff)
+    plan_addresses(diff)
     gone = list(gone_links(diff))
     return (
         *drop_routes(diff),
-        *drop_addresses(diff, {link.key for link in gone}),
+        *drop_addresses(diff),
         *drop_links(diff, gone),
         *make_namespaces(diff),
         *write_sysctls(diff, late=False),

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from vlanlink.errors import Problem
 from vlanlink.model import HOST, Link, LinkName, Namespace, Route, owner_in_words
-from vlanlink.planning.diff import Diff, depth, route_order
-from vlanlink.planning.links import kept_addresses
+from vlanlink.planning.changes import policy_write
+from vlanlink.planning.creation import add_address
+from vlanlink.planning.diff import Diff, Readdressing, depth, route_order
 from vlanlink.planning.operations import (
     Operation,
     RemoveAddress,
@@ -37,8 +38,8 @@ def drop_routes(diff: Diff) -> Iterator[Operation]:
     that shares /run/netns, nothing is ours.
     """
     for name, namespace in diff.observed.namespaces.items():
-        want = _wanted_routes(diff, name)
-        for route in sorted(namespace.routes - want, key=route_order):
+        stay = _wanted_routes(diff, name) - diff.lost_routes.get(name, set())
+        for route in sorted(namespace.routes - stay, key=route_order):
             dev = namespace.links.get(route.dev)
             if not route.ours or dev is None or not diff.lives_on(dev):
                 continue
@@ -52,22 +53,30 @@ def _wanted_routes(diff: Diff, namespace: str) -> frozenset[Route]:
     return want.routes if want else frozenset()
 
 
-def drop_addresses(diff: Diff, gone: set[LinkName]) -> Iterator[Operation]:
-    """Unwanted addresses on links that stay."""
-    for link in diff.observed.links():
-        want = diff.desired.link(link.key)
-        if want is None or link.key in gone or not diff.mine(link):
-            continue
-        kept = kept_addresses(link, want)
-        for address in link.addresses:
-            if address not in kept:
-                yield RemoveAddress(
-                    namespace=link.namespace,
-                    dev=link.name,
-                    index=link.index,
-                    address=address,
-                    origin=want.origin,
-                )
+def drop_addresses(diff: Diff) -> Iterator[Operation]:
+    """Unwanted addresses on links that stay, after those that have to be there before."""
+    for key, change in diff.readdressing.items():
+        link, want = diff.observed.link(key), diff.desired.link(key)
+        if link and want:
+            yield from (add_address(diff, want, address) for address in change.early)
+            yield from _remove_addresses(link, want, change)
+
+
+def _remove_addresses(link: Link, want: Link, change: Readdressing) -> Iterator[Operation]:
+    key, off = "promote_secondaries", 0
+    switch = change.promotes and link.settings.get(key) == off
+    if switch:
+        yield policy_write(want, key, off, 1, quiet=True)
+    for address in change.removed:
+        yield RemoveAddress(
+            namespace=link.namespace,
+            dev=link.name,
+            index=link.index,
+            address=address,
+            origin=want.origin,
+        )
+    if switch:
+        yield policy_write(want, key, 1, off, quiet=True)
 
 
 def gone_links(diff: Diff) -> Iterator[Link]:

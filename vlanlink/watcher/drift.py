@@ -15,5 +15,5 @@ def drifts(operations: Iterable[Operation]) -> tuple[Drift, ...]:
     every, causes = tuple(operations), Causes()
     for op in every:
         op.note(causes)
-    found = tuple(drift for op in every for drift in op.drifts(causes))
-    return found or tuple(Drift(op.describe(), "is pending") for op in every)
+    found = dict.fromkeys(drift for op in every for drift in op.drifts(causes))
+    return tuple(found) or tuple(Drift(op.describe(), "is pending") for op in every)

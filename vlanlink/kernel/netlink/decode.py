@@ -69,8 +69,8 @@ _DEVCONF = (
     (
         _AF_INET,
         _IFLA_INET_CONF,
-        ("arp_filter", "arp_announce", "arp_ignore"),
-        struct.Struct("=48xi16xii"),
+        ("arp_filter", "arp_announce", "arp_ignore", "promote_secondaries"),
+        struct.Struct("=48xi16xiii"),
     ),
     (
         _AF_INET6,
@@ -79,8 +79,8 @@ _DEVCONF = (
         struct.Struct("=12xi88xii"),
     ),
 )
-"""Settings out of arrays of numbers: 12, 17 and 18, one less than linux/ip.h IPV4_DEVCONF_*, and 3,
-26 and 27, linux/ipv6.h DEVCONF_*."""
+"""Settings out of arrays of numbers: 12, 17, 18 and 19, one less than linux/ip.h IPV4_DEVCONF_*,
+and 3, 26 and 27, linux/ipv6.h DEVCONF_*."""
 _ANYWHERE = {2: "0.0.0.0", 10: "::"}
 
 

@@ -37,9 +37,9 @@ from vlanlink.kernel.netlink.options import (
     flags_and_mask,
 )
 from vlanlink.kinds import COMMON, KINDS, Names, kind_options
+from vlanlink.kinds.common import LINK_SYSCTLS
 from vlanlink.model import Link, Setting
 from vlanlink.planning.operations import (
-    LINK_SYSCTLS,
     AddAddress,
     AddRoute,
     MakeLink,
@@ -164,7 +164,8 @@ def _set_link(operation: SetLink, marks: Marks) -> list[bytearray]:
 
 
 def _set_names(operation: SetLink, option: Names) -> list[bytearray]:
-    old, new = _words(operation.old.get(option.key)), _words(operation.new[option.key])
+    before = operation.interim.get(option.key, operation.old.get(option.key))
+    old, new = _words(before), _words(operation.new[option.key])
     return [
         _link(kind, REQUEST | ACK | flags, operation.index, encode_names(option, names))
         for kind, flags, names in (
