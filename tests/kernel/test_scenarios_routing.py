@@ -68,3 +68,40 @@ def test_s18_the_host_routes_between_two_networks(lan: Lan) -> None:
     world.reaches("station", "10.20.2.10")
     vlanlink.down(topology.name)
     same(world, before)
+
+
+HOSTED = """
+[networks.hosted]
+kind = "macvlan"
+parent = "eth0"
+subnets = [
+  { subnet = "203.0.113.7/32", gateway = "10.99.0.1", onlink = true },
+  { subnet = "2001:db8:7::7/128", gateway = "2001:db8:99::1", onlink = true },
+]
+[namespaces.web.interfaces.eth0]
+network = "hosted"
+addresses = ["203.0.113.7", "2001:db8:7::7"]
+"""
+
+
+def test_a_gateway_outside_its_subnet(lan: Lan) -> None:
+    """As hosters have it: a single address, and a router in another subnet on the same wire."""
+    world = lan.world
+    lan.station("router", "10.99.0.1/24", "2001:db8:99::1/64")
+    world.ip("addr add 192.0.2.1/32 dev lo", "router")
+    world.ip("route add 203.0.113.7/32 dev eth0", "router")
+    world.ip("-6 route add 2001:db8:7::7/128 dev eth0", "router")
+    before = dump(world)
+    with pytest.raises(vlanlink.TopologyError, match="onlink = true") as caught:
+        vlanlink.load("/run/hosted.toml", text=HOSTED.replace(", onlink = true", ""))
+    assert len(caught.value.diagnostics) == 2
+    topology = vlanlink.load("/run/hosted.toml", text=HOSTED)
+    vlanlink.up(topology)
+    for family, gateway in (("", "10.99.0.1"), ("-6 ", "2001:db8:99::1")):
+        (route,) = world.json(f"{family}route show default", "web")
+        assert (route["gateway"], "onlink" in route["flags"]) == (gateway, True)
+        world.reaches("web", gateway)
+    world.reaches("web", "192.0.2.1")
+    assert not vlanlink.plan(topology).changes
+    vlanlink.down(topology)
+    same(world, before)
