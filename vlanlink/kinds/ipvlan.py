@@ -31,6 +31,7 @@ IPVLAN = Kind(
         # The kernel's default mode is l3; ours is l2, as in Docker, so it is always sent.
         Choice(
             key="mode",
+            help="l2: as a switch does; l3, l3s: by routes, without ARP and broadcast",
             attribute=1,
             wire="uint16",
             choices={"l2": 0, "l3": 1, "l3s": 2},
@@ -41,6 +42,7 @@ IPVLAN = Kind(
         ),
         Choice(
             key="flag",
+            help="how links on one parent reach each other",
             attribute=2,
             wire="uint16",
             choices={"bridge": 0, "private": 1, "vepa": 2},

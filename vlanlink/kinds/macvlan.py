@@ -59,6 +59,7 @@ MACVLAN = Kind(
         # The kernel's default is vepa; ours is bridge, as in Docker, so it is always sent.
         Choice(
             key="mode",
+            help="how links on one parent reach each other",
             attribute=1,
             wire="uint32",
             choices={"private": 1, "vepa": 2, "bridge": 4, "passthru": 8, "source": 16},
@@ -68,6 +69,7 @@ MACVLAN = Kind(
         ),
         MacList(
             key="source_macs",
+            help="mode source: the MACs that it receives from",
             attribute=5,
             entry=4,
             command=3,
@@ -78,6 +80,7 @@ MACVLAN = Kind(
         ),
         Number(
             key="bc_queue_len",
+            help="length of the queue for broadcast and multicast",
             attribute=7,
             wire="uint32",
             maximum=0xFFFFFFFF,

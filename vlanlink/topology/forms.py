@@ -73,7 +73,6 @@ def wrong_type(wanted: str, value: object, at: At, form: Form) -> InvalidValue:
 
 
 _LONGEST: Final = 120
-"""Longer values are not repeated in hints."""
 
 
 class Text(NamedTuple):
@@ -182,6 +181,21 @@ class Choice(NamedTuple):
     def meant(self, value: Any) -> str | None:
         """The word that is spelled like it or means the same elsewhere."""
         return habits.meant_word(value, self.words) if isinstance(value, str | bool) else None
+
+
+class KindName(NamedTuple):
+    """The name of a link kind."""
+
+    words: tuple[str, ...]
+    parse: Callable[[str], str]
+
+    def read(self, value: Any, at: At) -> Any:
+        """The name."""
+        return Text("a string", self.parse).read(value, at)
+
+    def meant(self, value: Any) -> str | None:
+        """The only entry of an array."""
+        return Text().meant(value)
 
 
 class Array(NamedTuple):

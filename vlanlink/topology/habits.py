@@ -60,6 +60,57 @@ _WORDS: Final[Mapping[str, str]] = {
     "slaac": "auto autoconf ra accept_ra dhcp",
     "static": "manual true yes on enabled",
 }
+_IN_HEADER: Final = "remove name: the table's header has it"
+_IN_SUBNET: Final = "write it in the subnet's entry: subnets = [{ subnet = …, … }]"
+_IN_NAMESPACE: Final = "define the link under [namespaces.NAME.interfaces.LINK]"
+_ON_INTERFACE: Final = "write them under the interface, [namespaces.NAME.interfaces.LINK]"
+
+TOPOLOGY_ELSEWHERE: Final[Mapping[str, str]] = {"version": "remove version: the format has none"}
+NETWORK_ELSEWHERE: Final[Mapping[str, str]] = {
+    "name": _IN_HEADER,
+    "driver_opts": "write its keys here: parent, mode",
+    "options": "write them here: parent, mode",
+    "config": "write subnets = [{ subnet = … }]",
+    "gateway": _IN_SUBNET,
+    "ip_range": _IN_SUBNET,
+    "aux_addresses": _IN_SUBNET,
+    "addresses": _ON_INTERFACE,
+    "sysctls": "write them under [host] or [namespaces.NAME]",
+}
+NAMESPACE_ELSEWHERE: Final[Mapping[str, str]] = {
+    "name": _IN_HEADER,
+    "routes": _ON_INTERFACE,
+    "addresses": _ON_INTERFACE,
+}
+LINK_ELSEWHERE: Final[Mapping[str, str]] = {
+    "name": _IN_HEADER,
+    "namespace": _IN_NAMESPACE,
+    "netns": _IN_NAMESPACE,
+    "network": "endpoints are in namespaces: [namespaces.NAME.interfaces.LINK]",
+    "sysctls": "write them under [host]",
+}
+INTERFACE_ELSEWHERE: Final[Mapping[str, str]] = {
+    "name": _IN_HEADER,
+    "sysctls": "write them under [namespaces.NAME]",
+}
+"""Keys that people expect in a table, and where they belong."""
+
+NETWORK_PLANNED: Final[Mapping[str, str]] = {
+    "dhcp": "remove dhcp, and list addresses under the interfaces",
+    "manage_bridge_vlan": "remove manage_bridge_vlan",
+    "wait": "remove wait",
+}
+NAMESPACE_PLANNED: Final[Mapping[str, str]] = {
+    "units": "remove units",
+    "dns": "remove dns",
+    "unprivileged": "remove unprivileged",
+}
+INTERFACE_PLANNED: Final[Mapping[str, str]] = {
+    "dhcp": "remove dhcp, and list addresses",
+    "ipv6_token": "remove ipv6_token",
+}
+"""Keys of the format that don't work yet, and what to do instead."""
+
 _YES: Final = frozenset({"true", "yes", "on", "y", "1", "enabled", "enable"})
 _NO: Final = frozenset({"false", "no", "off", "n", "0", "disabled", "disable", "none"})
 

@@ -18,6 +18,7 @@ from vlanlink.topology.forms import (
     ByName,
     Choice,
     Integer,
+    KindName,
     Number,
     ParentLink,
     Switch,
@@ -27,7 +28,7 @@ from vlanlink.topology.forms import (
     form_of,
 )
 from vlanlink.topology.positions import Severity, Source, without_source
-from vlanlink.topology.problems import InvalidValue, one_of, quote
+from vlanlink.topology.problems import InvalidValue, quote
 from vlanlink.topology.tables import ALL_OPTIONS, Entry, Key, Kinded, Row, keys_of
 from vlanlink.topology.values import Ip, Prefix
 
@@ -39,6 +40,8 @@ UNICAST: Final = Text("an IP address", values.unicast_address)
 PREFIX: Final = Text("an IP prefix", values.prefix)
 ADDRESSES: Final = Array(Text("an IP address", values.entry))
 TOPOLOGY_NAME: Final = Text("a string", values.topology_name)
+NETWORK_KIND: Final = KindName(values.NETWORK_KINDS, values.network_kind)
+LINK_KIND: Final = KindName(tuple(KINDS), values.link_kind)
 UINT32: Final = Integer(0, 0xFFFFFFFF)
 MTU: Final = Integer(68, 65535)
 
@@ -47,7 +50,7 @@ MTU: Final = Integer(68, 65535)
 class SubnetConfig(Entry):
     """A subnet of a network, with the key names of Docker's IPAM."""
 
-    subnet: Annotated[Prefix, Key(PREFIX, "the prefix")]
+    subnet: Annotated[Prefix, Key(PREFIX, "its prefix")]
     gateway: Annotated[Ip | None, Key(UNICAST, "the router; endpoints get a default route")] = None
     onlink: Annotated[
         bool, Key(BOOLEAN, "the gateway answers on this link, though outside the subnet")
@@ -133,39 +136,24 @@ TAKE_PARENT_HELP: Final = "passthru: take the parent from the host even if the h
 
 
 _VLAN_KEYS: Final = ("vlan", "vlan_id", "vid", "id", "tag")
-_IN_SUBNET: Final = "write it in the subnet's entry: subnets = [{ subnet = …, … }]"
-_IN_HEADER: Final = "remove name: the table's header has it"
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkConfig(Kinded):
     """What ``docker network create`` makes: a kind and a parent that endpoints share."""
 
-    planned: ClassVar[Mapping[str, str]] = {
-        "dhcp": "remove dhcp, and list addresses under the interfaces",
-        "manage_bridge_vlan": "",
-        "wait": "",
-    }
+    planned: ClassVar[Mapping[str, str]] = habits.NETWORK_PLANNED
 
-    elsewhere: ClassVar[Mapping[str, str]] = {
-        "name": _IN_HEADER,
-        "driver_opts": "write its keys here: parent, mode",
-        "options": "write them here: parent, mode",
-        "config": "write subnets = [{ subnet = … }]",
-        "gateway": _IN_SUBNET,
-        "ip_range": _IN_SUBNET,
-        "aux_addresses": _IN_SUBNET,
-        "addresses": "write them under the interfaces, [namespaces.NAME.interfaces.LINK]",
-        "sysctls": "write them under [host] or [namespaces.NAME]",
-    }
+    elsewhere: ClassVar[Mapping[str, str]] = habits.NETWORK_ELSEWHERE
 
-    kind: Annotated[str, Key(Text("a string", values.network_kind), one_of(values.NETWORK_KINDS))]
+    kind: Annotated[str, Key(NETWORK_KIND, "kind of the links")]
     parent: Annotated[
         str | None, Key(PARENT, "link of the host; NAME.N: VLAN N of NAME; left out: a dummy link")
     ] = None
     internal: Annotated[bool, Key(BOOLEAN, "no parent and no default route")] = False
     subnets: Annotated[
-        tuple[SubnetConfig, ...] | None, Key(Array(Table(SubnetConfig)), "where addresses are from")
+        tuple[SubnetConfig, ...] | None,
+        Key(Array(Table(SubnetConfig)), "what addresses are chosen from; left out: see above"),
     ] = None
     shim: Annotated[
         bool | ShimConfig, Key(Switch(ShimConfig), "let the host reach the endpoints")
@@ -248,15 +236,9 @@ class PeerConfig(EndpointConfig):
 class LinkConfig(Kinded, EndpointConfig):
     """A link on the host."""
 
-    elsewhere: ClassVar[Mapping[str, str]] = {
-        "name": _IN_HEADER,
-        "namespace": "define the link under [namespaces.NAME.interfaces.LINK]",
-        "netns": "define the link under [namespaces.NAME.interfaces.LINK]",
-        "network": "endpoints are in namespaces: [namespaces.NAME.interfaces.LINK]",
-        "sysctls": "write them under [host]",
-    }
+    elsewhere: ClassVar[Mapping[str, str]] = habits.LINK_ELSEWHERE
 
-    kind: Annotated[str | None, Key(Text("a string", values.link_kind), one_of(list(KINDS)))] = None
+    kind: Annotated[str | None, Key(LINK_KIND, "kind of the link")] = None
     parent: Annotated[
         str | None, Key(PARENT, "link of the host; NAME.N that does not exist: VLAN N of NAME")
     ] = None
@@ -275,24 +257,21 @@ class LinkConfig(Kinded, EndpointConfig):
 class InterfaceConfig(LinkConfig):
     """A link in a namespace, standalone or an endpoint of a network."""
 
-    planned: ClassVar[Mapping[str, str]] = {
-        "dhcp": "remove dhcp, and list addresses",
-        "ipv6_token": "",
-    }
+    planned: ClassVar[Mapping[str, str]] = habits.INTERFACE_PLANNED
 
-    elsewhere: ClassVar[Mapping[str, str]] = {
-        "name": _IN_HEADER,
-        "sysctls": "write them under [namespaces.NAME]",
-    }
+    elsewhere: ClassVar[Mapping[str, str]] = habits.INTERFACE_ELSEWHERE
 
     network: Annotated[str | None, Key(TEXT, "the network that it is an endpoint of")] = None
     default_route: Annotated[
         bool | DefaultRouteConfig | None,
-        Key(Switch(DefaultRouteConfig), "left out: the first interface with a gateway"),
+        Key(
+            Switch(DefaultRouteConfig),
+            "left out: if it is the first interface with a gateway",
+        ),
     ] = None
     ipv6: Annotated[
         Literal["static", "slaac", "off"],
-        Key(Choice(("static", "slaac", "off")), "what the file says, what the router says, none"),
+        Key(Choice(("static", "slaac", "off")), "as the file says, as the router says, or none"),
     ] = "static"
 
     @classmethod
@@ -335,12 +314,8 @@ class InterfaceConfig(LinkConfig):
 class NamespaceConfig(Entry):
     """A network namespace: a named one, or that of a path or a process."""
 
-    elsewhere: ClassVar[Mapping[str, str]] = {
-        "name": _IN_HEADER,
-        "routes": "write them under the interface, [namespaces.NAME.interfaces.LINK]",
-        "addresses": "write them under the interface, [namespaces.NAME.interfaces.LINK]",
-    }
-    planned: ClassVar[Mapping[str, str]] = {"units": "", "dns": "", "unprivileged": ""}
+    elsewhere: ClassVar[Mapping[str, str]] = habits.NAMESPACE_ELSEWHERE
+    planned: ClassVar[Mapping[str, str]] = habits.NAMESPACE_PLANNED
 
     sysctls: Annotated[
         Mapping[str, str], Key(ByName(SysctlValue()), "sysctls below net, set in the namespace")
@@ -392,7 +367,7 @@ class Topology(Entry):
     ``load`` makes and checks it; one that is made by its fields is checked when it is used.
     """
 
-    elsewhere: ClassVar[Mapping[str, str]] = {"version": "remove version: the format has none"}
+    elsewhere: ClassVar[Mapping[str, str]] = habits.TOPOLOGY_ELSEWHERE
 
     name: str
     networks: Annotated[

@@ -84,8 +84,8 @@ class Entry:
             return InvalidValue("unknown_key", f"unknown key {quote(key)}", hint, at_key=True)
         if key not in cls.planned:
             return None
-        hint = cls.planned[key] or f"remove {key}"
-        return InvalidValue("not_supported", f"{key} is not supported yet", hint, at_key=True)
+        message = f"{key} is not supported yet"
+        return InvalidValue("not_supported", message, cls.planned[key], at_key=True)
 
     @classmethod
     def prepared(cls, written: dict[str, Any]) -> dict[str, Any]:
@@ -152,7 +152,7 @@ def kind_named(name: object) -> Kind | None:
 def option_rows(kind: str) -> Mapping[str, Row]:
     """The options of a kind as keys of a table."""
     return {
-        option.key: Row(option.key, form_of(option), option.help, option.required)
+        option.key: Row(option.key, form_of(option), option.help, option.required, option.default)
         for option in KINDS[kind].options
     }
 

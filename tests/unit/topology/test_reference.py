@@ -1,0 +1,28 @@
+"""The reference of keys: complete, explained, and what the documentation shows."""
+
+from pathlib import Path
+
+import pytest
+
+from vlanlink.errors import TopologyError
+from vlanlink.topology import parse
+from vlanlink.topology.reference import as_markdown, noun, reference
+
+PAGE = (Path(__file__).parents[3] / "docs/topology.md").read_text(encoding="utf-8")
+
+
+def test_every_key_says_what_it_means_and_takes() -> None:
+    for table in reference():
+        for row in table.rows:
+            assert row.help, f"{table.header} {row.name}"
+            assert noun(row.form)
+
+
+def test_the_documentation_shows_it() -> None:
+    assert PAGE.endswith(as_markdown())
+
+
+def test_the_error_that_the_documentation_shows_is_reported_so() -> None:
+    with pytest.raises(TopologyError) as caught:
+        parse("[networks.lan]\nkind = macvlan\n", "office.toml")
+    assert str(caught.value) in PAGE
