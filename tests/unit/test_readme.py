@@ -7,6 +7,7 @@ import pytest
 
 import vlanlink
 from tests.unit.golden import read_state
+from vlanlink.cli.parser import parse
 from vlanlink.desired.resolve import resolve
 from vlanlink.planning.plan import plan
 
@@ -20,13 +21,23 @@ def _blocks(text: str, language: str) -> list[str]:
     return [body for words, body in found if words == language]
 
 
-def test_the_topology_shown_is_the_example() -> None:
-    shown = vlanlink.load("shown.toml", text=_blocks(README, "toml")[0])
-    assert shown == vlanlink.load(ROOT / "examples/trunk.toml")
+SHOWN = {"office": 0, "trunk": 1}
+"""The topologies shown, by position."""
 
 
-def test_the_plan_shown_is_the_plan() -> None:
-    topology = vlanlink.load(ROOT / "examples/trunk.toml")
+@pytest.mark.parametrize("name", SHOWN)
+def test_the_topology_shown_is_the_example(name: str) -> None:
+    shown = vlanlink.load(f"{name}.toml", text=_blocks(README, "toml")[SHOWN[name]])
+    assert shown == vlanlink.load(ROOT / f"examples/{name}.toml")
+
+
+def test_the_first_topology_has_ten_lines() -> None:
+    assert len(_blocks(README, "toml")[0].splitlines()) == 10
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_the_plan_shown_is_the_plan(name: str) -> None:
+    topology = vlanlink.load(ROOT / f"examples/{name}.toml")
     observed = read_state({"": {"links": {"eth0": {}}}})
     desired = resolve(topology, observed).desired
     text = str(plan(observed, desired, topology.name))
@@ -34,7 +45,7 @@ def test_the_plan_shown_is_the_plan() -> None:
 
 
 def test_the_mistake_shown_is_reported_so() -> None:
-    text = _blocks(README, "toml")[0].replace('"eth0.50"', '"eth0.5000"')
+    text = _blocks(README, "toml")[1].replace('"eth0.50"', '"eth0.5000"')
     with pytest.raises(vlanlink.TopologyError) as caught:
         vlanlink.load("trunk.toml", text=text[text.index("[topology]") :])
     said = str(caught.value.diagnostics[0])
@@ -68,3 +79,30 @@ def test_the_errors_are_in_the_page() -> None:
 def test_files_and_scripts_named_are_there() -> None:
     for name in re.findall(r"\]\(([^)#]+)\)|^(scripts/\w+)", README, re.MULTILINE):
         assert (ROOT / "".join(name)).exists(), name
+
+
+# -- the commands shown ----------------------------------------------------------------------------
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def _commands(page: Path) -> list[str]:
+    """The vlanlink commands of a page, without comments."""
+    text = "\n".join(_blocks(page.read_text(), ""))
+    found = re.findall(r"^(?:\$ )?(?:sudo )?(vlanlink .*)$", text, re.MULTILINE)
+    return [line.partition("  #")[0].strip() for line in found]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_command_shown_parses(page: Path) -> None:
+    for line in _commands(page):
+        if "[" in line or "|" in line or "…" in line:  # a usage
+            continue
+        assert parse(line.split()[1:]).verb in line
+    assert page.stem != "README" or len(_commands(page)) > 10
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_local_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / target).exists(), target
