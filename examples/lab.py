@@ -1,11 +1,10 @@
-"""A tool on top of vlanlink: endpoints on a NIC for as long as a command runs in each of them.
+"""A tool on top of vlanlink: endpoints on a NIC while a command runs in each of them.
 
     sudo .venv/bin/python examples/lab.py eth0 192.0.2.0/24 2 ip -brief address
 
-docs/python.md goes through it.
+docs/python.md explains it.
 """
 
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -30,7 +29,7 @@ def lab(parent: str, subnet: str, count: int) -> vlanlink.Topology:
 
 @contextmanager
 def running(topology: vlanlink.Topology, host: vlanlink.Host | None = None) -> Iterator[None]:
-    """Up while the block runs; whatever happens in it, down after it."""
+    """Up while the block runs; down afterwards, whatever happens in it."""
     vlanlink.up(topology, host, on_progress=show)
     try:
         yield
@@ -39,30 +38,29 @@ def running(topology: vlanlink.Topology, host: vlanlink.Host | None = None) -> I
 
 
 def show(done: int, total: int, what: str) -> None:
-    """Progress: operations done, operations in all, and what is being done."""
+    """Print operations done, their total, and the current one."""
     print(f"{done}/{total} {what}", file=sys.stderr)
 
 
-def ask(topology: vlanlink.Topology) -> None:
-    """Who reaches whom; what is not as promised comes with its cause."""
+def check(topology: vlanlink.Topology) -> None:
+    """Verify reachability; print each difference with its cause."""
     found = vlanlink.verify(topology)
-    for check in found.differences:
-        print(check.pair.source, "to", check.pair.address, check.cause, file=sys.stderr)
-    print(f"{len(found.checks)} probes, {'as' if found.ok else 'not as'} promised", flush=True)
+    for one in found.differences:
+        print(f"{one.source} → {one.address}: {one.measured}, {one.cause}", file=sys.stderr)
+    print(f"{len(found.checks)} probes, {'as' if found.ok else 'not as'} expected", flush=True)
 
 
 def main(words: Sequence[str]) -> int:
-    """The command in each namespace, one after the other; the exit code is the first failure's."""
+    """Run the command in each namespace; the exit code of the first one that fails."""
     parent, subnet, count, *command = words
     try:
         topology = lab(parent, subnet, int(count))
         print(vlanlink.plan(topology), flush=True)
         with running(topology):
-            ask(topology)
-            names = topology.namespaces
-            codes = [subprocess.call(["ip", "netns", "exec", n, *command]) for n in names]
+            check(topology)
+            codes = [vlanlink.run(name, command).returncode for name in topology.namespaces]
     except vlanlink.VlanlinkError as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     return next(filter(None, codes), 0)
 

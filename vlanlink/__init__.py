@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 from vlanlink._version import __version__ as __version__
 
 _MODULES = {
-    "api": "Status down enter file_problems inspect leases networks plan snapshot status up verify",
+    "api": "Status down enter file_problems inspect leases networks plan popen run snapshot"
+    " status up verify",
     "boot": "AtBoot disable enable",
     "boot.transaction": "Step",
     "commit_confirm.commit": "Confirmation Decide confirm revert_overdue",
-    "errors": "ApplyError ConflictError Diagnostic Interrupted PrivilegeError Problem nearest"
-    " TopologyError UsageError VlanlinkError printable",
+    "errors": "JSON_VERSION ApplyError ConflictError Diagnostic Interrupted PrivilegeError"
+    " Problem TopologyError UsageError VlanlinkError nearest printable",
     "host": "Host",
     "inventory": "EndpointStatus Lease NetworkDetail NetworkSummary",
     "model": "Address Link LinkName Namespace Route State",
@@ -59,6 +60,8 @@ if TYPE_CHECKING:
         leases as leases,
         networks as networks,
         plan as plan,
+        popen as popen,
+        run as run,
         snapshot as snapshot,
         status as status,
         up as up,
@@ -79,6 +82,7 @@ if TYPE_CHECKING:
         revert_overdue as revert_overdue,
     )
     from vlanlink.errors import (
+        JSON_VERSION as JSON_VERSION,
         ApplyError as ApplyError,
         ConflictError as ConflictError,
         Diagnostic as Diagnostic,

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, NoReturn, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, overload
 
 from vlanlink.commit_confirm.commit import (
     Decide,
@@ -12,7 +12,7 @@ from vlanlink.commit_confirm.commit import (
     pending_change,
     refuse_if_pending,
 )
-from vlanlink.errors import Diagnostic, TopologyError, UsageError
+from vlanlink.errors import Diagnostic, TopologyError, UsageError, nearest
 from vlanlink.host import Host
 from vlanlink.kernel.netns.namespaces import named as named_namespaces
 from vlanlink.model import State
@@ -30,6 +30,8 @@ from vlanlink.topology import Topology
 from vlanlink.topology.load import Heading
 
 if TYPE_CHECKING:  # what one verb needs, the others do without
+    from subprocess import CompletedProcess, Popen
+
     from vlanlink.inventory import ActiveTopology, Lease, NetworkDetail, NetworkSummary
     from vlanlink.reachability.result import Verification
 
@@ -262,13 +264,65 @@ def leases(
             return give_back(session, topology, release)
 
 
+def run(
+    namespace: str,
+    command: Sequence[str],
+    host: Host | None = None,
+    *,
+    input: Any = None,  # noqa: A002 - as subprocess.run has it
+    timeout: float | None = None,
+    check: bool = False,
+    capture_output: bool = False,
+    **options: Any,
+) -> "CompletedProcess[Any]":
+    """Run ``command`` inside a namespace, as subprocess.run does; ``options`` are those of Popen.
+
+    Raises as ``popen``, and as subprocess.run for ``timeout`` and ``check``.
+    """
+    import subprocess
+
+    if input is not None:
+        options["stdin"] = subprocess.PIPE
+    if capture_output:
+        options["stdout"] = options["stderr"] = subprocess.PIPE
+    with popen(namespace, command, host, **options) as process:
+        try:
+            out, err = process.communicate(input, timeout)
+        except BaseException:
+            process.kill()
+            raise
+    done = subprocess.CompletedProcess(process.args, process.returncode, out, err)
+    if check:
+        done.check_returncode()
+    return done
+
+
+def popen(
+    namespace: str, command: Sequence[str], host: Host | None = None, **options: Any
+) -> "Popen[Any]":
+    """Start ``command`` inside a namespace; ``options`` are those of subprocess.Popen.
+
+    Files in /etc/netns/NAMESPACE replace those in /etc, as with ``enter``. Raises UsageError for an
+    unknown namespace, OSError as Popen does, PrivilegeError without root.
+    """
+    from vlanlink.kernel.netns.exec import start
+
+    return start(_namespace_path(namespace, host), namespace, command, options)
+
+
 def enter(namespace: str, command: Sequence[str], host: Host | None = None) -> NoReturn:
     """Become ``command`` inside a namespace: this process is replaced by it.
 
     Raises UsageError if there is no such namespace, FileNotFoundError and PermissionError as
     execvp(3) does, PrivilegeError without root.
     """
-    from vlanlink.kernel.netns.exec import become, find_namespace
+    from vlanlink.kernel.netns.exec import become
+
+    become(_namespace_path(namespace, host), namespace, command)
+
+
+def _namespace_path(namespace: str, host: Host | None) -> str:
+    from vlanlink.kernel.netns.exec import find_namespace
 
     host = host or Host()
     need_privilege()
@@ -278,7 +332,7 @@ def enter(namespace: str, command: Sequence[str], host: Host | None = None) -> N
     path = find_namespace(namespace, host.netns_directory, paths)
     if path is None:
         raise UsageError(_no_namespace(namespace, host))
-    become(path, namespace, command)
+    return path
 
 
 def snapshot(host: Host | None = None) -> State:
@@ -337,5 +391,8 @@ def file_problems(host: Host | None = None) -> tuple[Diagnostic, ...]:
 
 def _no_namespace(name: str, host: Host) -> Diagnostic:
     names = [found for found, _ in named_namespaces(host.netns_directory)]
-    hint = f"there are {', '.join(names[:12])}" if names else "there is no named namespace"
-    return Diagnostic(f"there is no namespace {name}", hint=hint)
+    hint = f"namespaces here: {', '.join(names[:12])}" if names else "no namespace has a name here"
+    meant = nearest(name, names)
+    if meant:
+        hint = f"did you mean {meant}? {hint}"
+    return Diagnostic(f"unknown namespace: {name}", hint=hint)

@@ -12,7 +12,10 @@
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
+
+JSON_VERSION: Final = 1
+"""Version of the JSON documents: changes when a key is renamed, removed or redefined."""
 
 Path = tuple[str | int, ...]
 """Path of an entry in a topology: ``("networks", "pub", "subnets", 0, "gateway")``."""
@@ -72,8 +75,12 @@ class Diagnostic:
     @property
     def lines(self) -> tuple[str, ...]:
         """``FILE:LINE:COLUMN: error: MESSAGE``, the source line with a caret, and the hint."""
+        return self.labelled(f"{self.severity}: ")
+
+    def labelled(self, label: str) -> tuple[str, ...]:
+        """The lines with another word before the message."""
         place = f"{self.file}:{self.line}:{self.column}: " if self.file and self.line else ""
-        lines = [f"{place}{self.severity}: {self.message}"]
+        lines = [f"{place}{label}{self.message}"]
         if self.source is not None and self.column is not None:
             lines.append(f"  {self.source}")
             lines.append("  " + " " * (self.column - 1) + "^" + "~" * (self.width - 1))
@@ -87,14 +94,25 @@ class Diagnostic:
 
 
 class VlanlinkError(Exception):
-    """Base of all errors that vlanlink raises on purpose; ``exit_code`` is the command's."""
+    """Base of all errors that vlanlink raises on purpose.
+
+    ``exit_code`` is the command's. ``not_undone`` lists what could not be rolled back, one line
+    each; usually empty.
+    """
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, *diagnostics: Diagnostic) -> None:
+    def __init__(self, *diagnostics: Diagnostic, not_undone: tuple[str, ...] = ()) -> None:
         """Take one or more diagnostics; all of them are shown."""
         self.diagnostics = diagnostics
-        super().__init__("\n".join(str(diagnostic) for diagnostic in diagnostics))
+        self.not_undone = not_undone
+        super().__init__("\n".join(line for one in diagnostics for line in one.labelled("")))
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON form, as printed by ``--json``; ``not_undone`` is omitted if empty."""
+        found = [diagnostic.to_dict() for diagnostic in self.diagnostics]
+        left = {"not_undone": list(self.not_undone)} if self.not_undone else {}
+        return {"version": JSON_VERSION, "errors": found, **left}
 
 
 class TopologyError(VlanlinkError):
@@ -114,15 +132,7 @@ class ConflictError(VlanlinkError):
 
 
 class ApplyError(VlanlinkError):
-    """The kernel refused a change, or the result differs. All changes are rolled back.
-
-    ``not_undone`` lists what could not be rolled back, one line each; usually empty.
-    """
-
-    def __init__(self, *diagnostics: Diagnostic, not_undone: tuple[str, ...] = ()) -> None:
-        """Take the lines about failed rollbacks in addition to the diagnostics."""
-        self.not_undone = not_undone
-        super().__init__(*diagnostics)
+    """The kernel refused a change, or the result differs. All changes are rolled back."""
 
 
 class PrivilegeError(VlanlinkError):
@@ -135,11 +145,6 @@ class Interrupted(VlanlinkError):  # noqa: N818 - an interrupt isn't an error
     """Ctrl-C or SIGTERM. All changes are rolled back."""
 
     exit_code = 130
-
-    def __init__(self, *diagnostics: Diagnostic, not_undone: tuple[str, ...] = ()) -> None:
-        """Take the lines about failed rollbacks in addition to the diagnostics."""
-        self.not_undone = not_undone
-        super().__init__(*diagnostics)
 
 
 def nearest(word: str, known: tuple[str, ...] | list[str]) -> str | None:

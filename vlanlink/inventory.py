@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vlanlink.errors import Diagnostic, UsageError, nearest
+from vlanlink.errors import JSON_VERSION, Diagnostic, UsageError, nearest
 from vlanlink.model import HOST, LinkName, State
 from vlanlink.store.leases import Leases
 from vlanlink.topology import Topology
@@ -102,6 +102,7 @@ class NetworkDetail:
     def to_dict(self) -> dict[str, object]:
         """The JSON form."""
         return {
+            "version": JSON_VERSION,
             **self.summary.to_dict(),
             "subnets": [dict(subnet) for subnet in self.subnets],
             "endpoints": [endpoint.to_dict() for endpoint in self.endpoints],

@@ -51,6 +51,7 @@ class Cli:
     def json(self, words: str, *, code: int = 0, stdin: str = "") -> dict[str, Any]:
         """The one JSON object on stdout."""
         found: dict[str, Any] = json.loads(self.run(f"{words} --json", code=code, stdin=stdin))
+        assert found.pop("version") == 1
         return found
 
     def errors(self, words: str, *, code: int, stdin: str = "") -> list[dict[str, Any]]:

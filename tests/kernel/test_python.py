@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -32,7 +33,7 @@ def test_the_tool_of_the_page(lan: Lan) -> None:
         "namespace lab1\n  + namespace lab1\n  + link eth0 macvlan bridge on eth0"
     )
     assert "Plan: 6 to create, 0 to change, 0 to delete.\n" in out
-    assert "probes, as promised\n" in out
+    assert "probes, as expected\n" in out
     assert len(set(re.findall(r"192\.0\.2\.\d+/24 *$", out, re.MULTILINE))) == 2
     assert re.search(r"^(\d+)/\1 ", err, re.MULTILINE)
     same(lan.world, before)
@@ -101,3 +102,32 @@ def test_threads_take_turns(lan: Lan) -> None:
         found = list(threads.map(lives, range(4)))
     assert found == [["up"] * 5] * 4
     same(lan.world, before)
+
+
+# -- commands in namespaces ------------------------------------------------------------------------
+
+
+def test_run_and_popen_leave_this_process_where_it_is(lan: Lan) -> None:
+    lan.world.ip("netns add web")
+    own = [os.readlink(f"/proc/thread-self/ns/{kind}") for kind in ("net", "mnt")]
+    script = "readlink /proc/self/ns/net; ls /sys/class/net; cat"
+    done = vlanlink.run(
+        "web", ["sh", "-c", f"{script}; exit 7"], input="in\n", capture_output=True, text=True
+    )
+    inside = f"net:[{os.stat('/run/netns/web').st_ino}]"
+    assert (done.returncode, done.stdout, done.stderr) == (7, f"{inside}\nlo\nin\n", "")
+    with vlanlink.popen("web", ["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.communicate(b"x") == (b"x", None)
+    assert [os.readlink(f"/proc/thread-self/ns/{kind}") for kind in ("net", "mnt")] == own
+
+
+def test_run_raises_as_subprocess_does(lan: Lan) -> None:
+    lan.world.ip("netns add web")
+    with pytest.raises(subprocess.CalledProcessError):
+        vlanlink.run("web", ["false"], check=True)
+    with pytest.raises(subprocess.TimeoutExpired):
+        vlanlink.run("web", ["sleep", "1000"], timeout=0.1)
+    with pytest.raises(FileNotFoundError):
+        vlanlink.run("web", ["no-such-command"])
+    with pytest.raises(vlanlink.UsageError, match=r"unknown namespace: wbe\n.*did you mean web\?"):
+        vlanlink.run("wbe", ["true"])

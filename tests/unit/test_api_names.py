@@ -16,6 +16,7 @@ from vlanlink.errors import Diagnostic
 from vlanlink.inventory import EndpointStatus, NetworkDetail, NetworkSummary
 from vlanlink.model import HOST, Link, Namespace, State
 from vlanlink.planning.change import Change
+from vlanlink.planning.operations import MakeNamespace
 from vlanlink.planning.plan import Plan
 from vlanlink.preflight.report import Finding, Report
 
@@ -119,8 +120,9 @@ def test_a_plan_in_json() -> None:
         "name": "eth0.50",
         "summary": "vlan on eth0, id 50",
     }
-    assert PLAN.to_dict() == {"topology": "office", "changes": []}
+    assert PLAN.to_dict() == {"version": 1, "topology": "office", "changes": []}
     assert Status("office", "down", PLAN).to_dict() == {
+        "version": 1,
         "topology": "office",
         "state": "down",
         "changes": [],
@@ -161,5 +163,26 @@ def test_errors_have_exit_codes(name: str, code: int) -> None:
     error = getattr(importlib.import_module("vlanlink.errors"), name)
     assert issubclass(error, vlanlink.VlanlinkError)
     made = error(Diagnostic("one"), Diagnostic("two"))
-    assert (made.exit_code, str(made)) == (code, "error: one\nerror: two")
+    assert (made.exit_code, str(made)) == (code, "one\ntwo")
     assert [d.message for d in made.diagnostics] == ["one", "two"]
+    kept = {"not_undone": ["link x"]}
+    assert made.to_dict() == {"version": 1, "errors": [d.to_dict() for d in made.diagnostics]}
+    assert error(Diagnostic("one"), not_undone=("link x",)).to_dict().items() >= kept.items()
+
+
+def test_an_error_in_words_says_where_and_what_to_do() -> None:
+    whole = Diagnostic("m", "h", ("a", 0, "b"), "f.toml", 3, 5, "text", 2)
+    assert str(vlanlink.TopologyError(whole)) == "f.toml:3:5: m\n  text\n      ^~\n  hint: h"
+
+
+def test_a_plan_is_true_if_there_is_something_to_do() -> None:
+    assert not PLAN
+    assert Plan("office", (MakeNamespace(namespace="web", owner="office"),))
+
+
+def test_a_check_has_the_names_of_its_json() -> None:
+    paths = Path("")
+    pair = vlanlink.Pair("", "gateway", "192.0.2.1", "eth0", True, paths)  # type: ignore[arg-type]
+    check = vlanlink.Check(pair, None)
+    assert (check.source, check.target, check.address) == ("host", "gateway", "192.0.2.1")
+    assert (check.expected, check.measured) == ("reachable", None)

@@ -11,7 +11,14 @@ from pathlib import Path
 
 from vlanlink.boot import managed_files, systemctl, unit
 from vlanlink.boot.transaction import Step, Steps
-from vlanlink.errors import ConflictError, Diagnostic, PrivilegeError, Problem, UsageError
+from vlanlink.errors import (
+    JSON_VERSION,
+    ConflictError,
+    Diagnostic,
+    PrivilegeError,
+    Problem,
+    UsageError,
+)
 from vlanlink.host import Host
 from vlanlink.topology import Source, Topology, empty
 
@@ -35,6 +42,7 @@ class AtBoot:
     def to_dict(self) -> dict[str, object]:
         """JSON form."""
         return {
+            "version": JSON_VERSION,
             "topology": self.topology,
             "enabled": self.enabled,
             "changes": [step.to_dict() for step in self.steps],

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
-from vlanlink import VlanlinkError, printable
+from vlanlink import JSON_VERSION, VlanlinkError, printable
 
 if TYPE_CHECKING:
     from vlanlink import Plan
@@ -32,9 +32,9 @@ def _escaped(line: str) -> str:
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
-def print_json(value: object) -> None:
+def print_json(value: Mapping[str, object]) -> None:
     """One JSON object on stdout."""
-    sys.stdout.write(json_text(value, indent=2) + "\n")
+    sys.stdout.write(json_text({"version": JSON_VERSION, **value}, indent=2) + "\n")
 
 
 def with_warnings(value: dict[str, Any], warnings: Iterable[Any]) -> dict[str, Any]:
@@ -45,13 +45,11 @@ def with_warnings(value: dict[str, Any], warnings: Iterable[Any]) -> dict[str, A
 
 def print_error(error: VlanlinkError, *, as_json: bool) -> None:
     """Every diagnostic of an error, and what could not be rolled back."""
-    left: tuple[str, ...] = getattr(error, "not_undone", ())
     if as_json:
-        found = [diagnostic.to_dict() for diagnostic in error.diagnostics]
-        print_json({"errors": found, **({"not_undone": list(left)} if left else {})})
+        print_json(error.to_dict())
         return
     print_notes(error.diagnostics)
-    say(*(f"not rolled back: {line}" for line in left), stream=sys.stderr)
+    say(*(f"not rolled back: {line}" for line in error.not_undone), stream=sys.stderr)
 
 
 def print_notes(diagnostics: Iterable[Any]) -> None:

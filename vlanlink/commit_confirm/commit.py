@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from vlanlink.commit_confirm.timer import cancel, new_pending, scheduled
 from vlanlink.errors import (
+    JSON_VERSION,
     ApplyError,
     ConflictError,
     Diagnostic,
@@ -46,7 +47,11 @@ class Confirmation:
 
     def to_dict(self) -> dict[str, object]:
         """JSON form."""
-        return {"topology": self.topology, "confirmed": self.confirmed}
+        return {
+            "version": JSON_VERSION,
+            "topology": self.topology,
+            "confirmed": self.confirmed,
+        }
 
 
 def confirm(

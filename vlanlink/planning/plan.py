@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from vlanlink.errors import Diagnostic, Problem, printable
+from vlanlink.errors import JSON_VERSION, Diagnostic, Problem, printable
 from vlanlink.model import HOST, Link, LinkName, Namespace, State
 from vlanlink.planning.addresses import plan_addresses
 from vlanlink.planning.change import Action, Change
@@ -61,9 +61,14 @@ class Plan:
         kinds: tuple[Action, ...] = ("create", "change", "delete")
         return {action: actions.count(action) for action in kinds}
 
+    def __bool__(self) -> bool:
+        """True if there is something to do."""
+        return bool(self.operations)
+
     def to_dict(self) -> dict[str, object]:
         """The JSON form of ``plan``, ``up`` and ``down``."""
         return {
+            "version": JSON_VERSION,
             "topology": self.topology,
             "changes": [change.to_dict() for change in self.changes],
         }

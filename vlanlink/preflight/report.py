@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from vlanlink.errors import Diagnostic
+from vlanlink.errors import JSON_VERSION, Diagnostic
 
 Severity = Literal["failure", "warning", "note"]
 _RANKS: tuple[Severity, ...] = ("failure", "warning", "note")
@@ -59,4 +59,9 @@ class Report:
     def to_dict(self) -> dict[str, object]:
         """The JSON form."""
         found = [finding.to_dict() for finding in self.findings]
-        return {"topology": self.topology, "ok": self.ok, "findings": found}
+        return {
+            "version": JSON_VERSION,
+            "topology": self.topology,
+            "ok": self.ok,
+            "findings": found,
+        }

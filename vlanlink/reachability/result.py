@@ -1,12 +1,19 @@
 """The result of ``verify``: each pair as expected and as measured, and why they differ."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
+from vlanlink.errors import JSON_VERSION
 from vlanlink.model import HOST, family_of
 from vlanlink.reachability.expected import Pair
 
-_WORDS = {True: "reachable", False: "unreachable", None: None}
+Reachability = Literal["reachable", "unreachable"]
+_WORDS: Final[Mapping[bool | None, Reachability | None]] = {
+    True: "reachable",
+    False: "unreachable",
+    None: None,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +31,31 @@ class Check:
     facts: tuple[str, ...] = ()
 
     @property
+    def source(self) -> str:
+        """A namespace, or ``host``; ``from`` in JSON."""
+        return self.pair.source or "host"
+
+    @property
+    def target(self) -> str:
+        """A namespace, ``gateway`` or ``host``; ``to`` in JSON."""
+        return "host" if self.pair.target == HOST else self.pair.target
+
+    @property
+    def address(self) -> str:
+        """The address that is probed."""
+        return self.pair.address
+
+    @property
+    def expected(self) -> Reachability | None:
+        """What the topology promises, if anything."""
+        return _WORDS[self.pair.expected]
+
+    @property
+    def measured(self) -> Reachability | None:
+        """What the probe found; None if it was not measured."""
+        return _WORDS[self.reached]
+
+    @property
     def judged(self) -> bool:
         """Whether there are an expectation and a measurement."""
         return self.pair.expected is not None and self.reached is not None
@@ -36,15 +68,15 @@ class Check:
     def to_dict(self) -> dict[str, object]:
         """The JSON form; ``expected`` and ``ok`` are there only if the pair is judged."""
         pair = self.pair
-        judged = {"expected": _WORDS[pair.expected], "ok": self.ok}
+        judged = {"expected": self.expected, "ok": self.ok}
         return {
-            "from": pair.source or "host",
-            "to": "host" if pair.target == HOST else pair.target,
-            "address": pair.address,
-            "family": family_of(pair.address),
+            "from": self.source,
+            "to": self.target,
+            "address": self.address,
+            "family": family_of(self.address),
             "interface": pair.interface,
             **(judged if self.judged else {}),
-            "measured": _WORDS[self.reached],
+            "measured": self.measured,
             "reason": self.unmeasured or pair.reason,
             "kind": pair.kind,
             **({"cause": self.cause, "facts": list(self.facts)} if not self.ok else {}),
@@ -80,6 +112,7 @@ class Verification:
     def to_dict(self) -> dict[str, object]:
         """The JSON form."""
         return {
+            "version": JSON_VERSION,
             "topology": self.topology,
             "state": self.state,
             "ok": self.ok,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from vlanlink.errors import Diagnostic
+from vlanlink.errors import JSON_VERSION, Diagnostic
 from vlanlink.planning.plan import Plan
 
 Word = Literal[
@@ -36,6 +36,7 @@ class Event:
     def to_dict(self) -> dict[str, object]:
         """JSON form. Every event has all keys; those without a value are empty or null."""
         return {
+            "version": JSON_VERSION,
             "event": self.event,
             "topology": self.topology,
             "what": list(self.what),

@@ -1,11 +1,13 @@
-"""Execute a command inside a namespace, as `ip netns exec` does."""
+"""Execute commands inside a namespace, as `ip netns exec` does."""
 
 import os
 import signal
+import subprocess
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from vlanlink.kernel import syscalls
 from vlanlink.kernel.netns.namespaces import is_namespace
@@ -18,13 +20,39 @@ def find_namespace(name: str, directory: Path, paths: Mapping[str, str]) -> str 
 
 
 def become(path: str, name: str, command: Sequence[str]) -> NoReturn:
-    """Replace this process by ``command`` in the namespace at ``path``. Raises OSError.
+    """Replace this process by ``command`` in the namespace at ``path``. Raises OSError."""
+    _enter(path, name)
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, the caller didn't
+        signal.signal(ignored, signal.SIG_DFL)
+    os.execvp(command[0], list(command))
 
-    /sys shows the namespace's own devices, and files in /etc/netns/NAME replace those in /etc
-    (ip-netns(8)).
+
+def start(
+    path: str, name: str, command: Sequence[str], options: Mapping[str, Any]
+) -> "subprocess.Popen[Any]":
+    """Start ``command`` in the namespace at ``path``. Raises OSError.
+
+    A thread enters the namespace and starts it, so this process stays where it is.
+    """
+
+    def enter_and_start() -> "subprocess.Popen[Any]":
+        _enter(path, name)
+        return subprocess.Popen(command, **options)
+
+    with ThreadPoolExecutor(1, "vlanlink") as thread:
+        return thread.submit(enter_and_start).result()
+
+
+def _enter(path: str, name: str) -> None:
+    """Move the calling thread into a namespace, with mounts of its own (ip-netns(8)).
+
+    /sys shows the namespace's devices, and files in /etc/netns/NAME replace those in /etc.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    syscalls.setns(descriptor, syscalls.CLONE_NEWNET)
+    try:
+        syscalls.setns(descriptor, syscalls.CLONE_NEWNET)
+    finally:
+        os.close(descriptor)
     syscalls.unshare(syscalls.CLONE_NEWNS)
     syscalls.mount("", "/", "none", syscalls.MS_SLAVE | syscalls.MS_REC)
     with suppress(OSError):  # some containers forbid it: the command runs without
@@ -35,6 +63,3 @@ def become(path: str, name: str, command: Sequence[str]) -> NoReturn:
         target = Path("/etc") / file.name
         if target.exists():
             syscalls.mount(os.fspath(file), os.fspath(target), "none", syscalls.MS_BIND)
-    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, the caller didn't
-        signal.signal(ignored, signal.SIG_DFL)
-    os.execvp(command[0], list(command))
