@@ -25,4 +25,4 @@ def test_the_documentation_shows_it() -> None:
 def test_the_error_that_the_documentation_shows_is_reported_so() -> None:
     with pytest.raises(TopologyError) as caught:
         parse("[networks.lan]\nkind = macvlan\n", "office.toml")
-    assert str(caught.value) in PAGE
+    assert str(caught.value.diagnostics[0]) in PAGE
