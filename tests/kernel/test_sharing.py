@@ -253,3 +253,101 @@ def test_a_route_on_the_link_of_another_topology_is_of_who_asked_for_it(lan: Lan
     assert vlanlink.status("above").state == "drifted"
     vlanlink.down("above")
     same(world, before)
+
+
+# -- handed over, and taken back -------------------------------------------------------------------
+
+BASE = """
+[links.v0]
+kind = "veth"
+addresses = ["10.9.0.1/24"]
+peer = { name = "v1" }
+"""
+VLAN = '[links."eth0.50"]\nkind = "vlan"\nparent = "eth0"\nid = 50\naddresses = ["10.9.0.1/24"]\n'
+
+
+def _on(name: str, parent: str, number: int) -> vlanlink.Topology:
+    return _load(
+        name,
+        f"""
+        [networks.n]
+        kind = "macvlan"
+        parent = "{parent}"
+        probe = false
+        subnets = [{{ subnet = "10.9.0.0/24" }}]
+        [namespaces.{name}.interfaces.eth0]
+        network = "n"
+        addresses = ["10.9.0.{number}"]
+        """,
+    )
+
+
+def _inside(lan: Lan, name: str) -> object:
+    """What an endpoint has, but for states that the kernel settles a moment later."""
+    world = lan.world
+    link = world.link("eth0", name)
+    routes = world.json("route show table all", name)
+    return link["ifindex"], link["address"], world.addresses("eth0", name), routes
+
+
+@pytest.mark.parametrize(
+    ("text", "parent"),
+    [
+        pytest.param(BASE, "v0", id="veth"),
+        pytest.param(VLAN, "eth0.50", id="vlan", marks=pytest.mark.needs("vlan")),
+    ],
+)
+def test_a_link_that_was_handed_over_is_taken_back(lan: Lan, text: str, parent: str) -> None:
+    world = lan.world
+    before = dump(world)
+    base, app = _load("base", text), _on("app", parent, 2)
+    vlanlink.up(base)
+    vlanlink.up(app)
+    index = world.link(parent)["ifindex"]
+    inside = _inside(lan, "app")
+    vlanlink.down("base")
+    assert world.link(parent)["ifindex"] == index
+    for _ in range(2):
+        assert vlanlink.status("app").state == "up"
+        assert vlanlink.up(app).operations == (), "what it was handed is no drift"
+
+    edited = _load("base", text.replace("10.9.0.1/24", "10.9.0.9/24"))
+    planned = vlanlink.plan(edited)
+    assert vlanlink.up(edited).changes == planned.changes
+    assert world.link(parent)["ifindex"] == index
+    assert world.addresses(parent) == ["10.9.0.9/24"]
+    assert vlanlink.status("base").state == vlanlink.status("app").state == "up"
+    assert _inside(lan, "app") == inside
+    assert vlanlink.up(app).operations == ()
+    vlanlink.down("app")
+    assert world.link(parent)["ifindex"] == index
+    vlanlink.down("base")
+    same(world, before)
+
+
+def test_what_was_handed_over_goes_with_its_last_user(lan: Lan) -> None:
+    world = lan.world
+    before = dump(world)
+    vlanlink.up(_load("base", BASE))
+    for name, number in (("one", 2), ("two", 3)):
+        vlanlink.up(_on(name, "v0", number))
+    vlanlink.down("base")
+    for leaving, staying in (("one", "two"), ("two", "one")):
+        if leaving == "one":
+            vlanlink.down(leaving)
+            assert vlanlink.status(staying).state == "up"
+            assert "v0" in world.names()
+        else:
+            vlanlink.up(_load("two", '[links.x0]\nkind = "macvlan"\nparent = "eth0"\n'))
+            assert not {"v0", "v1"} & world.names()
+    vlanlink.down("two")
+    same(world, before)
+
+
+def test_a_link_that_another_file_defines_is_not_taken(lan: Lan) -> None:
+    vlanlink.up(_load("app", BASE))
+    with pytest.raises(vlanlink.ConflictError, match="already exists; it belongs to topology app"):
+        vlanlink.up(_load("base", BASE))
+    with pytest.raises(vlanlink.ConflictError, match="the file no longer defines it"):
+        vlanlink.up(_on("app", "v0", 2))
+    del lan

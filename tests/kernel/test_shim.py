@@ -312,3 +312,76 @@ def test_a_route_of_the_hosts_is_not_taken(lan: Lan) -> None:
     with pytest.raises(vlanlink.ConflictError, match=f"already has a route to {ONE}"):
         vlanlink.up(load(BRIDGE))
     same(world, before)
+
+
+# -- edits -----------------------------------------------------------------------------------------
+
+RANGE = """
+[topology]
+name = "edited"
+[networks.pub]
+kind = "macvlan"
+parent = "eth0"
+probe = false
+subnets = [{ subnet = "172.16.87.0/24", ip_range = "172.16.87.192/26" }]
+shim = SHIM
+[namespaces.one.interfaces.eth0]
+network = "pub"
+addresses = ["172.16.87.200"]
+"""
+IN_RANGE = """
+[links.mv0]
+kind = "macvlan"
+parent = "eth0"
+addresses = ["172.16.87.230/24"]
+"""
+ROUTE = '[host]\nroutes = [{ to = "172.16.87.200/32", dev = "eth0" }]\n'
+HOP = '[host]\nroutes = [{ to = "10.9.0.0/24", dev = "eth0", via = "172.16.87.222" }]\n'
+
+
+def written(text: str) -> vlanlink.Topology:
+    return vlanlink.load("/run/edited.toml", text=text)
+
+
+@macvlan
+@pytest.mark.parametrize(
+    ("before", "after", "leaving"),
+    [
+        ("true", "true", IN_RANGE),
+        ("true", "true", HOP),
+        ("false", "true", ROUTE),
+        ('{ name = "a0", addresses = ["172.16.87.250"] }', "true", ""),
+        (
+            '{ name = "a0", addresses = ["172.16.87.250"] }',
+            '{ name = "b0", addresses = ["172.16.87.250"] }',
+            "",
+        ),
+    ],
+)
+def test_what_leaves_in_the_same_edit_stands_in_nobodys_way(
+    lan: Lan, before: str, after: str, leaving: str
+) -> None:
+    """The routes are those of the file alone."""
+    world = lan.world
+    give_host_its_addresses(world)
+    vlanlink.up(written(RANGE.replace("SHIM", before) + leaving))
+    edited = written(RANGE.replace("SHIM", after))
+    planned = vlanlink.plan(edited)
+    assert vlanlink.up(edited).changes == planned.changes
+    assert vlanlink.status("edited").state == "up"
+    routes = {route["dst"] for route in world.json("route") if route.get("protocol") == "118"}
+    assert routes == {"172.16.87.192/26"}
+    world.reaches("", "172.16.87.200")
+    vlanlink.down("edited")
+
+
+@macvlan
+def test_the_address_of_a_parent_that_is_down_is_in_the_range(lan: Lan) -> None:
+    world = lan.world
+    world.batch("link set eth0 down\naddr add 172.16.87.230/24 dev eth0")
+    topology = written(RANGE.replace("SHIM", "true"))
+    vlanlink.up(topology)
+    assert vlanlink.status("edited").state == "up"
+    assert vlanlink.up(topology).operations == ()
+    world.reaches("one", "172.16.87.230")
+    world.reaches("", "172.16.87.200")

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from vlanlink.desired.addressing import Addressing
 from vlanlink.desired.context import Context
+from vlanlink.desired.defined import defines
 from vlanlink.desired.lost_record import is_lost
 from vlanlink.errors import Path, Problem
 from vlanlink.model import LOOPBACK, Link, LinkName, Namespace, Route, State
@@ -54,13 +55,27 @@ class Builder:
         return loopback is None or "disable_ipv6" in loopback.settings
 
     def refuse_leaving(self, key: LinkName, path: Path) -> None:
-        """Add a conflict if the file names a link of ours at ``path``, but no longer defines it."""
+        """Add a conflict if the file names a link of ours at ``path``, but no longer defines it.
+
+        One that was handed over to the topology, which never defined it, stays as it is.
+        """
         seen = self.observed.link(key)
         if seen is None or seen.owner != self.name or key in self.links:
+            return
+        if not defines(self.records.own, key):
+            self._keep(seen)
             return
         message = f"{key} is deleted with this change: the file no longer defines it"
         hint = f"define it again under [links.{key.name}], or name another link here"
         self.conflicts.append(Problem(path, message, hint))
+
+    def _keep(self, link: Link) -> None:
+        """Desire a link as it is, with its peer and what is below it."""
+        self.links[link.key] = link
+        for key in (link.peer, link.parent):
+            other = self.observed.link(key)
+            if other and other.owner == self.name and other.key not in self.links:
+                self._keep(other)
 
     def add_route(self, namespace: str, route: Route) -> None:
         """Add a route to a namespace."""

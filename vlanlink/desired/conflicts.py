@@ -5,28 +5,40 @@ EINVAL, or lets a new link change its siblings.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache, partial
 
 from vlanlink.desired.builder import Builder
+from vlanlink.desired.defined import defines
 from vlanlink.desired.parent_names import held_by_host
 from vlanlink.errors import Path, Problem
 from vlanlink.kinds import KINDS, Kind, rx_handler
 from vlanlink.model import HOST, LOOPBACK, Address, Link, LinkName, State, owner_in_words, show
+from vlanlink.store.leases import Leases
 
 
-def name_conflicts(wanted: Iterable[Link], observed: State, topology: str) -> Iterator[Problem]:
+def name_conflicts(builder: Builder) -> Iterator[Problem]:
     """Names and altnames that belong to links which the topology did not make."""
     holders = {
         (seen.namespace, name): seen
-        for seen in observed.links()
-        if seen.owner != topology
+        for seen in builder.observed.links()
+        if seen.owner != builder.name
         for name in _names(seen)
     }
-    for link in wanted:
+    for link in builder.links.values():
         if link.owner is None or link.name == LOOPBACK:
             continue
         for name in _names(link):
-            if (link.namespace, name) in holders:
-                yield _name_taken(link, name, holders[link.namespace, name])
+            holder = holders.get((link.namespace, name))
+            if holder and not _taken_back(builder, link, holder):
+                yield _name_taken(link, name, holder)
+
+
+def _taken_back(builder: Builder, link: Link, holder: Link) -> bool:
+    """Whether the holder is the link itself, handed over to a topology that stands on it."""
+    if holder.key != link.key or holder.kind != link.kind or holder.owner is None:
+        return False
+    record = next((r for r in builder.records.others if r.topology == holder.owner), None)
+    return record is not None and not defines(record, link.key)
 
 
 def _names(link: Link) -> tuple[str, ...]:
@@ -104,6 +116,7 @@ def _staying(builder: Builder, parent: Link) -> Iterator[Address]:
 
 def lease_conflicts(builder: Builder) -> Iterator[Problem]:
     """Addresses in the file that are leased to another topology's endpoint."""
+    leased = cache(partial(_leases_on, builder.context.other_leases))
     for link in builder.links.values():
         kind, parent = KINDS.get(link.kind), link.parent
         if kind is None or not kind.rx_handler or parent is None or link.owner != builder.name:
@@ -113,21 +126,31 @@ def lease_conflicts(builder: Builder) -> Iterator[Problem]:
         chosen = builder.addressing.chosen.get(link.key, frozenset())
         for address in link.addresses:
             if address.text not in chosen and address.bare not in held:
-                yield from _leased(builder, link, parent.name, address.bare)
+                for topology, lessee in leased(parent.name).get(address.bare, ()):
+                    if not _is_up(builder.observed, topology, lessee, address.bare):
+                        yield _address_leased(builder, link, address.bare, (topology, lessee))
 
 
-def _leased(builder: Builder, link: Link, parent: str, address: str) -> Iterator[Problem]:
-    for topology, leases in builder.context.other_leases.items():
-        lessee = leases.on(parent).get(address)
-        if lessee and not _is_up(builder.observed, topology, LinkName(*lessee[1:]), address):
-            place = builder.address_place(link, address)
-            whose = LinkName(*lessee[1:])
-            yield Problem(
-                place,
-                f"{link.key} can't have {address}: topology {topology} leases it for {whose}",
-                f"vlanlink leases {topology} --release {address} frees it; or use another address",
-                at_key=place == link.origin,
-            )
+def _leases_on(every: Mapping[str, Leases], parent: str) -> dict[str, list[tuple[str, LinkName]]]:
+    """The leases on a parent by bare address: topology and lessee."""
+    found: dict[str, list[tuple[str, LinkName]]] = {}
+    for topology, leases in every.items():
+        for address, (_, *lessee) in leases.on(parent).items():
+            found.setdefault(address, []).append((topology, LinkName(*lessee)))
+    return found
+
+
+def _address_leased(
+    builder: Builder, link: Link, address: str, lease: tuple[str, LinkName]
+) -> Problem:
+    topology, lessee = lease
+    place = builder.address_place(link, address)
+    return Problem(
+        place,
+        f"{link.key} can't have {address}: topology {topology} leases it for {lessee}",
+        f"vlanlink leases {topology} --release {address} frees it; or use another address",
+        at_key=place == link.origin,
+    )
 
 
 def _is_up(observed: State, topology: str, key: LinkName, address: str) -> bool:

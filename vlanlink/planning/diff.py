@@ -39,8 +39,10 @@ class Diff:
     """The ifindexes of links to be made."""
 
     def mine(self, link: Link) -> bool:
-        """Whether the topology made it. The kernel makes ``lo``, with its namespace."""
-        return link.owner == self.topology and link.name != LOOPBACK
+        """Whether the topology made it, or takes it back. The kernel makes ``lo`` itself."""
+        wanted = self.desired.link(link.key)
+        taken = wanted is not None and wanted.owner == self.topology
+        return (link.owner == self.topology or taken) and link.name != LOOPBACK
 
     def lives_on(self, link: Link) -> bool:
         """Whether an observed link is neither removed nor recreated."""

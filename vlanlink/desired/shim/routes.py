@@ -34,11 +34,9 @@ class _HostRoutes:
     """The host's routes by destination, metric and table: the kernel has one for each."""
 
     def __init__(self, builder: Builder) -> None:
-        """The routes of others, and those desired so far."""
-        seen = builder.observed.host
-        others = (one for one in seen.routes if seen.links[one.dev].owner != builder.name)
+        """The routes that stay, and those desired so far."""
         self._builder = builder
-        self._by_key = {_key(one): one for one in (*others, *builder.routes.get(HOST, ()))}
+        self._by_key = {_key(route): route for route in _routes_of_host(builder)}
 
     def conflicting(self, route: Route) -> Route | None:
         """An existing route to the same destination."""
@@ -123,14 +121,26 @@ def _in(ip: str, prefix: _Prefix) -> bool:
 def _hosts_own(builder: Builder) -> Iterator[str]:
     """The host's addresses and next hops, except those of the topology's shims."""
     shims = {shim.key for shim in builder.addressing.shims.values()}
-    links = {
-        **builder.observed.host.links,
-        **{k.name: v for k, v in builder.links.items() if not k[0]},
-    }
-    for link in links.values():
+    links = [link for key, link in builder.links.items() if key.namespace == HOST and link.owner]
+    desired = {link.key for link in links}
+    for seen in builder.observed.host.links.values():
+        if seen.owner != builder.name and seen.key not in desired:
+            links.append(seen)
+    for link in links:
         yield from (a.bare for a in link.addresses if link.key not in shims)
-    for route in builder.observed.host.routes:
+    for route in _routes_of_host(builder):
         yield from [route.via] if route.via else []
+
+
+def _routes_of_host(builder: Builder) -> Iterator[Route]:
+    """The host's routes but for what the topology has there and no longer wants."""
+    seen, own = builder.observed.host, builder.records.own
+    recorded = own.routes if own else ()
+    for route in seen.routes:
+        of_ours = seen.links[route.dev].owner == builder.name
+        if not of_ours and not (route.ours and (HOST, str(route)) in recorded):
+            yield route
+    yield from builder.routes.get(HOST, ())
 
 
 def _add_routes_to(
