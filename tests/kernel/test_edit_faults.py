@@ -201,7 +201,6 @@ def test_a_mac_with_slaac_has_its_own_addresses(advertised: Advertised) -> None:
 # -- 7: a topology whose link another one stands on ------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="what was handed over is taken for another's")
 def test_what_was_handed_over_is_taken_back(lan: Lan) -> None:
     world = lan.world
     before = dump(world)

@@ -38,14 +38,10 @@ def endpoint(space: str, more: str = "", *, of: str = "n", head: str = "") -> st
     return f'{head}[namespaces.{space}.interfaces.eth0]\nnetwork = "{of}"\n{more}\n'
 
 
-LEASED = "a lease of a topology that is down is free for others"
-
-
 def leaving_out(name: str, space: str, more: str = "", address: str = "") -> vlanlink.Topology:
     return load(network(more) + endpoint(space, address), name)
 
 
-@pytest.mark.xfail(strict=True, reason=LEASED)
 def test_a_lease_is_of_its_topology_while_that_is_down(lan: Lan) -> None:
     world = lan.world
     vlanlink.up(leaving_out("a", "one"))
@@ -57,7 +53,6 @@ def test_a_lease_is_of_its_topology_while_that_is_down(lan: Lan) -> None:
     assert world.addresses("eth0", "one") == ["10.77.0.1/24"]
 
 
-@pytest.mark.xfail(strict=True, reason=LEASED)
 def test_a_fixed_address_that_is_leased_names_the_topology(lan: Lan) -> None:  # noqa: ARG001
     vlanlink.up(leaving_out("office", "one"))
     vlanlink.down("office")
@@ -67,7 +62,6 @@ def test_a_fixed_address_that_is_leased_names_the_topology(lan: Lan) -> None:  #
     assert "10.77.0.1" in str(caught.value)
 
 
-@pytest.mark.xfail(strict=True, reason=LEASED)
 def test_a_range_full_of_leases_names_the_topology(lan: Lan) -> None:  # noqa: ARG001
     only = 'ip_range = "10.77.0.9/32"'
     vlanlink.up(leaving_out("office", "one", only))
@@ -77,7 +71,6 @@ def test_a_range_full_of_leases_names_the_topology(lan: Lan) -> None:  # noqa: A
     assert "office" in str(caught.value)
 
 
-@pytest.mark.xfail(strict=True, reason="there is no verb for leases")
 def test_a_lease_is_released(lan: Lan, cli: Cli) -> None:
     world = lan.world
     vlanlink.up(leaving_out("a", "one"))
@@ -91,7 +84,6 @@ def test_a_lease_is_released(lan: Lan, cli: Cli) -> None:
     cli.run("leases b --release 10.77.0.99", code=2)
 
 
-@pytest.mark.xfail(strict=True, reason="an edited ip_range is ignored")
 @pytest.mark.parametrize("over_down", [False, True])
 def test_a_lease_outside_the_edited_range_moves(lan: Lan, *, over_down: bool) -> None:
     world = lan.world
@@ -114,18 +106,15 @@ def test_a_lease_within_the_edited_range_stays(lan: Lan) -> None:
 
 # -- 12: what other networks reserve ---------------------------------------------------------------
 
-RESERVED = "a network sees its own gateway and aux addresses only"
 ROUTED = 'gateway = "10.77.0.1", aux_addresses = { printer = "10.77.0.2" }'
 
 
-@pytest.mark.xfail(strict=True, reason=RESERVED)
 def test_another_networks_gateway_is_not_handed_out(lan: Lan) -> None:
     text = network(ROUTED) + network(name="m") + endpoint("one", of="m")
     vlanlink.up(load(text))
     assert lan.world.addresses("eth0", "one") == ["10.77.0.3/24"]
 
 
-@pytest.mark.xfail(strict=True, reason=RESERVED)
 def test_another_topologys_gateway_is_not_handed_out(lan: Lan) -> None:
     vlanlink.up(load(network(ROUTED) + endpoint("two", 'addresses = ["10.77.0.9"]'), "first"))
     vlanlink.up(load(network(name="m") + endpoint("one", of="m"), "second"))

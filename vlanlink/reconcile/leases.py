@@ -47,7 +47,7 @@ def release(
 
 def _write(session: Session, topology: str, leases: Leases) -> None:
     try:
-        session.store.write_leases(topology, leases)
+        session.store.release(topology, leases)
     except OSError as error:
         message = f"can't write {error.filename or 'the leases'}: {error.strerror}"
         raise ApplyError(Diagnostic(message)) from None

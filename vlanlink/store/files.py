@@ -164,6 +164,10 @@ class Store:
         elif leases != self.leases(topology):
             self._write(self._lease_file(topology), leases.to_dict())
 
+    def release(self, topology: str, left: Leases) -> None:
+        """Write the leases that are left; without any the topology stays known. Raises OSError."""
+        self._write(self._lease_file(topology), left.to_dict())
+
     def forget(self, topology: str) -> None:
         """Drop all leases of a topology."""
         self._lease_file(topology).unlink(missing_ok=True)
