@@ -312,7 +312,7 @@ def test_the_end_of_a_process_whose_namespace_it_is(lan: Lan) -> None:
         watch.told("up")
         sleeper.kill()
         sleeper.wait()
-        watch.told("blocked")
+        assert "guest is gone" in watch.told("blocked").diagnostics[0].message
 
 
 def test_a_mending_that_fails_is_tried_again_after_pauses(lan: Lan) -> None:

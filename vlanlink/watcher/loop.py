@@ -61,6 +61,8 @@ class _LoopState:
     """The condition when the last repair failed."""
     not_before: float = 0.0
     """Time of the next repair while that condition lasts."""
+    ended: tuple[Diagnostic, ...] = ()
+    """The reported namespaces that have ended."""
 
 
 @dataclass(slots=True)
@@ -167,6 +169,7 @@ class WatchLoop:
             return None
         if self._adopts(observation.records.own):
             return 0.0
+        self._report_ended(observation)
         problems = observation.problems()
         if problems:
             self._report_once(Event("blocked", self.topology.name, diagnostics=problems))
@@ -183,6 +186,13 @@ class WatchLoop:
             return None
         delay = self._delay(found, suspects)
         return self._repair(session, observation, found) if delay == 0 else delay
+
+    def _report_ended(self, observation: Observation) -> None:
+        """Report, once, the namespaces that have ended; the rest of the topology is kept up."""
+        ended = tuple(map(observation.topology.diagnose, observation.resolution.ended))
+        if ended and ended != self._state.ended:
+            self.report(Event("blocked", self.topology.name, diagnostics=ended))
+        self._state.ended = ended
 
     def _released(self, observation: Observation) -> Event | None:
         """The event if the user took the topology down or brought it up from another file."""
@@ -223,7 +233,7 @@ class WatchLoop:
 
     def _reset(self, own: Record | None) -> None:
         """The machine matches the file: start counting failures and conditions afresh."""
-        self._state = _LoopState(self._state.backoff, starting=False)
+        self._state = _LoopState(self._state.backoff, starting=False, ended=self._state.ended)
         self._last_source = (own.file, own.text) if own else None
 
     # -- repairing -----------------------------------------------------------------------------
