@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from vlanlink.topology import toml
 from vlanlink.topology.model import Topology
-from vlanlink.topology.tables import Entry, Kinded, Row, keys_of
+from vlanlink.topology.tables import Entry, Kinded, keys_of
 
 
 def as_mapping(topology: Topology) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def _written(value: Any) -> Any:
 
 def _said(entry: Entry) -> Iterator[tuple[str, Any]]:
     """The keys that say something, with their plain values."""
-    rows: Mapping[str, Row] = keys_of(type(entry))
+    rows = keys_of(type(entry))
     for key in sorted(rows, key=lambda key: key not in _FIRST):
         value = getattr(entry, key)
         if value != rows[key].default:

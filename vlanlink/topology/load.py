@@ -6,10 +6,9 @@ The checks are imported when something is checked: `down` checks nothing.
 import os
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
 from vlanlink.errors import Diagnostic, Path, Problem, TopologyError, UsageError
 from vlanlink.topology import toml, values
@@ -73,8 +72,7 @@ def empty(name: str) -> Topology:
     return _marked(topology, None, ())
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(NamedTuple):
     """The name of a topology, and its text, which may be wrong otherwise."""
 
     name: str
@@ -106,15 +104,16 @@ def heading(path: str | os.PathLike[str], *, text: Text | None = None) -> Headin
 
 def analyse(source: Source) -> tuple[Topology | None, list[InvalidEntry]]:
     """The topology that can be read from a text, and all that is wrong with it."""
-    from vlanlink.topology.corrections import has_statement
     from vlanlink.topology.salvage import Salvage
     from vlanlink.topology.syntax import read
 
     reading = read(source)
     doubled = [InvalidEntry("doubled", problem, span=span) for span, problem in reading.doubled]
-    if reading.faults and not has_statement(source.text):
-        return None, [_not_toml(source.text)]
     if reading.faults:
+        from vlanlink.topology.corrections import has_statement
+
+        if not has_statement(source.text):
+            return None, [_not_toml(source.text)]
         faults = [InvalidEntry("syntax", problem, span=span) for span, problem in reading.faults]
         return None, faults + doubled
     draft = Salvage(reading.data, reading.left_out)
@@ -297,9 +296,10 @@ def _unreadable(file: str, message: str) -> TopologyError:
 
 
 def _not_text(file: str, data: bytes, error: UnicodeDecodeError) -> Diagnostic:
+    from vlanlink.topology.corrections import has_statement
+
     before = data[: error.start].decode("utf-8")
     lines = before.split("\n")
-    from vlanlink.topology.corrections import has_statement
 
     source = Source(data.decode("utf-8", "replace"), file)
     shown = has_statement(source.text)

@@ -5,7 +5,7 @@ What several values must be to each other stands in ``rules``.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import field, make_dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
 from vlanlink.errors import Diagnostic, Problem
@@ -29,7 +29,7 @@ from vlanlink.topology.forms import (
 )
 from vlanlink.topology.positions import Severity, Source, without_source
 from vlanlink.topology.problems import InvalidValue, quote
-from vlanlink.topology.tables import ALL_OPTIONS, Entry, Key, Kinded, Row, keys_of
+from vlanlink.topology.tables import ALL_OPTIONS, Entry, Key, Kinded, Row, entry
 from vlanlink.topology.values import Ip, Prefix
 
 TEXT: Final = Text()
@@ -46,7 +46,7 @@ UINT32: Final = Integer(0, 0xFFFFFFFF)
 MTU: Final = Integer(68, 65535)
 
 
-@dataclass(frozen=True, kw_only=True)
+@entry
 class SubnetConfig(Entry):
     """A subnet of a network, with the key names of Docker's IPAM."""
 
@@ -66,7 +66,7 @@ class SubnetConfig(Entry):
         return {"subnet": text}
 
 
-@dataclass(frozen=True, kw_only=True)
+@entry
 class ShimConfig(Entry):
     """The host's own endpoint in a network, in detail."""
 
@@ -76,7 +76,7 @@ class ShimConfig(Entry):
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@entry
 class ProbeConfig(Entry):
     """How to ask the LAN whether an address is in use."""
 
@@ -84,7 +84,7 @@ class ProbeConfig(Entry):
     seconds: Annotated[float, Key(Number(0.01, 60), "duration, for all addresses together")] = 1.0
 
 
-@dataclass(frozen=True, kw_only=True)
+@entry
 class RouteConfig(Entry):
     """A route through the interface that it is listed under."""
 
@@ -113,14 +113,14 @@ class RouteConfig(Entry):
         return {**written, "to": "::/0" if six else "0.0.0.0/0"}
 
 
-@dataclass(frozen=True, kw_only=True)
+@entry
 class HostRouteConfig(RouteConfig):
     """A route of the host, through any link there."""
 
     dev: Annotated[str, Key(TEXT, "the outgoing link")]
 
 
-@dataclass(frozen=True, kw_only=True)
+@entry
 class DefaultRouteConfig(Entry):
     """Which default routes an interface gets; both families if none is named."""
 
@@ -138,7 +138,7 @@ TAKE_PARENT_HELP: Final = "passthru: take the parent from the host even if the h
 _VLAN_KEYS: Final = ("vlan", "vlan_id", "vid", "id", "tag")
 
 
-@dataclass(frozen=True, kw_only=True)
+@entry
 class NetworkConfig(Kinded):
     """What ``docker network create`` makes: a kind and a parent that endpoints share."""
 
@@ -189,6 +189,7 @@ class NetworkConfig(Kinded):
 
 if TYPE_CHECKING:
 
+    @entry
     class CommonConfig(Entry):
         """The options of links of every kind that code here names."""
 
@@ -198,16 +199,19 @@ if TYPE_CHECKING:
         up: bool = True
 
 else:
-    CommonConfig = make_dataclass(
-        "CommonConfig",
-        [(o.key, Annotated[Any, Key(form_of(o), o.help)], o.default) for o in COMMON],
-        bases=(Entry,),
-        frozen=True,
-        kw_only=True,
+    CommonConfig = entry(
+        make_dataclass(
+            "CommonConfig",
+            [(o.key, Annotated[Any, Key(form_of(o), o.help)], o.default) for o in COMMON],
+            bases=(Entry,),
+            init=False,
+            repr=False,
+            eq=False,
+        )
     )
 
 
-@dataclass(frozen=True, kw_only=True)
+@entry
 class EndpointConfig(CommonConfig):
     """What every link, peer and interface can have."""
 
@@ -219,7 +223,7 @@ class EndpointConfig(CommonConfig):
     routes: Annotated[tuple[RouteConfig, ...], Key(ROUTES, "routes through it")] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@entry
 class PeerConfig(EndpointConfig):
     """The other end of a pair."""
 
@@ -232,7 +236,7 @@ class PeerConfig(EndpointConfig):
         return {"name": text}
 
 
-@dataclass(frozen=True, kw_only=True)
+@entry
 class LinkConfig(Kinded, EndpointConfig):
     """A link on the host."""
 
@@ -253,7 +257,7 @@ class LinkConfig(Kinded, EndpointConfig):
         return {"kind": kind} if kind else None
 
 
-@dataclass(frozen=True, kw_only=True)
+@entry
 class InterfaceConfig(LinkConfig):
     """A link in a namespace, standalone or an endpoint of a network."""
 
@@ -310,7 +314,7 @@ class InterfaceConfig(LinkConfig):
         return tuple(known) if "network" in written else super().offered(known, written)
 
 
-@dataclass(frozen=True, kw_only=True)
+@entry
 class NamespaceConfig(Entry):
     """A network namespace: a named one, or that of a path or a process."""
 
@@ -329,13 +333,13 @@ class NamespaceConfig(Entry):
     @classmethod
     def refusal(cls, key: str, written: Mapping[str, Any], at: At) -> InvalidValue | None:
         """Interfaces are one level deeper."""
-        if not isinstance(written[key], dict) or habits.meant_key(key, tuple(keys_of(cls))):
+        if not isinstance(written[key], dict) or habits.meant_key(key, tuple(cls._keys)):
             return super().refusal(key, written, at)
         hint = f"write [{toml.dotted((*at.path, 'interfaces', key))}]"
         return InvalidValue("unknown_key", f"unknown key {quote(key)}", hint, at_key=True)
 
 
-@dataclass(frozen=True, kw_only=True)
+@entry
 class HostConfig(Entry):
     """Sysctls and routes of the host itself."""
 
@@ -347,7 +351,7 @@ class HostConfig(Entry):
     ] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@entry
 class HeadingConfig(Entry):
     """The table [topology]."""
 
@@ -360,7 +364,7 @@ UNNAMED: Final = "unnamed"
 """The name that stands in for one that can't be read."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@entry
 class Topology(Entry):
     """A whole file: the networks of one host as a user wants them.
 
@@ -394,7 +398,7 @@ class Topology(Entry):
     def rows(cls, written: Mapping[str, Any]) -> Mapping[str, Row]:
         """The tables of a file."""
         del written
-        return {_HEADING.name: _HEADING, **keys_of(cls)}
+        return {_HEADING.name: _HEADING, **cls._keys}
 
     @classmethod
     def made(cls, found: dict[str, Any]) -> "Topology":

@@ -165,16 +165,14 @@ def _characters(data: bytes) -> int:
     return len(data.decode("utf-8", "replace"))
 
 
-_TOKEN: Final = re.compile(
+_TOKEN: Final = (
     rb'"""(?:\\.|[^\\])*?"""'
     rb'|"(?:\\[^\n]|[^"\\\n])*"'
     rb"|'{3}.*?'{3}"
     rb"|'[^'\n]*'"
     rb"|\#[^\n]*|[{}\n,]"
-    rb"""|[^\s{},"'\#]+""",
-    re.DOTALL,
+    rb"""|[^\s{},"'\#]+"""
 )
-_ESCAPE: Final = re.compile(rb"\\.", re.DOTALL)
 
 
 def as_toml_1_0(data: bytes) -> bytes:
@@ -186,10 +184,10 @@ def as_toml_1_0(data: bytes) -> bytes:
     opened: list[list[tuple[int, int]]] = []
     """For each table that is still open, what to blank once it is closed."""
     comma = None
-    for token in _TOKEN.finditer(data):
+    for token in re.finditer(_TOKEN, data, re.DOTALL):
         first = data[token.start()]
         if first == _QUOTE:
-            text[token.start() : token.end()] = _ESCAPE.sub(b"__", token[0])
+            text[token.start() : token.end()] = re.sub(rb"\\.", b"__", token[0], flags=re.DOTALL)
         if first == _OPEN:
             opened.append([])
         elif first == _CLOSE and opened:

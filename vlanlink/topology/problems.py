@@ -1,6 +1,5 @@
 """What the reader says about a value that it refuses: one exception, and the list of its codes."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -68,6 +67,8 @@ FORMS: Final[Mapping[str, str]] = {
 
 def quote(value: object) -> str:
     """A value as TOML writes it, on one line, without terminal control characters."""
+    import json
+
     if isinstance(value, int | float):
         return str(value).lower()
     inner = "".join(

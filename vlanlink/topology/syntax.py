@@ -7,12 +7,10 @@ one run. Duplicate keys and tables are left out too, but the rest of the file is
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from vlanlink.errors import Path, Problem
 from vlanlink.topology import toml
-from vlanlink.topology.corrections import correction
 from vlanlink.topology.positions import DEEPEST, Doubled, Source, Span, Tree
 from vlanlink.topology.problems import quote
 
@@ -31,15 +29,16 @@ _CHAIN: Final = re.compile(r"""(?<![\w"'-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){200}"""
 """A key with so many dots that reading it takes long."""
 
 
-@dataclass
 class Reading:
     """The data of a text, and what could not be read."""
 
-    data: dict[str, Any] = field(default_factory=dict)
-    faults: list[tuple[Span, Problem]] = field(default_factory=list)
-    """Syntax errors; with any, ``data`` is empty."""
-    doubled: list[tuple[Span, Problem]] = field(default_factory=list)
-    left_out: set[Path] = field(default_factory=set)
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.data: dict[str, Any] = {}
+        self.faults: list[tuple[Span, Problem]] = []
+        """Syntax errors; with any, ``data`` is empty."""
+        self.doubled: list[tuple[Span, Problem]] = []
+        self.left_out: set[Path] = set()
 
 
 def read(source: Source) -> Reading:
@@ -177,6 +176,8 @@ def _stopped(error: Exception, lines: list[str]) -> Span | None:
 def _words(error: Exception, opened: Span | None, line: list[str]) -> tuple[str, str | None]:
     if not isinstance(error, toml.TOMLDecodeError):
         return "TOML syntax error: a number with too many digits", None
+    from vlanlink.topology.corrections import correction
+
     message = re.sub(r" \(at .*\)$", "", str(error))
     hint = next((hint for start, hint in _HINTS if message.startswith(start)), None)
     if opened:

@@ -5,10 +5,10 @@ help. That declaration is all there is: the reader, the export and the schema ar
 Reading goes on past errors, so that all problems of a file come in one run.
 """
 
-from collections.abc import Hashable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
 from functools import cache
-from typing import Any, ClassVar, Final, NamedTuple, Self, cast
+from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar, cast, dataclass_transform
 
 from vlanlink.kinds import KINDS, Kind
 from vlanlink.kinds.kind import OptionValue
@@ -35,28 +35,77 @@ class Row(NamedTuple):
     default: Any = None
 
 
-def keys_of(entry: type[Any]) -> Mapping[str, Row]:
-    """The keys of a table, whatever its kind."""
-    return _keys_of(cast("Hashable", entry))
-
-
-@cache
-def _keys_of(entry: Any) -> Mapping[str, Row]:
-    return {row.name: row for row in map(_row, fields(entry)) if row is not None}
-
-
 def _row(one: Any) -> Row | None:
     notes = getattr(one.type, "__metadata__", ())
     key = next((note for note in notes if isinstance(note, Key)), None)
     if key is None:
         return None
-    default = one.default if one.default_factory is MISSING else one.default_factory()
+    default = _default(one)
     return Row(one.name, key.form, key.help, default is MISSING, default)
 
 
-@dataclass(frozen=True, kw_only=True)
+_T = TypeVar("_T")
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(field,))
+def entry(table: type[_T]) -> type[_T]:
+    """Make a table a frozen dataclass with the methods of ``Entry``.
+
+    Compiling methods for each table, as dataclasses do, would take most of the time of a start.
+    """
+    made: Any = dataclass(init=False, repr=False, eq=False)(table)
+    made._fields = {one.name: one for one in fields(made)}
+    made._keys = {row.name: row for row in map(_row, made._fields.values()) if row is not None}
+    return table
+
+
+def _default(of: Field[Any]) -> Any:
+    return of.default if of.default_factory is MISSING else of.default_factory()
+
+
+@entry
 class Entry:
-    """A table of the file."""
+    """A table of the file: a frozen dataclass."""
+
+    # Without annotations: those are the fields.
+    _fields = cast("Mapping[str, Field[Any]]", {})
+    _keys = cast("Mapping[str, Row]", {})
+
+    def __init__(self, **values: Any) -> None:
+        """Take the values of the fields by name."""
+        known = self._fields
+        whole = {name: values[name] if name in values else _default(known[name]) for name in known}
+        missing = [name for name, value in whole.items() if value is MISSING]
+        strange = [name for name in values if name not in known or not known[name].init]
+        if missing or strange:
+            raise TypeError(f"{type(self).__name__}: missing {missing}, unknown {strange}")
+        self.__dict__.update(whole)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+    def _compared(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, one.name) for one in self._fields.values() if one.compare)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Entry) or type(other) is not type(self):
+            return NotImplemented
+        return self._compared() == other._compared()
+
+    def __hash__(self) -> int:
+        return hash(self._compared())
+
+    def __repr__(self) -> str:
+        """The fields that differ from their defaults."""
+        shown = [
+            f"{name}={getattr(self, name)!r}"
+            for name, one in self._fields.items()
+            if one.repr and getattr(self, name) != _default(one)
+        ]
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     planned: ClassVar[Mapping[str, str]] = {}
     """Keys of the format that don't work yet, and what to write instead."""
@@ -67,7 +116,7 @@ class Entry:
     def rows(cls, written: Mapping[str, Any]) -> Mapping[str, Row]:
         """The keys that such a table can have."""
         del written
-        return keys_of(cls)
+        return cls._keys
 
     @classmethod
     def offered(cls, known: Mapping[str, Row], written: Mapping[str, Any]) -> tuple[str, ...]:
@@ -133,6 +182,11 @@ class Entry:
         return unknown_key(key, written[key], cls.offered(known, written), at)
 
 
+def keys_of(table: type[Entry]) -> Mapping[str, Row]:
+    """The keys of a table, whatever its kind."""
+    return table._keys
+
+
 def unknown_key(key: str, value: object, known: tuple[str, ...], at: At) -> InvalidValue:
     """The refusal of an unknown key, with the known one that was meant."""
     near = habits.meant_key(key, known)
@@ -163,7 +217,7 @@ ALL_OPTIONS: Final = tuple(
 """The options of all kinds, for tables whose kind is unknown."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@entry
 class Kinded(Entry):
     """A table whose keys are its own and the options of its link kind."""
 
@@ -178,7 +232,7 @@ class Kinded(Entry):
     def rows(cls, written: Mapping[str, Any]) -> Mapping[str, Row]:
         """Its own keys and the options of its kind."""
         kind = cls.kind_in(written)
-        return {**keys_of(cls), **(option_rows(kind.name) if kind else {})}
+        return {**cls._keys, **(option_rows(kind.name) if kind else {})}
 
     @classmethod
     def prepared(cls, written: dict[str, Any]) -> dict[str, Any]:
@@ -195,7 +249,7 @@ class Kinded(Entry):
     @classmethod
     def made(cls, found: dict[str, Any]) -> Self:
         """Collect the options under ``options``, with those that are always sent."""
-        own = {key: value for key, value in found.items() if key in keys_of(cls)}
+        own = {key: value for key, value in found.items() if key in cls._keys}
         kind = cls.kind_in(found)
         if kind is None:
             return cls(**own)

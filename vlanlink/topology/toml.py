@@ -1,6 +1,5 @@
 """TOML 1.1 on every Python, both ways: tomllib reads it from 3.15 on, tomli before."""
 
-import json
 import re
 import sys
 from collections.abc import Mapping
@@ -23,6 +22,8 @@ def value(of: Any) -> str:
         return f"{{ {inner} }}" if inner else "{}"
     if isinstance(of, list | tuple):
         return f"[{', '.join(map(value, of))}]"
+    import json
+
     return string(of) if isinstance(of, str) else json.dumps(of)
 
 
@@ -33,6 +34,8 @@ def key(name: str) -> str:
 
 def string(word: str) -> str:
     """A basic string; JSON's escapes are TOML's."""
+    import json
+
     return json.dumps(word, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
