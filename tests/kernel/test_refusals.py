@@ -34,7 +34,7 @@ def test_a_mac_in_use_names_who_has_it(lan: Lan) -> None:
     with pytest.raises(vlanlink.ApplyError) as caught:
         vlanlink.up(load("two", 11))
     said = str(caught.value)
-    assert said.startswith("/run/two.toml:9:28: error: can't set two/eth0 up: ")
+    assert said.startswith("/run/two.toml:9:28: can't set two/eth0 up: ")
     assert "EADDRINUSE" in said
     assert "hint: one/eth0 already uses MAC 02:42:ac:10:56:0a" in said
     assert caught.value.not_undone == ()
@@ -47,7 +47,7 @@ def test_a_route_that_the_kernel_refuses_has_its_line_and_the_kernels_words(lan:
     with pytest.raises(vlanlink.ApplyError) as caught:
         vlanlink.up(load("one", 10, route))
     said = str(caught.value)
-    assert "/run/one.toml:14:11: error: can't add route 10.9.0.0/16 via 198.51.100.1" in said
+    assert "/run/one.toml:14:11: can't add route 10.9.0.0/16 via 198.51.100.1" in said
     assert "Nexthop has invalid gateway (ENETUNREACH" in said
     same(lan.world, before)
 
