@@ -217,6 +217,8 @@ class State:
     """The network of one machine, as seen or as wished for."""
 
     namespaces: Mapping[str, Namespace]
+    unread: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Observed: names in the netns directory that can't be read as a network, and why."""
 
     def to_dict(self) -> dict[str, object]:
         """The JSON form: the namespaces by name, the host's own under ``""``."""

@@ -50,6 +50,11 @@ def _add_namespace(
         return
     seen = builder.observed.namespaces.get(name)
     seen = seen if seen and seen.made else None
+    why = builder.observed.unread.get(name)
+    if why is not None:
+        message = f"namespace {name} can't be used: {why}"
+        hint = "once that has ended or is unmounted, run this again"
+        builder.conflicts.append(Problem(origin, message, hint, at_key=True))
     if (pid is not None or path is not None) and seen is None:
         key = "pid" if pid is not None else "path"
         where = f"process {pid}" if pid is not None else path

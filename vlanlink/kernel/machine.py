@@ -4,6 +4,7 @@ Everything runs in one separate thread, which enters namespaces as needed; the c
 in its own.
 """
 
+import errno
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +41,9 @@ if TYPE_CHECKING:  # `up` may not need these; the methods load them
     from vlanlink.kernel.packet.arp_nd import Announcement, ArpProbe
     from vlanlink.kernel.packet.echo import EchoReply, EchoRequest
 
+_OF_ONE_NAMESPACE = frozenset({errno.EINVAL, errno.EBADMSG, errno.EINTR, errno.EAGAIN})
+"""What keeps one namespace from being read and no other: it is of another kind, its answer makes
+no sense, or it changes faster than it can be read."""
 REPORT_SECONDS = 0.02
 """Interval of progress reports."""
 
@@ -122,6 +126,7 @@ class Machine:
     def _snapshot(self, *, only_host: bool = False) -> State:
         protocols = has_address_protocols()
         readings = []
+        unread: dict[str, str] = {}
         aliases = {HOST: ()} if only_host else dict(self._find_namespaces())
         for name, others in aliases.items():
             keys = self.wanted.sysctls.get(name, frozenset())
@@ -129,12 +134,25 @@ class Machine:
                 reading = read_namespace(name, self._namespaces, keys, protocols=protocols)
             except FileNotFoundError:
                 continue  # removed since the listing
+            except OSError as error:
+                if name == HOST or error.errno not in _OF_ONE_NAMESPACE:
+                    raise
+                unread[name] = self._why_unread(name, error)
+                continue
             reading.aliases = others
             readings.append(reading)
         processes = processes_by_namespace()
         for reading in readings:
             reading.pids = tuple(processes.get(reading.inode, ()))
-        return assemble(readings, self._owner, NamespaceIds(self._namespaces))
+        state = assemble(readings, self._owner, NamespaceIds(self._namespaces))
+        return replace(state, unread=unread) if unread else state
+
+    def _why_unread(self, name: str, error: OSError) -> str:
+        """Whatever is mounted there, or goes on in there, is a reason to pass over that one."""
+        path = self._namespaces.path(name)
+        if not is_network_namespace(path):
+            return f"what is mounted on {path} is not a network namespace"
+        return f"{path} can't be read: {error.strerror or error}"
 
     def _owner(self, seen: "SeenLink") -> tuple[str | None, bool]:
         return self._marks.owner(seen.group, seen.alias, self.wanted.topologies)
@@ -163,7 +181,7 @@ class Machine:
         """
         self.wanted = replace(self.wanted, sysctls=keys)
         found = self._do(lambda: dict(self._with_sysctls(state, keys)))
-        return State({**state.namespaces, **found})
+        return replace(state, namespaces={**state.namespaces, **found})
 
     def _with_sysctls(
         self, state: State, keys: Mapping[str, frozenset[str]]
@@ -171,7 +189,7 @@ class Machine:
         made = {name for name, space in state.namespaces.items() if space.made}
         for name in made & keys.keys():
             wanted = keys[name]
-            with suppress(FileNotFoundError):  # removed since the snapshot
+            with suppress(OSError):  # removed since the snapshot, or out of reach
                 values = read_sysctls(name, self._namespaces, wanted)
                 yield name, replace(state.namespaces[name], sysctls=values)
         new = {name: wanted for name, wanted in keys.items() if wanted and name not in made}

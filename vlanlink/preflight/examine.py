@@ -60,7 +60,8 @@ def _seen_by_a_user(session: Session, topology: Topology) -> tuple[TopologyNeeds
     contents, machine = session.store.contents(), session.machine
     state = machine.host_snapshot()
     keys = keys_to_read(topology, state, contents.of(topology.name)).get(HOST, frozenset())
-    state = State({**machine.with_sysctls(state, {HOST: keys}).namespaces, **elsewhere})
+    state = machine.with_sysctls(state, {HOST: keys})
+    state = replace(state, namespaces={**state.namespaces, **elsewhere})
     resolution = resolve(topology, state, session.context(topology, contents))
     unseen = {("namespaces", name) for name in elsewhere}
     conflicts = (one for one in resolution.conflicts if one.path[:2] not in unseen)

@@ -12,14 +12,15 @@ from vlanlink.kernel.features import missing_capabilities, release
 from vlanlink.kernel.machine import Machine
 from vlanlink.planning.operations import MakeNamespace
 from vlanlink.planning.plan import Plan
-from vlanlink.reconcile.session import OWNED, Observation, Session
+from vlanlink.reconcile.session import OWNED, Observation, Session, kernel_errors
 from vlanlink.store.record import Record
 from vlanlink.topology import Topology, empty
 
 
 def need_privilege(what: str = "changing the network", *also: str) -> None:
     """Raise PrivilegeError if the process may not change the network, or ``also`` lacks."""
-    missing = missing_capabilities(*also)
+    with kernel_errors():
+        missing = missing_capabilities(*also)
     if missing:
         message = f"{what} takes {' and '.join(missing)}"
         raise PrivilegeError(Diagnostic(message, hint="run it as root: sudo vlanlink …"))

@@ -9,7 +9,7 @@ from vlanlink.reconcile.apply import Transaction
 from vlanlink.reconcile.checks import checked, refuse_untrusted
 from vlanlink.reconcile.failures import translated
 from vlanlink.reconcile.lookup import enabled, need_known, unknown
-from vlanlink.reconcile.records import close_down
+from vlanlink.reconcile.records import close_down, namespaces_out_of_reach
 from vlanlink.reconcile.session import Observation, Session
 from vlanlink.topology import Topology, empty
 from vlanlink.topology.load import Heading
@@ -78,6 +78,10 @@ def _report_lost(seen: Observation, before: Topology | None) -> None:
             *lost_sysctls(before, seen.observed),
             *lost_routes(before, seen.resolution.desired, seen.records),
         )
+    hidden = namespaces_out_of_reach(seen)
+    if hidden:
+        lines = (*lines, *(f"namespace {one}: {seen.observed.unread[one]}" for one in hidden))
+        hint = f"once that has ended or is unmounted, vlanlink down {name} removes the rest"
     if lines:
         message = f"{name} is down, but not all is as it was before"
         raise ApplyError(Diagnostic(message, hint=hint), not_undone=lines)

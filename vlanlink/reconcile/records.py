@@ -66,7 +66,7 @@ def close_down(session: Session, seen: Observation) -> None:
     """Remove the record after ``down``; namespaces that stay keep one. Raises ApplyError."""
     _clear_dead_names(session, seen)
     name = seen.topology.name
-    left = _namespaces_left(seen)
+    left = (*_namespaces_left(seen), *namespaces_out_of_reach(seen))
     try:
         if left:
             session.store.write(Record(name, namespaces=left))
@@ -75,6 +75,12 @@ def close_down(session: Session, seen: Observation) -> None:
     except OSError as error:
         message = f"{name} is down, but its record can't be removed: {error}"
         raise ApplyError(Diagnostic(message, hint="remove that file by hand")) from None
+
+
+def namespaces_out_of_reach(seen: Observation) -> tuple[str, ...]:
+    """Namespaces of the topology that could not be read, so nothing was done about them."""
+    own = seen.records.own
+    return tuple(name for name in (own.namespaces if own else ()) if name in seen.observed.unread)
 
 
 def _namespaces_left(seen: Observation) -> tuple[str, ...]:

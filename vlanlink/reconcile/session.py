@@ -228,6 +228,9 @@ def kernel_errors() -> Iterator[None]:
             raise ConflictError(
                 Diagnostic(message, hint="raise the limit: ulimit -n 1024")
             ) from None
+        if str(error.filename or "").startswith("/proc/thread-self/"):
+            message = f"/proc is not mounted here: there is no {error.filename}"
+            raise PrivilegeError(Diagnostic(message, hint="mount -t proc proc /proc")) from None
         raise ConflictError(Diagnostic(f"the kernel could not be asked: {error}")) from None
 
 

@@ -1,0 +1,181 @@
+"""What is in the netns directory and no network namespace, or can't be read: named, not fatal."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import vlanlink
+from tests.kernel.lan import Lan
+from tests.kernel.world import World
+from vlanlink.kernel import machine
+from vlanlink.kernel.netlink.socket import Socket
+from vlanlink.kernel.netns.identity import identify
+
+pytestmark = pytest.mark.needs("macvlan")
+
+TOPOLOGY = """
+[topology]
+name = "office"
+[networks.pub]
+kind = "macvlan"
+parent = "eth0"
+probe = false
+subnets = [{ subnet = "172.16.3.0/24" }]
+[namespaces.a.interfaces.eth0]
+network = "pub"
+[namespaces.b.interfaces.eth0]
+network = "pub"
+"""
+FILE = "/run/office.toml"
+VERBS = (
+    "plan FILE",
+    "up FILE",
+    "status",
+    "status FILE",
+    "ls",
+    "inspect pub",
+    "doctor",
+    "down FILE",
+)
+
+
+def cli(words: str) -> "subprocess.CompletedProcess[str]":
+    run = [sys.executable, "-m", "vlanlink", *words.replace("FILE", FILE).split()]
+    done = subprocess.run(run, capture_output=True, text=True, check=False, timeout=60)
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def _bound(kind: str) -> Callable[[World], object]:
+    def bind(world: World) -> None:
+        Path("/run/netns/odd").touch()
+        world.run(f"mount --bind /proc/self/ns/{kind} /run/netns/odd")
+
+    return bind
+
+
+FOREIGN: dict[str, Callable[[World], object]] = {
+    "a uts namespace": _bound("uts"),
+    "a mount of a file": lambda world: (
+        Path("/run/netns/odd").write_text("x"),
+        world.run("mount --bind /etc/hostname /run/netns/odd"),
+    ),
+    "a directory": lambda _: os.mkdir("/run/netns/odd"),
+    "a pipe": lambda _: os.mkfifo("/run/netns/odd"),
+    "a link to itself": lambda _: os.symlink("odd", "/run/netns/odd"),
+    "a device": lambda _: os.symlink("/dev/zero", "/run/netns/odd"),
+    "a name with an escape": lambda world: world.run(
+        ["ip", "netns", "add", "\x1b[31mred\nfake: line"]
+    ),
+}
+
+
+@pytest.mark.parametrize("foreign", FOREIGN)
+def test_a_foreign_thing_is_passed_over(lan: Lan, foreign: str) -> None:
+    Path(FILE).write_text(TOPOLOGY)
+    lan.world.ip("netns add first")  # makes the directory
+    FOREIGN[foreign](lan.world)
+    for verb in VERBS:
+        done = cli(verb)
+        assert done.returncode in ((0, 3) if verb in ("status FILE", "doctor") else (0,)), done
+        assert "\x1b" not in done.stdout + done.stderr
+        assert not any(s.startswith("fake:") for s in (done.stdout + done.stderr).splitlines())
+    assert not Path("/run/netns/a").exists()  # `ip netns list` would wait for the pipe
+
+
+def test_one_that_the_file_names_is_named(lan: Lan) -> None:
+    Path(FILE).write_text(TOPOLOGY.replace("namespaces.b", "namespaces.odd"))
+    lan.world.ip("netns add first")
+    _bound("uts")(lan.world)
+    for verb in ("up FILE", "plan FILE"):
+        done = cli(verb)
+        assert done.returncode == 1
+        assert "what is mounted on /run/netns/odd is not a network namespace" in done.stderr
+    assert lan.world.namespaces() >= {"first"}
+    assert "a" not in lan.world.namespaces()
+
+
+def test_one_that_hides_ours_is_no_end_of_it(lan: Lan) -> None:
+    Path(FILE).write_text(TOPOLOGY)
+    vlanlink.up(vlanlink.load(FILE))
+    lan.world.run("mount --bind /proc/self/ns/uts /run/netns/a")
+    done = cli("status FILE --json")
+    assert json.loads(done.stdout)["state"] == "drifted"
+    done = cli("up FILE")
+    assert done.returncode == 1
+    assert "/run/netns/a is not a network namespace" in done.stderr
+    for _ in range(2):
+        done = cli("down office")
+        assert done.returncode == 1
+        assert "not rolled back: namespace a: what is mounted on /run/netns/a is not" in done.stderr
+        assert Path(f"/run/vlanlink/office@{identify(None)}.json").exists()
+    assert "b" not in lan.world.namespaces()
+    lan.world.run("umount /run/netns/a")
+    assert cli("down office").returncode == 0
+    assert not Path("/run/netns/a").exists()
+
+
+def test_one_that_never_rests_holds_up_nobody(lan: Lan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each dump of it is interrupted (NLM_F_DUMP_INTR), as by a process that always changes it."""
+    Path(FILE).write_text(TOPOLOGY)
+    topology = vlanlink.load(FILE)
+    vlanlink.up(topology)
+    lan.world.ip("netns add restless")
+    there = os.stat("/run/netns/restless").st_ino
+    whole, opened = Socket._dump_once, Socket.__init__
+    inside: set[int] = set()
+
+    def noted(self: Socket, *arguments: int) -> None:
+        opened(self, *arguments)
+        if os.stat("/proc/thread-self/ns/net").st_ino == there:
+            inside.add(id(self))
+
+    def interrupted(self: Socket, message: bytearray) -> tuple[list[bytes], bool]:
+        found, complete = whole(self, message)
+        return found, complete and id(self) not in inside
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Socket, "__init__", noted)
+        patch.setattr(Socket, "_dump_once", interrupted)
+        assert vlanlink.status("office").state == "up"
+        found = vlanlink.snapshot()
+        assert "restless" not in found.namespaces
+        assert "can't be read" in found.unread["restless"]
+        assert vlanlink.up(topology).operations == ()
+        vlanlink.down("office")
+    assert lan.world.namespaces() == {"restless"}
+
+
+def test_want_of_memory_is_nobodys_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What concerns the whole machine is no reason to pass over a namespace."""
+    world.ip("netns add one")
+
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(machine, "read_namespace", fails)
+    with pytest.raises(vlanlink.ConflictError, match="Too many open files"):
+        vlanlink.snapshot()
+
+
+WITHOUT_PROC = ("up FILE", "down office", "status", "ls", "plan FILE", "verify FILE", "doctor",
+                "inspect pub", "confirm", "watch FILE", "exec a -- true")  # fmt: skip
+
+
+def test_without_proc_it_is_said_once(lan: Lan) -> None:
+    Path(FILE).write_text(TOPOLOGY)
+    vlanlink.up(vlanlink.load(FILE))
+    before = lan.world.ip("link")
+    for verb in WITHOUT_PROC:
+        command = f"umount -l /proc; exec {sys.executable} -m vlanlink {verb.replace('FILE', FILE)}"
+        run = ["unshare", "--mount", "sh", "-c", command]
+        done = subprocess.run(run, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 4, (verb, done)
+        assert done.stderr.count("/proc is not mounted here") == 1, (verb, done.stderr)
+        assert len(done.stderr.splitlines()) == 2, (verb, done.stderr)
+    assert lan.world.ip("link") == before
