@@ -15,6 +15,10 @@ from vlanlink.host import HOST as HOST  # noqa: PLC0414 - part of a State's voca
 
 LOOPBACK: Final = "lo"
 
+TABLE_MAIN: Final = 254
+TABLE_LOCAL: Final = 255
+"""linux/rtnetlink.h. Lookups ask table local first (ip-rule(8))."""
+
 NAMELESS: Final = "?"
 """What the name of an owner begins with that is no topology of this host's: eight characters, and
 the name that its mark tells besides."""
@@ -61,6 +65,8 @@ class Address:
     """Desired: the LAN was not asked yet whether it is free."""
     chosen: bool = field(default=False, compare=False)
     """Desired: worked out, not written in the file."""
+    global_scope: bool = field(default=False, compare=False)
+    """An IPv4 link-local address that may be the source of packets to anywhere (NAT)."""
     temporary: bool = field(default=False, compare=False)
     """One of those that change by the day (IFA_F_TEMPORARY, RFC 8981)."""
 
@@ -94,7 +100,7 @@ class Route:
     via: str | None = None
     metric: int = 0
     src: str | None = None
-    table: int = 254
+    table: int = TABLE_MAIN
     onlink: bool = False
     ours: bool = field(default=True, compare=False)
     origin: Path = field(default=(), compare=False)
@@ -113,7 +119,8 @@ class Route:
         words += ["dev", self.dev]
         words += ["src", self.src] if self.src else []
         words += ["metric", str(self.metric)] if self.metric else []
-        words += ["table", str(self.table)] if self.table != 254 else []
+        table = "local" if self.table == TABLE_LOCAL else str(self.table)
+        words += ["table", table] if self.table != TABLE_MAIN else []
         words += ["onlink"] if self.onlink else []
         return " ".join(words)
 

@@ -22,6 +22,8 @@ _TRIALS = {
     """&& bridge -d -j link show dev p | grep -q '"locked":true'""",
     # where a test may do what no machine of people's should suffer
     "guest": '[ "$(uname -n)" = vlanlink-vm ]',
+    "nat": "nft 'add table ip t; add chain ip t c { type nat hook postrouting priority 100; }; "
+    "add rule ip t c masquerade'",
     # a hook that sees forwarded and local traffic
     "nftables": "nft 'add table inet t; add chain inet t c { type filter hook forward "
     "priority 0; }; add rule inet t c counter'",

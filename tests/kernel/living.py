@@ -93,6 +93,15 @@ class LivingHost:
         until(lambda: "NO-CARRIER" not in self.world.link("eth0")["flags"], "a carrier")
         self.configure()
 
+    def lose_nic(self) -> None:
+        """Its driver goes, and all links on it with it."""
+        self.world.ip("link delete eth0")
+
+    def find_nic(self) -> None:
+        """Its driver is back."""
+        self.lan.trunk("eth0")
+        self.configure()
+
     def move(self) -> None:
         """The lease comes back with another address."""
         self.configure("192.168.77.6")
@@ -132,11 +141,19 @@ class Event:
 
     begins: Callable[[LivingHost], None]
     ends: Callable[[LivingHost], None]
+    same_address: bool = True
+    """What was up before works again, with nothing of ours running."""
+    nic_stays: bool = True
 
 
 EVENTS = {
     "nic down and up": Event(LivingHost.set_down, LivingHost.set_up),
     "cable out and in": Event(LivingHost.unplug, LivingHost.plug),
     "lease lost and back": Event(LivingHost.lose_lease, LivingHost.configure),
-    "lease back with another address": Event(LivingHost.lose_lease, LivingHost.move),
+    "lease back with another address": Event(
+        LivingHost.lose_lease, LivingHost.move, same_address=False
+    ),
+    "driver reloaded": Event(
+        LivingHost.lose_nic, LivingHost.find_nic, same_address=False, nic_stays=False
+    ),
 }

@@ -94,6 +94,7 @@ COMMON_SHOWN: Mapping[str, Show] = {
     "mtu": lambda shown: shown["mtu"],
     "txqueuelen": lambda shown: shown["txqlen"],
     "altnames": lambda shown: sorted(shown["altnames"]),
+    "multicast": lambda shown: "MULTICAST" in shown["flags"],
     "up": lambda shown: "UP" in shown["flags"],
 }
 """Options of every kind; their samples are in ``_entry``."""
@@ -124,6 +125,7 @@ def _entry(kind: str, number: int, end: str) -> dict[str, Any]:
         "kind": kind,
         "mtu": 1400,
         "txqueuelen": 77,
+        "multicast": not KINDS[kind].multicast,
         "altnames": [f"{kind}-{number}-{end}-with-a-name-of-more-than-15-bytes", f"z{number}{end}"],
         "addresses": [
             f"10.{number}.{ord(end)}.1/24",

@@ -1,15 +1,15 @@
 """The host's own network is sacred: what happens to its NIC, times what vlanlink does meanwhile."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
 import vlanlink
-from tests.kernel.judge import dump, same
+from tests.kernel.judge import differences, dump, same
 from tests.kernel.lan import Lan
-from tests.kernel.living import EVENTS, TEXT, WEB4, Event, LivingHost
-from tests.kernel.test_watch import Watched, watched
+from tests.kernel.living import EVENTS, WEB4, WEB6, Event, LivingHost
 from tests.kernel.world import until
 
 pytestmark = pytest.mark.needs("macvlan")
@@ -22,17 +22,33 @@ def host(lan: Lan) -> LivingHost:
 
 
 @contextmanager
+def _watching(topology: vlanlink.Topology) -> Iterator[list[vlanlink.Event]]:
+    events: list[vlanlink.Event] = []
+    watch = vlanlink.Watch(topology, on_event=events.append)
+    thread = threading.Thread(target=watch.run)
+    thread.start()
+    try:
+        until(lambda: events, "the watch has begun")
+        yield events
+    finally:
+        watch.stop()
+        thread.join()
+
+
+@contextmanager
 def _going_on(verb: str, host: LivingHost, event: Event) -> Iterator[None]:
     """The event, with ``verb`` before, in the middle of, or throughout it."""
     topology = host.topology()
     if verb == "watch":
-        with watched(TEXT) as watch:
-            watch.told("up")
+        with _watching(topology) as events:
             event.begins(host)
-            _is_in_sync(watch, topology)
+            until(
+                lambda: vlanlink.status(topology).state == "up" or events[-1].event == "blocked",
+                f"repaired, or known to be impossible: {events}",
+            )
             event.ends(host)
+            until(lambda: vlanlink.status(topology).state == "up", f"in sync: {events}")
             yield
-            _is_in_sync(watch, topology)
         return
     if verb != "first":
         vlanlink.up(topology)
@@ -45,10 +61,6 @@ def _going_on(verb: str, host: LivingHost, event: Event) -> Iterator[None]:
     yield
 
 
-def _is_in_sync(watch: Watched, topology: vlanlink.Topology) -> None:
-    until(lambda: vlanlink.status(topology).state == "up", f"in sync after {watch.events}")
-
-
 VERBS = ("before", "first", "meanwhile", "again", "watch")
 """`up` before the event, only while it lasts, both, before and after it; `watch` throughout."""
 
@@ -56,14 +68,28 @@ VERBS = ("before", "first", "meanwhile", "again", "watch")
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("name", EVENTS)
 def test_the_host_keeps_what_it_has(host: LivingHost, name: str, verb: str) -> None:
-    world, event = host.world, EVENTS[name]
+    world, event, topology = host.world, EVENTS[name], host.topology()
+    if verb in ("first", "meanwhile") and not event.nic_stays:
+        event.begins(host)
+        with pytest.raises(vlanlink.ConflictError, match="eth0 does not exist"):
+            vlanlink.up(topology)
+        return
     with _going_on(verb, host, event):
         host.is_whole()
-        world.reaches("station", WEB4)
+        if verb in ("again", "watch") or (verb == "before" and event.same_address):
+            host.joins_its_endpoints()
+        elif verb != "before":  # as it was when the host had no address
+            world.reaches("", WEB4)
+            world.reaches("", WEB6)
         before = host.network()
+    in_sync = verb in ("again", "watch") or (verb == "before" and event.same_address)
+    assert vlanlink.status(topology).state == ("up" if in_sync else "drifted") or verb == "first"
+    vlanlink.up(topology)
+    host.joins_its_endpoints()
+    assert vlanlink.up(topology).operations == ()
     vlanlink.down("home")
     host.is_whole()
-    assert host.network() == before
+    assert differences(before, host.network()) == []
 
 
 def test_a_nic_that_was_down_and_is_not_used_goes_down_again(host: LivingHost) -> None:

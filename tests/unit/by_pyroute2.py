@@ -113,6 +113,7 @@ def address(data: bytes, *, protocols: bool) -> tuple[int, Address]:
         ours=ours,
         permanent=permanent,
         nodad=bool(flags & IFA_F_NODAD),
+        global_scope=message["scope"] == 0,
         tentative=bool(flags & IFA_F_TENTATIVE) and not flags & IFA_F_DADFAILED,
     )
 

@@ -221,7 +221,7 @@ def _address(operation: AddAddress | RemoveAddress) -> bytes:
     body = {
         "family": 10 if six else 2,
         "prefixlen": int(prefix),
-        "scope": 253 if ip.startswith("169.254.") else 0,
+        "scope": 253 if ip.startswith("169.254.") and not operation.address.global_scope else 0,
         "index": operation.index,
     }
     attributes: Attributes = [("IFA_LOCAL", ip), ("IFA_ADDRESS", ip)]

@@ -34,6 +34,8 @@ from vlanlink.kinds import COMMON, KINDS
 from vlanlink.model import (
     HOST,
     LOOPBACK,
+    TABLE_LOCAL,
+    TABLE_MAIN,
     Address,
     Link,
     LinkName,
@@ -174,6 +176,7 @@ def _link(space: str, name: str, row: Mapping[str, Any], number: int) -> Link:
     options = {o.key: o.default for o in KINDS[kind].options} if kind in KINDS else {}
     settings: dict[str, Setting] = {
         "mtu": 1500,
+        "multicast": KINDS[kind].multicast if kind in KINDS else True,
         **{o.key: o.default for o in COMMON if o.default is not None},
         **{key: value for key, value in options.items() if value is not None},
         "promote_secondaries": 0,
@@ -239,7 +242,7 @@ def _route(text: str, links: Mapping[str, Link]) -> Route:
         via=given["via"],
         metric=int(given["metric"] or 0),
         src=given["src"],
-        table=int(given["table"] or 254),
+        table=TABLE_LOCAL if given["table"] == "local" else int(given["table"] or TABLE_MAIN),
         onlink=onlink,
         ours=whose == "ours" or (not whose and owner is not None),
         by_advertisement=whose == "ra",

@@ -142,6 +142,7 @@ def _new(link: Link, below: Link | None) -> Link:
         **link.settings,
     }
     settings |= {o.key: _NEW[type(o)] for o in COMMON if not o.at_creation}
+    settings["multicast"] = kind.multicast
     settings = {**_with_or_without_ipv6({"mtu": 0}, settings)}
     return replace(link, settings=settings, addresses=(), labelled=False, defaults={})
 

@@ -433,13 +433,14 @@ def test_routes_of_no_concern_are_not_seen() -> None:
         route = Route("10.0.0.0/8", "eth0", table=body.pop("rta_table", 254))
         message = bytearray(only(AddRoute(namespace="", route=route, index=12)))
         for at, value in body.items():
-            struct.pack_into("=B", message, {"type": 23}[at], value)
+            struct.pack_into("=B", message, {"type": 23, "protocol": 21}[at], value)
         return netlink.decode_route(bytes(message), names)
 
     assert seen({12: "eth0"}) is not None
     assert seen({}) is None
     assert seen({12: "eth0"}, type=2) is None  # RTN_LOCAL
-    assert seen({12: "eth0"}, rta_table=255) is None
+    assert seen({12: "eth0"}, rta_table=255) is not None  # ours
+    assert seen({12: "eth0"}, rta_table=255, protocol=2) is None  # the kernel's
 
 
 # -- dumps ---------------------------------------------------------------------------------------

@@ -60,8 +60,9 @@ RANGE = '"10.1.0.128/25"'
         ),
         ({}, HOST_HAS | {"routes": ["10.8.0.0/16 via 10.1.0.250 dev eth0 foreign"]}),
         ({}, HOST_HAS | {"routes": ["10.1.0.128/25 dev eth0 foreign"]}),
+        ({}, HOST_HAS | {"routes": ["10.1.0.192/30 via 10.1.0.9 dev eth0 foreign"]}),
     ],
-    ids=["gateway", "aux", "parent", "host", "next-hop", "route"],
+    ids=["gateway", "aux", "parent", "host", "next-hop", "route", "part"],
 )
 def test_one_route_for_a_range_only_where_nobody_else_is_in_it(
     more: dict[str, str], host: dict[str, Any]
@@ -104,8 +105,11 @@ def test_addresses_of_a_day_are_not_spoken_with() -> None:
     assert route.src == "2001:db8:1::7"
 
 
+AUTO = L2.replace("shim = true", 'shim = { addresses = ["auto"] }')
+
+
 def test_an_address_of_its_own_stays_the_same() -> None:
-    wanted = topology(L2 + subnets())
+    wanted = topology(AUTO + subnets())
     first = resolved(wanted)
     (link,) = shims(first)
     assert [address.text for address in link.addresses] == ["10.1.0.1/32"]
@@ -113,16 +117,72 @@ def test_an_address_of_its_own_stays_the_same() -> None:
     assert first.leases.addresses[key] == ("10.1.0.1",)
     crowd = ENDPOINT + ENDPOINT.replace("web", "db").replace('["10.1.0.130"]', '["auto"]')
     state = read_state({"host": HOST_HAS})
-    again = resolve(topology(L2 + subnets(), crowd), state, Context(leases=first.leases))
+    again = resolve(topology(AUTO + subnets(), crowd), state, Context(leases=first.leases))
     assert again.leases.addresses[key] == ("10.1.0.1",)
 
 
-def test_no_address_to_be_had_is_a_conflict() -> None:
+NO_ADDRESS: dict[str, Any] = {"links": {"eth0": {}}}
+BOTH = 'subnets = [{ subnet = "10.1.0.0/24" }, { subnet = "2001:db8:1::/64" }]\n'
+BOTH_ENDPOINT = ENDPOINT.replace('"10.1.0.130"', '"10.1.0.130", "2001:db8:1::130"')
+
+
+@pytest.mark.parametrize("network", [BRIDGE, L2, L2 + 'mode = "l3"\n', L2 + 'mode = "l3s"\n'])
+@pytest.mark.parametrize("host", [HOST_HAS, NO_ADDRESS])
+def test_no_address_of_the_lan_is_taken_unasked(network: str, host: dict[str, Any]) -> None:
+    found = resolved(topology(network + BOTH, BOTH_ENDPOINT), host)
+    (link,) = shims(found)
+    four, six = link.addresses
+    assert (four.text[:8], four.global_scope, four.text[-3:]) == ("169.254.", True, "/32")
+    assert six.link_local
+    assert found.leases.addresses == {}
+    assert found.conflicts == ()
+    (to4, to6) = sorted(found.desired.host.routes, key=lambda route: route.family)
+    assert {to4.table, to6.table} == {255}
+    as_parent = host is HOST_HAS and (network is BRIDGE or "l3" in network)
+    assert to4.src == ("10.1.0.5" if as_parent else four.bare)
+    assert to6.src == ("2001:db8:1::5" if as_parent else six.bare)
+
+
+def test_no_subnet_of_the_family_is_no_conflict() -> None:
     more = ENDPOINT.replace("10.1.0.130", "10.1.0.130/24")
-    (conflict,) = resolved(topology(L2, more)).conflicts
-    assert conflict.path == ("networks", "pub", "shim")
-    assert "needs an IPv4 address" in conflict.message
-    assert "addresses" in str(conflict.hint)
+    assert resolved(topology(L2, more)).conflicts == ()
+
+
+@pytest.mark.parametrize("ignore", ["0", "1"])
+def test_endpoints_find_the_host_whatever_it_answers_for(ignore: str) -> None:
+    host = HOST_HAS | {"sysctls": {"net/ipv4/conf/all/arp_ignore": ignore}}
+    found = resolved(topology(BRIDGE + subnets()), host)
+    (link,) = shims(found)
+    own = link.addresses[0].bare
+    by_the_shim = {Route("10.1.0.5/32", "eth0", via=own)} if ignore == "1" else set()
+    wanted = {Route(f"{own}/32", "eth0"), *by_the_shim}
+    assert found.desired.namespaces["web"].routes == wanted
+
+
+@pytest.mark.parametrize("more", ["2001:db8:1::6/64", "2001:db8:2::6/64"])
+def test_an_ipv6_route_that_lost_its_source_stays_if_it_needs_none(more: str) -> None:
+    """The address was away, and is back. Another one as near to the endpoint might be chosen."""
+    wanted = topology(BRIDGE + BOTH, BOTH_ENDPOINT)
+    name = shims(resolved(wanted))[0].name
+    host = {
+        "links": {
+            "eth0": {"addresses": ["10.1.0.5/24", "2001:db8:1::5/64"]},
+            "eth1": {"addresses": [more]},
+            name: {"kind": "macvlan", "parent": "eth0", "owner": "office"},
+        },
+        "routes": [f"2001:db8:1::130/128 dev {name} metric 1024 table local ours"],
+    }
+    (_, six) = sorted(resolved(wanted, host).desired.host.routes, key=lambda route: route.family)
+    assert six.src == (None if more.startswith("2001:db8:2") else "2001:db8:1::5")
+
+
+def test_a_tentative_address_of_the_parents_is_no_source_yet() -> None:
+    text = {"text": "2001:db8:1::5/64", "tentative": True}
+    host: dict[str, Any] = {"links": {"eth0": {"addresses": [text]}}}
+    more = ENDPOINT.replace("10.1.0.130", "2001:db8:1::130")
+    network = BRIDGE + 'subnets = [{ subnet = "2001:db8:1::/64" }]\n'
+    (route,) = resolved(topology(network, more), host).desired.host.routes
+    assert str(route.src).startswith("fe80:")
 
 
 def test_the_smallest_mtu_of_those_that_it_reaches() -> None:
@@ -144,11 +204,12 @@ def test_names_differ_by_topology_parent_and_mode_and_are_short() -> None:
 @pytest.mark.parametrize(
     ("network", "sysctls", "said"),
     [
-        (BRIDGE, {"all/arp_ignore": "1"}, "arp_ignore = 1 keeps the shim from answering"),
+        (BRIDGE, {"all/arp_ignore": "1"}, ""),
+        (BRIDGE, {"all/arp_ignore": "2"}, "arp_ignore = 2 keeps the shim from answering"),
         (BRIDGE, {"all/rp_filter": "1"}, ""),
         (L2, {"all/arp_ignore": "1"}, ""),
         (L2, {"all/arp_ignore": "2"}, "arp_ignore = 2 keeps"),
-        (L2, {"eth0/rp_filter": "1"}, "reach the host at 10.1.0.1, and not at 10.1.0.5"),
+        (L2, {"eth0/rp_filter": "1"}, "and not at 10.1.0.5"),
         (L2, {"all/rp_filter": "2", "eth0/rp_filter": "1"}, ""),
         (BRIDGE + 'mode = "vepa"\nhairpin = true\n', {"all/rp_filter": "1"}, "both answer for it"),
     ],

@@ -65,7 +65,7 @@ def peer_link(builder: Builder, link: Link, peer: PeerConfig) -> Link:
         key.namespace,
         peer=link.key,
         settings=settings,
-        defaults={"mtu": kind.default_mtu},
+        defaults={"mtu": kind.default_mtu, "multicast": kind.multicast},
         addresses=addresses,
         owner=builder.name,
         origin=(*link.origin, "peer"),
@@ -101,12 +101,13 @@ def _derived_mac(
 
 
 def _defaults(kind: Kind, settings: dict[str, Setting], parent: Link | None) -> dict[str, Setting]:
+    values: dict[str, Setting] = {"multicast": kind.multicast}
     if parent is None:
-        return {"mtu": kind.default_mtu} if kind.default_mtu else {}
+        return values | ({"mtu": kind.default_mtu} if kind.default_mtu else {})
     keys = ["mtu"]
     if kind.mac(settings) == "inherited":
         keys.append("mac")
-    values = {key: parent.settings.get(key, parent.defaults.get(key)) for key in keys}
+    values |= {key: parent.settings.get(key, parent.defaults.get(key)) for key in keys}
     return {key: value for key, value in values.items() if value is not None}
 
 

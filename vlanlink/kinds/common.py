@@ -31,6 +31,10 @@ COMMON: Final[tuple[Option, ...]] = (
         default=1000,
     ),
     Names(key="altnames", help="alternative names", attribute=52, entry=53, live=True, default=()),
+    # Its default is the kind's (``Kind.multicast``). mDNS leaves a link without it alone.
+    InterfaceFlag(
+        key="multicast", help="mDNS and routing daemons may use the link", bit=0x1000, live=True
+    ),
     InterfaceFlag(key="up", help="set the link up", bit=0x1, live=True, default=True),
 )
 

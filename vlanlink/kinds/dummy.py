@@ -2,4 +2,4 @@
 
 from vlanlink.kinds.kind import ETHERNET_MTU, Kind
 
-DUMMY = Kind(name="dummy", module="dummy", default_mtu=ETHERNET_MTU, isolated=True)
+DUMMY = Kind(name="dummy", module="dummy", multicast=False, default_mtu=ETHERNET_MTU, isolated=True)

@@ -119,7 +119,7 @@ class Names(Option):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InterfaceFlag(Option):
-    """One bit of a link's own flags (struct ifinfomsg); it is off on a new link."""
+    """One bit of a link's own flags (struct ifinfomsg)."""
 
     at_creation = False
 
@@ -154,6 +154,8 @@ class Kind:
     options: tuple[Option, ...] = ()
     has_parent: bool = False
     has_peer: bool = False
+    multicast: bool = True
+    """IFF_MULTICAST of a new link."""
     default_mtu: int | None = None
     """MTU of a new link; None: the parent's."""
     rx_handler: RxHandler | None = None

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from vlanlink.kinds import COMMON
 from vlanlink.kinds.common import LINK_SYSCTLS
-from vlanlink.model import LOOPBACK, Address, Link, LinkName, Namespace
+from vlanlink.model import LOOPBACK, Address, Link, LinkName, Namespace, Setting
 from vlanlink.planning.changes import policy_write
 from vlanlink.planning.diff import Diff, depth, route_order
 from vlanlink.planning.ifindex import allocate
@@ -72,8 +72,12 @@ def _start(diff: Diff, link: Link) -> Iterator[Operation]:
     for key in LINK_SYSCTLS:
         if key in link.settings:
             yield policy_write(link, key, None, link.settings[key], quiet=True)
-    later = (option for option in COMMON if not option.at_creation)
-    new = {o.key: value for o in later if (value := link.settings.get(o.key, o.default))}
+    new: dict[str, Setting] = {}
+    for option in COMMON:
+        value = link.settings.get(option.key, option.default)
+        initial = link.defaults.get(option.key, False)
+        if not option.at_creation and value is not None and bool(value) != initial:
+            new[option.key] = value
     yield SetLink(
         namespace=link.namespace,
         name=link.name,

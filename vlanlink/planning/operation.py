@@ -30,7 +30,7 @@ class Operation:
     harmless: ClassVar[frozenset[int]] = frozenset()
     """Errnos that mean there is nothing to do: already gone, already there."""
     transient: ClassVar[frozenset[int]] = frozenset()
-    """Errnos that a link still being deleted may cause: worth retrying."""
+    """Errnos that pass: of a link still being deleted, of an address still tentative."""
     lacking: ClassVar[frozenset[int]] = frozenset()
     """Errnos that mean the kernel lacks a feature."""
 

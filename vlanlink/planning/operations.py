@@ -318,6 +318,9 @@ class AddRoute(_OnRoute):
     """Add a route."""
 
     missing = True
+    # The link-local address that the kernel gives a new link is tentative for a moment, and no
+    # source until then.
+    transient = frozenset({errno.EINVAL})
 
     def changes(self) -> Iterator[Change]:
         """One line."""

@@ -13,12 +13,23 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from vlanlink.kinds import KINDS
-from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Namespace, Route, State, family_of
+from vlanlink.model import (
+    HOST,
+    LOOPBACK,
+    TABLE_LOCAL,
+    TABLE_MAIN,
+    Link,
+    LinkName,
+    Namespace,
+    Route,
+    State,
+    family_of,
+)
 from vlanlink.reachability.segments import Block, Segment, Segments
 from vlanlink.sysctl import FORWARDING
 
 _HOPS = 16
-_MAIN = 254
+_TABLES = (TABLE_LOCAL, TABLE_MAIN)
 
 
 class Outcome(StrEnum):
@@ -242,6 +253,8 @@ class Paths:
             for row in self._table(namespace, family_of(address))
             if target in row.network and (by is None or row.route.dev == by.name)  # type: ignore[operator]
         ]
+        # Table local is asked first (ip-rule(8)).
+        rows = [row for row in rows if row.route.table == TABLE_LOCAL] or rows
         if not rows:
             return []
         length = max(row.length for row in rows)
@@ -257,7 +270,7 @@ class Paths:
             self._tables[key] = [
                 _Row(route, (network := ip_network(route.to, strict=False)), network.prefixlen)
                 for route in routes
-                if route.family == family and route.table == _MAIN and _is_up(space, route.dev)
+                if route.family == family and route.table in _TABLES and _is_up(space, route.dev)
             ]
         return self._tables[key]
 
@@ -272,14 +285,17 @@ class Paths:
                 return held.bare
         if own:
             return own[0].bare
-        others = (
+        others = [
             a.bare
             for other in self.state.namespaces[at].links.values()
             if other.up and other.name != LOOPBACK
             for a in other.addresses
             if a.family == family and not a.link_local
-        )
-        return next(others, None)
+        ]
+        if family == 6 and others:  # RFC 6724, rule 8: the longest prefix in common
+            return min(others, key=lambda ip: int(_parsed(ip)) ^ int(toward))
+        link_local = [a.bare for a in link.addresses if a.family == family]
+        return next(iter([*others, *link_local]), None)
 
 
 def _is_layer3(link: Link) -> bool:

@@ -7,6 +7,7 @@ depends on what the kernel sends on the wire in its name; docs/shim.md has the r
 
 import hashlib
 import ipaddress
+from collections.abc import Collection, Iterator, Sequence
 
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.links import derived_mac, ipv6_policy
@@ -15,8 +16,9 @@ from vlanlink.kinds import KINDS, kind_options
 from vlanlink.model import HOST, Address, Link, LinkName, Setting, family_of
 
 _LINK_LOCAL = int(ipaddress.IPv4Address("169.254.1.0"))
-_LINK_LOCALS = 254 * 256
-"""RFC 3927, section 2.1: the first and the last 256 addresses are reserved."""
+_LINK_LOCALS = 168 * 256
+"""RFC 3927, section 2.1 reserves the first 256 addresses. Clouds serve metadata from 169.254.169.0
+and above."""
 
 
 def add_shims(builder: Builder) -> None:
@@ -49,17 +51,12 @@ def _link(builder: Builder, sharing: list[Shim], endpoints: list[Link]) -> Link:
     own_mac = kind.mac(first.settings) != "fixed"
     mtus = [mtu for link in endpoints if isinstance(mtu := link.settings.get("mtu"), int)]
     families = {address.family for link in endpoints for address in link.addresses}
-    texts = dict.fromkeys(
-        text for shim in sharing for text in builder.addressing.shim_addresses[shim.network]
-    )
-    if own_mac and 4 in families and all(family_of(text) != 4 for text in texts):
-        texts[_ipv4_link_local(mac)] = None
-    if 6 in families:
-        texts[_ipv6_link_local(mac)] = None
-    addresses = tuple(Address(text) for text in texts)
+    own = [text for shim in sharing for text in builder.addressing.shim_addresses[shim.network]]
+    addresses = tuple(_addresses(own, families, mac))
     settings: dict[str, Setting] = {
         "up": True,
         "altnames": (),
+        "multicast": False,  # mDNS leaves it alone, and the LAN never hears of its addresses
         **kind_options(first.kind, first.settings),
     }
     settings |= {"mtu": min(mtus)} if mtus else {}
@@ -79,6 +76,19 @@ def _link(builder: Builder, sharing: list[Shim], endpoints: list[Link]) -> Link:
     )
 
 
+def _addresses(own: Sequence[str], families: Collection[int], mac: str) -> Iterator[Address]:
+    """The written addresses, and a link-local one of each family that needs it.
+
+    MASQUERADE wants an IPv4 address on the link, of global scope. IPv6 neighbours need a
+    link-local one in any case.
+    """
+    yield from map(Address, dict.fromkeys(own))
+    if 4 in families and all(family_of(text) != 4 for text in own):
+        yield Address(_ipv4_link_local(mac), global_scope=True)
+    if 6 in families:
+        yield Address(_ipv6_link_local(mac))
+
+
 def _arp_policy() -> dict[str, Setting]:
     """The LAN never learns the shim's MAC for one of the parent's addresses (ip-sysctl.rst).
 
@@ -91,7 +101,7 @@ def _arp_policy() -> dict[str, Setting]:
 
 
 def _ipv4_link_local(mac: str) -> str:
-    """Its ARP source address where it has no other: link-local (RFC 3927), derived from its MAC."""
+    """A link-local address (RFC 3927), derived from its MAC."""
     number = int.from_bytes(hashlib.sha256(mac.encode()).digest()[:4])
     return f"{ipaddress.IPv4Address(_LINK_LOCAL + number % _LINK_LOCALS)}/32"
 

@@ -1,20 +1,25 @@
-"""The host's routes to its endpoints through a shim, and their return routes. Pure."""
+"""The host's routes to its endpoints through a shim, and their return routes. Pure.
+
+The host's routes are in table local: there the kernel keeps a route whose source address goes for a
+moment, and no rule needs to lead to it.
+"""
 
 import ipaddress
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.routes import ANYWHERE, KERNEL_METRIC
 from vlanlink.desired.shim.link import endpoint_links
-from vlanlink.desired.shim.sources import Shim
+from vlanlink.desired.shim.sources import Shim, arp_ignore
 from vlanlink.errors import Problem
-from vlanlink.model import HOST, Link, Route, family_of
+from vlanlink.model import HOST, TABLE_LOCAL, TABLE_MAIN, Link, Route, family_of
 
 _Prefix = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def add_shim_routes(builder: Builder) -> None:
-    """Add the host's routes to the endpoints, and their routes to the host's source addresses."""
+    """Add the host's routes to the endpoints, and their routes to the host's addresses."""
     if not builder.addressing.shims:
         return
     host, prefixes = _HostRoutes(builder), _prefixes(builder)
@@ -23,7 +28,6 @@ def add_shim_routes(builder: Builder) -> None:
         if link is None:
             continue
         endpoints = [endpoint for endpoint in endpoint_links(builder, shim.network) if endpoint.up]
-        _require_source(builder, shim, endpoints)
         ranges = _add_range_routes(builder, host, shim, endpoints)
         for endpoint in endpoints:
             _add_routes_to(builder, host, shim, endpoint, ranges)
@@ -31,7 +35,7 @@ def add_shim_routes(builder: Builder) -> None:
 
 
 class _HostRoutes:
-    """The host's routes by destination, metric and table: the kernel has one for each."""
+    """The host's routes by destination and metric, of which there is one each."""
 
     def __init__(self, builder: Builder) -> None:
         """The routes that stay, and those desired so far."""
@@ -49,7 +53,9 @@ class _HostRoutes:
 
 
 def _key(route: Route) -> tuple[object, ...]:
-    return (route.to, route.metric, route.table)
+    """A route of table local hides one of table main."""
+    table = TABLE_MAIN if route.table == TABLE_LOCAL else route.table
+    return (route.to, route.metric, table)
 
 
 def _prefixes(builder: Builder) -> dict[str, list[_Prefix]]:
@@ -62,31 +68,24 @@ def _prefixes(builder: Builder) -> dict[str, list[_Prefix]]:
 
 
 def sources(builder: Builder, shim: Shim, family: int) -> tuple[str, ...]:
-    """The host's source addresses of a family, with prefix."""
-    own = builder.addressing.shim_addresses[shim.network]
-    of_family = tuple(text for text in own if family_of(text) == family)
-    return of_family or shim.of_parent.get(family, ())
+    """The host's source addresses of a family, with prefix: written, the parent's, link-local."""
+    written = builder.addressing.shim_addresses[shim.network]
+    of_family = tuple(text for text in written if family_of(text) == family)
+    of_parent = shim.parent_addresses.get(family, ()) if shim.speaks_as_parent else ()
+    link = builder.links[shim.key]
+    own = tuple(a.text for a in link.addresses if a.family == family)
+    return of_family or of_parent or own
 
 
 def _source(builder: Builder, shim: Shim, prefix: _Prefix) -> str:
-    """The host's source address for a prefix: one inside it if there is one, else the first."""
-    bare = [text.partition("/")[0] for text in sources(builder, shim, prefix.version)]
+    """The host's source address for a prefix."""
+    return _nearest(sources(builder, shim, prefix.version), prefix)
+
+
+def _nearest(texts: Iterable[str], prefix: _Prefix) -> str:
+    """Of several addresses, one inside a prefix if there is one, else the first."""
+    bare = [text.partition("/")[0] for text in texts]
     return next((ip for ip in bare if ipaddress.ip_address(ip) in prefix), bare[0])
-
-
-def _require_source(builder: Builder, shim: Shim, endpoints: Iterable[Link]) -> None:
-    subnets = builder.addressing.subnets[shim.network]
-    there = {
-        subnet.subnet.version for subnet in subnets
-    }  # else the range is exhausted, which is reported elsewhere
-    wanted = {a.family for link in endpoints for a in link.addresses if not a.link_local}
-    for family in sorted(wanted - there):
-        if not sources(builder, shim, family):
-            message = (
-                f"the shim of {shim.network} needs an IPv{family} address; its parent has none"
-            )
-            hint = "write shim = { addresses = [ … ] } with a free address"
-            builder.conflicts.append(Problem(shim.origin, message, hint, at_key=True))
 
 
 def _add_range_routes(
@@ -98,20 +97,30 @@ def _add_range_routes(
     for subnet in builder.addressing.subnets[shim.network]:
         whole = subnet.subnet if network.parent is None else None
         prefix = subnet.ip_range or whole
-        family = subnet.subnet.version
-        if prefix is None or not sources(builder, shim, family):
+        if prefix is None:
             continue
-        inside = [a for link in endpoints for a in link.addresses if _in(a.bare, prefix)]
+        if not any(_in(a.bare, prefix) for link in endpoints for a in link.addresses):
+            continue
         outsiders = [] if network.parent is None else [subnet.gateway]
         outsiders += [] if network.parent is None else [*subnet.aux_addresses.values()]
-        route = _route(shim, str(prefix), _source(builder, shim, subnet.subnet))
-        if not inside or any(_in(str(ip), prefix) for ip in outsiders if ip is not None):
+        if any(_in(str(ip), prefix) for ip in outsiders if ip is not None):
             continue
+        route = _route(builder, shim, str(prefix), _source(builder, shim, subnet.subnet))
         if any(_in(ip, prefix) for ip in _hosts_own(builder)) or host.conflicting(route):
             continue
+        if any(_is_more_specific(other, prefix) for other in builder.observed.host.routes):
+            continue  # which a route of table local would hide
         host.add(route)
         made.append(route)
     return made
+
+
+def _is_more_specific(route: Route, prefix: _Prefix) -> bool:
+    """Whether a foreign route leads to a part of a prefix."""
+    to = ipaddress.ip_network(route.to)
+    if route.ours or to.version != prefix.version or to.prefixlen <= prefix.prefixlen:
+        return False
+    return to.network_address in prefix
 
 
 def _in(ip: str, prefix: _Prefix) -> bool:
@@ -147,12 +156,12 @@ def _add_routes_to(
     builder: Builder, host: _HostRoutes, shim: Shim, endpoint: Link, ranges: list[Route]
 ) -> None:
     for address in endpoint.addresses:
-        if address.link_local or not sources(builder, shim, address.family):
+        if address.link_local:
             continue
         if any(_in(address.bare, ipaddress.ip_network(route.to)) for route in ranges):
             continue
         source = _source(builder, shim, ipaddress.ip_interface(address.text).network)
-        route = _route(shim, _full_length(address.text), source)
+        route = _route(builder, shim, _full_length(address.text), source)
         other = host.conflicting(route)
         if other:
             message = f"the host already has a route to {address.bare}: {other}"
@@ -162,9 +171,29 @@ def _add_routes_to(
             host.add(route)
 
 
-def _route(shim: Shim, to: str, src: str) -> Route:
+def _route(builder: Builder, shim: Shim, to: str, src: str) -> Route:
+    """A route of the host's.
+
+    Since Linux 6.6 an IPv6 route loses its source with the address. It may stay as it is where the
+    kernel chooses the same source by itself.
+    """
     metric = KERNEL_METRIC[family_of(to)]
-    return Route(to, shim.name, metric=metric, src=src, origin=shim.origin)
+    route = Route(to, shim.name, metric=metric, src=src, table=TABLE_LOCAL, origin=shim.origin)
+    bare = replace(route, src=None)
+    left = route.family == 6 and bare in builder.observed.host.routes
+    return bare if left and _chosen_by_kernel(builder, to) == [src] else route
+
+
+def _chosen_by_kernel(builder: Builder, to: str) -> list[str]:
+    """The host's IPv6 addresses that share the longest prefix with a destination (RFC 6724)."""
+    there = int(ipaddress.ip_network(to).network_address)
+    lengths = {
+        address.bare: 128 - (int(ipaddress.ip_address(address.bare)) ^ there).bit_length()
+        for link in builder.observed.host.links.values()
+        for address in link.addresses
+        if address.family == 6 and not address.link_local and link.up
+    }
+    return [bare for bare, length in lengths.items() if length == max(lengths.values())]
 
 
 def _full_length(text: str) -> str:
@@ -178,28 +207,10 @@ def _full_length(text: str) -> str:
 def _add_routes_back(
     builder: Builder, shim: Shim, link: Link, endpoint: Link, prefixes: list[_Prefix]
 ) -> None:
-    """The endpoint's routes to the host's source addresses, where it has none yet.
-
-    For an IPv6 address of the parent only the parent answers, so that route leads via the shim's
-    link-local address. For an IPv4 one the shim answers. Its own ARP source address needs a route
-    on this interface too (rp_filter).
-    """
-    own = {address.bare for address in link.addresses}
-    arp_sources = [a.bare for a in link.addresses if a.family == 4][:1]
-    host_sources = {
-        _source(builder, shim, ipaddress.ip_interface(a.text).network): None
-        for a in endpoint.addresses
-        if not a.link_local and sources(builder, shim, a.family)
-    }
-    here = {address.family for address in endpoint.addresses}
-    for ip in (
-        *host_sources,
-        *(arp_sources if 4 in here and "arp_announce" in link.settings else ()),
-    ):
+    """The endpoint's routes to the host's addresses, where it has none yet."""
+    for ip in _host_addresses(builder, shim, link, endpoint):
         family = family_of(ip)
-        via = None
-        if family == 6 and ip not in own and "arp_announce" in link.settings:
-            via = next(a.bare for a in link.addresses if a.link_local)
+        via = None if _answers_for(builder, link, ip) else _own(link, family)
         route = Route(
             _full_length(ip),
             endpoint.name,
@@ -211,6 +222,40 @@ def _add_routes_back(
         connected = via is None and _is_connected(ip, prefixes, there)
         if not connected and all(_key(one) != _key(route) for one in there):
             builder.add_route(endpoint.namespace, route)
+
+
+def _host_addresses(builder: Builder, shim: Shim, link: Link, endpoint: Link) -> Iterator[str]:
+    """The host's addresses for an endpoint: the shim's IPv4 one, its sources, its parent's.
+
+    The shim's IPv4 address is what the host sends ARP requests from (arp_announce), and what
+    MASQUERADE turns other sources into.
+    """
+    here = {address.family for address in endpoint.addresses}
+    found = [a.bare for a in link.addresses if a.family == 4 and 4 in here]
+    for address in endpoint.addresses:
+        if address.link_local:
+            continue
+        prefix = ipaddress.ip_interface(address.text).network
+        found.append(_source(builder, shim, prefix))
+        of_parent = shim.parent_addresses.get(address.family, ())
+        found += [_nearest(of_parent, prefix)] if of_parent else []
+    yield from (ip for ip in dict.fromkeys(found) if not ip.startswith("fe80:"))
+
+
+def _answers_for(builder: Builder, link: Link, ip: str) -> bool:
+    """Whether the shim answers ARP or neighbour solicitations for one of the host's addresses.
+
+    For an IPv6 address of the parent only the parent does; links without neighbours need no answer.
+    """
+    if "arp_announce" not in link.settings or ip in {address.bare for address in link.addresses}:
+        return True
+    return family_of(ip) == 4 and arp_ignore(builder.observed) == 0
+
+
+def _own(link: Link, family: int) -> str:
+    """The shim's own address that leads to the host's others: link-local in IPv6."""
+    found = [a for a in link.addresses if a.family == family and (family == 4 or a.link_local)]
+    return found[0].bare
 
 
 def _is_connected(ip: str, prefixes: list[_Prefix], routes: Iterable[Route]) -> bool:

@@ -1,7 +1,8 @@
 """Which shims a topology has, and the host's source addresses on them. Pure.
 
 A shim is the host's own link in a network, because a parent and the links on it can't reach each
-other. Where the parent has an address the host uses that one; the shim itself never holds it.
+other. Where the parent has an address the host uses that one; the shim itself never holds it. Where
+it has none, the host uses the shim's link-local address: none of the LAN's is taken unasked.
 """
 
 import ipaddress
@@ -15,6 +16,8 @@ from vlanlink.model import HOST, LinkName, State, family_of
 from vlanlink.topology import InterfaceConfig, NetworkConfig, ShimConfig, SubnetConfig, Topology
 from vlanlink.topology.values import AUTO
 
+_ARP_IGNORE = "net/ipv4/conf/all/arp_ignore"
+
 
 @dataclass(frozen=True, slots=True)
 class Shim:
@@ -22,8 +25,10 @@ class Shim:
 
     network: str
     name: str
-    of_parent: Mapping[int, tuple[str, ...]]
-    """By family, the parent's addresses that serve as source address, with prefix."""
+    parent_addresses: Mapping[int, tuple[str, ...]]
+    """By family, with prefix."""
+    speaks_as_parent: bool
+    """The host's packets to endpoints have the parent's address as source, if it has one."""
     entries: tuple[str, ...]
     """Its ``addresses``, in the form of an endpoint's."""
     auto: frozenset[int]
@@ -60,24 +65,25 @@ def shim_of(
     kind = KINDS[network.kind]
     modes = [str(kind.get(network.options, o.key)) for o in kind.options if o.always]
     parent = network.parent or dummy_name(topology.name, name)
-    of_parent = parent_addresses(topology, observed, network)
-    if kind.mac(network.options) == "fixed" and not kind.layer3(network.options):
-        of_parent = {}  # both have the parent's MAC: only an address of its own tells them apart
-    asked = {6 if ":" in entry else 4 for entry in _entries(endpoints, subnets)}
-    missing = frozenset(asked - of_parent.keys())
-    left_out = table.addresses is None
     return Shim(
         network=name,
         name=table.name or shim_name(topology.name, parent, kind.name, *modes),
-        of_parent=of_parent,
-        entries=(AUTO,) if left_out and missing else table.addresses or (),
-        auto=missing if left_out else frozenset(asked),
+        parent_addresses=parent_addresses(topology, observed, network),
+        # In ipvlan l2 both have the parent's MAC: only an address of its own tells them apart.
+        speaks_as_parent=kind.mac(network.options) != "fixed" or kind.layer3(network.options),
+        entries=table.addresses or (),
+        auto=frozenset(family_of(entry) for entry in _entries(endpoints, subnets)),
     )
+
+
+def arp_ignore(observed: State) -> int:
+    """The host's net.ipv4.conf.all.arp_ignore; the shim's own is 0."""
+    return int(observed.host.sysctls.get(_ARP_IGNORE, "0"))
 
 
 def sysctl_keys(network: NetworkConfig) -> tuple[str, ...]:
     """The host's sysctls that the network's shim depends on: arp_ignore, then rp_filter."""
-    found = ["net/ipv4/conf/all/arp_ignore", "net/ipv4/conf/all/rp_filter"]
+    found = [_ARP_IGNORE, "net/ipv4/conf/all/rp_filter"]
     if network.parent is not None:
         found.append(f"net/ipv4/conf/{network.parent}/rp_filter")
     return tuple(found) if network.shim is not False else ()
@@ -105,12 +111,12 @@ def _entries(
 def parent_addresses(
     topology: Topology, observed: State, network: NetworkConfig
 ) -> dict[int, tuple[str, ...]]:
-    """The parent's addresses by family, permanent ones first, without temporary ones."""
+    """The parent's usable addresses by family, permanent ones first, without temporary ones."""
     entry = topology.links.get(network.parent or "")
     texts = list(entry.addresses or ()) if entry else []
     seen = observed.link(LinkName(HOST, network.parent)) if network.parent else None
     ours = seen is not None and seen.owner == topology.name
-    there = [a for a in (seen.addresses if seen else ()) if not a.temporary]
+    there = [a for a in (seen.addresses if seen else ()) if not (a.temporary or a.tentative)]
     texts += [
         address.text
         for address in sorted(there, key=lambda address: not address.permanent)

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.shim.link import endpoint_links
-from vlanlink.desired.shim.routes import sources
 from vlanlink.desired.shim.sources import Shim, parent_addresses, sysctl_keys
 from vlanlink.desired.sysctls import asked_sysctls
 from vlanlink.errors import Problem
@@ -41,27 +40,24 @@ def _of_slaac(builder: Builder, shim: Shim) -> Iterator[str]:
 def _of_sysctls(builder: Builder, shim: Shim, link: Link) -> Iterator[Problem]:
     network = builder.topology.networks[shim.network]
     kind = KINDS[network.kind]
-    of_parent = parent_addresses(builder.topology, builder.observed, network).get(4, ())
-    source_addresses = sources(builder, shim, 4)
-    if kind.layer3(network.options) or not source_addresses:
+    own = [address.bare for address in link.addresses if address.family == 4]
+    if kind.layer3(network.options) or not own:
         return
     ignore, *filters = (_number(builder, key) for key in sysctl_keys(network))
-    answers_to = 1 if set(source_addresses) & {address.text for address in link.addresses} else 0
-    if ignore > answers_to:
-        bare = source_addresses[0].partition("/")[0]
+    if ignore > 1:
         message = (
-            f"net.ipv4.conf.all.arp_ignore = {ignore} keeps the shim from answering for {bare}: "
+            f"net.ipv4.conf.all.arp_ignore = {ignore} keeps the shim from answering for {own[0]}: "
             "endpoints can't reach the host"
         )
         yield Problem(shim.origin, message, _per_nic(builder, ignore), at_key=True)
+    of_parent = shim.parent_addresses.get(4, ())
     if max(filters) != _STRICT or not of_parent:
         return
     loose = f"sysctl -w {link_setting(str(network.parent), 'rp_filter', _LOOSE)}"
     bare = of_parent[0].partition("/")[0]
     strict = "rp_filter = 1 on the host"
     if kind.mac(network.options) == "fixed":
-        own = source_addresses[0].partition("/")[0]
-        message = f"with {strict}, endpoints reach the host at {own}, and not at {bare}"
+        message = f"with {strict}, endpoints reach the host at {own[0]}, and not at {bare}"
         yield Problem(shim.origin, message, loose, at_key=True)
     elif kind.sibling_traffic(network.options) == "hairpin":
         message = f"with {strict}, endpoints may not reach the host at {bare}: both answer for it"

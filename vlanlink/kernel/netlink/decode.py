@@ -27,7 +27,7 @@ from vlanlink.kernel.netlink.constants import (
     IFF_LOWER_UP,
     IFLA_GROUP,
     RT_SCOPE_LINK,
-    RT_TABLE_LOCAL,
+    RT_SCOPE_UNIVERSE,
     RTM_F_CLONED,
     RTN_UNICAST,
     RTNH_F_ONLINK,
@@ -35,7 +35,7 @@ from vlanlink.kernel.netlink.constants import (
 )
 from vlanlink.kernel.netlink.options import decode_common, decode_options
 from vlanlink.kinds import COMMON, KINDS
-from vlanlink.model import Address, Route, Setting
+from vlanlink.model import TABLE_LOCAL, Address, Route, Setting
 
 _HEADER = 16
 _LINK = struct.Struct("=xxHiI4x")
@@ -170,6 +170,7 @@ def decode_address(data: bytes, *, protocols: bool) -> tuple[int, Address]:
         ours=ours,
         permanent=permanent,
         nodad=bool(flags & IFA_F_NODAD),
+        global_scope=scope == RT_SCOPE_UNIVERSE,
         # The same bit means secondary in IPv4 (linux/if_addr.h).
         temporary=bool(flags & IFA_F_TEMPORARY) and family == _AF_INET6,
         tentative=bool(flags & IFA_F_TENTATIVE) and not flags & IFA_F_DADFAILED,
@@ -177,14 +178,14 @@ def decode_address(data: bytes, *, protocols: bool) -> tuple[int, Address]:
 
 
 def decode_route(data: bytes, names: Mapping[int, str]) -> Route | None:
-    """A unicast route of a table that people write to, or None for any other."""
+    """A unicast route, or None for any other; of table local only ours."""
     family, prefix, short_table, protocol, kind, flags = _ROUTE.unpack_from(data, _HEADER)
     if kind != RTN_UNICAST or flags & RTM_F_CLONED:
         return None
     get = dict(attributes(data, _HEADER + _ROUTE.size)).get
     table = u32(get(_RTA_TABLE)) or short_table
     dev = names.get(u32(get(_RTA_OIF)))
-    if table == RT_TABLE_LOCAL or dev is None:
+    if dev is None or (table == TABLE_LOCAL and protocol != PROTOCOL):
         return None
     return Route(
         to=f"{ip(get(_RTA_DST)) or _ANYWHERE[family]}/{prefix}",

@@ -215,7 +215,8 @@ def _address(operation: AddAddress | RemoveAddress, kind: int, flags: int) -> by
     ip, _, prefix = operation.address.text.partition("/")
     family = _FAMILIES[operation.address.family]
     # RFC 3927: an IPv4 link-local address isn't used beyond the link. IPv6's own the kernel knows.
-    scope = RT_SCOPE_LINK if ip.startswith("169.254.") else RT_SCOPE_UNIVERSE
+    link_only = ip.startswith("169.254.") and not operation.address.global_scope
+    scope = RT_SCOPE_LINK if link_only else RT_SCOPE_UNIVERSE
     attributes = [message.ip(_IFA_LOCAL, ip), message.ip(_IFA_ADDRESS, ip)]
     if isinstance(operation, AddAddress):
         nodad = operation.address.nodad if operation.restored else family == AF_INET6
