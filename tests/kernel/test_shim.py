@@ -423,7 +423,11 @@ def test_what_leaves_in_the_same_edit_stands_in_nobodys_way(
     planned = vlanlink.plan(edited)
     assert vlanlink.up(edited).changes == planned.changes
     assert vlanlink.status("edited").state == "up"
-    routes = {route["dst"] for route in world.json("route show table local") if route.get("protocol") == "118"}
+    routes = {
+        route["dst"]
+        for route in world.json("route show table local")
+        if route.get("protocol") == "118"
+    }
     assert routes == {"172.16.87.192/26"}
     world.reaches("", "172.16.87.200")
     vlanlink.down("edited")
