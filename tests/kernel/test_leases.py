@@ -287,9 +287,11 @@ def test_of_two_topologies_one_is_named(lan: Lan, cli: Cli) -> None:
 def test_the_shims_lease_is_the_hosts(lan: Lan, cli: Cli) -> None:
     text = topology("a").source
     assert text is not None
-    shim = text.text.replace('parent = "eth0"', 'parent = "eth0"\nshim = { name = "shim0" }')
+    shim = text.text.replace(
+        'parent = "eth0"', 'parent = "eth0"\nshim = { name = "shim0", addresses = ["auto"] }'
+    )
     vlanlink.up(vlanlink.load("/run/a.toml", text=shim))
     found = {(one.namespace, one.interface): one.address for one in vlanlink.leases("a")}
     assert found == {("a", "eth0"): "10.77.0.1", (None, "shim0"): "10.77.0.2"}
     assert " shim0 " in cli.run("leases")
-    assert lan.world.addresses("shim0") == ["10.77.0.2/32"]
+    assert "10.77.0.2/32" in lan.world.addresses("shim0")

@@ -296,7 +296,7 @@ class ByName(NamedTuple):
 
     def _not_a_table(self, value: Any, at: At) -> InvalidValue:
         wrong = wrong_type("a table", value, at, self)
-        if isinstance(value, list) and isinstance(self.item, Table):
+        if isinstance(value, list) and value and isinstance(self.item, Table):
             names = [one.get("name") if isinstance(one, dict) else None for one in value]
             header = toml.dotted((*at.path, names[0] if isinstance(names[0], str) else "NAME"))
             wrong.hint = f"write [{header}] instead of [[{toml.dotted(at.path)}]]"
