@@ -294,7 +294,15 @@ def _inside(lan: Lan, name: str) -> object:
     ("text", "parent"),
     [
         pytest.param(BASE, "v0", id="veth"),
-        pytest.param(VLAN, "eth0.50", id="vlan", marks=pytest.mark.needs("vlan")),
+        pytest.param(
+            VLAN,
+            "eth0.50",
+            id="vlan",
+            marks=[
+                pytest.mark.needs("vlan"),
+                pytest.mark.xfail(strict=True, reason="its addresses stay, and are drift of app"),
+            ],
+        ),
     ],
 )
 def test_a_link_that_was_handed_over_is_taken_back(lan: Lan, text: str, parent: str) -> None:
