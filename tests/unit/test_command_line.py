@@ -9,7 +9,8 @@ import pytest
 import vlanlink
 from vlanlink.cli import main as command
 from vlanlink.cli.main import main
-from vlanlink.cli.parser import VERBS, parser, parsers, usage
+from vlanlink.cli.parser import parser, parsers, usage
+from vlanlink.cli.verbs import VERBS, module
 
 OFFICE = '[topology]\nname = "office"\n'
 WRONG = '[topology]\nname = "no name"\n'
@@ -45,7 +46,7 @@ def test_help_alone_and_by_name(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("name", VERBS)
 def test_every_verb_has_examples_exit_codes_and_a_page(name: str) -> None:
-    verb = VERBS[name]
+    verb = module(name)
     shown = parsers(parser())[name].format_help()
     assert all(f"\n  {line}\n" in shown for line in verb.EXAMPLES)
     assert all(meaning in shown for meaning in verb.EXITS.values())
@@ -56,7 +57,7 @@ def test_every_verb_has_examples_exit_codes_and_a_page(name: str) -> None:
 
 @pytest.mark.parametrize("name", VERBS)
 def test_every_example_parses(name: str) -> None:
-    for line in VERBS[name].EXAMPLES:
+    for line in module(name).EXAMPLES:
         words = line.partition("  #")[0].removeprefix("sudo ").split()
         options = parser().parse_args(words[1:])
         assert words[0] == "vlanlink"

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-from vlanlink.cli.parser import VERBS, Parser, parser, parsers, usage
+from vlanlink.cli.parser import Parser, parser, parsers, usage
+from vlanlink.cli.verbs import VERBS, module
 
 PAGE = Path(__file__).parents[2] / "docs/reference.md"
 HEAD = """\
@@ -31,15 +32,15 @@ def lines() -> Iterator[str]:
     yield HEAD
     yield "| verb | |"
     yield "|---|---|"
-    for name, verb in VERBS.items():
-        yield f"| [{name}](#vlanlink-{name}) | {verb.HELP} |"
+    for name, text in VERBS.items():
+        yield f"| [{name}](#vlanlink-{name}) | {text} |"
     for name, sub in parsers(parser()).items():
-        yield from _verb(VERBS[name], sub)
+        yield from _verb(name, module(name), sub)
 
 
-def _verb(verb: ModuleType, sub: Parser) -> Iterator[str]:
-    yield f"\n## vlanlink {verb.NAME}\n"
-    yield f"{verb.HELP[0].upper()}{verb.HELP[1:]}.\n"
+def _verb(name: str, verb: ModuleType, sub: Parser) -> Iterator[str]:
+    yield f"\n## vlanlink {name}\n"
+    yield f"{VERBS[name][0].upper()}{VERBS[name][1:]}.\n"
     yield f"```\n{usage(sub).removeprefix('usage: ')}\n```\n"
     yield "| argument | meaning |"
     yield "|---|---|"

@@ -6,8 +6,6 @@ import vlanlink
 from vlanlink.cli import arguments as shared
 from vlanlink.cli import output
 
-NAME = "confirm"
-HELP = "keep the change that `up --confirm` made, or roll it back"
 EXAMPLES = ("sudo vlanlink confirm", "sudo vlanlink confirm office --revert")
 EXITS = {
     0: "done",

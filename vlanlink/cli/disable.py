@@ -6,8 +6,6 @@ import vlanlink
 from vlanlink.cli import arguments as shared
 from vlanlink.cli import output
 
-NAME = "disable"
-HELP = "don't bring a topology up at boot any more"
 EXAMPLES = ("sudo vlanlink disable office", "sudo vlanlink disable --now office")
 EXITS = {
     0: "disabled, or it was not enabled",

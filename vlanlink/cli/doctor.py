@@ -9,8 +9,6 @@ import vlanlink
 from vlanlink.cli import arguments as shared
 from vlanlink.cli import output
 
-NAME = "doctor"
-HELP = "find what will fail on this machine, for FILE or in general"
 WILL_FAIL = 3
 EXAMPLES = ("vlanlink doctor", "sudo vlanlink doctor office.toml")
 EXITS = {

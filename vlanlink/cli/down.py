@@ -6,8 +6,6 @@ import vlanlink
 from vlanlink.cli import arguments as shared
 from vlanlink.cli import exits, output
 
-NAME = "down"
-HELP = "remove what a topology created, and restore what it changed"
 EXAMPLES = ("sudo vlanlink down office", "sudo vlanlink down office.toml --dry-run")
 EXITS = {0: "done, or it is not up", **exits.ROLLED_BACK}
 READ_ON = "docs/faults.md"

@@ -6,8 +6,6 @@ import vlanlink
 from vlanlink.cli import arguments as shared
 from vlanlink.cli import output
 
-NAME = "enable"
-HELP = "bring a topology up at every boot, with a systemd unit"
 EXAMPLES = ("sudo vlanlink enable --now office.toml", "sudo vlanlink enable --watch office.toml")
 EXITS = {
     0: "enabled",

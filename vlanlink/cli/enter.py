@@ -7,8 +7,6 @@ import sys
 import vlanlink
 from vlanlink.cli import output
 
-NAME = "exec"
-HELP = "run a command in a namespace"
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """Exit codes of a shell."""
 EXAMPLES = ("sudo vlanlink exec web -- ip address", "sudo vlanlink exec web -- ping -c1 192.0.2.1")

@@ -6,8 +6,6 @@ import vlanlink
 from vlanlink.cli import arguments as shared
 from vlanlink.cli import exits, output
 
-NAME = "inspect"
-HELP = "show a network and its endpoints"
 EXAMPLES = ("sudo vlanlink inspect pub", "sudo vlanlink inspect office/pub --json")
 EXITS = {0: "done", **exits.READING}
 READ_ON = "docs/topology.md"

@@ -6,8 +6,6 @@ import vlanlink
 from vlanlink.cli import arguments as shared
 from vlanlink.cli import exits, output
 
-NAME = "leases"
-HELP = "list the addresses that endpoints keep, or release some"
 EXAMPLES = (
     "sudo vlanlink leases",
     "sudo vlanlink leases office --json",

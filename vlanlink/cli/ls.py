@@ -6,8 +6,6 @@ import vlanlink
 from vlanlink.cli import arguments as shared
 from vlanlink.cli import exits, output
 
-NAME = "ls"
-HELP = "list the networks that are up"
 EXAMPLES = ("sudo vlanlink ls", "sudo vlanlink ls --json")
 EXITS = {0: "done", **exits.READING}
 READ_ON = "docs/topology.md"

@@ -13,11 +13,9 @@ from types import FrameType
 
 import vlanlink
 from vlanlink import Diagnostic, Interrupted, PrivilegeError, VlanlinkError
-from vlanlink.cli import enter, output, show_help, validate
+from vlanlink.cli import output
 from vlanlink.cli.parser import parse, parser
-
-OFFLINE = (validate.NAME, show_help.NAME)
-"""Verbs that don't depend on the machine."""
+from vlanlink.cli.verbs import OFFLINE
 
 _READER_GONE = 128 + signal.SIGPIPE
 """The exit code that a shell reports for a command killed by SIGPIPE."""
@@ -48,10 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    as_json = "--json" in words and words[:1] != [enter.NAME]  # CMD's own options follow exec
+    as_json = "--json" in words and words[:1] != ["exec"]  # CMD's own options follow exec
     try:
         if not words:
-            sys.stdout.write(parser().format_help())
+            sys.stdout.write(parser(()).format_help())
             return 0
         return _run_verb(parse(words))
     except VlanlinkError as error:
@@ -63,7 +61,7 @@ def _run(words: list[str]) -> int:
 
 
 def _run_verb(options: argparse.Namespace) -> int:
-    if options.verb != enter.NAME:  # CMD keeps the caller's limits
+    if options.verb != "exec":  # CMD keeps the caller's limits
         _raise_file_limit()
     if options.verb not in OFFLINE:
         _revert_overdue()

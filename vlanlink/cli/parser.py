@@ -2,51 +2,13 @@
 
 import argparse
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, Final, NoReturn
 
 from vlanlink import Diagnostic, UsageError, __version__, nearest
-from vlanlink.cli import (
-    confirm,
-    disable,
-    doctor,
-    down,
-    enable,
-    enter,
-    inspect,
-    leases,
-    ls,
-    plan,
-    show_help,
-    status,
-    up,
-    validate,
-    verify,
-    watch,
-)
+from vlanlink.cli.verbs import VERBS, module
 
-VERBS: Final[Mapping[str, ModuleType]] = {
-    verb.NAME: verb
-    for verb in (
-        up,
-        down,
-        plan,
-        status,
-        verify,
-        confirm,
-        watch,
-        ls,
-        inspect,
-        leases,
-        enter,
-        validate,
-        doctor,
-        enable,
-        disable,
-        show_help,
-    )
-}
 DESCRIPTION: Final = (
     "VLAN, macvlan and ipvlan networks from a TOML topology: planned, applied, verified, undone."
 )
@@ -84,16 +46,23 @@ class Parser(argparse.ArgumentParser):
         return UsageError(Diagnostic(f"unknown option: {option}", hint=hint + usage(self)))
 
 
-def parser() -> Parser:
-    """The whole command line."""
+def parser(complete: Iterable[str] = VERBS) -> Parser:
+    """The command line; only the verbs in ``complete`` have their options, and are imported."""
     top = Parser(prog="vlanlink", description=DESCRIPTION, epilog=EPILOG)
     top.add_argument("--version", action="version", version=f"vlanlink {__version__}")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for name, verb in VERBS.items():
-        sub = verbs.add_parser(name, help=verb.HELP, description=verb.HELP, epilog=_epilog(verb))
-        verb.arguments(sub)
-        sub.set_defaults(run=verb.run)
+    complete = frozenset(complete)
+    for name, text in VERBS.items():
+        sub = verbs.add_parser(name, help=text, description=text)
+        if name in complete:
+            _complete(sub, module(name))
     return top
+
+
+def _complete(sub: Parser, verb: ModuleType) -> None:
+    sub.epilog = _epilog(verb)
+    verb.arguments(sub)
+    sub.set_defaults(run=verb.run)
 
 
 def parsers(top: Parser) -> dict[str, Parser]:
@@ -104,10 +73,10 @@ def parsers(top: Parser) -> dict[str, Parser]:
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """Parse a command line. Raises UsageError."""
-    top = parser()
     verb = next((word for word in words if not word.startswith("-")), None)
     if verb is not None and verb not in VERBS:
         raise UsageError(unknown_verb(verb))
+    top = parser([verb] if verb else ())
     options, rest = top.parse_known_args(words)
     if rest:
         raise parsers(top)[options.verb].unknown(rest[0])

@@ -6,8 +6,6 @@ import vlanlink
 from vlanlink.cli import arguments as shared
 from vlanlink.cli import output
 
-NAME = "plan"
-HELP = "show what up would do; change nothing"
 DIFFERS = 3
 EXAMPLES = ("sudo vlanlink plan office.toml", "sudo vlanlink plan office.toml --check --json")
 EXITS = {

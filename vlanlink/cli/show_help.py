@@ -4,9 +4,9 @@ import argparse
 import sys
 
 from vlanlink import UsageError
+from vlanlink.cli.parser import parser, parsers, unknown_verb
+from vlanlink.cli.verbs import VERBS
 
-NAME = "help"
-HELP = "show the verbs, or one verb's options, examples and exit codes"
 EXAMPLES = ("vlanlink help", "vlanlink help up")
 EXITS = {0: "done", 2: "unknown verb"}
 READ_ON = "docs/reference.md"
@@ -19,12 +19,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the help of the command or of a verb."""
-    from vlanlink.cli import parser
-
-    top = parser.parser()
-    subs = parser.parsers(top)
-    if options.about is not None and options.about not in subs:
-        raise UsageError(parser.unknown_verb(options.about))
-    shown = subs[options.about] if options.about else top
+    verb = options.about
+    if verb is not None and verb not in VERBS:
+        raise UsageError(unknown_verb(verb))
+    top = parser([verb] if verb else ())
+    shown = parsers(top)[verb] if verb else top
     sys.stdout.write(shown.format_help())
     return 0

@@ -6,8 +6,6 @@ import vlanlink
 from vlanlink.cli import arguments as shared
 from vlanlink.cli import exits, output
 
-NAME = "status"
-HELP = "show which topologies are up, and how they differ from their files"
 DIFFERS = 3
 EXAMPLES = ("sudo vlanlink status", "sudo vlanlink status office")
 EXITS = {

@@ -11,8 +11,6 @@ from vlanlink.cli import arguments as shared
 from vlanlink.cli import exits, output
 from vlanlink.cli.prompt import Prompt
 
-NAME = "up"
-HELP = "create or change what FILE describes, all of it or nothing"
 EXAMPLES = (
     "sudo vlanlink up office.toml --dry-run",
     "sudo vlanlink up office.toml",

@@ -7,8 +7,6 @@ from vlanlink import TopologyError
 from vlanlink.cli import arguments as shared
 from vlanlink.cli import output
 
-NAME = "validate"
-HELP = "check topologies without reading the machine; needs no root"
 EXAMPLES = ("vlanlink validate office.toml", "vlanlink validate topologies/*.toml")
 EXITS = {0: "no errors; warnings may be printed", 2: "the command line or a file has errors"}
 READ_ON = "docs/topology.md"

@@ -12,8 +12,6 @@ import vlanlink
 from vlanlink.cli import arguments as shared
 from vlanlink.cli import exits, output
 
-NAME = "verify"
-HELP = "probe which endpoints reach each other, and compare with what the topology promises"
 DIFFERS = 3
 EXAMPLES = ("sudo vlanlink verify office", "sudo vlanlink verify office.toml --all --json")
 EXITS = {

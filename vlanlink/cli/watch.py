@@ -11,8 +11,6 @@ from vlanlink.cli import arguments as shared
 from vlanlink.cli import output
 from vlanlink.cli.sd_notify import Service
 
-NAME = "watch"
-HELP = "bring a topology up, then repair drift from FILE"
 EXAMPLES = ("sudo vlanlink watch office.toml", "sudo vlanlink watch office.toml --no-repair --json")
 EXITS = {
     0: "stopped by SIGTERM; everything stays up",
