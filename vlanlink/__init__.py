@@ -20,12 +20,14 @@ _MODULES = {
     "api": "Status down enter file_problems inspect leases networks plan popen run snapshot"
     " status up verify",
     "boot": "AtBoot disable enable",
+    "boot.journal": "LogEntry logs",
     "boot.transaction": "Step",
     "commit_confirm.commit": "Confirmation Decide confirm revert_overdue",
     "errors": "JSON_VERSION ApplyError ConflictError Diagnostic Interrupted PrivilegeError"
     " Problem TopologyError UsageError VlanlinkError nearest printable",
     "host": "Host",
     "inventory": "EndpointStatus Lease NetworkDetail NetworkSummary",
+    "lifecycle": "active boot_files restart",
     "model": "Address Link LinkName Namespace Route State",
     "planning.change": "Change Drift",
     "planning.operation": "Operation",
@@ -35,6 +37,7 @@ _MODULES = {
     "reachability.expected": "Pair",
     "reachability.result": "Check Verification",
     "reconcile.apply": "Progress",
+    "reconcile.restart": "Restart",
     "reconcile.wait": "OnWait",
     "store.lock": "LOCK_SECONDS",
     "store.pending": "PendingStatus",
@@ -72,6 +75,10 @@ if TYPE_CHECKING:
         disable as disable,
         enable as enable,
     )
+    from vlanlink.boot.journal import (
+        LogEntry as LogEntry,
+        logs as logs,
+    )
     from vlanlink.boot.transaction import (
         Step as Step,
     )
@@ -103,6 +110,11 @@ if TYPE_CHECKING:
         Lease as Lease,
         NetworkDetail as NetworkDetail,
         NetworkSummary as NetworkSummary,
+    )
+    from vlanlink.lifecycle import (
+        active as active,
+        boot_files as boot_files,
+        restart as restart,
     )
     from vlanlink.model import (
         Address as Address,
@@ -138,6 +150,9 @@ if TYPE_CHECKING:
     )
     from vlanlink.reconcile.apply import (
         Progress as Progress,
+    )
+    from vlanlink.reconcile.restart import (
+        Restart as Restart,
     )
     from vlanlink.reconcile.wait import (
         OnWait as OnWait,

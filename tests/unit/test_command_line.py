@@ -81,7 +81,10 @@ def test_every_example_parses(name: str) -> None:
             "--check precedes the verb",
             "options follow the verb: vlanlink plan --ch",
         ),
-        ("down", "missing argument: FILE|NAME", "usage: vlanlink down"),
+        ("down", "missing argument: FILE|NAME", "write the name of a topology, its file, or --all"),
+        ("down x --all", "--all and x exclude each other", "leave one out"),
+        ("up x.toml --all", "--all and x.toml exclude each other", "leave one out"),
+        ("logs x -n 3x", "argument -n/--lines: 3x is not a number", "usage: vlanlink logs"),
         ("exec web", "missing argument: CMD", "vlanlink exec NAMESPACE -- CMD [ARG...]"),
         (
             "up --wait x a.toml",

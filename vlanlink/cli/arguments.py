@@ -61,6 +61,11 @@ def add_replace(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_all(parser: argparse.ArgumentParser, which: str) -> None:
+    """--all."""
+    parser.add_argument("--all", action="store_true", help=which)
+
+
 def add_wait(parser: argparse.ArgumentParser) -> None:
     """--wait SECONDS."""
     parser.add_argument(

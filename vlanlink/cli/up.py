@@ -5,16 +5,18 @@ import sys
 import time
 from contextlib import ExitStack
 from functools import partial
+from typing import Any
 
 import vlanlink
 from vlanlink.cli import arguments as shared
-from vlanlink.cli import exits, output
+from vlanlink.cli import every, exits, output
 from vlanlink.cli.prompt import Prompt
 
 EXAMPLES = (
     "sudo vlanlink up office.toml --dry-run",
     "sudo vlanlink up office.toml",
     "sudo vlanlink up office.toml --confirm 60   # rolled back unless you confirm",
+    "sudo vlanlink up --all   # every topology in /etc/vlanlink",
 )
 EXITS = {0: "done, or nothing to do", **exits.ROLLED_BACK}
 READ_ON = "docs/topology.md, docs/confirm.md, docs/faults.md"
@@ -23,6 +25,7 @@ READ_ON = "docs/topology.md, docs/confirm.md, docs/faults.md"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """[FILE], what to wait for, and what to print."""
     shared.add_default_file(parser)
+    shared.add_all(parser, "bring up every topology in /etc/vlanlink")
     shared.add_wait(parser)
     shared.add_dry_run(parser)
     shared.add_replace(parser)
@@ -34,18 +37,33 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Exit 0 when the machine matches the file."""
-    start = time.perf_counter()
-    topology = shared.read(shared.file_or_default(options.file))
-    file = time.perf_counter() - start
-    result = _plan(topology, options) if options.dry_run else _up(topology, options)
-    timings = {"file": file, **result.timings}
+    if options.all:
+        return _all(options)
+    document = _one(shared.file_or_default(options.file), options)
     if options.json:
-        confirmed = {} if options.confirm is None else {"confirmed": True}
-        more = {"timings": timings} if options.timings else {}
-        output.print_json({**result.to_dict(), **confirmed, **more})
-    elif options.timings:
-        output.print_timings(timings)
+        output.print_json(document)
     return 0
+
+
+def _all(options: argparse.Namespace) -> int:
+    every.refuse(*[options.file] * bool(options.file), *["--confirm"] * bool(options.confirm))
+    files = {path.stem: str(path) for path in vlanlink.boot_files()}
+    if not files and not options.json:
+        output.say("No topology is in /etc/vlanlink.")
+    return every.each(files, lambda name: _one(files[name], options), as_json=options.json)
+
+
+def _one(file: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Bring the topology of a file up; the JSON form of what was done."""
+    start = time.perf_counter()
+    topology = shared.read(file)
+    read = time.perf_counter() - start
+    result = _plan(topology, options) if options.dry_run else _up(topology, options)
+    timings = {"file": read, **result.timings}
+    if options.timings and not options.json:
+        output.print_timings(timings)
+    confirmed = {} if options.confirm is None else {"confirmed": True}
+    return {**result.to_dict(), **confirmed, **({"timings": timings} if options.timings else {})}
 
 
 def _plan(topology: "vlanlink.Topology", options: argparse.Namespace) -> "vlanlink.Plan":

@@ -8,6 +8,7 @@ from typing import Final
 VERBS: Final[Mapping[str, str]] = {
     "up": "create or change what FILE describes, all of it or nothing",
     "down": "remove what a topology created, and restore what it changed",
+    "restart": "take a topology down and bring it up again; endpoints keep their addresses",
     "plan": "show what up would do; change nothing",
     "status": "show which topologies are up, and how they differ from their files",
     "verify": "probe which endpoints reach each other, and compare with what the topology promises",
@@ -21,6 +22,7 @@ VERBS: Final[Mapping[str, str]] = {
     "doctor": "find what will fail on this machine, for FILE or in general",
     "enable": "bring a topology up at every boot, with a systemd unit",
     "disable": "don't bring a topology up at boot any more",
+    "logs": "show the journal of a topology's unit",
     "help": "show the verbs, or one verb's options, examples and exit codes",
 }
 """Help by verb."""

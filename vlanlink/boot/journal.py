@@ -1,0 +1,107 @@
+"""The journal of a topology's unit, read by journalctl(1)."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from vlanlink.boot import unit
+from vlanlink.errors import ConflictError, Diagnostic, PrivilegeError
+from vlanlink.host import Host
+from vlanlink.topology import Topology, empty
+
+_FIELDS = "MESSAGE,PRIORITY,SYSLOG_IDENTIFIER"
+_NOT_PERMITTED = ("insufficient permissions", "not seeing messages")
+"""What journalctl prints if it can't read the system's journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """An entry of the journal."""
+
+    time: datetime
+    message: str
+    program: str
+    """Who wrote it: vlanlink, or systemd about the unit."""
+    priority: int | None = None
+    """As in syslog(3): 3 is an error, 6 is informational."""
+
+    def to_dict(self) -> dict[str, object]:
+        """The JSON form."""
+        return {
+            "time": self.time.isoformat(timespec="milliseconds"),
+            "message": self.message,
+            "program": self.program,
+            "priority": self.priority,
+        }
+
+
+def logs(
+    topology: str | Topology,
+    host: Host | None = None,
+    *,
+    follow: bool = False,
+    lines: int | None = None,
+) -> Iterator[LogEntry]:
+    """The journal of a topology's unit, oldest first; with ``lines`` only that many, the newest.
+
+    With ``follow`` the iterator waits for new entries; ``close()`` ends it. Raises UsageError for
+    an invalid name, ConflictError if journalctl is missing or fails, PrivilegeError if the user
+    may not read the system's journal.
+    """
+    del host  # a machine has one journal
+    name = empty(topology).name if isinstance(topology, str) else topology.name
+    words = ["journalctl", "--output=json", f"--output-fields={_FIELDS}", "--all", "--no-pager"]
+    words += ["--follow"] if follow else []
+    words += [f"--unit={unit.name(name)}", f"--lines={'all' if lines is None else lines}"]
+    try:
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    except FileNotFoundError:
+        hint = "without systemd, vlanlink's output goes where the init sends it"
+        raise ConflictError(Diagnostic("journalctl not found", hint=hint)) from None
+    return _entries(process)
+
+
+def _entries(process: "subprocess.Popen[bytes]") -> Iterator[LogEntry]:
+    found = False
+    with process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            for line in process.stdout:
+                found = True
+                yield _entry(json.loads(line))
+            told = process.stderr.read().decode(errors="replace").strip()
+            process.wait()
+        finally:
+            process.terminate()
+    _check(told, process.returncode, found=found)
+
+
+def _check(told: str, code: int, *, found: bool) -> None:
+    """Raise PrivilegeError or ConflictError for what journalctl printed on stderr."""
+    if not found and any(words in told for words in _NOT_PERMITTED):
+        hint = "run it as root, or join the group systemd-journal"
+        raise PrivilegeError(Diagnostic("not permitted to read the system's journal", hint=hint))
+    if code > 0:
+        reason = told.splitlines()[-1] if told else f"exit status {code}"
+        raise ConflictError(Diagnostic(f"journalctl failed: {reason}"))
+
+
+def _entry(found: dict[str, Any]) -> LogEntry:
+    priority = found.get("PRIORITY")
+    return LogEntry(
+        datetime.fromtimestamp(int(found["__REALTIME_TIMESTAMP"]) / 1e6, UTC),
+        _text(found.get("MESSAGE")),
+        _text(found.get("SYSLOG_IDENTIFIER")),
+        int(priority) if priority is not None else None,
+    )
+
+
+def _text(value: object) -> str:
+    """A field: text, or the bytes of what is not UTF-8 or not printable."""
+    if isinstance(value, list):
+        return bytes(value).decode(errors="backslashreplace")
+    return "" if value is None else str(value)

@@ -1,0 +1,46 @@
+"""Verbs on whole topologies: ``restart``, and which ones there are to bring up or take down."""
+
+from pathlib import Path
+
+from vlanlink.commit_confirm.commit import refuse_if_pending
+from vlanlink.host import Host, is_topology_name
+from vlanlink.reconcile.apply import Progress
+from vlanlink.reconcile.checks import need_privilege
+from vlanlink.reconcile.restart import Restart
+from vlanlink.reconcile.restart import restart as down_and_up
+from vlanlink.reconcile.session import open_session
+from vlanlink.store.lock import LOCK_SECONDS
+from vlanlink.topology import Topology
+
+
+def restart(
+    topology: str | Topology,
+    host: Host | None = None,
+    on_progress: Progress | None = None,
+    *,
+    replace_file: bool = False,
+    lock_timeout: float = LOCK_SECONDS,
+) -> Restart:
+    """Take a topology down and bring it up again; its endpoints keep their addresses.
+
+    A name is looked up in the copy that ``up`` keeps. A topology that is not up is brought up.
+
+    Raises ConflictError, PrivilegeError and UsageError before anything is changed; ApplyError and
+    Interrupted after a rollback: what was up before is brought up again.
+    """
+    need_privilege()
+    with open_session(host, on_progress) as session, session.locked(lock_timeout):
+        refuse_if_pending(session, topology if isinstance(topology, str) else topology.name)
+        return down_and_up(session, topology, replace_file=replace_file)
+
+
+def active(host: Host | None = None) -> tuple[str, ...]:
+    """Names of the topologies that are up here, or of which something is left."""
+    with open_session(host) as session:
+        return session.survey().topologies
+
+
+def boot_files(host: Host | None = None) -> tuple[Path, ...]:
+    """The topologies in the configuration directory (/etc/vlanlink), by name."""
+    directory = (host or Host()).configuration_directory
+    return tuple(path for path in sorted(directory.glob("*.toml")) if is_topology_name(path.stem))
