@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, overload
 
 from vlanlink.commit_confirm.commit import (
@@ -12,6 +12,7 @@ from vlanlink.commit_confirm.commit import (
     pending_change,
     refuse_if_pending,
 )
+from vlanlink.dataclass import dataclass
 from vlanlink.errors import Diagnostic, TopologyError, UsageError, nearest
 from vlanlink.host import Host
 from vlanlink.kernel.netns.namespaces import named as named_namespaces

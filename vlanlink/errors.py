@@ -11,8 +11,9 @@
     └── Interrupted            130      Ctrl-C or SIGTERM; rolled back
 """
 
-from dataclasses import dataclass
 from typing import ClassVar, Final, Literal
+
+from vlanlink.dataclass import dataclass
 
 JSON_VERSION: Final = 1
 """Version of the JSON documents: changes when a key is renamed, removed or redefined."""

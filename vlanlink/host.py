@@ -6,9 +6,10 @@ tests run side by side.
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from vlanlink.dataclass import dataclass
 
 HOST: Final = ""
 """The name that stands for the host's own namespace, the one that vlanlink is started in."""

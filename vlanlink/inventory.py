@@ -1,9 +1,9 @@
 """Active networks and their endpoints, for ``ls`` and ``inspect``. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from vlanlink.dataclass import dataclass
 from vlanlink.errors import JSON_VERSION, Diagnostic, UsageError, nearest
 from vlanlink.model import HOST, LinkName, State
 from vlanlink.store.leases import Leases

@@ -7,9 +7,10 @@ mention is not asked for.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, NamedTuple
 
+from vlanlink.dataclass import dataclass
 from vlanlink.errors import Path
 from vlanlink.host import HOST as HOST  # noqa: PLC0414 - part of a State's vocabulary
 

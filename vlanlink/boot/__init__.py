@@ -6,11 +6,11 @@ never overwritten and never removed.
 """
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from vlanlink.boot import managed_files, systemctl, unit
 from vlanlink.boot.transaction import Step, Steps
+from vlanlink.dataclass import dataclass
 from vlanlink.errors import (
     JSON_VERSION,
     ConflictError,

@@ -6,10 +6,10 @@ alone, and no list of files has to be kept.
 
 import hashlib
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from vlanlink.dataclass import dataclass
 from vlanlink.store.documents import write_atomically
 
 _MARK: Final = "# Written by vlanlink enable, which never touches it again once edited. "

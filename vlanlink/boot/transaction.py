@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from vlanlink.boot import managed_files, systemctl
+from vlanlink.dataclass import dataclass
 from vlanlink.errors import ConflictError, Diagnostic, VlanlinkError
 
 Action = Literal["create", "change", "delete"]

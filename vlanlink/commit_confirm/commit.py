@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from vlanlink.commit_confirm.timer import cancel, new_pending, scheduled
+from vlanlink.dataclass import dataclass
 from vlanlink.errors import (
     JSON_VERSION,
     ApplyError,

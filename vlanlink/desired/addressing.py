@@ -6,8 +6,9 @@ Addresses written in the file stand; ``auto``, a subnet, or a missing list becom
 
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from vlanlink.dataclass import dataclass
 from vlanlink.desired import ipam
 from vlanlink.desired.context import Context
 from vlanlink.desired.reserved import (

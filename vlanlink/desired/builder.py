@@ -1,7 +1,8 @@
 """A desired State under construction, shared by ``resolve`` and its parts."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from vlanlink.dataclass import dataclass
 from vlanlink.desired.addressing import Addressing
 from vlanlink.desired.context import Context
 from vlanlink.desired.defined import defines

@@ -1,8 +1,9 @@
 """What ``resolve`` knows besides the topology and the observed State. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from vlanlink.dataclass import dataclass
 from vlanlink.store.leases import Leases
 from vlanlink.store.record import Records
 

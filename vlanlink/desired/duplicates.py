@@ -7,8 +7,9 @@ address. Addresses that a link already holds are not probed again, nor those wit
 
 import ipaddress
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from vlanlink.dataclass import dataclass
 from vlanlink.desired.builder import Builder
 from vlanlink.errors import Problem
 from vlanlink.kinds import KINDS

@@ -9,9 +9,10 @@ costs as little as a /28.
 import ipaddress
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 
+from vlanlink.dataclass import dataclass
 from vlanlink.topology import SubnetConfig
 from vlanlink.topology.values import Ip, Prefix
 

@@ -6,8 +6,9 @@ empty topology.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from vlanlink.dataclass import dataclass
 from vlanlink.desired.addressing import assign_addresses
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.conflicts import (

@@ -1,9 +1,10 @@
 """Facts about a machine that `doctor` judges."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
+from vlanlink.dataclass import dataclass
 from vlanlink.model import Link, State
 
 Presence = Literal["there", "loadable", "missing", "unknown"]

@@ -16,9 +16,9 @@ import socket
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from vlanlink.dataclass import dataclass
 from vlanlink.kernel.facts import DockerNetwork, MachineFacts, Manager, Nic, Presence
 from vlanlink.kernel.features import missing_capabilities, release
 from vlanlink.kernel.netlink.encode import bare_link

@@ -10,10 +10,10 @@ mark is on its ``lo``.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from zlib import crc32
 
+from vlanlink.dataclass import dataclass
 from vlanlink.host import is_topology_name
 from vlanlink.model import NAMELESS
 

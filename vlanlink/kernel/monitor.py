@@ -13,9 +13,9 @@ import struct
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from vlanlink.dataclass import dataclass
 from vlanlink.errors import printable
 from vlanlink.kernel.netlink.attributes import attributes
 from vlanlink.kernel.netlink.dumps import dump_links

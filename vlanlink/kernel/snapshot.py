@@ -3,8 +3,9 @@
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from vlanlink.dataclass import dataclass
 from vlanlink.kernel import netlink, procfs
 from vlanlink.kernel.netlink.nl80211 import NETLINK_GENERIC, wifi_clients
 from vlanlink.kernel.netlink.socket import Socket

@@ -1,8 +1,9 @@
 """A link kind: name, options, and the few rules its links follow."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Final, Literal
+
+from vlanlink.dataclass import dataclass
 
 OptionValue = str | int | bool | tuple[str, ...] | tuple[tuple[int, int], ...]
 """Value of an option: a choice, a number, a flag, a list of MACs or pairs of a QoS map."""

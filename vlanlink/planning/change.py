@@ -1,10 +1,11 @@
 """An operation in a user's words: ``Change``, a line of a plan, and ``Drift``, its cause. Pure."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any, Literal
 
+from vlanlink.dataclass import dataclass
 from vlanlink.kinds import COMMON, KINDS, Option
 from vlanlink.model import Address, Link, LinkName, Setting, show
 

@@ -1,7 +1,8 @@
 """Two States and their difference for one topology. Pure."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from vlanlink.dataclass import dataclass
 from vlanlink.errors import Problem
 from vlanlink.model import LOOPBACK, Address, Link, LinkName, Route, State
 

@@ -6,8 +6,8 @@ changes frees what others want first, so that swaps and rings of values need no 
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from vlanlink.dataclass import dataclass
 from vlanlink.kinds import rx_handler
 from vlanlink.model import Link, LinkName, Setting
 

@@ -7,9 +7,10 @@ can share a send with, which errnos are harmless or may pass. It knows nothing o
 import errno
 import os
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Literal
 
+from vlanlink.dataclass import dataclass
 from vlanlink.errors import Diagnostic, Path
 from vlanlink.model import HOST, LinkName
 from vlanlink.planning.change import Causes, Change, Drift

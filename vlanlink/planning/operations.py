@@ -6,9 +6,10 @@ beforehand.
 
 import errno
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Final
 
+from vlanlink.dataclass import dataclass
 from vlanlink.model import HOST, Address, Link, LinkName, Route, Setting, show
 from vlanlink.planning.change import Action, Causes, Change, Drift, summarise
 from vlanlink.planning.operation import Operation, Refused, errno_name
@@ -385,7 +386,7 @@ class WriteSysctl(Operation):
     def unmet(self) -> str:
         """What it reads."""
         if self.old is None:
-            return super(WriteSysctl, self).unmet()
+            return super().unmet()
         return (
             f"{dotted(self.key)} reads {self.old!r} after {self.new!r} was written; "
             "write it as the kernel reads it"

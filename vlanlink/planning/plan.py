@@ -11,9 +11,10 @@ by namespace, what is in them.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 
+from vlanlink.dataclass import dataclass
 from vlanlink.errors import JSON_VERSION, Diagnostic, Problem, printable
 from vlanlink.model import HOST, Link, LinkName, Namespace, State
 from vlanlink.planning.addresses import plan_addresses

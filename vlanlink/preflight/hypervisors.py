@@ -3,8 +3,9 @@
 Recognized by driver where the driver is specific, else by the firmware's vendor name.
 """
 
-from dataclasses import dataclass
 from typing import Final
+
+from vlanlink.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

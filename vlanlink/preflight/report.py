@@ -1,8 +1,8 @@
 """Findings, and the report that they make."""
 
-from dataclasses import dataclass
 from typing import Literal
 
+from vlanlink.dataclass import dataclass
 from vlanlink.errors import JSON_VERSION, Diagnostic
 
 Severity = Literal["failure", "warning", "note"]

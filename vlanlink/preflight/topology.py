@@ -1,8 +1,9 @@
 """What a topology needs and this machine lacks."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from vlanlink.dataclass import dataclass
 from vlanlink.desired.conflicts import ancestors
 from vlanlink.desired.requirements import too_new
 from vlanlink.errors import Diagnostic, Path, Problem

@@ -4,9 +4,10 @@ A cause is named only where a measured fact shows it. Each cause has a test that
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
+from vlanlink.dataclass import dataclass
 from vlanlink.kernel.packet.echo import EchoReply, FailureReason
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Link, LinkName, State, family_of

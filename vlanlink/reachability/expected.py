@@ -5,9 +5,10 @@ or end, inside the topology. A pair that a router outside could connect is not j
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import ip_address
 
+from vlanlink.dataclass import dataclass
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Namespace, Route, State
 from vlanlink.reachability.paths import Outcome, Path, Paths, title
 from vlanlink.reachability.segments import Segments

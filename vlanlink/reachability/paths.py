@@ -7,11 +7,12 @@ namespace routes what is for none of them (Documentation/networking/ipvlan.rst).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
+from vlanlink.dataclass import dataclass
 from vlanlink.kinds import KINDS
 from vlanlink.model import (
     HOST,

@@ -1,9 +1,9 @@
 """The result of ``verify``: each pair as expected and as measured, and why they differ."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Literal
 
+from vlanlink.dataclass import dataclass
 from vlanlink.errors import JSON_VERSION
 from vlanlink.model import HOST, family_of
 from vlanlink.reachability.expected import Pair

@@ -6,9 +6,9 @@ are the two ports of a segment of their own.
 """
 
 from collections.abc import Collection, Hashable
-from dataclasses import dataclass
 from enum import StrEnum
 
+from vlanlink.dataclass import dataclass
 from vlanlink.kinds import KINDS
 from vlanlink.kinds.kind import Kind
 from vlanlink.model import LOOPBACK, Link, LinkName, State

@@ -7,10 +7,11 @@ is the same way with other ends: a fresh snapshot, and the plan from there to th
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import Protocol
 
+from vlanlink.dataclass import dataclass
 from vlanlink.desired.parent_names import used_by_host
 from vlanlink.errors import Path, Problem
 from vlanlink.model import HOST, LinkName, State

@@ -3,8 +3,9 @@
 import errno
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from vlanlink.dataclass import dataclass
 from vlanlink.desired.context import Context, ProbeResults
 from vlanlink.desired.namespaces import namespace_names, namespace_paths
 from vlanlink.desired.resolve import Resolution, resolve

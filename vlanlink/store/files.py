@@ -11,10 +11,10 @@ topology office in namespace 1. Leases outlive namespaces, and are by topology o
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from vlanlink.dataclass import dataclass
 from vlanlink.host import Host, is_topology_name
 from vlanlink.store.documents import (
     UnreadableError,

@@ -1,9 +1,10 @@
 """Leases: addresses and subnets handed out, so that they stay the same."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
+from vlanlink.dataclass import dataclass
 from vlanlink.store import fields
 from vlanlink.store.documents import VERSION
 

@@ -12,9 +12,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
+from vlanlink.dataclass import dataclass
 from vlanlink.errors import printable
 from vlanlink.store import documents, fields
 from vlanlink.store.documents import VERSION, UntrustedError

@@ -3,12 +3,13 @@
 import os
 import re
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, get_args
 
+from vlanlink.dataclass import dataclass
 from vlanlink.host import Host
 from vlanlink.store import documents, fields
 from vlanlink.store.documents import VERSION, UnreadableError

@@ -6,9 +6,10 @@ and changes of what is not marked are reported as not restored.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final
 
+from vlanlink.dataclass import dataclass
 from vlanlink.store import fields
 from vlanlink.store.documents import VERSION, UnreadableError
 from vlanlink.sysctl import is_network_key

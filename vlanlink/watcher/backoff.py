@@ -5,7 +5,9 @@ double; after ``give_up_after`` repairs the watch gives up: something else wants
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from vlanlink.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """What a watch reports: one value for each thing that it noticed or did."""
 
-from dataclasses import dataclass
 from typing import Literal
 
+from vlanlink.dataclass import dataclass
 from vlanlink.errors import JSON_VERSION, Diagnostic
 from vlanlink.planning.plan import Plan
 

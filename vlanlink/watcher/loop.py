@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from vlanlink.commit_confirm.commit import (
     GRACE_SECONDS,
@@ -11,6 +11,7 @@ from vlanlink.commit_confirm.commit import (
     refuse_if_pending,
     roll_back_overdue,
 )
+from vlanlink.dataclass import dataclass
 from vlanlink.errors import (
     ApplyError,
     ConflictError,

@@ -7,8 +7,8 @@ it has none, the host uses the shim's link-local address: none of the LAN's is t
 
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from vlanlink.dataclass import dataclass
 from vlanlink.desired.parent_names import dummy_name, shim_name
 from vlanlink.errors import Path
 from vlanlink.kinds import KINDS

@@ -4,9 +4,9 @@ import errno
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 
+from vlanlink.dataclass import dataclass
 from vlanlink.kernel.marks import PROTOCOL
 from vlanlink.kernel.netlink.attributes import (
     attributes,

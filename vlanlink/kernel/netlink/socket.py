@@ -9,8 +9,8 @@ import socket
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
+from vlanlink.dataclass import dataclass
 from vlanlink.kernel.netlink.attributes import first, text
 
 _HEADER = struct.Struct("=IHHII")

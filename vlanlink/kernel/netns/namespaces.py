@@ -12,11 +12,11 @@ import stat
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
+from vlanlink.dataclass import dataclass
 from vlanlink.kernel import procfs, syscalls
 from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.kernel.netns.prefetch import NamespacePrefetch

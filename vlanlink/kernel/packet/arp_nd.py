@@ -14,10 +14,10 @@ from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from threading import Event
 from typing import TypeVar
 
+from vlanlink.dataclass import dataclass
 from vlanlink.kernel import procfs
 from vlanlink.kernel.netns.namespaces import Namespaces
 from vlanlink.kernel.packet import packets

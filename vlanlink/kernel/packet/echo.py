@@ -1,7 +1,8 @@
 """Echo requests and their results, as values."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from vlanlink.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

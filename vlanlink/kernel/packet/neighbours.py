@@ -2,9 +2,9 @@
 
 import struct
 from collections.abc import Collection
-from dataclasses import dataclass
 from socket import AF_INET, AF_INET6, inet_ntop
 
+from vlanlink.dataclass import dataclass
 from vlanlink.kernel.netlink.attributes import attributes
 from vlanlink.kernel.netlink.message import ip, request, u32
 from vlanlink.kernel.netlink.socket import Socket

@@ -6,9 +6,9 @@ returns None for anything but a complete, valid frame of these.
 """
 
 import struct
-from dataclasses import dataclass
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
+from vlanlink.dataclass import dataclass
 from vlanlink.model import family_of
 
 ETHERTYPE_ARP, ETHERTYPE_IPV6 = 0x0806, 0x86DD

@@ -14,9 +14,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from threading import Event
 
+from vlanlink.dataclass import dataclass
 from vlanlink.kernel import procfs
 from vlanlink.kernel.netns.namespaces import Namespaces
 from vlanlink.kernel.packet import packets

@@ -1,12 +1,12 @@
 """A topology as the rules see it: all its links, and which of them share a parent."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_address, ip_interface
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from vlanlink.dataclass import dataclass
 from vlanlink.errors import Path, Problem
 from vlanlink.host import HOST
 from vlanlink.kinds import KINDS, Kind

@@ -1,0 +1,82 @@
+"""Our dataclass is the standard library's: same values, same errors."""
+
+import dataclasses
+from dataclasses import FrozenInstanceError, field, fields, replace
+from typing import Any
+
+import pytest
+
+from vlanlink.dataclass import dataclass
+
+
+def _class(make: Any) -> Any:
+    """A class with every feature that the package uses, made by ``make``."""
+
+    @make(frozen=True, slots=True)
+    class Base:
+        a: int
+        b: str = "b"
+
+    @make(frozen=True, slots=True)
+    class Point(Base):
+        c: list[int] = field(default_factory=list, compare=False)
+        d: int = field(default=4, compare=False, repr=False)
+        e: tuple[int, ...] = field(default=(), init=False)
+        f: bool = field(default=False, kw_only=True)
+
+        def __post_init__(self) -> None:
+            if self.a < 0:
+                raise ValueError("negative")
+
+    return Point
+
+
+@pytest.fixture(params=[dataclass, dataclasses.dataclass])
+def point(request: pytest.FixtureRequest) -> Any:
+    return _class(request.param)
+
+
+def test_values_of_all_forms(point: Any) -> None:
+    made = point(1, c=[2], f=True)
+    assert (made.a, made.b, made.c, made.d, made.e, made.f) == (1, "b", [2], 4, (), True)
+    assert repr(made).endswith("Point(a=1, b='b', c=[2], e=(), f=True)")
+    assert point(1).c is not point(1).c
+    assert replace(made, b="x") == point(1, "x", f=True)
+    assert [one.name for one in fields(point)] == list("abcdef")
+
+
+def test_equality_and_hash_look_at_compared_fields(point: Any) -> None:
+    assert point(1, c=[2], d=5) == point(1)
+    assert hash(point(1, c=[2])) == hash(point(1))
+    assert point(1) != point(2)
+    assert point(1) != 1
+
+
+def test_refusals(point: Any) -> None:
+    made = point(1)
+    with pytest.raises(FrozenInstanceError, match="cannot assign to field 'a'"):
+        made.a = 2
+    with pytest.raises(FrozenInstanceError, match="cannot delete field 'a'"):
+        del made.a
+    with pytest.raises(AttributeError):
+        object.__setattr__(made, "unknown", 1)
+    with pytest.raises(TypeError):
+        point()
+    with pytest.raises(TypeError):
+        point(1, "b", [], 4, True)
+    with pytest.raises(TypeError):
+        point(1, unknown=1)
+    with pytest.raises(ValueError, match="negative"):
+        point(-1)
+
+
+def test_own_methods_stay() -> None:
+    @dataclass(frozen=True)
+    class Named:
+        name: str
+
+        def __repr__(self) -> str:
+            return self.name
+
+    assert repr(Named("x")) == "x"
+    assert Named("x") == Named("x")
