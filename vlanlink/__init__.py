@@ -45,6 +45,7 @@ _MODULES = {
     " LinkConfig NamespaceConfig NetworkConfig PeerConfig ProbeConfig RouteConfig ShimConfig"
     " Source SubnetConfig Topology load",
     "topology.export": "as_mapping to_toml",
+    "topology.json_schema": "schema",
     "topology.load": "Heading heading",
     "watcher": "Event Policy Watch",
 }
@@ -184,6 +185,9 @@ if TYPE_CHECKING:
     from vlanlink.topology.export import (
         as_mapping as as_mapping,
         to_toml as to_toml,
+    )
+    from vlanlink.topology.json_schema import (
+        schema as schema,
     )
     from vlanlink.topology.load import (
         Heading as Heading,

@@ -44,6 +44,13 @@ def add_file_or_name(parser: argparse.ArgumentParser, *, optional: bool = False)
     )
 
 
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """-o FILE: where the result goes."""
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="write the result to this file (default: stdout)"
+    )
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """--json."""
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")

@@ -37,6 +37,15 @@ def print_json(value: Mapping[str, object]) -> None:
     sys.stdout.write(json_text({"version": JSON_VERSION, **value}, indent=2) + "\n")
 
 
+def write(text: str, file: str | None) -> None:
+    """Write a whole document to a file, or to stdout. Raises OSError with the file's name."""
+    if file is None or file == "-":
+        sys.stdout.write(text)
+    else:
+        with open(file, "w", encoding="utf-8") as stream:
+            stream.write(text)
+
+
 def with_warnings(value: dict[str, Any], warnings: Iterable[Any]) -> dict[str, Any]:
     """A JSON object, with its warnings if there are any."""
     told = [warning.to_dict() for warning in warnings]

@@ -19,6 +19,7 @@ VERBS: Final[Mapping[str, str]] = {
     "leases": "list the addresses that endpoints keep, or release some",
     "exec": "run a command in a namespace",
     "validate": "check topologies without reading the machine; needs no root",
+    "schema": "print the JSON schema of the topology file, for editors",
     "doctor": "find what will fail on this machine, for FILE or in general",
     "enable": "bring a topology up at every boot, with a systemd unit",
     "disable": "don't bring a topology up at boot any more",
@@ -28,7 +29,7 @@ VERBS: Final[Mapping[str, str]] = {
 """Help by verb."""
 _MODULES: Final[Mapping[str, str]] = {"exec": "enter", "help": "show_help"}
 """Modules that can't bear their verb's name."""
-OFFLINE: Final = frozenset({"validate", "help"})
+OFFLINE: Final = frozenset({"validate", "schema", "help"})
 """Verbs that don't depend on the machine."""
 
 
