@@ -29,6 +29,8 @@ FORWARDING: Final = {4: "net/ipv4/ip_forward", 6: "net/ipv6/conf/all/forwarding"
 FORWARDING_KEYS: Final = frozenset(FORWARDING.values())
 
 _NOT_TO_DEFAULT = ("net/ipv6/conf/all/force_forwarding",)
+_NOT_INHERITED = ("net/ipv6/conf/default/mtu",)
+"""A new link starts with its own MTU."""
 _IPV4_DEFAULT = "net/ipv4/conf/default/"
 _IPV4_FORWARD = ("net/ipv4/ip_forward", "net/ipv4/conf/all/forwarding")
 
@@ -80,6 +82,20 @@ def default_of(key: str) -> str:
     return key.replace(f"/{link}/", "/default/", 1) if link else key
 
 
+def is_default(key: str) -> bool:
+    """Whether new links start with the value of ``key``: ``net/ipv4/conf/default/rp_filter``."""
+    parts = key.split("/")
+    starts = len(parts) == 5 and parts[2] in _PER_LINK and parts[3] == "default"
+    return starts and key not in _NOT_INHERITED
+
+
+def heirs(key: str, links: Iterable[str]) -> dict[str, str]:
+    """By link, the key that starts with the value of ``key``; none if that is not a default."""
+    if not is_default(key):
+        return {}
+    return {link: key.replace("/default/", f"/{link}/", 1) for link in links}
+
+
 def side_effects(key: str, value: str, links: Iterable[str]) -> dict[str, str]:
     """What the kernel writes along with ``key`` without fail, for ``links``."""
     pattern = _SPREADING.get(key)
@@ -108,10 +124,13 @@ def possible_effects(key: str, value: str, links: Iterable[str]) -> dict[str, st
 
 
 def affected(key: str, links: Iterable[str]) -> tuple[str, ...]:
-    """The keys to be read before ``key`` is written: itself and what the kernel writes with it."""
+    """The keys to be read before ``key`` is written.
+
+    Itself, what the kernel writes with it, and what links inherit from it.
+    """
     links = tuple(links)
     effects = side_effects(key, "", links) | possible_effects(key, "", links)
-    return (key, default_of(key), *effects)
+    return (key, default_of(key), *effects, *heirs(key, links).values())
 
 
 def write_order(wanted: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

@@ -11,6 +11,7 @@ from tests.kernel.judge import VOLATILE, arrays, differences, host_sysctls
 from tests.kernel.world import World, until
 from vlanlink.planning.change import Change
 from vlanlink.planning.plan import Plan
+from vlanlink.sysctl import dotted, link_of, possible_effects, proc_path, side_effects
 
 Row = dict[str, Any]
 Facts = dict[str, dict[str, Any]]
@@ -245,6 +246,7 @@ def told_and_seen(
         *_links_untold(told, before, after),
         *_addresses_untold(told, before, after),
         *_routes_untold(told, before, after),
+        *_sysctls_untold(told, before, after),
     ]
 
 
@@ -349,6 +351,32 @@ def _routes_untold(told: Told, before: Facts, after: Facts) -> Iterator[str]:
             happened.add("delete")
         if happened != said:
             yield f"route {'/'.join(key)}: told {sorted(said)}, seen {sorted(happened)}"
+
+
+def _sysctls_untold(told: Told, before: Facts, after: Facts) -> Iterator[str]:
+    """Those of namespaces and links that live on, but for what a told write carries along."""
+    for space in sorted(before.keys() & after.keys()):
+        said = _written(told, space, after[space])
+        was, index = before[space]["sysctl"], before[space]["index"]
+        for key, new in after[space]["sysctl"].items():
+            link = link_of(key)
+            if link and index.get(link) != after[space]["index"].get(link):
+                continue
+            if key.startswith("net/ipv6") and key.endswith("/mtu"):
+                continue  # follows the link's own
+            if key not in said and was.get(key, new) != new:
+                yield f"sysctl {space}/{dotted(key)}: {was[key]} → {new}, not told"
+
+
+def _written(told: Told, space: str, found: Row) -> set[str]:
+    """The keys told, and those that the kernel carries them to; of our own links each is told."""
+    keys = {proc_path(name) for where, name in told["sysctl"] if where == space}
+    foreign = [n for n, row in found["link"].items() if "ifalias" not in row or n == "lo"]
+    for key in list(keys):
+        value = found["sysctl"].get(key, "")
+        keys |= side_effects(key, value, found["link"]).keys()
+        keys |= possible_effects(key, value, foreign).keys()
+    return keys
 
 
 def _own_routes(facts: Facts) -> dict[Key, int]:

@@ -89,6 +89,18 @@ def case(
 
 IN_PROCESS = '[namespaces.web]\nplace = "p0/pid"\n'
 DEFAULTS = '[namespaces.web.sysctls]\n"net.ipv4.conf.default.arp_ignore" = 1\n'
+OF_LINK = '"net.ipv4.conf.eth0.arp_ignore" = 2\n'
+
+
+def sysctls(**values: int) -> str:
+    """Those of web: ``ipv6__default__hop_limit`` is net.ipv6.conf.default.hop_limit."""
+    words = (key.split("__") for key in values)
+    keys = [f"net.{family}.conf.{of}.{key}" for family, of, key in words]
+    rows = [f'"{key}" = {value}' for key, value in zip(keys, values.values(), strict=True)]
+    return "[namespaces.web.sysctls]\n" + "\n".join(rows) + "\n"
+
+
+ON_HOST = '[host]\nsysctls = { "net.ipv4.conf.default.log_martians" = 1 }\n'
 ON_L2 = '[links.l0]\nkind = "macvlan"\nparent = "l2"\naddresses = ["10.32.0.1/24"]\n'
 BY_L3 = '[host]\nroutes = [{ to = "10.98.0.0/16", dev = "l3" }]\n'
 
@@ -99,8 +111,6 @@ def two_macs(*names: str) -> str:
         for number, name in enumerate(names, 1)
     )
 
-
-INHERITED = "a link keeps what it inherited from conf/default when it was made"
 
 PAIRS = [
     # 1: namespaces given by pid and path
@@ -313,13 +323,87 @@ PAIRS = [
         "a default sysctl under a link that lives",
         network("eth0", web()),
         network("eth0", web(), DEFAULTS),
-        until=INHERITED,
     ),
     case(
         "a default sysctl taken from a link that lives",
         network("eth0", web(), DEFAULTS),
         network("eth0", web()),
-        until=INHERITED,
+    ),
+    case(
+        "a default sysctl under a link without addresses",
+        two_macs("eth0", "eth1"),
+        two_macs("eth0", "eth1") + DEFAULTS,
+    ),
+    case(
+        "a default sysctl in the place of a links own",
+        network("eth0", web(), DEFAULTS + OF_LINK),
+        network("eth0", web(), DEFAULTS),
+    ),
+    case(
+        "a links own sysctl goes with the default",
+        network("eth0", web(), DEFAULTS + OF_LINK),
+        network("eth0", web()),
+    ),
+    case(
+        "a link made anew keeps its own sysctl",
+        network("eth0", web(), DEFAULTS + OF_LINK),
+        network("eth1", web(), DEFAULTS + OF_LINK),
+    ),
+    case(
+        "ipv6 defaults under a link that lives",
+        network("eth0", web()),
+        network("eth0", web(), sysctls(ipv6__default__hop_limit=9, ipv6__default__accept_ra=2)),
+    ),
+    case(
+        "other ipv6 defaults under a link that lives",
+        network("eth0", web(), sysctls(ipv6__default__hop_limit=9, ipv6__default__forwarding=1)),
+        network("eth0", web(), sysctls(ipv6__default__hop_limit=8)),
+    ),
+    case(
+        "forwarding of new links under forwarding of all",
+        network("eth0", web()),
+        network("eth0", web(), sysctls(ipv4__all__forwarding=1, ipv4__default__forwarding=0)),
+    ),
+    case(
+        "ipv6 off for all and on for a link",
+        network("eth0", web()),
+        network("eth0", web(), sysctls(ipv6__all__disable_ipv6=1)),
+    ),
+    case(
+        "ipv6 no longer off for all",
+        network("eth0", web(), sysctls(ipv6__all__disable_ipv6=1)),
+        network("eth0", web()),
+    ),
+    case(
+        "ipv6 on for all and off for a link",
+        network("eth0", web().replace(', "2001:db8:77::21"', ""))
+        + sysctls(ipv6__all__disable_ipv6=1),
+        network("eth0", web().replace(', "2001:db8:77::21"', "")),
+    ),
+    case(
+        "no link-local addresses",
+        network("eth0", web()),
+        network("eth0", web(), sysctls(ipv6__all__addr_gen_mode=1)),
+    ),
+    case(
+        "link-local addresses again",
+        network("eth0", web(), sysctls(ipv6__default__addr_gen_mode=1)),
+        network("eth0", web()),
+    ),
+    case(
+        "slaac by other defaults",
+        network("eth0", web("", 'ipv6 = "slaac"')),
+        network("eth0", web("", 'ipv6 = "slaac"'), sysctls(ipv6__default__autoconf=0)),
+    ),
+    case(
+        "a default of the host under a link that lives",
+        network("eth0", link("l0", 'addresses = ["10.31.0.1/24"]')),
+        network("eth0", link("l0", 'addresses = ["10.31.0.1/24"]'), ON_HOST),
+    ),
+    case(
+        "a default of the host taken from a link that lives",
+        network("eth0", link("l0", 'addresses = ["10.31.0.1/24"]'), ON_HOST),
+        network("eth0", link("l0", 'addresses = ["10.31.0.1/24"]')),
     ),
     case(
         "all addresses under a route of the host",

@@ -15,7 +15,6 @@ from vlanlink.kinds import KINDS
 LONG = 1000
 SHORT = 20
 SHORT_IN_GUEST = 1
-INHERITED = "pair 8 edits net.ipv4.conf.default under living links, which keep what they inherited"
 
 
 def check(pair: Pair) -> None:
@@ -47,7 +46,6 @@ def run(kinds: tuple[str, ...], short: int, *, long_run: bool) -> None:
         check_all(kinds, short)
 
 
-@pytest.mark.xfail(strict=True, reason=INHERITED)
 @pytest.mark.needs("macvlan", "veth")
 def test_edits_of_macvlan_and_veth(long_run: bool) -> None:
     run(("macvlan", "veth"), SHORT, long_run=long_run)

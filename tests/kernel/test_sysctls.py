@@ -103,6 +103,23 @@ def test_no_other_key_of_an_interface_is_written_along(world: World, family: str
         assert {k for k in before if after.get(k) != before[k]} - set(told) == set(), where
 
 
+@pytest.mark.sensitive
+@pytest.mark.needs("macvlan")
+@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
+def test_a_new_link_starts_with_the_defaults(lan: Lan, family: str) -> None:
+    """Every key that the kernel has: ``heirs`` tells those of the link, and no others."""
+    old = _tree(lan.world)
+    defaults = _write_others(PROC / "net" / family / "conf/default")
+    lan.world.ip("link add m0 link eth0 type macvlan mode bridge")
+    new = _tree(lan.world)
+    follows = {
+        key
+        for key in defaults
+        if new[key] != old[key] and new[key.replace("/default/", "/m0/")] == new[key]
+    }
+    assert follows == {key for key in defaults if sysctl.heirs(key, ["m0"])}
+
+
 # -- the host's own --------------------------------------------------------------------------------
 
 

@@ -14,6 +14,8 @@ from vlanlink.sysctl import (
     affected,
     default_of,
     dotted,
+    heirs,
+    is_default,
     link_of,
     possible_effects,
     proc_path,
@@ -68,7 +70,10 @@ def keys_to_read(
             keys.setdefault(space, set()).update(affected(key, seen.links if seen else ()))
     for record in (*([records.own] if records.own else []), *records.others):
         for space, originals in record.sysctls.items():
-            keys.setdefault(space, set()).update(originals)
+            seen = observed.namespaces.get(space)
+            found = keys.setdefault(space, set())
+            for key in originals:
+                found.update((key, *heirs(key, seen.links if seen else ()).values()))
     for network in topology.networks.values():
         keys.setdefault(HOST, set()).update(sysctl_keys(network))
     return {space: frozenset(values) for space, values in keys.items()}
@@ -90,6 +95,7 @@ def desired_sysctls(builder: Builder) -> Sysctls:
         if builder.record_lost:
             _forget_our_own(builder, space, result.originals[space])
     _restore(builder, result)
+    _leave_to_defaults(builder, result, asked)
     result.originals = {space: found for space, found in result.originals.items() if found}
     return result
 
@@ -187,6 +193,17 @@ def _restore(builder: Builder, result: Sysctls) -> None:
                 _restore_one(builder, result, seen, key, original)
 
 
+def _leave_to_defaults(
+    builder: Builder, result: Sysctls, asked: Mapping[str, Mapping[str, str]]
+) -> None:
+    """A link of ours whose own value is no longer asked for inherits a default that is set."""
+    for space, values in result.wanted.items():
+        seen = builder.observed.namespaces.get(space)
+        for key in values.keys() - asked.get(space, {}).keys():
+            if _is_made(seen, key) and default_of(key) in values:
+                del values[key]
+
+
 def _goes_with_its_link(builder: Builder, seen: Namespace, key: str) -> bool:
     """Whether the key is gone, or goes with a link that is no longer desired."""
     link = link_of(key)
@@ -202,7 +219,8 @@ def _restore_one(
         return
     if original.is_ours(now) and original.before is None:
         result.restore_commands.append(_command(seen, key))
-    elif original.is_ours(now):
+    elif original.is_ours(now) or (now == original.before and is_default(key)):
+        # A killed run may have restored a default, and not yet the links that had inherited it.
         result.wanted.setdefault(seen.name, {})[key] = str(original.before)
     elif now is not None and now != original.before:
         message = f"sysctl {dotted(key)} is {now}, not the {original.written} that vlanlink wrote"

@@ -1,4 +1,4 @@
-"""Changes in place: settings of links, and sysctls. Pure."""
+"""Changes of links in place. Pure."""
 
 import ipaddress
 from collections.abc import Iterator, Mapping
@@ -10,6 +10,7 @@ from vlanlink.kinds.kind import IPV6_MINIMUM_MTU
 from vlanlink.model import Address, Link, LinkName, Setting
 from vlanlink.planning.diff import Diff, depth
 from vlanlink.planning.handover import InPlace, releases
+from vlanlink.planning.inheritance import setting_key
 from vlanlink.planning.links import changed_settings
 from vlanlink.planning.operations import (
     Operation,
@@ -17,7 +18,6 @@ from vlanlink.planning.operations import (
     SetLink,
     WriteSysctl,
 )
-from vlanlink.sysctl import dotted, link_of, possible_effects, side_effects, write_order
 
 
 def change_links(diff: Diff) -> Iterator[Operation]:
@@ -133,44 +133,13 @@ def _keeps_ipv6(after: Mapping[str, Setting], seen: Link) -> bool:
     return seen.up and after["up"] is True and after.get("disable_ipv6") == 0 and not small
 
 
-def write_sysctls(diff: Diff, *, late: bool) -> Iterator[Operation]:
-    """Sysctl writes, allowing for what each changes with it; ``late``: those of new links."""
-    for name, namespace in diff.desired.namespaces.items():
-        seen = diff.observed.namespaces.get(name)
-        links = seen.links if seen else ()
-        now: dict[str, str] = dict(seen.sysctls) if seen else {}
-        maybe: set[str] = set()
-        for key in write_order(namespace.sysctls, now):
-            value = namespace.sysctls[key]
-            if _waits_for_link(diff, name, key) is not late or now.get(key) == value:
-                continue
-            if key in maybe:
-                continue  # whether the kernel changed it too, the next snapshot tells
-            yield WriteSysctl(
-                namespace=name,
-                key=key,
-                old=now.get(key),
-                new=value,
-                origin=(*namespace.origin, "sysctls", dotted(key)),
-            )
-            now[key] = value
-            now |= side_effects(key, value, links)
-            maybe |= possible_effects(key, value, links).keys()
-
-
-def _waits_for_link(diff: Diff, namespace: str, key: str) -> bool:
-    link = LinkName(namespace, link_of(key) or "")
-    wanted = diff.desired.link(link)
-    return wanted is not None and (diff.observed.link(link) is None or link in diff.recreated)
-
-
 def policy_write(
     link: Link, key: str, old: Setting, new: Setting, *, quiet: bool = False
 ) -> WriteSysctl:
     """The write of a link setting that is a sysctl."""
     return WriteSysctl(
         namespace=link.namespace,
-        key=f"net/{LINK_SYSCTLS.get(key, 'ipv6')}/conf/{link.name}/{key}",
+        key=setting_key(link, key),
         old=None if old is None else str(old),
         new=str(new),
         origin=link.origin,

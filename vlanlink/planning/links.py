@@ -4,6 +4,7 @@ from vlanlink.kinds import COMMON, KINDS, Option
 from vlanlink.kinds.common import LINK_SYSCTLS
 from vlanlink.model import HOST, Link, LinkName, Setting, show
 from vlanlink.planning.diff import Diff
+from vlanlink.planning.inheritance import why_inherited
 
 
 def changed_settings(seen: Link, want: Link) -> dict[str, Setting]:
@@ -59,6 +60,7 @@ def find_recreated(diff: Diff) -> dict[LinkName, str]:
             why = (
                 why_new(link, want)
                 or _why_advertised(diff, link, want)
+                or why_inherited(diff, link, want)
                 or _why_renumbered(diff, link, want)
             )
             if why:

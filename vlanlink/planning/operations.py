@@ -13,7 +13,7 @@ from vlanlink.dataclass import dataclass
 from vlanlink.model import HOST, Address, Link, LinkName, Route, Setting, show
 from vlanlink.planning.change import Action, Causes, Change, Drift, summarise
 from vlanlink.planning.operation import Operation, Refused, errno_name
-from vlanlink.sysctl import dotted, link_of, possible_effects, side_effects
+from vlanlink.sysctl import dotted, heirs, link_of, possible_effects, side_effects
 
 __all__ = [
     "AddAddress",
@@ -378,10 +378,11 @@ class WriteSysctl(Operation):
         yield Drift(f"sysctl {dotted(self.key)}{self.inside}", f"is {now}, not {self.new}")
 
     def touched_sysctls(self, links: Collection[str]) -> Iterator[str]:
-        """The sysctl, and what the write changes with it."""
+        """The sysctl, what the write changes with it, and what links inherit from it."""
         yield self.key
         yield from side_effects(self.key, self.new, links)
         yield from possible_effects(self.key, self.new, links)
+        yield from heirs(self.key, links).values()
 
     def unmet(self) -> str:
         """What it reads."""

@@ -19,12 +19,13 @@ from vlanlink.errors import JSON_VERSION, Diagnostic, Problem, printable
 from vlanlink.model import HOST, Link, LinkName, Namespace, State
 from vlanlink.planning.addresses import plan_addresses
 from vlanlink.planning.change import Action, Change
-from vlanlink.planning.changes import change_links, write_sysctls
+from vlanlink.planning.changes import change_links
 from vlanlink.planning.creation import fill, make_links, make_namespaces
 from vlanlink.planning.diff import Diff
 from vlanlink.planning.links import find_recreated
 from vlanlink.planning.operations import Operation
 from vlanlink.planning.removal import drop_addresses, drop_links, drop_routes, gone_links
+from vlanlink.planning.sysctls import write_sysctls
 
 
 @dataclass(frozen=True)  # without slots: the changes are worked out once
