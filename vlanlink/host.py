@@ -6,6 +6,7 @@ tests run side by side.
 
 import os
 import re
+import time
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,23 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,62}", re.ASCII)
 def is_topology_name(name: str) -> bool:
     """Whether a topology can have this name: it becomes part of marks, paths and command lines."""
     return _NAME.fullmatch(name) is not None and not name.endswith(".toml")
+
+
+_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", re.ASCII)
+
+
+def is_domain(name: str) -> bool:
+    """Whether it is a domain name by its grammar (RFC 1035, 2.3.1; underscores are common)."""
+    return 0 < len(name) <= 253 and all(map(_LABEL.fullmatch, name.split(".")))
+
+
+def since_boot() -> tuple[str, float]:
+    """The id of this boot, and the seconds since it, those in suspend included."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        boot = ""
+    return boot, time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @dataclass(frozen=True, slots=True, init=False)

@@ -70,6 +70,10 @@ class Address:
     """An IPv4 link-local address that may be the source of packets to anywhere (NAT)."""
     temporary: bool = field(default=False, compare=False)
     """One of those that change by the day (IFA_F_TEMPORARY, RFC 8981)."""
+    seconds: int | None = field(default=None, compare=False)
+    """How long it is valid; None: for ever. A difference in it is no drift."""
+    by_dhcp: bool = field(default=False, compare=False)
+    """Desired: a DHCP server gave it."""
 
     @property
     def family(self) -> int:
@@ -127,6 +131,23 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class DhcpClient:
+    """How an endpoint asks for its address."""
+
+    client_id: bytes | None = None
+    """Option 61; None: the MAC."""
+    hostname: str | None = None
+    vendor_class: str | None = None
+    shares_mac: bool = False
+    """Other links have the same MAC (ipvlan): replies are told apart by the transaction."""
+    timeout: float = 15.0
+    """How long ``up`` waits for a lease."""
+    probes: int = 2
+    """ARP probes for an address before it is used; 0: none."""
+    probe_seconds: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """A network interface.
 
@@ -160,6 +181,8 @@ class Link:
     carrier: bool = field(default=True, compare=False)
     wifi_client: bool = field(default=False, compare=False)
     """A Wi-Fi link that sends under its own MAC alone."""
+    dhcp: DhcpClient | None = field(default=None, compare=False)
+    """Desired: it asks for an address by DHCP."""
     origin: Path = field(default=(), compare=False)
     """The entry of the topology that it comes from, for messages."""
     key: LinkName = field(init=False, compare=False, repr=False)
@@ -168,6 +191,11 @@ class Link:
     def __post_init__(self) -> None:
         """Work out the key, which is asked for again and again."""
         object.__setattr__(self, "key", LinkName(self.namespace, self.name))
+
+    @property
+    def awaits_lease(self) -> bool:
+        """Desired: it is to have an address by DHCP, and no server gave one yet."""
+        return self.dhcp is not None and not any(one.by_dhcp for one in self.addresses)
 
     def to_dict(self) -> dict[str, object]:
         """The JSON form. Parent and peer are written ``NAMESPACE/NAME``, the host's bare."""

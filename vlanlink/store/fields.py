@@ -5,11 +5,12 @@ Every reader takes a value and a word for its place, and raises UnreadableError.
 
 import math
 import os
+import re
 from collections.abc import Callable, Mapping
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any, TypeVar
 
-from vlanlink.host import is_topology_name
+from vlanlink.host import is_domain, is_topology_name
 from vlanlink.store.documents import UnreadableError
 
 _T = TypeVar("_T")
@@ -104,6 +105,27 @@ def address(value: object, where: str) -> str:
 def subnet(value: object, where: str) -> str:
     """A prefix, in canonical form."""
     return _canonical(value, where, ip_network)
+
+
+def interface_address(value: object, where: str) -> str:
+    """An address with its prefix length, in canonical form."""
+    return _canonical(value, where, ip_interface)
+
+
+def mac(value: object, where: str) -> str:
+    """A MAC address, in lower case with colons."""
+    found = text(value, where)
+    if not re.fullmatch(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", found):
+        raise UnreadableError(f"{where} has {found[:50]!r}")
+    return found
+
+
+def domain(value: object, where: str) -> str:
+    """A domain name."""
+    found = text(value, where)
+    if not is_domain(found):
+        raise UnreadableError(f"{where} has {found[:50]!r}")
+    return found
 
 
 def _canonical(value: object, where: str, form: Callable[[str], object]) -> str:

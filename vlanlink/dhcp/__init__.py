@@ -1,0 +1,1 @@
+"""DHCP for endpoints (RFC 2131): messages, the client as a pure machine, and its sockets."""
