@@ -28,7 +28,7 @@ _MODULES = {
     "host": "Host",
     "inventory": "EndpointStatus Lease NetworkDetail NetworkSummary",
     "lifecycle": "active boot_files restart",
-    "model": "Address Link LinkName Namespace Route State",
+    "model": "Address DhcpClient Link LinkName Namespace Route State",
     "planning.change": "Change Drift",
     "planning.operation": "Operation",
     "planning.plan": "Plan",
@@ -119,6 +119,11 @@ if TYPE_CHECKING:
     )
     from vlanlink.model import (
         Address as Address,
+    )
+    from vlanlink.model import (
+        DhcpClient as DhcpClient,
+    )
+    from vlanlink.model import (
         Link as Link,
         LinkName as LinkName,
         Namespace as Namespace,

@@ -5,9 +5,10 @@ more than the address to ask for again.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
+from vlanlink.dataclass import dataclass
 from vlanlink.store import fields
 from vlanlink.store.documents import VERSION, UnreadableError
 
