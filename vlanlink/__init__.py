@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 from vlanlink._version import __version__ as __version__
 
 _MODULES = {
-    "api": "Status down enter file_problems inspect leases networks plan popen run snapshot"
-    " status up verify",
+    "api": "Status down enter leases plan popen run snapshot status up verify",
     "boot": "AtBoot disable enable",
     "boot.journal": "LogEntry logs",
     "boot.transaction": "Step",
@@ -26,8 +25,9 @@ _MODULES = {
     "errors": "JSON_VERSION ApplyError ConflictError Diagnostic Interrupted PrivilegeError"
     " Problem TopologyError UsageError VlanlinkError nearest printable",
     "host": "Host",
-    "inventory": "EndpointStatus Lease NetworkDetail NetworkSummary",
+    "inventory": "EndpointStatus HostLink Lease NetworkDetail NetworkSummary",
     "lifecycle": "active boot_files restart",
+    "listing": "file_problems inspect networks",
     "model": "Address DhcpClient Link LinkName Namespace Route State",
     "planning.change": "Change Drift",
     "planning.operation": "Operation",
@@ -59,10 +59,7 @@ if TYPE_CHECKING:
         Status as Status,
         down as down,
         enter as enter,
-        file_problems as file_problems,
-        inspect as inspect,
         leases as leases,
-        networks as networks,
         plan as plan,
         popen as popen,
         run as run,
@@ -108,6 +105,7 @@ if TYPE_CHECKING:
     )
     from vlanlink.inventory import (
         EndpointStatus as EndpointStatus,
+        HostLink as HostLink,
         Lease as Lease,
         NetworkDetail as NetworkDetail,
         NetworkSummary as NetworkSummary,
@@ -116,6 +114,11 @@ if TYPE_CHECKING:
         active as active,
         boot_files as boot_files,
         restart as restart,
+    )
+    from vlanlink.listing import (
+        file_problems as file_problems,
+        inspect as inspect,
+        networks as networks,
     )
     from vlanlink.model import (
         Address as Address,

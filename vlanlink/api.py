@@ -1,7 +1,7 @@
 """The verbs: the only place that joins text, kernel and files. Nothing here prints."""
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, overload
 
@@ -21,8 +21,8 @@ from vlanlink.planning.plan import Plan
 from vlanlink.reconcile.apply import Progress
 from vlanlink.reconcile.checks import checked, need_privilege, refuse_other_file
 from vlanlink.reconcile.down import take_down
-from vlanlink.reconcile.lookup import copy_of, is_enabled, stored
-from vlanlink.reconcile.session import Observation, Session, open_session, unusable
+from vlanlink.reconcile.lookup import is_enabled, stored
+from vlanlink.reconcile.session import Observation, Session, open_session
 from vlanlink.reconcile.up import bring_up
 from vlanlink.reconcile.wait import OnWait, await_parents
 from vlanlink.store.lock import LOCK_SECONDS
@@ -33,7 +33,7 @@ from vlanlink.topology.load import Heading
 if TYPE_CHECKING:  # what one verb needs, the others do without
     from subprocess import CompletedProcess, Popen
 
-    from vlanlink.inventory import ActiveTopology, Lease, NetworkDetail, NetworkSummary
+    from vlanlink.inventory import Lease
     from vlanlink.reachability.result import Verification
 
 StateWord = Literal["up", "drifted", "down"]
@@ -222,26 +222,6 @@ def verify(
         return measure(session, seen, everything=everything)
 
 
-def networks(host: Host | None = None) -> "tuple[NetworkSummary, ...]":
-    """The networks of every topology that is up here, as `docker network ls` lists them."""
-    from vlanlink.inventory import list_networks
-
-    with open_session(host) as session:
-        return tuple(list_networks(_active(session), session.snapshot()))
-
-
-def inspect(name: str, host: Host | None = None) -> "NetworkDetail":
-    """A network and its endpoints as they are now, as `docker network inspect` shows them.
-
-    ``name`` is that of the network, or TOPOLOGY/NETWORK where several topologies have one of the
-    name. Raises UsageError if there is none, or more than one.
-    """
-    from vlanlink.inventory import describe_network
-
-    with open_session(host) as session:
-        return describe_network(name, _active(session), session.snapshot())
-
-
 def leases(
     topology: str | None = None,
     host: Host | None = None,
@@ -360,34 +340,6 @@ def _notes(seen: Observation) -> tuple[Diagnostic, ...]:
     why = seen.records.unreadable
     record = (Diagnostic(why, severity="warning"),) if why else ()
     return (*record, *seen.unreadable)
-
-
-def _active(session: Session) -> "list[ActiveTopology]":
-    from vlanlink.inventory import ActiveTopology
-
-    found = []
-    for record in session.store.records():
-        with suppress(TopologyError):  # ``file_problems`` tells
-            if record.text:
-                subnets = session.store.leases(record.topology).subnets
-                found.append(ActiveTopology(copy_of(record), subnets))
-    return found
-
-
-def file_problems(host: Host | None = None) -> tuple[Diagnostic, ...]:
-    """Warnings: files of vlanlink's own that can't be used, and copies of topologies in them."""
-    with open_session(host) as session:
-        contents = session.store.contents()
-    found = [unusable(file) for file in contents.unreadable]
-    for record in (record for record in contents.records if record.text):
-        try:
-            copy_of(record)
-        except TopologyError as error:
-            message = f"the copy of {record.topology} that up keeps can't be used"
-            why = error.diagnostics[0].message
-            hint = f"vlanlink up {record.file or 'FILE'} makes another, vlanlink down needs none"
-            found.append(Diagnostic(f"{message}: {why}", hint=hint, severity="warning"))
-    return tuple(found)
 
 
 def _no_namespace(name: str, host: Host) -> Diagnostic:

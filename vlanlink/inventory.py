@@ -1,11 +1,11 @@
 """Active networks and their endpoints, for ``ls`` and ``inspect``. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from vlanlink.dataclass import dataclass
 from vlanlink.errors import JSON_VERSION, Diagnostic, UsageError, nearest
-from vlanlink.model import HOST, LinkName, State
+from vlanlink.model import HOST, Link, LinkName, State
 from vlanlink.store.leases import Leases
 from vlanlink.topology import Topology
 
@@ -56,11 +56,38 @@ class EndpointStatus:
     mac: str | None
     addresses: tuple[str, ...]
 
+    @property
+    def name(self) -> str:
+        """``web/eth0``."""
+        return str(LinkName(self.namespace, self.interface))
+
     def to_dict(self) -> dict[str, object]:
         """The JSON form."""
         return {
             "namespace": self.namespace,
             "interface": self.interface,
+            "mac": self.mac,
+            "addresses": list(self.addresses),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class HostLink:
+    """A link of the host that a network uses, as observed."""
+
+    name: str
+    role: Literal["parent", "shim", "link"]
+    """``link``: one of the file's own, on the same parent."""
+    kind: str
+    mac: str | None
+    addresses: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """The JSON form."""
+        return {
+            "name": self.name,
+            "role": self.role,
+            "kind": self.kind,
             "mac": self.mac,
             "addresses": list(self.addresses),
         }
@@ -93,11 +120,12 @@ class NetworkSummary:
 
 @dataclass(frozen=True, slots=True)
 class NetworkDetail:
-    """A network with its subnets and endpoints."""
+    """A network with its subnets, its endpoints, and the host's links that it uses."""
 
     summary: NetworkSummary
     subnets: tuple[dict[str, Any], ...]
     endpoints: tuple[EndpointStatus, ...]
+    host_links: tuple[HostLink, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """The JSON form."""
@@ -106,6 +134,7 @@ class NetworkDetail:
             **self.summary.to_dict(),
             "subnets": [dict(subnet) for subnet in self.subnets],
             "endpoints": [endpoint.to_dict() for endpoint in self.endpoints],
+            "host_links": [link.to_dict() for link in self.host_links],
         }
 
 
@@ -165,7 +194,7 @@ def list_networks(known: Iterable[ActiveTopology], state: State) -> Iterator[Net
     """A summary of each network of the active topologies."""
     for one in known:
         for name in one.topology.networks:
-            yield _summary(one, name, len(_endpoints(one.topology, name, state)))
+            yield _summary(one, name, len(list(_endpoint_links(one.topology, name, state))))
 
 
 def describe_network(name: str, known: Iterable[ActiveTopology], state: State) -> NetworkDetail:
@@ -179,9 +208,24 @@ def describe_network(name: str, known: Iterable[ActiveTopology], state: State) -
     ]
     if len(found) != 1:
         raise UsageError(_not_one(name, short, found, everything))
-    endpoints = _endpoints(found[0].topology, short, state)
-    summary = _summary(found[0], short, len(endpoints))
-    return NetworkDetail(summary, found[0].subnets(short), tuple(endpoints))
+    return _detail(found[0], short, state)
+
+
+def describe_networks(known: Iterable[ActiveTopology], state: State) -> Iterator[NetworkDetail]:
+    """Every network of the active topologies in detail."""
+    for one in known:
+        for name in one.topology.networks:
+            yield _detail(one, name, state)
+
+
+def _detail(known: ActiveTopology, name: str, state: State) -> NetworkDetail:
+    links = list(_endpoint_links(known.topology, name, state))
+    endpoints = tuple(
+        EndpointStatus(link.namespace, link.name, _mac(link), _addresses(link)) for link in links
+    )
+    summary = _summary(known, name, len(endpoints))
+    host_links = tuple(_host_links(known.topology, name, links, state))
+    return NetworkDetail(summary, known.subnets(name), endpoints, host_links)
 
 
 def _not_one(
@@ -209,13 +253,43 @@ def _summary(known: ActiveTopology, name: str, endpoints: int) -> NetworkSummary
     )
 
 
-def _endpoints(topology: Topology, network: str, state: State) -> list[EndpointStatus]:
-    found = []
+def _endpoint_links(topology: Topology, network: str, state: State) -> Iterator[Link]:
+    """The links of a network's endpoints."""
     for space, namespace in topology.namespaces.items():
         for name, interface in namespace.interfaces.items():
             link = state.link(LinkName(space, name)) if interface.network == network else None
             if link is not None and link.owner == topology.name:
-                mac = link.settings.get("mac")
-                addresses = tuple(a.text for a in link.addresses if not a.link_local)
-                found.append(EndpointStatus(space, name, str(mac) if mac else None, addresses))
-    return found
+                yield link
+
+
+def _host_links(
+    topology: Topology, network: str, endpoints: list[Link], state: State
+) -> Iterator[HostLink]:
+    """The parent, the shim, and the topology's links on the host beside it."""
+    found = topology.networks[network]
+    parent = next((link.parent for link in endpoints), None)
+    if parent is None and found.parent:
+        parent = LinkName(HOST, found.parent)
+    below = state.link(parent)
+    if below is None or below.namespace != HOST:
+        return
+    yield _host_link(below, "parent")
+    for link in state.namespaces[HOST].links.values():
+        if link.parent == parent and link.owner == topology.name:
+            if link.name in topology.links:
+                yield _host_link(link, "link")
+            elif link.kind == found.kind:  # else a VLAN that another network implies
+                yield _host_link(link, "shim")
+
+
+def _host_link(link: Link, role: Literal["parent", "shim", "link"]) -> HostLink:
+    return HostLink(link.name, role, link.kind, _mac(link), _addresses(link))
+
+
+def _mac(link: Link) -> str | None:
+    mac = link.settings.get("mac")
+    return str(mac) if mac else None
+
+
+def _addresses(link: Link) -> tuple[str, ...]:
+    return tuple(address.text for address in link.addresses if not address.link_local)

@@ -443,3 +443,20 @@ def test_the_address_of_a_parent_that_is_down_is_in_the_range(lan: Lan) -> None:
     assert vlanlink.up(topology).operations == ()
     world.reaches("one", "172.16.87.230")
     world.reaches("", "172.16.87.200")
+
+
+@macvlan
+def test_inspect_tells_the_shim_and_the_parent(lan: Lan) -> None:
+    give_host_its_addresses(lan.world)
+    vlanlink.up(load(BRIDGE + '\n[links.beside]\nkind = "macvlan"\nparent = "eth0"\n'))
+    found = vlanlink.inspect("pub")
+    assert found == vlanlink.inspect()[0]
+    name = shim_name(lan.world, "beside")
+    assert {link.name: link.role for link in found.host_links} == {
+        "eth0": "parent",
+        "beside": "link",
+        name: "shim",
+    }
+    shim = next(link for link in found.host_links if link.role == "shim")
+    assert shim.mac == lan.world.link(name)["address"]
+    assert found.host_links[0].addresses == (f"{ON_LAN[0]}/24", f"{ON_LAN[1]}/64")

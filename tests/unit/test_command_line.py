@@ -117,7 +117,7 @@ def test_a_name_where_a_file_belongs(here: Path, capsys: pytest.CaptureFixture[s
 
 def test_usage_in_a_line() -> None:
     found = parsers(parser())
-    assert usage(found["ls"]) == "usage: vlanlink ls [--json]"
+    assert usage(found["ls"]) == "usage: vlanlink ls [--endpoints] [--json]"
     assert usage(found["validate"]) == "usage: vlanlink validate [--json] [FILE...]"
     assert usage(found["exec"]) == "usage: vlanlink exec NAMESPACE -- CMD [ARG...]"
 

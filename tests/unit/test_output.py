@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from vlanlink.cli import output
+from vlanlink.cli import output, tables
 
 ODD = ("2001:db8:1234::1", "[bold]", ":100:")
 
@@ -30,13 +30,13 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
 
 def test_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = terminal(monkeypatch)
-    output.print_table(ODD[0], ("a", "b", "c"), [ODD])
+    tables.print_table(("a", "b", "c"), [ODD])
     assert all(stream.getvalue().count(word) >= 1 for word in ODD)
 
 
 def test_a_tree(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = terminal(monkeypatch)
-    output.print_tree(ODD[0], {ODD[1]: [ODD[2]]})
+    tables.print_tree(ODD[0], {ODD[1]: [ODD[2]]})
     assert all(word in stream.getvalue() for word in ODD)
 
 

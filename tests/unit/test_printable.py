@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import vlanlink
 from vlanlink import Diagnostic, UsageError, printable
-from vlanlink.cli import doctor, output
+from vlanlink.cli import doctor, output, tables
 from vlanlink.cli.sd_notify import Service
 from vlanlink.planning.operations import RemoveLink
 from vlanlink.planning.plan import Plan
@@ -36,9 +36,9 @@ def show(way: str, text: str) -> None:
         case "say":
             output.say(text)
         case "print_table":
-            output.print_table(text, ("a", "b"), [(text, text)])
+            tables.print_table(("a", "b"), [(text, text)])
         case "print_tree":
-            output.print_tree(text, {text: [text]})
+            tables.print_tree(text, {text: [text]})
         case "print_json":
             output.print_json({"name": text, "what": [text]})
         case "print_error":

@@ -5,6 +5,7 @@ import argparse
 import vlanlink
 from vlanlink.cli import arguments as shared
 from vlanlink.cli import exits, output
+from vlanlink.cli.tables import print_table, print_tree
 
 EXAMPLES = ("sudo vlanlink inspect pub", "sudo vlanlink inspect office/pub --json")
 EXITS = {0: "done", **exits.READING}
@@ -26,6 +27,19 @@ def run(options: argparse.Namespace) -> int:
         return 0
     output.print_notes(warnings)
     found = vlanlink.inspect(options.network)
+    _print_heading(found)
+    ends = [(e.namespace, e.interface, e.mac or "", e.addresses) for e in found.endpoints]
+    if ends:
+        output.say("")
+        print_table(("namespace", "interface", "mac", "addresses"), ends)
+    links = [(x.name, x.role, x.kind, x.mac or "", x.addresses) for x in found.host_links]
+    if links:
+        output.say("")
+        print_table(("host link", "role", "kind", "mac", "addresses"), links)
+    return 0
+
+
+def _print_heading(found: "vlanlink.NetworkDetail") -> None:
     summary = found.summary
     where = f" on {summary.parent}" if summary.parent else ""
     branches: dict[str, list[str]] = {}
@@ -34,10 +48,4 @@ def run(options: argparse.Namespace) -> int:
         facts += [f"aux {name} {ip}" for name, ip in subnet["aux_addresses"].items()]
         branches[f"subnet {subnet['subnet']}"] = facts
     title = f"{summary.topology}/{summary.name}: {summary.kind} {summary.mode}{where}"
-    output.print_tree(title, branches)
-    columns = ("namespace", "interface", "mac", "addresses")
-    rows = [
-        (e.namespace, e.interface, e.mac or "-", " ".join(e.addresses)) for e in found.endpoints
-    ]
-    output.print_table("", columns, rows)
-    return 0
+    print_tree(title, branches)

@@ -5,6 +5,7 @@ import argparse
 import vlanlink
 from vlanlink.cli import arguments as shared
 from vlanlink.cli import exits, output
+from vlanlink.cli.tables import Column, print_table
 
 EXAMPLES = (
     "sudo vlanlink leases",
@@ -18,6 +19,14 @@ EXITS = {
     2: "the command line has errors, the name is unknown, or the address is not leased",
 }
 READ_ON = "docs/topology.md"
+_COLUMNS = (
+    Column("topology", drop=3),
+    Column("network", drop=2),
+    Column("parent", drop=1),
+    Column("endpoint"),
+    Column("address"),
+    Column("state", drop=4),
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,19 +52,18 @@ def run(options: argparse.Namespace) -> int:
     elif options.release:
         output.say(f"Released: {', '.join(dict.fromkeys(options.release))}.")
     elif found:
-        columns = ("topology", "network", "parent", "endpoint", "address", "state")
         rows = [
             (
                 lease.topology,
                 lease.network,
-                lease.parent or "-",
+                lease.parent or "",
                 lease.endpoint,
                 lease.address,
                 "in use" if lease.in_use else "kept",
             )
             for lease in found
         ]
-        output.print_table("", columns, rows)
+        print_table(_COLUMNS, rows)
     else:
         output.say("No address is leased.")
     return 0

@@ -120,53 +120,6 @@ def print_timings(seconds: Mapping[str, float]) -> None:
             say(f"{phase:<12}{spent:9.3f} s", stream=sys.stderr)
 
 
-def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-    """A table: drawn on a terminal, else plain columns for other programs."""
-    found = [tuple(map(printable, row)) for row in rows]
-    if is_rich(sys.stdout):
-        from rich import box
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        # Text: in a str, rich reads :1234: as an emoji and [name] as a style.
-        table = Table(
-            title=Text(printable(title)) if title else None,
-            title_justify="left",
-            box=box.SIMPLE_HEAD,
-        )
-        for column in columns:
-            table.add_column(column, overflow="fold")
-        for row in found:
-            table.add_row(*map(Text, row))
-        Console().print(table)
-        return
-    lines = [tuple(column.upper() for column in columns), *found]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    for line in lines:
-        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        say("  ".join(cells).rstrip())
-
-
-def print_tree(title: str, branches: Mapping[str, Iterable[str]]) -> None:
-    """A tree of depth two: drawn on a terminal, else indented."""
-    if is_rich(sys.stdout):
-        from rich.console import Console
-        from rich.text import Text
-        from rich.tree import Tree
-
-        tree = Tree(Text(printable(title), style="bold"))
-        for branch, leaves in branches.items():
-            grown = tree.add(Text(printable(branch)))
-            for leaf in leaves:
-                grown.add(Text(printable(leaf)))
-        Console().print(tree)
-        return
-    say(title)
-    for branch, leaves in branches.items():
-        say(f"  {branch}", *(f"    {leaf}" for leaf in leaves))
-
-
 @contextmanager
 def progress(verb: str) -> Iterator[Progress | None]:
     """A progress bar on a terminal; None elsewhere."""

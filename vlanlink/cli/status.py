@@ -5,6 +5,7 @@ import argparse
 import vlanlink
 from vlanlink.cli import arguments as shared
 from vlanlink.cli import exits, output
+from vlanlink.cli.tables import Column, print_table
 
 DIFFERS = 3
 EXAMPLES = ("sudo vlanlink status", "sudo vlanlink status office")
@@ -14,6 +15,7 @@ EXITS = {
     DIFFERS: "the machine differs from the file (down included)",
 }
 READ_ON = "docs/watch.md"
+_COLUMNS = (Column("topology"), Column("state", style=output.state_style), Column("differences"))
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +54,7 @@ def _all(*, as_json: bool) -> int:
 def _print_all(found: "tuple[vlanlink.Status, ...]") -> None:
     if found:
         rows = [(one.topology, one.state, _count(one)) for one in found]
-        output.print_table("", ("topology", "state", "differences"), rows)
+        print_table(_COLUMNS, rows)
         for one in found:
             _print_waiting(one)
     else:

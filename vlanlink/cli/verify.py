@@ -11,6 +11,7 @@ from typing import cast
 import vlanlink
 from vlanlink.cli import arguments as shared
 from vlanlink.cli import exits, output
+from vlanlink.cli.tables import Column, print_table
 
 DIFFERS = 3
 EXAMPLES = ("sudo vlanlink verify office", "sudo vlanlink verify office.toml --all --json")
@@ -23,7 +24,12 @@ READ_ON = "docs/verify.md"
 ROWS = 100
 """More rows are summarized by kind."""
 LISTED = 10
-"""Differences of one cause that are listed one by one."""
+"""Differences of one cause that are listed with the measured facts; the rest in short."""
+_COLUMNS = {
+    "expected": Column("expected", drop=2),
+    "measured": Column("measured", drop=3),
+    "why": Column("why", drop=1, text=True),
+}
 
 Row = dict[str, object]
 
@@ -80,7 +86,8 @@ def _print_rows(rows: list[Row], columns: tuple[str, ...]) -> None:
         columns = ("from", "to", "pairs", *columns[3:])
         cells = list(_by_kind(cells, columns))
     if cells:
-        output.print_table("", columns, ([str(row[key]) for key in columns] for row in cells))
+        heads = [_COLUMNS.get(key, Column(key)) for key in columns]
+        print_table(heads, ([str(row[key]) for key in columns] for row in cells))
 
 
 def _by_kind(rows: Iterable[Row], columns: tuple[str, ...]) -> Iterator[Row]:
@@ -111,8 +118,16 @@ def _differences(rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
         for row in members[:LISTED]:
             facts = cast("list[str]", row["facts"])
             yield "", f"  {row['from']} → {row['to']} {row['address']}: {'; '.join(facts)}"
-        if len(members) > LISTED:
-            yield "", f"  and {len(members) - LISTED} more of this kind (--json lists all)"
+        yield from (("", line) for line in _in_short(members[LISTED:]))
+
+
+def _in_short(rows: Iterable[Row]) -> Iterator[str]:
+    """A line per source, with all its targets."""
+    targets: dict[object, list[str]] = {}
+    for row in rows:
+        targets.setdefault(row["from"], []).append(f"{row['to']} {row['address']}")
+    for source, found in targets.items():
+        yield f"  {source} → {', '.join(found)}"
 
 
 def _fitted(line: str) -> list[str]:

@@ -1,0 +1,72 @@
+"""``ls`` and ``inspect``: the active networks as values, and the files that can't be used."""
+
+from contextlib import suppress
+from typing import overload
+
+from vlanlink.errors import Diagnostic, TopologyError
+from vlanlink.host import Host
+from vlanlink.inventory import (
+    ActiveTopology,
+    NetworkDetail,
+    NetworkSummary,
+    describe_network,
+    describe_networks,
+    list_networks,
+)
+from vlanlink.reconcile.lookup import copy_of
+from vlanlink.reconcile.session import Session, open_session, unusable
+
+
+def networks(host: Host | None = None) -> tuple[NetworkSummary, ...]:
+    """The networks of every topology that is up here, as `docker network ls` lists them."""
+    with open_session(host) as session:
+        return tuple(list_networks(_active(session), session.snapshot()))
+
+
+@overload
+def inspect(name: str, host: Host | None = None) -> NetworkDetail: ...
+
+
+@overload
+def inspect(name: None = None, host: Host | None = None) -> tuple[NetworkDetail, ...]: ...
+
+
+def inspect(
+    name: str | None = None, host: Host | None = None
+) -> NetworkDetail | tuple[NetworkDetail, ...]:
+    """A network, its endpoints and the host's links that it uses; without a name, all networks.
+
+    ``name`` is NETWORK, or TOPOLOGY/NETWORK where several topologies have one of that name. Raises
+    UsageError if there is none, or more than one.
+    """
+    with open_session(host) as session:
+        known, state = _active(session), session.snapshot()
+        if name is None:
+            return tuple(describe_networks(known, state))
+        return describe_network(name, known, state)
+
+
+def _active(session: Session) -> list[ActiveTopology]:
+    found = []
+    for record in session.store.records():
+        with suppress(TopologyError):  # ``file_problems`` tells
+            if record.text:
+                subnets = session.store.leases(record.topology).subnets
+                found.append(ActiveTopology(copy_of(record), subnets))
+    return found
+
+
+def file_problems(host: Host | None = None) -> tuple[Diagnostic, ...]:
+    """Warnings: files of vlanlink's own that can't be used, and copies of topologies in them."""
+    with open_session(host) as session:
+        contents = session.store.contents()
+    found = [unusable(file) for file in contents.unreadable]
+    for record in (record for record in contents.records if record.text):
+        try:
+            copy_of(record)
+        except TopologyError as error:
+            message = f"the copy of {record.topology} that up keeps can't be used"
+            why = error.diagnostics[0].message
+            hint = f"vlanlink up {record.file or 'FILE'} makes another, vlanlink down needs none"
+            found.append(Diagnostic(f"{message}: {why}", hint=hint, severity="warning"))
+    return tuple(found)
