@@ -3,11 +3,11 @@
 import json
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from vlanlink.boot import unit
+from vlanlink.dataclass import dataclass
 from vlanlink.errors import ConflictError, Diagnostic, PrivilegeError
 from vlanlink.host import Host
 from vlanlink.topology import Topology, empty

@@ -8,8 +8,7 @@ not enough, it becomes a list with a line per value. In a pipe nothing is left o
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from vlanlink import printable
 from vlanlink.cli import output
@@ -23,8 +22,7 @@ Cell = str | Sequence[str]
 """Several values stand below each other on a terminal, and side by side in a pipe."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """A column. Without ``drop`` it always stays; the lowest ``drop`` goes first."""
 
     name: str

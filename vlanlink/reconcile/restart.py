@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from vlanlink.dataclass import dataclass
 from vlanlink.errors import JSON_VERSION, Diagnostic, TopologyError, UsageError, VlanlinkError
 from vlanlink.kernel.machine import Machine
 from vlanlink.planning.plan import Plan
