@@ -52,10 +52,12 @@ class Address:
     """An address with its prefix, in canonical text: ``192.0.2.1/24``.
 
     ``ours`` tells whether vlanlink put it there, ``tentative`` whether the kernel still asks the
-    LAN if it is taken (RFC 4862). Two addresses are equal when their text is.
+    LAN if it is taken (RFC 4862). Two addresses are equal when their text and broadcast are.
     """
 
     text: str
+    broadcast: str | None = None
+    """IPv4: another broadcast address than the subnet's; empty: none, though the subnet has one."""
     ours: bool = field(default=True, compare=False)
     tentative: bool = field(default=False, compare=False)
     permanent: bool = field(default=True, compare=False)

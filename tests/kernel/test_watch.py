@@ -184,7 +184,7 @@ def test_only_told_without_repair(lan: Lan) -> None:
         world.ip("link add other type veth peer name far")
         world.ip("link delete other")
         same(world, drifted, "n0")
-        world.ip("-n n0 address add 172.16.3.10/24 dev eth0")
+        world.ip("-n n0 address add 172.16.3.10/24 brd + dev eth0")
         watch.told("drift", "route")
         vlanlink.up(vlanlink.load(FILE))
         watch.told("in_sync")

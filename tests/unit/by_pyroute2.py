@@ -108,8 +108,14 @@ def address(data: bytes, *, protocols: bool) -> tuple[int, Address]:
     ours = get("IFA_PROTO") == PROTOCOL
     if not protocols:
         ours = permanent and not (message["scope"] == RT_SCOPE_LINK and ":" in text)
+    broadcast = None
+    if ":" not in text:
+        own = str(ipaddress.ip_interface(text).network.broadcast_address)
+        found = get("IFA_BROADCAST") or ""
+        broadcast = None if found == (own if message["prefixlen"] < 31 else "") else found
     return message["index"], Address(
         text,
+        broadcast,
         ours=ours,
         permanent=permanent,
         nodad=bool(flags & IFA_F_NODAD),

@@ -5,6 +5,7 @@ classes made from the kinds' tables, and what it would drop is an error.
 """
 
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_interface
 from typing import Any
 
 from pyroute2.netlink import nla
@@ -227,6 +228,10 @@ def _address(operation: AddAddress | RemoveAddress) -> bytes:
     attributes: Attributes = [("IFA_LOCAL", ip), ("IFA_ADDRESS", ip)]
     if isinstance(operation, RemoveAddress):
         return request(ifaddrmsg, 21, ACKED, body, attributes)
+    other = operation.address.broadcast
+    own = "" if six else str(ip_interface(operation.address.text).network.broadcast_address)
+    broadcast = own if other is None and int(prefix) < 31 else other
+    attributes += [("IFA_BROADCAST", broadcast)] if broadcast else []
     nodad = operation.address.nodad if operation.restored else six
     attributes += [] if operation.restored else [("IFA_PROTO", PROTOCOL)]
     attributes.append(("IFA_FLAGS", 2 if nodad else 0))

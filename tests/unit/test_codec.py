@@ -388,7 +388,28 @@ def test_addresses_are_removed_by_what_they_are(text: str) -> None:
     operation = RemoveAddress(namespace="web", dev="eth0", index=12, address=Address(text))
     message = only(operation)
     assert parsed(ifaddrmsg, message)["header"]["type"] == 21
-    assert netlink.decode_address(message, protocols=True) == (12, Address(text))
+    index, seen = netlink.decode_address(message, protocols=True)
+    assert (index, seen.text) == (12, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "sent"),
+    [
+        ("10.0.0.1/24", None, "10.0.0.255"),
+        ("10.0.0.1/24", "10.0.0.0", "10.0.0.0"),
+        ("10.0.0.1/24", "", None),
+        ("10.0.0.1/31", None, None),
+        ("10.0.0.1/32", None, None),
+        ("2001:db8::1/64", None, None),
+    ],
+)
+def test_an_ipv4_address_has_the_broadcast_address_of_its_subnet(
+    text: str, other: str | None, sent: str | None
+) -> None:
+    address = Address(text, other)
+    message = only(AddAddress(namespace="web", dev="eth0", index=12, address=address))
+    assert parsed(ifaddrmsg, message).get_attr("IFA_BROADCAST") == sent
+    assert netlink.decode_address(message, protocols=True) == (12, address)
 
 
 def _route(draw: st.DrawFn) -> Route:

@@ -111,10 +111,12 @@ def _possible_default(
         metric=metric if metric is not None else KERNEL_METRIC[family],
         origin=link.origin,
     )
+    network = topology.networks.get(interface.network or "")
+    if network and (network.internal or network.parent is None):
+        return None
     if KINDS[link.kind].layer3(link.settings):
         return route
-    network = topology.networks.get(interface.network or "")
-    if network is None or network.internal or network.parent is None:
+    if network is None:
         return None
     gateways = [subnet for subnet in network.subnets or () if subnet.gateway is not None]
     first = ipaddress.ip_address(addresses[0].bare) if gateways else None

@@ -24,6 +24,11 @@ from vlanlink.sysctl import (
 from vlanlink.topology import Topology
 
 _DEFAULT_ROUTE = "::/0"
+_UNPRIVILEGED = {
+    "net/ipv4/ip_unprivileged_port_start": "0",
+    "net/ipv4/ping_group_range": "0 2147483647",
+}
+"""Ports below 1024 and echo requests for every user (ip-sysctl.rst)."""
 
 
 @dataclass(slots=True)
@@ -44,6 +49,8 @@ def asked_sysctls(topology: Topology, observed: State) -> dict[str, dict[str, st
     }
     for space, values in written.items():
         found[space] = {proc_path(k): " ".join(v.split()) for k, v in values.items()}
+    for name, entry in topology.namespaces.items():
+        found[name] = (_UNPRIVILEGED if entry.unprivileged else {}) | found[name]
     if found[HOST].get(FORWARDING[6], "0") != "0":
         found[HOST] = _guarded_advertisements(observed, HOST) | found[HOST]
     for space, values in found.items():
@@ -105,7 +112,8 @@ def _refuse_other_value(builder: Builder, space: str, key: str, value: str) -> N
     theirs = other.sysctls[space][key].written if other else value
     if other and theirs != value:
         origin = _origin(builder.topology, space, key)
-        message = f"topology {other.topology} has {origin[-1]} = {theirs} here, not {value}"
+        name = _spelled(builder.topology, space, key)
+        message = f"topology {other.topology} has {name} = {theirs} here, not {value}"
         builder.conflicts.append(Problem(origin, message))
 
 
@@ -114,15 +122,25 @@ def _refuse_unknown(builder: Builder, space: str, key: str) -> None:
     if seen is not None and key not in seen.sysctls and default_of(key) not in seen.sysctls:
         origin = _origin(builder.topology, space, key)
         where = f"namespace {space}" if space != HOST else "the host"
-        message = f"sysctl {origin[-1]} can't be read on {where}, so it could not be restored"
+        name = _spelled(builder.topology, space, key)
+        message = f"sysctl {name} can't be read on {where}, so it could not be restored"
         hint = "check the spelling; some keys are write-only or missing in other namespaces"
         builder.conflicts.append(Problem(origin, message, hint, at_key=True))
 
 
 def _origin(topology: Topology, space: str, key: str) -> Path:
-    where = ("host", "sysctls") if space == HOST else ("namespaces", space, "sysctls")
+    where: Path = ("host",) if space == HOST else ("namespaces", space)
     written = topology.host.sysctls if space == HOST else topology.namespaces[space].sysctls
-    return (*where, next((k for k in written if proc_path(k) == key), key))
+    spelled = next((k for k in written if proc_path(k) == key), None)
+    if spelled is None and key in _UNPRIVILEGED:
+        return (*where, "unprivileged")
+    return (*where, "sysctls", spelled or key)
+
+
+def _spelled(topology: Topology, space: str, key: str) -> str:
+    """The key as the file has it."""
+    origin = _origin(topology, space, key)
+    return str(origin[-1]) if "sysctls" in origin else dotted(key)
 
 
 def _forget_our_own(builder: Builder, space: str, originals: dict[str, OriginalSysctl]) -> None:

@@ -31,7 +31,10 @@ def _readdressing(diff: Diff, seen: Link, want: Link) -> Readdressing:
     Kept are those in the desired order; others are removed, and added again if desired. If none
     of a subnet is kept, the first desired one is added early, unless a sibling still has it.
     """
-    foreign = {address for address in seen.addresses if not address.ours}
+    wrong = {a.text for a in want.addresses} - {
+        a.text for a in seen.addresses if a in want.addresses
+    }
+    foreign = {a for a in seen.addresses if not a.ours and a.text not in wrong}
     kept = foreign | {a for a in seen.addresses if a.family == 6 and a in want.addresses}
     have, asked = _by_subnet(seen.addresses), _by_subnet(want.addresses)
     early: list[Address] = []
@@ -45,7 +48,8 @@ def _readdressing(diff: Diff, seen: Link, want: Link) -> Readdressing:
     loses = any(address.family == 4 for address in removed)
     if loses and not four and not early:
         early += [address for wanted in asked.values() for address in wanted[:1]][:1]
-    early = [a for a in early if a not in seen.addresses and not _held_by_sibling(diff, seen, a)]
+    held_texts = {address.text for address in seen.addresses}
+    early = [a for a in early if a.text not in held_texts and not _held_by_sibling(diff, seen, a)]
     return Readdressing(
         kept=frozenset(kept),
         early=tuple(early),

@@ -1,13 +1,13 @@
 """An operation in a user's words: ``Change``, a line of a plan, and ``Drift``, its cause. Pure."""
 
-from collections import Counter
+from collections import defaultdict
 from dataclasses import field
 from functools import cached_property
 from typing import Any, Literal
 
 from vlanlink.dataclass import dataclass
 from vlanlink.kinds import COMMON, KINDS, Option
-from vlanlink.model import Address, Link, LinkName, Setting, show
+from vlanlink.model import Link, LinkName, Setting, show
 
 Action = Literal["create", "change", "delete"]
 Thing = Literal["namespace", "link", "address", "route", "sysctl"]
@@ -55,8 +55,10 @@ class Causes:
     """Those made."""
     made: set[LinkName] = field(default_factory=set)
     changed: set[LinkName] = field(default_factory=set)
-    addresses: Counter[tuple[LinkName, Address]] = field(default_factory=Counter)
-    """Those added and removed."""
+    addresses: defaultdict[tuple[LinkName, str], list[str | None]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    """The broadcast addresses of those added and removed."""
 
     @cached_property
     def readdressed(self) -> set[LinkName]:
@@ -66,7 +68,8 @@ class Causes:
     @cached_property
     def reordered(self) -> set[LinkName]:
         """Links that get the same addresses in another order: some are removed and added again."""
-        return self.readdressed - {link for (link, _), n in self.addresses.items() if n == 1}
+        others = (link for (link, _), n in self.addresses.items() if len(n) == 1 or len(set(n)) > 1)
+        return self.readdressed - set(others)
 
 
 def summarise(link: Link) -> str:

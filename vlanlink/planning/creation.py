@@ -100,6 +100,8 @@ def _add_addresses(diff: Diff, link: Link) -> Iterator[Operation]:
         have = {*change.kept, *change.early}
     if seen and seen.up and link.settings.get("up") is False:
         have = {address for address in have if address.family == 4}
+    if link.owner is None:
+        have = {address for address in link.addresses if address.text in {a.text for a in have}}
     for address in link.addresses:
         if address not in have and (address.ours or not address.link_local):
             yield add_address(diff, link, address)

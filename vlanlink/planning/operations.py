@@ -242,14 +242,18 @@ class _OnAddress(Operation):
 
     def note(self, causes: Causes) -> None:
         """Note the address."""
-        causes.addresses[self.link, self.address] += 1
+        causes.addresses[self.link, self.address.text].append(self.address.broadcast)
 
     def drifts(self, causes: Causes) -> Iterator[Drift]:
         """The address, unless its link changes, or it is removed only to be added again."""
         if self.link in causes.made | causes.changed:
             return
-        if causes.addresses[self.link, self.address] == 1:
-            yield Drift(f"address {self.address.text} of {self.link}", _presence(self.missing))
+        thing = f"address {self.address.text} of {self.link}"
+        noted = causes.addresses[self.link, self.address.text]
+        if len(noted) == 1:
+            yield Drift(thing, _presence(self.missing))
+        elif len(set(noted)) > 1 and not self.missing:
+            yield Drift(thing, f"has the broadcast address {self.address.broadcast or 'none'}")
         elif self.link in causes.reordered:
             yield Drift(f"addresses of {self.link}", "are in another order")
 

@@ -329,6 +329,9 @@ class NamespaceConfig(Entry):
     ] = field(default_factory=dict)
     pid: Annotated[int | None, Key(Integer(1, 0x3FFFFFFF), "the namespace of a process")] = None
     path: Annotated[str | None, Key(TEXT, "the namespace at a path")] = None
+    unprivileged: Annotated[
+        bool, Key(BOOLEAN, "every user in it may use ports below 1024, and ping")
+    ] = False
 
     @classmethod
     def refusal(cls, key: str, written: Mapping[str, Any], at: At) -> InvalidValue | None:

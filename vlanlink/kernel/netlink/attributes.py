@@ -87,6 +87,13 @@ def text(value: bytes | None) -> str:
     return value.partition(b"\0")[0].decode(errors="replace") if value else ""
 
 
+def subnet_broadcast(address: bytes, prefix: int) -> bytes | None:
+    """The broadcast address of an IPv4 address's subnet; /31 and /32 have none (RFC 3021)."""
+    if prefix > 30:
+        return None
+    return (int.from_bytes(address) | 0xFFFFFFFF >> prefix).to_bytes(4)
+
+
 def ip(value: bytes | None) -> str | None:
     """An address, written as `ipaddress` does."""
     if value is None:

@@ -14,6 +14,7 @@ from vlanlink.kernel.netlink.attributes import (
     first,
     ip,
     selected,
+    subnet_broadcast,
     text,
     u32,
 )
@@ -49,7 +50,7 @@ _IFLA_IFNAME, _IFLA_LINK, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_IFALIAS = 3, 5, 10
 _IFLA_AF_SPEC, _IFLA_LINK_NETNSID = 26, 37
 _IFLA_INFO_KIND, _IFLA_INFO_DATA = 1, 2
 _AF_INET, _AF_INET6, _IFLA_INET_CONF, _IFLA_INET6_CONF = 2, 10, 1, 2
-_IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS, _IFA_PROTO = 1, 2, 8, 11
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST, _IFA_FLAGS, _IFA_PROTO = 1, 2, 4, 8, 11
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_TABLE = 1, 4, 5, 6, 7, 15
 
 _OF_A_LINK = either_way(
@@ -63,7 +64,7 @@ _OF_A_LINK = either_way(
     IFLA_GROUP,
     _IFLA_LINK_NETNSID,
 )
-_OF_AN_ADDRESS = either_way(_IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS, _IFA_PROTO)
+_OF_AN_ADDRESS = either_way(_IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST, _IFA_FLAGS, _IFA_PROTO)
 
 _DEVCONF = (
     (
@@ -165,8 +166,10 @@ def decode_address(data: bytes, *, protocols: bool) -> tuple[int, Address]:
     if not protocols:
         by_kernel = family == _AF_INET6 and scope == RT_SCOPE_LINK
         ours = permanent and not by_kernel
+    local = get(_IFA_LOCAL) or get(_IFA_ADDRESS)
     return index, Address(
-        f"{ip(get(_IFA_LOCAL) or get(_IFA_ADDRESS))}/{prefix}",
+        f"{ip(local)}/{prefix}",
+        _other_broadcast(local, prefix, get(_IFA_BROADCAST)) if family == _AF_INET else None,
         ours=ours,
         permanent=permanent,
         nodad=bool(flags & IFA_F_NODAD),
@@ -175,6 +178,13 @@ def decode_address(data: bytes, *, protocols: bool) -> tuple[int, Address]:
         temporary=bool(flags & IFA_F_TEMPORARY) and family == _AF_INET6,
         tentative=bool(flags & IFA_F_TENTATIVE) and not flags & IFA_F_DADFAILED,
     )
+
+
+def _other_broadcast(local: bytes | None, prefix: int, found: bytes | None) -> str | None:
+    """As ``Address.broadcast``."""
+    if local is None or found == subnet_broadcast(local, prefix):
+        return None
+    return ip(found) or ""
 
 
 def decode_route(data: bytes, names: Mapping[int, str]) -> Route | None:

@@ -2,11 +2,12 @@
 
 import struct
 from collections.abc import Collection, Mapping
-from socket import AF_INET, AF_INET6, AF_UNSPEC
+from socket import AF_INET, AF_INET6, AF_UNSPEC, inet_aton
 from typing import Final
 
 from vlanlink.kernel.marks import PROTOCOL, Marks
 from vlanlink.kernel.netlink import message
+from vlanlink.kernel.netlink.attributes import subnet_broadcast
 from vlanlink.kernel.netlink.constants import (
     ACK,
     APPEND,
@@ -38,7 +39,7 @@ from vlanlink.kernel.netlink.options import (
 )
 from vlanlink.kinds import COMMON, KINDS, Names, kind_options
 from vlanlink.kinds.common import LINK_SYSCTLS
-from vlanlink.model import Link, Setting
+from vlanlink.model import Address, Link, Setting
 from vlanlink.planning.operations import (
     AddAddress,
     AddRoute,
@@ -59,7 +60,7 @@ _RTMSG = struct.Struct("=BBBBBBBBI")
 
 _IFLA_IFNAME, _IFLA_LINK, _IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_NET_NS_FD = 3, 5, 18, 20, 28
 _IFLA_INFO_KIND, _IFLA_INFO_DATA, _VETH_INFO_PEER = 1, 2, 1
-_IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS, _IFA_PROTO = 1, 2, 8, 11
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST, _IFA_FLAGS, _IFA_PROTO = 1, 2, 4, 8, 11
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_TABLE = 1, 4, 5, 6, 7, 15
 
 _FAMILIES = {4: AF_INET, 6: AF_INET6}
@@ -221,9 +222,20 @@ def _address(operation: AddAddress | RemoveAddress, kind: int, flags: int) -> by
     if isinstance(operation, AddAddress):
         nodad = operation.address.nodad if operation.restored else family == AF_INET6
         mark = [] if operation.restored else [message.attribute(_IFA_PROTO, bytes([PROTOCOL]))]
-        attributes += [*mark, message.u32(_IFA_FLAGS, IFA_F_NODAD if nodad else 0)]
+        attributes += [*_broadcast(operation.address), *mark]
+        attributes.append(message.u32(_IFA_FLAGS, IFA_F_NODAD if nodad else 0))
     body = _IFADDRMSG.pack(family, int(prefix), 0, scope, operation.index)
     return message.request(kind, REQUEST | ACK | flags, body, *attributes)
+
+
+def _broadcast(address: Address) -> list[bytes]:
+    """The kernel sets none by itself; programs that broadcast would send to 0.0.0.0."""
+    if address.broadcast is not None:
+        return [message.ip(_IFA_BROADCAST, address.broadcast)] if address.broadcast else []
+    if address.family != 4:
+        return []
+    value = subnet_broadcast(inet_aton(address.bare), int(address.text.partition("/")[2]))
+    return [message.attribute(_IFA_BROADCAST, value)] if value else []
 
 
 def _route(operation: AddRoute | RemoveRoute, kind: int, flags: int) -> bytearray:
