@@ -4,8 +4,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event
 
 import pytest
+
+from vlanlink.cli.streams import Channel
 
 RIGHT = '[topology]\nname = "office"\n'
 ENVIRONMENT = {key: word for key, word in os.environ.items() if key != "PYTHONUNBUFFERED"}
@@ -84,3 +87,82 @@ def test_an_option_of_the_command_of_exec_is_not_ours() -> None:
     done = vlanlink("exec nowhere -- tool --json")
     assert done.stdout == b""
     assert done.stderr.startswith(b"error: ")
+
+
+# -- the writer --------------------------------------------------------------------------------
+
+
+class Slow:
+    """A file that takes nothing until it is told to, and then all."""
+
+    def __init__(self) -> None:
+        self.text = b""
+        self.error: OSError | None = None
+        self.begun = Event()
+        self.may_go_on = Event()
+
+    def write(self, data: bytes) -> int:
+        self.begun.set()
+        assert self.may_go_on.wait(30)
+        if self.error:
+            raise self.error
+        self.text += data
+        return len(data)
+
+
+def _note(lines: int) -> str:
+    return f"{lines} left out\n"
+
+
+def test_what_nobody_reads_is_left_out_and_counted() -> None:
+    channel, file = Channel(), Slow()
+    channel.leave_out(_note, limit=6)
+    for line in (b"1\n", b"2\n", b"3\n", b"4\n5\n", b"6\n"):
+        channel.put(file.write, line)
+        assert file.begun.wait(30)
+    file.may_go_on.set()
+    channel.drain()
+    assert file.text == b"1\n2\n3\n3 left out\n"
+    channel.put(file.write, b"7\n")
+    channel.drain()
+    channel.close()
+    assert file.text == b"1\n2\n3\n3 left out\n7\n"
+
+
+def test_a_disk_that_was_full_is_tried_again() -> None:
+    channel, file = Channel(), Slow()
+    channel.leave_out(_note)
+    file.may_go_on.set()
+    file.error = OSError(28, "No space left on device")
+    channel.put(file.write, b"1\n2\n")
+    channel.put(file.write, b"3\n")
+    channel.drain()
+    file.error = None
+    channel.put(file.write, b"4\n")
+    channel.drain()
+    channel.close()
+    assert file.text == b"3 left out\n4\n"
+    assert channel.error is not None
+
+
+def test_without_a_note_nothing_is_left_out() -> None:
+    channel, file = Channel(), Slow()
+    text = b"x" * 99 + b"\n"
+    for _ in range(2000):
+        channel.put(file.write, text)
+    file.may_go_on.set()
+    channel.drain()
+    channel.close()
+    assert file.text == text * 2000
+
+
+def test_one_file_has_one_order() -> None:
+    words = "import sys\nfrom vlanlink.cli import streams\nwith streams.installed() as both:\n"
+    words += " for n in range(50):\n  sys.stdout.write(f'{n}\\n')\n  sys.stderr.write(f'{n}\\n')\n"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{words} both.drain()"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=True,
+    )
+    assert done.stdout == b"".join(b"%d\n%d\n" % (n, n) for n in range(50))

@@ -5,7 +5,7 @@ import os
 import sys
 
 import vlanlink
-from vlanlink.cli import output
+from vlanlink.cli import output, streams
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """Exit codes of a shell."""
@@ -38,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
                 "missing argument: CMD", hint="vlanlink exec NAMESPACE -- CMD [ARG...]"
             )
         )
+    streams.drain()
     try:
         vlanlink.enter(options.namespace, options.command)
     except FileNotFoundError:

@@ -2,20 +2,21 @@
 
 import argparse
 import gc
-import io
 import os
 import resource
 import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from types import FrameType
+from typing import Literal
 
 import vlanlink
 from vlanlink import Diagnostic, Interrupted, PrivilegeError, VlanlinkError
-from vlanlink.cli import output
+from vlanlink.cli import output, streams
 from vlanlink.cli.parser import parse, parser
-from vlanlink.cli.verbs import OFFLINE
+from vlanlink.cli.verbs import CHANGING, OFFLINE
 
 _READER_GONE = 128 + signal.SIGPIPE
 """The exit code that a shell reports for a command killed by SIGPIPE."""
@@ -29,35 +30,65 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; its exit code. Errors go to stderr, with --json to stdout."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     _prepare()
-    try:
-        code = _run(words)
-        sys.stdout.flush()
-    except OSError as error:
-        if error.filename is not None:  # a file, not a stream
-            where = error.filename if isinstance(error.filename, str) else ascii(error.filename)
-            output.print_notes([Diagnostic(f"can't use {where}: {error.strerror}")])
-            return VlanlinkError.exit_code
-        _discard_output()
-        if isinstance(error, BrokenPipeError):
-            return _READER_GONE
-        output.print_notes([Diagnostic(f"can't write the output: {error.strerror}")])
-        return VlanlinkError.exit_code
-    return code
+    with streams.installed() as written:
+        done = _run(words)
+        try:
+            written.drain()
+        except KeyboardInterrupt:  # while the reader was waited for
+            return done.code if done.work else Interrupted.exit_code
+        return _reported(done, written)
 
 
-def _run(words: list[str]) -> int:
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A verb's exit code, and whether it tells of work: what is printed is only a report then."""
+
+    code: int
+    work: bool = False
+
+
+def _reported(done: _Done, written: "streams.Streams") -> int:
+    """The exit code, now that the output is written or can't be."""
+    if written.reader_is_gone:
+        return done.code if done.work else _READER_GONE
+    lost = written.out.error
+    if lost is None:
+        return done.code
+    severity: Literal["error", "warning"] = "warning" if done.work else "error"
+    message = f"can't write the output: {lost.strerror}"
+    output.print_notes([Diagnostic(message, severity=severity)])
+    written.err.drain()
+    return done.code if done.work else VlanlinkError.exit_code
+
+
+def _run(words: list[str]) -> _Done:
     as_json = "--json" in words and words[:1] != ["exec"]  # CMD's own options follow exec
+    work = False
     try:
         if not words:
             sys.stdout.write(parser(()).format_help())
-            return 0
-        return _run_verb(parse(words))
+            return _Done(0)
+        options = parse(words)
+        work = _does_work(options)
+        return _Done(_run_verb(options), work)
     except VlanlinkError as error:
         output.print_error(error, as_json=as_json)
-        return error.exit_code
+        return _Done(error.exit_code, work)
     except KeyboardInterrupt:
         output.print_error(Interrupted(Diagnostic("interrupted")), as_json=as_json)
-        return Interrupted.exit_code
+        return _Done(Interrupted.exit_code, work)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        where = error.filename if isinstance(error.filename, str) else ascii(error.filename)
+        output.print_notes([Diagnostic(f"can't use {where}: {error.strerror}")])
+        return _Done(VlanlinkError.exit_code, work)
+
+
+def _does_work(options: argparse.Namespace) -> bool:
+    if options.verb == "leases":
+        return bool(options.release)
+    return options.verb in CHANGING and not getattr(options, "dry_run", False)
 
 
 def _run_verb(options: argparse.Namespace) -> int:
@@ -88,17 +119,6 @@ def _revert_overdue() -> None:
         output.print_error(error, as_json=False)
 
 
-def _discard_output() -> None:
-    """Discard unwritable output; Python would retry it at exit."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-            os.dup2(null, stream.fileno())
-            os.close(null)
-
-
 def _open_closed_streams() -> None:
     """Reopen streams that the caller closed: the next open file would get their number."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
@@ -107,15 +127,12 @@ def _open_closed_streams() -> None:
 
 
 def _prepare() -> None:
-    """Treat SIGTERM and SIGHUP as interrupts; escape what the terminal's encoding lacks."""
+    """Treat SIGTERM and SIGHUP as interrupts."""
     _open_closed_streams()
-    signal.signal(signal.SIGTERM, _terminate)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # ignored under nohup(1)
-        signal.signal(signal.SIGHUP, _terminate)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup(1) has it
+            signal.signal(number, _terminate)
     gc.set_threshold(_GC_THRESHOLD)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:

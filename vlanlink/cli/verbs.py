@@ -31,6 +31,8 @@ _MODULES: Final[Mapping[str, str]] = {"exec": "enter", "help": "show_help"}
 """Modules that can't bear their verb's name."""
 OFFLINE: Final = frozenset({"validate", "schema", "help"})
 """Verbs that don't depend on the machine."""
+CHANGING: Final = frozenset({"up", "down", "watch", "confirm", "enable", "disable"})
+"""Verbs whose exit code tells of a change, even where nobody could read of it."""
 
 
 def module(verb: str) -> ModuleType:

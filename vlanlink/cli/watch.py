@@ -8,7 +8,7 @@ from types import FrameType
 
 import vlanlink
 from vlanlink.cli import arguments as shared
-from vlanlink.cli import output
+from vlanlink.cli import output, streams
 from vlanlink.cli.sd_notify import Service
 
 EXAMPLES = ("sudo vlanlink watch office.toml", "sudo vlanlink watch office.toml --no-repair --json")
@@ -33,6 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Exit 0 on SIGTERM, 130 on Ctrl-C; everything stays up."""
     topology = shared.read(options.file)
+    streams.leave_out(_left_out_json(topology.name) if options.json else _left_out, _left_out)
     output.print_notes(topology.warnings)
     service = Service(ready_at_once=options.no_repair)
 
@@ -43,7 +44,6 @@ def run(options: argparse.Namespace) -> int:
         else:
             output.say(*lines)
             output.print_notes(event.diagnostics)
-        sys.stdout.flush()
         service.report(event.event, lines[0])
 
     watch = vlanlink.Watch(
@@ -72,6 +72,18 @@ def run(options: argparse.Namespace) -> int:
             if signal.SIGTERM not in received:
                 raise
     return vlanlink.Interrupted.exit_code if signal.SIGINT in received else 0
+
+
+def _left_out(lines: int) -> str:
+    return f"{lines} line{'s' * (lines != 1)} left out: nobody read them\n"
+
+
+def _left_out_json(topology: str) -> "streams.Note":
+    def event(lines: int) -> str:
+        missing = vlanlink.Event("left_out", topology, (_left_out(lines).strip(),))
+        return output.json_text(missing.to_dict()) + "\n"
+
+    return event
 
 
 def _lines(event: "vlanlink.Event") -> list[str]:

@@ -8,14 +8,15 @@ from vlanlink.planning.plan import Plan
 
 Word = Literal[
     "up", "drift", "repaired", "in_sync", "blocked", "failed", "given_up", "down", "replaced",
-    "reloaded", "refused", "waiting", "reverted",
+    "reloaded", "refused", "waiting", "reverted", "left_out",
 ]  # fmt: skip
 """up: the machine matches the file for the first time · drift: it differs · repaired · in_sync: it
 matches again, and vlanlink did not do it · blocked: the machine doesn't allow it · failed: a repair
 failed · given_up: something else keeps reverting a repair · down: taken down by vlanlink down ·
 replaced: up from another file now · reloaded: the file was read again · refused: the file that was
 read can't be used · waiting: the last change waits for confirmation · reverted: nobody confirmed
-it, and this watch rolled it back because the process responsible is gone."""
+it, and this watch rolled it back because the process responsible is gone · left_out: by the command
+line only, events that its reader was too slow for."""
 
 
 @dataclass(frozen=True, slots=True)
