@@ -28,7 +28,7 @@ _MODULES = {
     "inventory": "EndpointStatus HostLink Lease NetworkDetail NetworkSummary",
     "lifecycle": "active boot_files restart",
     "listing": "file_problems inspect networks",
-    "model": "Address DhcpClient Link LinkName Namespace Route State",
+    "model": "Address DhcpClient Link LinkName Namespace NetnsFile Route State",
     "planning.change": "Change Drift",
     "planning.operation": "Operation",
     "planning.plan": "Plan",
@@ -130,6 +130,7 @@ if TYPE_CHECKING:
         Link as Link,
         LinkName as LinkName,
         Namespace as Namespace,
+        NetnsFile as NetnsFile,
         Route as Route,
         State as State,
     )

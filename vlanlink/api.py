@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, overload
 
 from vlanlink.commit_confirm.commit import (
@@ -288,7 +289,8 @@ def popen(
     """
     from vlanlink.kernel.netns.exec import start
 
-    return start(_namespace_path(namespace, host), namespace, command, options)
+    path, overlay = _namespace_path(namespace, host), _overlay(namespace, host)
+    return start(path, namespace, overlay, command, options)
 
 
 def enter(namespace: str, command: Sequence[str], host: Host | None = None) -> NoReturn:
@@ -299,7 +301,11 @@ def enter(namespace: str, command: Sequence[str], host: Host | None = None) -> N
     """
     from vlanlink.kernel.netns.exec import become
 
-    become(_namespace_path(namespace, host), namespace, command)
+    become(_namespace_path(namespace, host), namespace, _overlay(namespace, host), command)
+
+
+def _overlay(namespace: str, host: Host | None) -> Path:
+    return (host or Host()).etc_netns_directory / namespace
 
 
 def _namespace_path(namespace: str, host: Host | None) -> str:

@@ -57,6 +57,8 @@ class Host:
     """Topologies that come up at boot."""
     unit_directory: Path
     """The administrator's systemd units."""
+    etc_netns_directory: Path
+    """Files of single namespaces, which replace those of /etc there (ip-netns(8))."""
 
     def __init__(
         self,
@@ -67,6 +69,7 @@ class Host:
         machine_id: str | None = None,
         configuration_directory: StrPath = "/etc/vlanlink",
         unit_directory: StrPath = "/etc/systemd/system",
+        etc_netns_directory: StrPath = "/etc/netns",
     ) -> None:
         """Accept str and PathLike for every path."""
         own = None if network_namespace is None else os.fspath(network_namespace)
@@ -78,6 +81,7 @@ class Host:
             "machine_id": machine_id,
             "configuration_directory": Path(configuration_directory),
             "unit_directory": Path(unit_directory),
+            "etc_netns_directory": Path(etc_netns_directory),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -89,4 +93,11 @@ class Host:
         try:
             return Path("/etc/machine-id").read_text().strip()
         except OSError:
+            return ""
+
+    def nsswitch(self) -> str:
+        """The host's nsswitch.conf(5), beside ``etc_netns_directory``; empty if there is none."""
+        try:
+            return (self.etc_netns_directory.parent / "nsswitch.conf").read_text()
+        except (OSError, UnicodeDecodeError):
             return ""

@@ -6,6 +6,7 @@ out: an observed State holds what is there, a desired one what is asked for, and
 mention is not asked for.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 from typing import Final, NamedTuple
@@ -13,6 +14,7 @@ from typing import Final, NamedTuple
 from vlanlink.dataclass import dataclass
 from vlanlink.errors import Path
 from vlanlink.host import HOST as HOST  # noqa: PLC0414 - part of a State's vocabulary
+from vlanlink.host import is_topology_name
 
 LOOPBACK: Final = "lo"
 
@@ -251,12 +253,64 @@ class Namespace:
 
 
 @dataclass(frozen=True, slots=True)
+class Resolver:
+    """Name servers, and the domains in which short names are looked up (resolv.conf(5))."""
+
+    servers: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
+
+
+NETNS_FILES: Final = ("resolv.conf", "hosts", "nsswitch.conf")
+"""The files that vlanlink writes for a namespace."""
+
+FileKey = tuple[str, str]
+"""A namespace's name, and the name of a file."""
+
+_FILE_MARK: Final = re.compile(r"# Written by vlanlink for topology (\S+): .*\n")
+
+
+def marked_file(text: str, topology: str) -> str:
+    """``text`` below the line that says whose file it is."""
+    return f"# Written by vlanlink for topology {topology}: edits are overwritten.\n{text}"
+
+
+@dataclass(frozen=True, slots=True)
+class NetnsFile:
+    """A file in /etc/netns/NAMESPACE, which replaces that in /etc for the namespace's processes."""
+
+    namespace: str
+    name: str
+    text: str
+    path: str = field(default="", compare=False)
+    """Observed: where it is."""
+    origin: Path = field(default=(), compare=False)
+
+    @property
+    def key(self) -> FileKey:
+        """Namespace and name."""
+        return self.namespace, self.name
+
+    @property
+    def owner(self) -> str | None:
+        """The topology that the first line names; None for a file that vlanlink did not write."""
+        found = _FILE_MARK.match(self.text)
+        return found[1] if found and is_topology_name(found[1]) else None
+
+    @property
+    def body(self) -> str:
+        """The text without its mark."""
+        return _FILE_MARK.sub("", self.text, count=1)
+
+
+@dataclass(frozen=True, slots=True)
 class State:
-    """The network of one machine, as seen or as wished for."""
+    """A machine's network: observed or desired."""
 
     namespaces: Mapping[str, Namespace]
     unread: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Observed: names in the netns directory that can't be read as a network, and why."""
+    files: Mapping[FileKey, NetnsFile] = field(default_factory=dict)
+    """Files of single namespaces; observed, also those of namespaces that don't exist."""
 
     def to_dict(self) -> dict[str, object]:
         """The JSON form: the namespaces by name, the host's own under ``""``."""

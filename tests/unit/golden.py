@@ -8,7 +8,7 @@
     path), ``owner``, ``pids``, ``path``. Every one has a ``lo``. A link has ``kind``,
     ``parent`` and ``peer`` (``eth0`` on the host, ``web/eth0``), ``owner``, ``addresses`` and so
     on; its other keys are settings, null for one that it has not. What it leaves out is what a
-    kernel and vlanlink make of such a link.
+    kernel and vlanlink make of such a link. Its ``files`` are those in /etc/netns, by name.
 ``record.json``
     the records, if there are any: ``{"own": RECORD, "others": [RECORD, …]}``.
 ``plan.txt``
@@ -40,6 +40,7 @@ from vlanlink.model import (
     Link,
     LinkName,
     Namespace,
+    NetnsFile,
     Route,
     Setting,
     State,
@@ -147,7 +148,12 @@ def read_state(data: Mapping[str, Any]) -> State:
     raw = {"host": {}, **data}
     names = {key: HOST if key == "host" else key for key in raw}
     spaces = {name: _namespace(name, raw[key]) for key, name in names.items()}
-    return State(_with_numbers(spaces))
+    files = [
+        NetnsFile(names[key], file, text, f"/etc/netns/{key}/{file}")
+        for key, row in raw.items()
+        for file, text in row.get("files", {}).items()
+    ]
+    return State(_with_numbers(spaces), files={file.key: file for file in files})
 
 
 def _namespace(name: str, raw: Mapping[str, Any]) -> Namespace:

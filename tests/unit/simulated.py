@@ -12,7 +12,17 @@ from dataclasses import replace
 from vlanlink.kinds import COMMON, KINDS, InterfaceFlag, Names, Option
 from vlanlink.kinds.common import LINK_SYSCTLS
 from vlanlink.kinds.kind import IPV6_MINIMUM_MTU
-from vlanlink.model import HOST, LOOPBACK, Address, Link, LinkName, Namespace, Setting, State
+from vlanlink.model import (
+    HOST,
+    LOOPBACK,
+    Address,
+    Link,
+    LinkName,
+    Namespace,
+    NetnsFile,
+    Setting,
+    State,
+)
 from vlanlink.planning.operations import (
     AddAddress,
     AddRoute,
@@ -20,10 +30,12 @@ from vlanlink.planning.operations import (
     MakeNamespace,
     Operation,
     RemoveAddress,
+    RemoveFile,
     RemoveLink,
     RemoveNamespace,
     RemoveRoute,
     SetLink,
+    WriteFile,
     WriteSysctl,
 )
 from vlanlink.sysctl import side_effects
@@ -40,6 +52,19 @@ def carried_out(state: State, operations: Iterable[Operation]) -> State:
 
 def after(state: State, operation: Operation) -> State:
     """The state after one operation. AssertionError if a kernel would refuse it."""
+    files = dict(state.files)
+    match operation:
+        case WriteFile(namespace=space, name=name, text=text, old=old):
+            assert old == (files[space, name].text if (space, name) in files else None)
+            files[space, name] = NetnsFile(space, name, text)
+        case RemoveFile(namespace=space, name=name):
+            del files[space, name]
+        case _:
+            state = _after(state, operation)
+    return replace(state, files=files)
+
+
+def _after(state: State, operation: Operation) -> State:
     name = operation.namespace
     match operation:
         case MakeNamespace():

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import field
 
 from vlanlink.dataclass import dataclass
+from vlanlink.model import Resolver
 from vlanlink.store.leases import Leases
 from vlanlink.store.record import Records
 
@@ -25,3 +26,7 @@ class Context:
     other_leases: Mapping[str, Leases] = field(default_factory=dict)
     """The leases of the host's other topologies."""
     probe_results: ProbeResults = field(default_factory=dict)
+    resolvers: Mapping[str, Resolver] = field(default_factory=dict)
+    """By namespace, what DHCP answered about name servers."""
+    nsswitch: str = ""
+    """The host's nsswitch.conf(5)."""

@@ -21,6 +21,7 @@ from vlanlink.desired.context import Context
 from vlanlink.desired.duplicates import AddressProbe, address_probes
 from vlanlink.desired.links import desired_link, peer_link
 from vlanlink.desired.namespaces import add_namespaces, namespace_paths, warn_of_lost_paths
+from vlanlink.desired.netns_files import netns_files
 from vlanlink.desired.ownership import hand_over, kept_routes, restore_parents
 from vlanlink.desired.parent_names import parents_first
 from vlanlink.desired.parents import dummy_parent, find_parent
@@ -33,9 +34,11 @@ from vlanlink.desired.sysctls import Sysctls, desired_sysctls
 from vlanlink.errors import Path, Problem
 from vlanlink.model import (
     HOST,
+    FileKey,
     Link,
     LinkName,
     Namespace,
+    NetnsFile,
     Route,
     State,
 )
@@ -83,10 +86,10 @@ def resolve(topology: Topology, observed: State, context: Context | None = None)
     add_shim_routes(builder)
     builder.warnings += (*addressing.warnings, *shim_warnings(builder), *return_routes(builder))
     restore_parents(builder)
-    sysctls = desired_sysctls(builder)
+    sysctls, files = desired_sysctls(builder), netns_files(builder)
     return Resolution(
-        State(_namespaces(builder, sysctls.wanted)),
-        _record(builder, sysctls),
+        State(_namespaces(builder, sysctls.wanted), files=files),
+        _record(builder, sysctls, files),
         addressing.leases,
         (*addressing.conflicts, *builder.conflicts),
         tuple(builder.warnings),
@@ -210,7 +213,7 @@ def _namespaces(builder: Builder, sysctls: Mapping[str, Mapping[str, str]]) -> d
     }
 
 
-def _record(builder: Builder, sysctls: Sysctls) -> Record:
+def _record(builder: Builder, sysctls: Sysctls, files: Mapping[FileKey, NetnsFile]) -> Record:
     source = builder.topology.source
     made = [n for n, namespace in builder.namespaces.items() if namespace.owner == builder.name]
     foreign_routes = [
@@ -229,6 +232,7 @@ def _record(builder: Builder, sysctls: Sysctls) -> Record:
         parents=builder.parents,
         routes=tuple(sorted(foreign_routes)),
         reserved=_reserved(builder.topology),
+        files=tuple(key for key in files if key[0] in builder.topology.namespaces),
     )
 
 

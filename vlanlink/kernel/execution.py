@@ -18,6 +18,7 @@ from vlanlink.kernel.marks import Marks
 from vlanlink.kernel.netlink.constants import IFLA_GROUP, IFLA_PROMISCUITY
 from vlanlink.kernel.netlink.encode import encode, mark_loopback, remove_group
 from vlanlink.kernel.netlink.socket import Refusal
+from vlanlink.kernel.netns.files import NetnsFiles
 from vlanlink.kernel.netns.namespaces import Namespaces, prepare_directory
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, State
@@ -26,9 +27,11 @@ from vlanlink.planning.operations import (
     MakeNamespace,
     Operation,
     Refused,
+    RemoveFile,
     RemoveLink,
     RemoveNamespace,
     SetLink,
+    WriteFile,
     WriteSysctl,
 )
 
@@ -49,12 +52,14 @@ class Execution:
         namespaces: Namespaces,
         netns_directory: Path,
         marks: Marks,
+        files: NetnsFiles,
         snapshot: Callable[[], State],
     ) -> None:
         """``snapshot`` reads the machine when a refusal has to be explained."""
         self._namespaces = namespaces
         self._netns_directory = netns_directory
         self._marks = marks
+        self._files = files
         self._snapshot = snapshot
         self._prepared = False
         self._pending_delete: frozenset[int] = frozenset()
@@ -89,6 +94,10 @@ class Execution:
                 case WriteSysctl():
                     root = self._namespaces.sysctls(first.namespace)
                     procfs.write(first.key, first.new, root)
+                case WriteFile(namespace=space, name=name, text=text, old=old):
+                    self._files.write(space, name, text, new=old is None)
+                case RemoveFile(namespace=space, name=name, owner=owner):
+                    self._files.remove(space, name, owner)
                 case RemoveLink():
                     self._remove_links(batch)
                 case _:

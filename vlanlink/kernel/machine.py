@@ -17,6 +17,7 @@ from vlanlink.host import Host
 from vlanlink.kernel.execution import BATCH, Execution, batches
 from vlanlink.kernel.features import has_address_protocols
 from vlanlink.kernel.marks import Marks
+from vlanlink.kernel.netns.files import NetnsFiles
 from vlanlink.kernel.netns.identity import identify_here
 from vlanlink.kernel.netns.namespaces import (
     Namespaces,
@@ -67,8 +68,9 @@ class Machine:
         self.identity = self._do(identify_here)
         """Identity of the host's network namespace (``netns.identity``)."""
         self._marks = Marks(self.identity)
+        self._files = NetnsFiles(host.etc_netns_directory)
         self._execution = Execution(
-            self._namespaces, host.netns_directory, self._marks, self._snapshot
+            self._namespaces, host.netns_directory, self._marks, self._files, self._snapshot
         )
 
     def __enter__(self) -> "Machine":
@@ -145,7 +147,8 @@ class Machine:
         for reading in readings:
             reading.pids = tuple(processes.get(reading.inode, ()))
         state = assemble(readings, self._owner, NamespaceIds(self._namespaces))
-        return replace(state, unread=unread) if unread else state
+        files = {} if only_host else self._files.read()
+        return replace(state, unread=unread, files=files) if unread or files else state
 
     def _why_unread(self, name: str, error: OSError) -> str:
         """Whatever is mounted there, or goes on in there, is a reason to pass over that one."""

@@ -12,6 +12,12 @@ from typing import ClassVar, Final
 from vlanlink.dataclass import dataclass
 from vlanlink.model import HOST, Address, Link, LinkName, Route, Setting, show
 from vlanlink.planning.change import Action, Causes, Change, Drift, summarise
+from vlanlink.planning.namespace_operations import (
+    MakeNamespace,
+    RemoveFile,
+    RemoveNamespace,
+    WriteFile,
+)
 from vlanlink.planning.operation import Operation, Refused, errno_name
 from vlanlink.sysctl import dotted, heirs, link_of, possible_effects, side_effects
 
@@ -23,65 +29,17 @@ __all__ = [
     "Operation",
     "Refused",
     "RemoveAddress",
+    "RemoveFile",
     "RemoveLink",
     "RemoveNamespace",
     "RemoveRoute",
     "SetLink",
+    "WriteFile",
     "WriteSysctl",
     "errno_name",
 ]
 
 _GONE: Final = frozenset({errno.ENODEV, errno.EADDRNOTAVAIL, errno.ESRCH})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MakeNamespace(Operation):
-    """Make a network namespace, mark it for ``owner`` and set its ``lo`` up."""
-
-    phase = "namespaces"
-    sent = False
-
-    owner: str
-
-    def changes(self) -> Iterator[Change]:
-        """One line."""
-        yield Change("create", "namespace", self.namespace, self.namespace, "")
-
-    def describe(self) -> str:
-        """What is being tried."""
-        return f"make namespace {self.namespace}"
-
-    def note(self, causes: Causes) -> None:
-        """Note the namespace."""
-        causes.namespaces.add(self.namespace)
-
-    def drifts(self, causes: Causes) -> Iterator[Drift]:
-        """The namespace."""
-        del causes
-        yield Drift(f"namespace {self.namespace}", "is gone")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoveNamespace(Operation):
-    """Unmount a namespace of ours; what is in it goes with it."""
-
-    phase = "namespaces"
-    sent = False
-
-    why: str = ""
-
-    def changes(self) -> Iterator[Change]:
-        """One line."""
-        yield Change("delete", "namespace", self.namespace, self.namespace, self.why)
-
-    def describe(self) -> str:
-        """What is being tried."""
-        return f"remove namespace {self.namespace}"
-
-    def drifts(self, causes: Causes) -> Iterator[Drift]:
-        """The namespace."""
-        del causes
-        yield Drift(f"namespace {self.namespace}", "is not in the file")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,12 +16,13 @@ from functools import cached_property
 
 from vlanlink.dataclass import dataclass
 from vlanlink.errors import JSON_VERSION, Diagnostic, Problem, printable
-from vlanlink.model import HOST, Link, LinkName, Namespace, State
+from vlanlink.model import HOST, FileKey, Link, LinkName, Namespace, NetnsFile, State
 from vlanlink.planning.addresses import plan_addresses
 from vlanlink.planning.change import Action, Change
 from vlanlink.planning.changes import change_links
 from vlanlink.planning.creation import fill, make_links, make_namespaces
 from vlanlink.planning.diff import Diff
+from vlanlink.planning.files import remove_files, write_files
 from vlanlink.planning.links import find_recreated
 from vlanlink.planning.operations import Operation
 from vlanlink.planning.removal import drop_addresses, drop_links, drop_routes, gone_links
@@ -125,7 +126,11 @@ def stage(observed: State, desired: State, topology: str, first: Iterable[Link])
     for link in links:
         namespace = namespaces[link.namespace]
         namespaces[link.namespace] = replace(namespace, links={**namespace.links, link.name: link})
-    return State(namespaces)
+    return State(namespaces, files=_own_files(observed, topology))
+
+
+def _own_files(state: State, topology: str) -> dict[FileKey, NetnsFile]:
+    return {key: file for key, file in state.files.items() if file.owner == topology}
 
 
 def _with_dependents(diff: Diff, gone: Iterable[Link]) -> set[LinkName]:
@@ -179,7 +184,7 @@ def undo_target(before: State, done: Plan) -> State:
                 k: v for k, v in namespace.sysctls.items() if k in touched_sysctls.get(name, ())
             },
         )
-    return State(namespaces)
+    return State(namespaces, files=_own_files(before, done.topology))
 
 
 def operations_for(diff: Diff) -> tuple[Operation, ...]:
@@ -191,7 +196,9 @@ def operations_for(diff: Diff) -> tuple[Operation, ...]:
         *drop_routes(diff),
         *drop_addresses(diff),
         *drop_links(diff, gone),
+        *remove_files(diff),
         *make_namespaces(diff),
+        *write_files(diff),
         *write_sysctls(diff, late=False),
         *change_links(diff),
         *make_links(diff),

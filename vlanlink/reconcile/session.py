@@ -176,7 +176,8 @@ class Session:
         name = topology.name
         leases = self.store.every_lease() if topology.networks else {name: self.store.leases(name)}
         own = leases.pop(name, Leases())
-        return Context(contents.of(name), self.host.identity(), own, leases)
+        nsswitch = self.host.nsswitch() if topology.namespaces else ""
+        return Context(contents.of(name), self.host.identity(), own, leases, nsswitch=nsswitch)
 
     def replan(self, seen: Observation, probed: ProbeResults) -> Observation:
         """Resolve and plan again, now that the LAN has answered."""

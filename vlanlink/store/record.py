@@ -59,6 +59,8 @@ class Record:
     """Routes on foreign links: (namespace, the route as `ip route` writes it)."""
     reserved: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By parent, the gateways and aux addresses of its networks: bare address and network."""
+    files: tuple[tuple[str, str], ...] = ()
+    """Files in /etc/netns that the topology may have written: (namespace, name)."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -76,6 +78,7 @@ class Record:
             "parents": {name: {"up": parent.up} for name, parent in self.parents.items()},
             "routes": [list(route) for route in self.routes],
             "reserved": {parent: dict(found) for parent, found in self.reserved.items()},
+            "files": [list(key) for key in self.files],
         }
 
     @classmethod
@@ -92,6 +95,7 @@ class Record:
             parents=table.take("parents", fields.mapping(fields.text, _parent)),
             routes=table.take("routes", fields.many(_route)),
             reserved=table.take("reserved", _RESERVED),
+            files=table.take("files", fields.many(_file)),
         )
         table.close()
         return record
@@ -126,6 +130,11 @@ def _parent(value: object, where: str) -> OriginalLink:
 def _route(value: object, where: str) -> tuple[str, str]:
     space, route = fields.array(value, where, 2)
     return fields.namespace(space, where), fields.text(route, where)
+
+
+def _file(value: object, where: str) -> tuple[str, str]:
+    space, name = fields.array(value, where, 2)
+    return fields.file_name(space, where), fields.file_name(name, where)
 
 
 _RESERVED: Final = fields.mapping(fields.file_name, fields.mapping(fields.address, fields.text))
@@ -169,6 +178,7 @@ def in_transition(before: Record | None, after: Record) -> Record:
         },
         parents={**before.parents, **after.parents},
         routes=tuple(dict.fromkeys((*after.routes, *before.routes))),
+        files=tuple(dict.fromkeys((*after.files, *before.files))),
     )
 
 

@@ -316,6 +316,26 @@ def _plain(word: str) -> int | str:
     return int(word) if word.isascii() and word.isdigit() else word
 
 
+class SwitchByName(NamedTuple):
+    """true, false, or a table whose keys are names that the user chooses."""
+
+    item: Form
+
+    def read(self, value: Any, at: At) -> bool | dict[str, Any]:
+        """The value, or the entries by name."""
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, dict):
+            return ByName(self.item).read(value, at)
+        raise wrong_type("true, false or a table", value, at, self)
+
+    def meant(self, value: Any) -> bool | dict[str, Any] | None:
+        """What ``"yes"`` and its like mean; the table of a list of pairs."""
+        if isinstance(value, list):
+            return ByName(self.item).meant(value)
+        return habits.as_boolean(value)
+
+
 class SysctlValue:
     """A sysctl's value as the kernel's file takes it."""
 

@@ -102,7 +102,6 @@ NETWORK_PLANNED: Final[Mapping[str, str]] = {
 }
 NAMESPACE_PLANNED: Final[Mapping[str, str]] = {
     "units": "remove units",
-    "dns": "remove dns",
 }
 INTERFACE_PLANNED: Final[Mapping[str, str]] = {
     "dhcp": "remove dhcp, and list addresses",

@@ -125,6 +125,7 @@ _EXAMPLES: Final[Mapping[str, tuple[Any, ...]]] = {
     "mtu": (1500, 9000),
     "sysctls": ({"net.ipv4.ip_forward": 1},),
     "aux_addresses": ({"printer": "192.0.2.200"},),
+    "hosts": ({"printer": "192.0.2.200"},),
     "dev": ("eth0",),
     "path": ("/proc/1234/ns/net",),
     "altnames": (["uplink"],),
@@ -150,6 +151,8 @@ def _value(form: Form) -> Schema:
             return {"type": "array", "items": _value(item)}
         case forms.ByName(item=item):
             return {"type": "object", "additionalProperties": _value(item)}
+        case forms.SwitchByName(item=item):
+            return {"anyOf": [{"type": "boolean"}, _value(forms.ByName(item))]}
         case forms.QosPairs(maximum_to=maximum):
             priority = {"type": "integer", "minimum": 0, "maximum": maximum}
             return {
@@ -181,6 +184,11 @@ _IP: Final = {"pattern": f"^{_ADDRESS}$", "examples": ["192.0.2.1", "2001:db8::1
 _TEXTS: Final[Mapping[Callable[[str], Any], Schema]] = {
     values.address: _IP,
     values.unicast_address: _IP,
+    values.name_server: _IP,
+    values.domain: {
+        "pattern": r"^[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?$",
+        "examples": ["example.org"],
+    },
     values.mac: _MAC,
     values.prefix: {
         "pattern": f"^{_ADDRESS}{_LENGTH}$",

@@ -22,6 +22,7 @@ from vlanlink.topology.forms import (
     Number,
     ParentLink,
     Switch,
+    SwitchByName,
     SysctlValue,
     Table,
     Text,
@@ -39,6 +40,8 @@ ADDRESS: Final = Text("an IP address", values.address)
 UNICAST: Final = Text("an IP address", values.unicast_address)
 PREFIX: Final = Text("an IP prefix", values.prefix)
 ADDRESSES: Final = Array(Text("an IP address", values.entry))
+NAME_SERVERS: Final = Array(Text("an IP address", values.name_server))
+DOMAINS: Final = Array(Text("a domain name", values.domain))
 TOPOLOGY_NAME: Final = Text("a string", values.topology_name)
 NETWORK_KIND: Final = KindName(values.NETWORK_KINDS, values.network_kind)
 LINK_KIND: Final = KindName(tuple(KINDS), values.link_kind)
@@ -327,6 +330,16 @@ class NamespaceConfig(Entry):
     interfaces: Annotated[
         Mapping[str, InterfaceConfig], Key(ByName(Table(InterfaceConfig)), "its links, by name")
     ] = field(default_factory=dict)
+    dns: Annotated[
+        tuple[Ip, ...] | None, Key(NAME_SERVERS, "name servers for the processes in it")
+    ] = None
+    search: Annotated[
+        tuple[str, ...] | None, Key(DOMAINS, "domains in which short names are looked up")
+    ] = None
+    hosts: Annotated[
+        bool | Mapping[str, Ip],
+        Key(SwitchByName(ADDRESS), "endpoints by name in its hosts file, and these names"),
+    ] = False
     pid: Annotated[int | None, Key(Integer(1, 0x3FFFFFFF), "the namespace of a process")] = None
     path: Annotated[str | None, Key(TEXT, "the namespace at a path")] = None
     unprivileged: Annotated[

@@ -61,6 +61,8 @@ def noun(form: Form) -> str:
             return f"a list, each {noun(item)}"
         case forms.ByName(item=item):
             return f"a table, name = {noun(item)}"
+        case forms.SwitchByName(item=item):
+            return f"true, false or a table, name = {noun(item)}"
         case forms.QosPairs():
             return f"a table, from = to (0 to {form.maximum_from} = 0 to {form.maximum_to})"
     return _NOUNS[type(form)]

@@ -193,6 +193,32 @@ def unicast_address(word: str) -> Ip:
     return ip
 
 
+def name_server(word: str) -> Ip:
+    """An address that resolv.conf(5) can name."""
+    ip = unicast_address(word)
+    if ip.is_link_local:
+        message = f"{quote(word)} names no interface, which a link-local address needs"
+        raise InvalidValue("address_unusable", message, "write a routed address of the server")
+    return ip
+
+
+_LABEL: Final = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)", re.ASCII)
+
+
+def is_domain(word: str) -> bool:
+    """Whether it can be a domain's or a host's name in resolv.conf(5) and hosts(5)."""
+    labels = word.removesuffix(".").split(".")
+    return len(word) <= 253 and all(_LABEL.fullmatch(label) for label in labels)
+
+
+def domain(word: str) -> str:
+    """A domain to search, without the dot at its end."""
+    if not is_domain(word):
+        hint = 'write a name such as "example.org": labels of letters, digits, "-" and "_"'
+        raise InvalidValue("domain_name", f"{quote(word)} is not a valid domain name", hint)
+    return word.removesuffix(".")
+
+
 def mac(word: str) -> str:
     """A unicast MAC address, in lower case with colons."""
     plain = _mac(word)

@@ -12,6 +12,9 @@ from typing import Any, NoReturn
 from vlanlink.kernel import syscalls
 from vlanlink.kernel.netns.namespaces import is_namespace
 
+_NSCD = Path("/run/nscd")
+"""Where nscd's socket is."""
+
 
 def find_namespace(name: str, directory: Path, paths: Mapping[str, str]) -> str | None:
     """Path of a namespace, by its name or by a topology's path; None if there is none."""
@@ -19,34 +22,38 @@ def find_namespace(name: str, directory: Path, paths: Mapping[str, str]) -> str 
     return next((path for path in candidates if path and is_namespace(path)), None)
 
 
-def become(path: str, name: str, command: Sequence[str]) -> NoReturn:
-    """Replace this process by ``command`` in the namespace at ``path``. Raises OSError."""
-    _enter(path, name)
+def become(path: str, name: str, overlay: Path, command: Sequence[str]) -> NoReturn:
+    """Replace this process by ``command`` in the namespace at ``path``. Raises OSError.
+
+    Files in ``overlay`` replace those in /etc.
+    """
+    _enter(path, name, overlay)
     for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, the caller didn't
         signal.signal(ignored, signal.SIG_DFL)
     os.execvp(command[0], list(command))
 
 
 def start(
-    path: str, name: str, command: Sequence[str], options: Mapping[str, Any]
+    path: str, name: str, overlay: Path, command: Sequence[str], options: Mapping[str, Any]
 ) -> "subprocess.Popen[Any]":
-    """Start ``command`` in the namespace at ``path``. Raises OSError.
+    """Start ``command`` in the namespace at ``path``, as ``become`` does. Raises OSError.
 
     A thread enters the namespace and starts it, so this process stays where it is.
     """
 
     def enter_and_start() -> "subprocess.Popen[Any]":
-        _enter(path, name)
+        _enter(path, name, overlay)
         return subprocess.Popen(command, **options)
 
     with ThreadPoolExecutor(1, "vlanlink") as thread:
         return thread.submit(enter_and_start).result()
 
 
-def _enter(path: str, name: str) -> None:
+def _enter(path: str, name: str, overlay: Path) -> None:
     """Move the calling thread into a namespace, with mounts of its own (ip-netns(8)).
 
-    /sys shows the namespace's devices, and files in /etc/netns/NAME replace those in /etc.
+    /sys shows the namespace's devices, and files in ``overlay`` replace those in /etc. The C
+    library asks nscd before nsswitch.conf counts, so nscd is hidden where the overlay has one.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -58,8 +65,9 @@ def _enter(path: str, name: str) -> None:
     with suppress(OSError):  # some containers forbid it: the command runs without
         syscalls.unmount("/sys")
         syscalls.mount(name, "/sys", "sysfs", 0)
-    overlay = Path("/etc/netns") / name
     for file in sorted(overlay.iterdir()) if overlay.is_dir() else ():
         target = Path("/etc") / file.name
         if target.exists():
             syscalls.mount(os.fspath(file), os.fspath(target), "none", syscalls.MS_BIND)
+    if (overlay / "nsswitch.conf").exists() and _NSCD.is_dir():
+        syscalls.mount("none", os.fspath(_NSCD), "tmpfs", 0)

@@ -77,6 +77,9 @@ RULES: Final[Mapping[str, Rule]] = {
     "pid_and_path": namespaces.pid_and_path,
     "namespace_path": namespaces.namespace_path,
     "namespace_twice": namespaces.namespace_twice,
+    "files_of_process": namespaces.files_of_process,
+    "host_name": namespaces.host_name,
+    "search_without_dns": namespaces.search_without_dns,
     "sysctl_key": namespaces.sysctl_key,
     "sysctl_twice": namespaces.sysctl_twice,
 }
@@ -86,6 +89,7 @@ WARNINGS: Final[Mapping[str, Rule]] = {
     "no_endpoints": networks.no_endpoints,
     "no_addresses": networks.no_addresses,
     "prefix_wider": addresses.prefix_wider,
+    "dns_many": namespaces.dns_many,
     "gateway_unused": networks.gateway_unused,
     "probe_nobody": networks.probe_nobody,
     "shim_hairpin": networks.shim_hairpin,

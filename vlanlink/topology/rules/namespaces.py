@@ -5,6 +5,7 @@ from collections.abc import Hashable, Iterator, Mapping
 
 from vlanlink.errors import Path, Problem
 from vlanlink.sysctl import is_network_key, proc_path
+from vlanlink.topology import values
 from vlanlink.topology.problems import quote
 from vlanlink.topology.rules.index import RuleIndex
 
@@ -45,6 +46,52 @@ def namespace_twice(index: RuleIndex) -> Iterator[Problem]:
                     "define its interfaces under one of the two",
                     related=("namespaces", before, key),
                 )
+
+
+_FILE_KEYS = ("dns", "search", "hosts")
+
+
+def files_of_process(index: RuleIndex) -> Iterator[Problem]:
+    """Files in /etc/netns are found by the name in /run/netns."""
+    for name, namespace in index.topology.namespaces.items():
+        found = "pid" if namespace.pid is not None else "path"
+        if namespace.pid is None and namespace.path is None:
+            continue
+        for key in _FILE_KEYS:
+            if getattr(namespace, key) not in (None, False):
+                message = f"namespace {name} is found by {found}, so it can't have {key}"
+                hint = "its processes have their own /etc: configure names there"
+                yield Problem(("namespaces", name, key), message, hint, at_key=True)
+
+
+def host_name(index: RuleIndex) -> Iterator[Problem]:
+    """A name in a hosts file ends at a space."""
+    for name, namespace in index.topology.namespaces.items():
+        for host in namespace.hosts if not isinstance(namespace.hosts, bool) else ():
+            if not values.is_domain(host):
+                message = f"{quote(host)} is not a valid host name"
+                hint = 'write a name such as "printer" or "printer.example.org"'
+                yield Problem(("namespaces", name, "hosts", host), message, hint, at_key=True)
+
+
+def search_without_dns(index: RuleIndex) -> Iterator[Problem]:
+    """Without a name server, names are asked of 127.0.0.1 (resolv.conf(5))."""
+    for name, namespace in index.topology.namespaces.items():
+        if namespace.search is not None and namespace.dns is None:
+            message = f"namespace {name} has search and no name server"
+            hint = 'add dns = ["…"], the address of a name server'
+            yield Problem(("namespaces", name, "search"), message, hint, at_key=True)
+
+
+def dns_many(index: RuleIndex) -> Iterator[Problem]:
+    """The C library asks three servers (MAXNS in resolv.h)."""
+    for name, namespace in index.topology.namespaces.items():
+        if len(namespace.dns or ()) > _MAX_SERVERS:
+            message = f"programs ask the first {_MAX_SERVERS} name servers only"
+            yield Problem(("namespaces", name, "dns", _MAX_SERVERS), message, "remove the others")
+
+
+_MAX_SERVERS = 3
 
 
 def _sysctls(index: RuleIndex) -> Iterator[tuple[Path, Mapping[str, str]]]:
