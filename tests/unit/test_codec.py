@@ -39,16 +39,18 @@ from vlanlink.planning.operations import (
     MakeNamespace,
     Operation,
     RemoveAddress,
+    RemoveFile,
     RemoveLink,
     RemoveNamespace,
     RemoveRoute,
     SetLink,
+    WriteFile,
     WriteSysctl,
 )
 
 FILES = {"web": 7, "lab": 8}
 MARKS = Marks(1)
-NO_MESSAGES = (MakeNamespace, RemoveNamespace, WriteSysctl)
+NO_MESSAGES = (MakeNamespace, RemoveFile, RemoveNamespace, WriteFile, WriteSysctl)
 
 kinds = pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
 
