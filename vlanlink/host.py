@@ -86,6 +86,10 @@ class Host:
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
+    def copy_path(self, topology: str) -> Path:
+        """Path of the copy of a topology that is enabled at boot."""
+        return self.configuration_directory / f"{topology}.toml"
+
     def identity(self) -> str:
         """Machine identity, machine-id(5); empty if the machine has none."""
         if self.machine_id is not None:

@@ -49,11 +49,6 @@ class AtBoot:
         }
 
 
-def copy_path(name: str, host: Host) -> Path:
-    """Path of an enabled topology's copy."""
-    return host.configuration_directory / f"{name}.toml"
-
-
 def enable(
     topology: Topology, host: Host | None = None, *, now: bool = False, watch: bool = False
 ) -> AtBoot:
@@ -73,7 +68,7 @@ def enable(
     _need_to_write(host)
     steps, name = Steps(), unit.name(topology.name)
     with steps.undone_on_error():
-        _write_copy(steps, copy_path(topology.name, host), source)
+        _write_copy(steps, host.copy_path(topology.name), source)
         notes = _write_unit(steps, unit.path(host), unit.text())
         drop_in = unit.drop_in_path(topology.name, host)
         if watch:
@@ -122,7 +117,7 @@ def disable(topology: str | Topology, host: Host | None = None, *, now: bool = F
     wanted = empty(topology) if isinstance(topology, str) else topology
     systemctl.need()
     _need_to_write(host)
-    steps, name, copy = Steps(), unit.name(wanted.name), copy_path(wanted.name, host)
+    steps, name, copy = Steps(), unit.name(wanted.name), host.copy_path(wanted.name)
     if now and systemctl.check("is-active", name):
         steps.systemctl("stop", name, "delete", "up")
     if systemctl.check("is-enabled", name):

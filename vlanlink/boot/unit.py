@@ -2,7 +2,6 @@
 
 import re
 import sys
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +28,8 @@ def drop_in_path(topology: str, host: Host) -> Path:
 
 def text(packaged: str = TEMPLATE) -> str:
     """A packaged file, with the word vlanlink replaced by the path of this program."""
+    from importlib.resources import files  # what asks for paths alone needs no text
+
     template = files("vlanlink.boot").joinpath(packaged).read_text()
     program = f"{_quoted(sys.executable)} -P -m vlanlink"
     return re.sub(r"(?m)^(Exec\w+=)vlanlink\b", lambda found: found[1] + program, template)

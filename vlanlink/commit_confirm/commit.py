@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from vlanlink.commit_confirm.timer import cancel, new_pending, scheduled
 from vlanlink.dataclass import dataclass
 from vlanlink.errors import (
     JSON_VERSION,
@@ -153,6 +152,8 @@ def _settle(file: PendingFile, outcome: Outcome) -> None:
     except OSError as error:
         message = f"{file.pending.topology} is {outcome}, but can't write {file.path}"
         raise ApplyError(Diagnostic(f"{message}: {error.strerror}")) from None
+    from vlanlink.commit_confirm.timer import cancel
+
     cancel(file.pending)
 
 
@@ -193,6 +194,8 @@ def bring_up_pending(
     The rollback is scheduled before the first change. Raises as ``bring_up`` does, and
     PrivilegeError if it can't be scheduled.
     """
+    from vlanlink.commit_confirm.timer import new_pending, scheduled  # no other run needs it
+
     files: list[PendingFile] = []
 
     @contextmanager

@@ -1,7 +1,6 @@
 """Features of this kernel and capabilities of this process."""
 
 import os
-import subprocess
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -37,5 +36,7 @@ def missing_capabilities(*also: str) -> tuple[str, ...]:
 
 def load_module(name: str) -> None:
     """Try to load a kernel module; the next request shows whether that worked."""
+    import subprocess  # few runs load a module
+
     with suppress(OSError, subprocess.TimeoutExpired):
         subprocess.run(["modprobe", "-q", name], check=False, capture_output=True, timeout=30)

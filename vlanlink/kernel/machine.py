@@ -7,7 +7,6 @@ in its own.
 import errno
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from threading import Event
@@ -31,6 +30,7 @@ from vlanlink.kernel.netns.namespaces import (
 from vlanlink.kernel.netns.nsid import NamespaceIds
 from vlanlink.kernel.snapshot import Wanted, assemble, read_namespace, read_sysctls
 from vlanlink.kernel.timings import Timings
+from vlanlink.kernel.worker import Worker
 from vlanlink.model import HOST, Namespace, State
 from vlanlink.planning.operations import Operation
 from vlanlink.store.record import former_name
@@ -61,7 +61,7 @@ class Machine:
         self.timings = Timings()
         self._has_run = False
         self._stop = Event()
-        self._thread = ThreadPoolExecutor(1, "vlanlink")
+        self._thread = Worker("vlanlink")
         self._namespaces: Namespaces = self._do(
             lambda: Namespaces(host.network_namespace, self.wanted.paths)
         )
@@ -80,7 +80,7 @@ class Machine:
     def __exit__(self, *_: object) -> None:
         """Close all namespaces and end the thread."""
         self._do(self._namespaces.close)
-        self._thread.shutdown()
+        self._thread.end()
 
     def interrupt(self) -> None:
         """Stop a run at its next batch."""

@@ -6,7 +6,6 @@ is the same way with other ends: a fresh snapshot, and the plan from there to th
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import TracebackType
 from typing import Protocol
@@ -14,6 +13,7 @@ from typing import Protocol
 from vlanlink.dataclass import dataclass
 from vlanlink.desired.parent_names import used_by_host
 from vlanlink.errors import Path, Problem
+from vlanlink.kernel.worker import Worker
 from vlanlink.model import HOST, LinkName, State
 from vlanlink.planning.operations import Operation, Refused, SetLink, errno_name
 from vlanlink.planning.plan import Plan, plan, undo_target
@@ -97,12 +97,12 @@ class Transaction:
 
     def _undo(self) -> tuple[str, ...]:
         """Undo. Ctrl-C doesn't cut it short: Python raises that in the main thread only."""
-        thread = ThreadPoolExecutor(1, "vlanlink-undo")
-        future = thread.submit(undo, self._done, self._before, self._kernel)
+        thread = Worker("vlanlink-undo")
+        future = thread.submit(lambda: undo(self._done, self._before, self._kernel))
         while True:
             try:
                 left = future.result()
-                thread.shutdown(wait=False)
+                thread.end()
             except KeyboardInterrupt:
                 continue
             return left

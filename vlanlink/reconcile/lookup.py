@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from vlanlink import boot
 from vlanlink.errors import Diagnostic, TopologyError, UsageError, nearest
 from vlanlink.host import is_topology_name
 from vlanlink.reconcile.session import Observation, Session, marked_topologies
@@ -62,10 +61,10 @@ def copy_of(record: Record) -> Topology:
 
 def is_enabled(session: Session, name: str) -> bool:
     """Whether a topology comes up at boot under that name."""
-    return boot.copy_path(name, session.host).exists()
+    return session.host.copy_path(name).exists()
 
 
 def enabled(session: Session, name: str) -> Topology | None:
     """The topology that comes up at boot under that name."""
-    copy = boot.copy_path(name, session.host)
+    copy = session.host.copy_path(name)
     return load(copy) if copy.exists() else None

@@ -8,7 +8,6 @@ import errno
 import json
 import os
 import stat
-import tempfile
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -28,6 +27,8 @@ class UntrustedError(UnreadableError):
 
 def write_atomically(path: Path, text: str, *, mode: int = 0o600, prefix: str = ".new-") -> None:
     """Replace a file in one step. Raises OSError, and leaves the old file then."""
+    import tempfile  # reading needs none
+
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=prefix)
     try:
         with os.fdopen(descriptor, "w") as file:

@@ -2,15 +2,17 @@
 
 import os
 import signal
-import subprocess
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from vlanlink.kernel import syscalls
 from vlanlink.kernel.netns.namespaces import is_namespace
+from vlanlink.kernel.worker import Worker
+
+if TYPE_CHECKING:
+    import subprocess
 
 _NSCD = Path("/run/nscd")
 """Where nscd's socket is."""
@@ -40,13 +42,14 @@ def start(
 
     A thread enters the namespace and starts it, so this process stays where it is.
     """
+    import subprocess  # `enter` replaces the process and needs none
 
     def enter_and_start() -> "subprocess.Popen[Any]":
         _enter(path, name, overlay)
         return subprocess.Popen(command, **options)
 
-    with ThreadPoolExecutor(1, "vlanlink") as thread:
-        return thread.submit(enter_and_start).result()
+    with Worker("vlanlink") as thread:
+        return thread.do(enter_and_start)
 
 
 def _enter(path: str, name: str, overlay: Path) -> None:

@@ -3,9 +3,9 @@
 import os
 import socket
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 from vlanlink.kernel import syscalls
+from vlanlink.kernel.worker import Worker
 
 _OWN = "/proc/thread-self/ns/net"
 _SO_NETNS_COOKIE = 71
@@ -25,8 +25,8 @@ def identify(path: str | None) -> int:
             syscalls.setns(namespace.fileno(), syscalls.CLONE_NEWNET)
         return identify_here()
 
-    with ThreadPoolExecutor(1, "vlanlink") as thread:
-        return thread.submit(enter).result()
+    with Worker("vlanlink") as thread:
+        return thread.do(enter)
 
 
 def identify_here() -> int:

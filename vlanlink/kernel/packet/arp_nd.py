@@ -12,8 +12,8 @@ import struct
 import time
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import cycle
 from threading import Event
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ from vlanlink.dataclass import dataclass
 from vlanlink.kernel import procfs
 from vlanlink.kernel.netns.namespaces import Namespaces
 from vlanlink.kernel.packet import packets
+from vlanlink.kernel.worker import Worker
 from vlanlink.model import HOST, family_of
 
 SLICE_SECONDS = 0.1
@@ -347,5 +348,8 @@ def _close(sockets: Sequence[socket.socket]) -> None:
     if len(sockets) == 1:
         sockets[0].close()
     elif sockets:
-        with ThreadPoolExecutor(min(_CLOSERS, len(sockets)), "vlanlink-close") as closers:
-            list(closers.map(socket.socket.close, sockets))
+        with ExitStack() as stack:
+            count = min(_CLOSERS, len(sockets))
+            closers = [stack.enter_context(Worker("vlanlink-close")) for _ in range(count)]
+            for closer, one in zip(cycle(closers), sockets, strict=False):
+                closer.submit(one.close)
