@@ -8,12 +8,10 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from types import FrameType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import vlanlink
-from vlanlink import Diagnostic, Interrupted, PrivilegeError, VlanlinkError
 from vlanlink.cli import output, streams
 from vlanlink.cli.parser import parse, parser
 from vlanlink.cli.verbs import CHANGING, OFFLINE
@@ -35,12 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             written.drain()
         except KeyboardInterrupt:  # while the reader was waited for
-            return done.code if done.work else Interrupted.exit_code
+            return done.code if done.work else vlanlink.Interrupted.exit_code
         return _reported(done, written)
 
 
-@dataclass(frozen=True, slots=True)
-class _Done:
+class _Done(NamedTuple):
     """A verb's exit code, and whether it tells of work: what is printed is only a report then."""
 
     code: int
@@ -56,9 +53,9 @@ def _reported(done: _Done, written: "streams.Streams") -> int:
         return done.code
     severity: Literal["error", "warning"] = "warning" if done.work else "error"
     message = f"can't write the output: {lost.strerror}"
-    output.print_notes([Diagnostic(message, severity=severity)])
+    output.print_notes([vlanlink.Diagnostic(message, severity=severity)])
     written.err.drain()
-    return done.code if done.work else VlanlinkError.exit_code
+    return done.code if done.work else vlanlink.VlanlinkError.exit_code
 
 
 def _run(words: list[str]) -> _Done:
@@ -71,18 +68,21 @@ def _run(words: list[str]) -> _Done:
         options = parse(words)
         work = _does_work(options)
         return _Done(_run_verb(options), work)
-    except VlanlinkError as error:
+    except SystemExit:  # --help; it needs none of the errors below
+        raise
+    except vlanlink.VlanlinkError as error:
         output.print_error(error, as_json=as_json)
         return _Done(error.exit_code, work)
     except KeyboardInterrupt:
-        output.print_error(Interrupted(Diagnostic("interrupted")), as_json=as_json)
-        return _Done(Interrupted.exit_code, work)
+        interrupted = vlanlink.Interrupted(vlanlink.Diagnostic("interrupted"))
+        output.print_error(interrupted, as_json=as_json)
+        return _Done(interrupted.exit_code, work)
     except OSError as error:
         if error.filename is None:
             raise
         where = error.filename if isinstance(error.filename, str) else ascii(error.filename)
-        output.print_notes([Diagnostic(f"can't use {where}: {error.strerror}")])
-        return _Done(VlanlinkError.exit_code, work)
+        output.print_notes([vlanlink.Diagnostic(f"can't use {where}: {error.strerror}")])
+        return _Done(vlanlink.VlanlinkError.exit_code, work)
 
 
 def _does_work(options: argparse.Namespace) -> bool:
@@ -112,10 +112,10 @@ def _revert_overdue() -> None:
     try:
         for found in vlanlink.revert_overdue():
             message = f"{found.topology} was not confirmed within {found.seconds:g} s; rolled back"
-            output.print_notes([Diagnostic(message, severity="warning")])
-    except PrivilegeError:
+            output.print_notes([vlanlink.Diagnostic(message, severity="warning")])
+    except vlanlink.PrivilegeError:
         pass  # the verb needs no less, and says so
-    except VlanlinkError as error:
+    except vlanlink.VlanlinkError as error:
         output.print_error(error, as_json=False)
 
 

@@ -1,16 +1,12 @@
 """Printing: results on stdout, diagnostics and progress on stderr."""
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
-from vlanlink import JSON_VERSION, VlanlinkError, printable
-
-if TYPE_CHECKING:
-    from vlanlink import Plan
+import vlanlink
 
 Progress = Callable[[int, int, str], None]
 
@@ -18,23 +14,27 @@ Progress = Callable[[int, int, str], None]
 def say(*lines: str, stream: TextIO | None = None, style: str = "") -> None:
     """Print lines (default: on stdout). Only ``style`` (SGR) can act on a terminal, no text can."""
     begin, end = (f"\x1b[{style}m", "\x1b[0m") if style else ("", "")
-    text = "".join(f"{begin}{printable(line)}{end}\n" for line in lines)
+    text = "".join(f"{begin}{vlanlink.printable(line)}{end}\n" for line in lines)
     (stream or sys.stdout).write(text)
 
 
 def json_text(value: object, indent: int | None = None) -> str:
     """``value`` as JSON, every character printable as it stands or escaped."""
+    import json
+
     lines = json.dumps(value, indent=indent, ensure_ascii=False).split("\n")
     return "\n".join(line if line.isprintable() else _escaped(line) for line in lines)
 
 
 def _escaped(line: str) -> str:
+    import json
+
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
 def print_json(value: Mapping[str, object]) -> None:
     """One JSON object on stdout."""
-    sys.stdout.write(json_text({"version": JSON_VERSION, **value}, indent=2) + "\n")
+    sys.stdout.write(json_text({"version": vlanlink.JSON_VERSION, **value}, indent=2) + "\n")
 
 
 def write(text: str, file: str | None) -> None:
@@ -52,7 +52,7 @@ def with_warnings(value: dict[str, Any], warnings: Iterable[Any]) -> dict[str, A
     return {**value, "warnings": told} if told else value
 
 
-def print_error(error: VlanlinkError, *, as_json: bool) -> None:
+def print_error(error: "vlanlink.VlanlinkError", *, as_json: bool) -> None:
     """Every diagnostic of an error, and what could not be rolled back."""
     if as_json:
         print_json(error.to_dict())
@@ -84,13 +84,13 @@ def state_style(state: str) -> str:
     return colours.get(state, "") if is_rich(sys.stdout) else ""
 
 
-def print_plan(plan: "Plan") -> None:
+def print_plan(plan: "vlanlink.Plan") -> None:
     """A plan as text, with its summary."""
     print_changes(plan)
     say(plan.summary)
 
 
-def print_changes(plan: "Plan") -> None:
+def print_changes(plan: "vlanlink.Plan") -> None:
     """The lines of a plan; in colour on a terminal."""
     print_lines(plan.lines)
 
@@ -102,7 +102,7 @@ def print_lines(lines: Iterable[str]) -> None:
         say(line, style=colours.get(line[:4], ""))
 
 
-def done(plan: "Plan") -> str:
+def done(plan: "vlanlink.Plan") -> str:
     """Counts of what was done: ``18 created, 1 changed``."""
     words = {"create": "created", "change": "changed", "delete": "deleted"}
     return ", ".join(f"{n} {words[action]}" for action, n in plan.counts.items() if n)
@@ -140,6 +140,6 @@ def progress(verb: str) -> Iterator[Progress | None]:
         task = bar.add_task("", total=None)
 
         def report(done: int, total: int, what: str) -> None:
-            bar.update(task, completed=done, total=total, description=printable(what))
+            bar.update(task, completed=done, total=total, description=vlanlink.printable(what))
 
         yield report

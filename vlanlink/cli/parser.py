@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, Final, NoReturn
 
-from vlanlink import Diagnostic, UsageError, __version__, nearest
+import vlanlink
 from vlanlink.cli.verbs import VERBS, module
 
 DESCRIPTION: Final = (
@@ -30,26 +30,30 @@ class Parser(argparse.ArgumentParser):
         """Raise UsageError; the hint is the usage."""
         missing = re.fullmatch(r"the following arguments are required: (.*)", message)
         text = f"missing argument: {missing[1]}" if missing else message
-        raise UsageError(Diagnostic(text, hint=usage(self)))
+        raise _error(text, usage(self))
 
-    def unknown(self, word: str) -> UsageError:
+    def unknown(self, word: str) -> "vlanlink.UsageError":
         """The error for a word that no argument takes."""
         option = word.partition("=")[0]
         if not option.startswith("-"):
-            return UsageError(Diagnostic(f"unexpected argument: {word}", hint=usage(self)))
+            return _error(f"unexpected argument: {word}", usage(self))
         options = [name for action in self._actions for name in action.option_strings]
         if option in options:
             hint = f"options follow the verb: {self.prog} {option} …"
-            return UsageError(Diagnostic(f"{option} precedes the verb", hint=hint))
-        meant = nearest(option, options)
+            return _error(f"{option} precedes the verb", hint)
+        meant = vlanlink.nearest(option, options)
         hint = f"did you mean {meant}? " if meant else ""
-        return UsageError(Diagnostic(f"unknown option: {option}", hint=hint + usage(self)))
+        return _error(f"unknown option: {option}", hint + usage(self))
+
+
+def _error(text: str, hint: str) -> "vlanlink.UsageError":
+    return vlanlink.UsageError(vlanlink.Diagnostic(text, hint=hint))
 
 
 def parser(complete: Iterable[str] = VERBS) -> Parser:
     """The command line; only the verbs in ``complete`` have their options, and are imported."""
     top = Parser(prog="vlanlink", description=DESCRIPTION, epilog=EPILOG)
-    top.add_argument("--version", action="version", version=f"vlanlink {__version__}")
+    top.add_argument("--version", action="version", version=f"vlanlink {vlanlink.__version__}")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
     complete = frozenset(complete)
     for name, text in VERBS.items():
@@ -75,7 +79,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     """Parse a command line. Raises UsageError."""
     verb = next((word for word in words if not word.startswith("-")), None)
     if verb is not None and verb not in VERBS:
-        raise UsageError(unknown_verb(verb))
+        raise vlanlink.UsageError(unknown_verb(verb))
     top = parser([verb] if verb else ())
     options, rest = top.parse_known_args(words)
     if rest:
@@ -83,11 +87,11 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def unknown_verb(word: str) -> Diagnostic:
+def unknown_verb(word: str) -> "vlanlink.Diagnostic":
     """The error for a verb that doesn't exist."""
-    meant = nearest(word, tuple(VERBS))
+    meant = vlanlink.nearest(word, tuple(VERBS))
     hint = f"did you mean {meant}?" if meant else "vlanlink help lists the verbs"
-    return Diagnostic(f"unknown verb: {word}", hint=hint)
+    return vlanlink.Diagnostic(f"unknown verb: {word}", hint=hint)
 
 
 def usage(sub: Parser) -> str:

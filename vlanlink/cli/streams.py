@@ -11,10 +11,9 @@ import select
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
-from typing import TextIO, cast
+from typing import NamedTuple, TextIO, cast
 
 UNREAD_BYTES = 1 << 16
 """How much of a stream that may leave lines out is kept for its reader."""
@@ -25,8 +24,7 @@ Note = Callable[[int], str]
 """The line that stands for so many lines that were left out."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Text:
+class _Text(NamedTuple):
     write: Callable[[bytes], int]
     data: bytes
 
