@@ -29,13 +29,13 @@ class _Text(NamedTuple):
     data: bytes
 
 
-@dataclass(slots=True)
 class _Gap:
     """Lines left out at one place."""
 
-    write: Callable[[bytes], int]
-    lines: int = 0
-    is_open: bool = True
+    def __init__(self, write: Callable[[bytes], int]) -> None:
+        self.write = write
+        self.lines = 0
+        self.is_open = True
 
 
 class Channel:
@@ -179,8 +179,7 @@ def _write_some(descriptor: int, data: bytes) -> int:
             poll.poll()
 
 
-@dataclass(frozen=True, slots=True)
-class Streams:
+class Streams(NamedTuple):
     """Both streams of the command."""
 
     out: Channel
