@@ -32,7 +32,7 @@ _MODULES = {
     "planning.change": "Change Drift",
     "planning.operation": "Operation",
     "planning.plan": "Plan",
-    "preflight.examine": "doctor",
+    "preflight.examine": "doctor first_topology",
     "preflight.report": "Finding Report",
     "reachability.expected": "Pair",
     "reachability.result": "Check Verification",
@@ -46,7 +46,7 @@ _MODULES = {
     " Source SubnetConfig Topology load",
     "topology.export": "as_mapping to_toml",
     "topology.json_schema": "schema",
-    "topology.load": "Heading heading",
+    "topology.load": "Heading formatted heading",
     "watcher": "Event Policy Watch",
 }
 """The public names by module. The imports below say the same to type checkers; a test compares."""
@@ -146,6 +146,7 @@ if TYPE_CHECKING:
     )
     from vlanlink.preflight.examine import (
         doctor as doctor,
+        first_topology as first_topology,
     )
     from vlanlink.preflight.report import (
         Finding as Finding,
@@ -200,6 +201,7 @@ if TYPE_CHECKING:
     )
     from vlanlink.topology.load import (
         Heading as Heading,
+        formatted as formatted,
         heading as heading,
     )
     from vlanlink.watcher import (

@@ -34,6 +34,16 @@ def add_default_file(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_files(parser: argparse.ArgumentParser) -> None:
+    """[FILE...]: topologies; vlanlink.toml if omitted."""
+    parser.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="*",
+        help=f"topologies (TOML), or - for standard input (default: {DEFAULT_FILE} here)",
+    )
+
+
 def add_file_or_name(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
     """FILE or NAME: a topology, or the name of one."""
     parser.add_argument(
@@ -136,9 +146,14 @@ def file_or_default(file: str | None) -> str:
 
 def read(file: str) -> "vlanlink.Topology":
     """Load a FILE argument. Raises UsageError for a word that is not a file name."""
-    if not is_file(file):
-        raise UsageError(Diagnostic(f"not a file name: {file}", hint=_file_hint(file)))
-    return vlanlink.load(file, text=_standard_input(file))
+    return vlanlink.load(need_file(file), text=_standard_input(file))
+
+
+def need_file(word: str) -> str:
+    """The word. Raises UsageError if it is not a file name."""
+    if not is_file(word):
+        raise UsageError(Diagnostic(f"not a file name: {word}", hint=_file_hint(word)))
+    return word
 
 
 def _file_hint(word: str) -> str:

@@ -14,12 +14,7 @@ READ_ON = "docs/topology.md"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """[FILE...] [--json]."""
-    parser.add_argument(
-        "files",
-        metavar="FILE",
-        nargs="*",
-        help=f"topologies (TOML), or - for standard input (default: {shared.DEFAULT_FILE} here)",
-    )
+    shared.add_files(parser)
     shared.add_json(parser)
 
 

@@ -18,6 +18,8 @@ VERBS: Final[Mapping[str, str]] = {
     "inspect": "show a network and its endpoints",
     "leases": "list the addresses that endpoints keep, or release some",
     "exec": "run a command in a namespace",
+    "init": "write a first topology for this machine, each line explained",
+    "fmt": "lay out topologies in one style; comments stay",
     "validate": "check topologies without reading the machine; needs no root",
     "schema": "print the JSON schema of the topology file, for editors",
     "doctor": "find what will fail on this machine, for FILE or in general",
@@ -29,7 +31,7 @@ VERBS: Final[Mapping[str, str]] = {
 """Help by verb."""
 _MODULES: Final[Mapping[str, str]] = {"exec": "enter", "help": "show_help"}
 """Modules that can't bear their verb's name."""
-OFFLINE: Final = frozenset({"validate", "schema", "help"})
+OFFLINE: Final = frozenset({"validate", "init", "fmt", "schema", "help"})
 """Verbs that don't depend on the machine."""
 CHANGING: Final = frozenset({"up", "down", "watch", "confirm", "enable", "disable"})
 """Verbs whose exit code tells of a change, even where nobody could read of it."""

@@ -10,14 +10,15 @@ from vlanlink.errors import PrivilegeError, Problem
 from vlanlink.host import Host
 from vlanlink.kernel.features import missing_capabilities
 from vlanlink.kernel.machine import Machine
+from vlanlink.kernel.netns.namespaces import named
 from vlanlink.model import HOST, Namespace, State
-from vlanlink.preflight import analyse
+from vlanlink.preflight import analyse, first
 from vlanlink.preflight.report import Report
 from vlanlink.preflight.topology import TopologyNeeds
 from vlanlink.reconcile.checks import need_visible_names
-from vlanlink.reconcile.session import Session, kernel_errors, open_session
+from vlanlink.reconcile.session import Session, kernel_errors, marked_topologies, open_session
 from vlanlink.sysctl import FORWARDING_KEYS
-from vlanlink.topology import Topology
+from vlanlink.topology import Topology, empty
 
 _NO_TOPOLOGY = Topology(name="none")
 _PER_LINK = ("rp_filter", "arp_ignore", "arp_filter")
@@ -38,6 +39,29 @@ def doctor(topology: Topology | None = None, host: Host | None = None) -> Report
         seen = _seen_by_a_user if missing_capabilities() else _seen_whole
         needs, state = seen(session, topology)
         return analyse(machine.facts(_with_sysctls(machine, state, topology)), needs)
+
+
+def first_topology(
+    name: str = "lan",
+    parent: str | None = None,
+    kind: str | None = None,
+    host: Host | None = None,
+) -> str:
+    """The text of a first topology for this machine, each line explained.
+
+    Without ``parent``, the link with the default route; without ``kind``, macvlan where the parent
+    lets other MACs pass, else ipvlan. Raises UsageError for an invalid name and an unknown parent
+    or kind, ConflictError for a link that can't be a parent.
+    """
+    empty(name)  # raises for an invalid name
+    with open_session(host) as session, kernel_errors():
+        machine = session.machine
+        state = machine.host_snapshot() if missing_capabilities() else session.snapshot()
+        taken = [space for space, _ in named(session.host.netns_directory)]
+        up = marked_topologies(state)
+        names = (f"{name}{n or ''}" for n in range(len(up) + 1))
+        free = next(one for one in names if one not in up)
+        return first.text(machine.facts(state), free, parent, kind, taken)
 
 
 def _seen_whole(session: Session, topology: Topology) -> tuple[TopologyNeeds, State]:

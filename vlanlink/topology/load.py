@@ -102,6 +102,21 @@ def heading(path: str | os.PathLike[str], *, text: Text | None = None) -> Headin
     return Heading(name, whole, file)
 
 
+def formatted(path: str | os.PathLike[str], *, text: Text | None = None) -> str:
+    """The text of a file in vlanlink's layout: values, their order and comments stay.
+
+    ``text`` as in ``load``. Raises TopologyError for a syntax error.
+    """
+    from vlanlink.topology import layout
+
+    file, whole = os.fspath(path), content(path, text)
+    try:
+        return layout.formatted(whole)
+    except (ValueError, RecursionError):
+        load(file, text=whole)  # raises, with places
+        raise
+
+
 def analyse(source: Source) -> tuple[Topology | None, list[InvalidEntry]]:
     """The topology that can be read from a text, and all that is wrong with it."""
     from vlanlink.topology.salvage import Salvage
