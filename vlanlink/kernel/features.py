@@ -5,8 +5,8 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_NET_RAW": 13, "CAP_SYS_ADMIN": 21}
-"""The relevant ones, from linux/capability.h."""
+from vlanlink.kernel.privilege import CAPABILITIES
+
 _TO_CHANGE = ("CAP_NET_ADMIN", "CAP_SYS_ADMIN")
 
 
@@ -25,7 +25,7 @@ def has_address_protocols() -> bool:
 def missing_capabilities(*also: str) -> tuple[str, ...]:
     """The missing capabilities among those for changing the network.
 
-    ``also`` names more of CAPABILITIES that are needed.
+    ``also`` names more of ``privilege.CAPABILITIES`` that are needed.
     """
     status = Path("/proc/thread-self/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith("CapEff:"))

@@ -8,7 +8,7 @@ capabilities again: execve(2).
 import ctypes
 import os
 
-_NEEDED = {
+CAPABILITIES = {
     "CAP_DAC_READ_SEARCH": 2,  # a topology in a private home
     "CAP_NET_ADMIN": 12,  # links, addresses, routes, sysctls
     "CAP_NET_RAW": 13,  # address probes and announcements
@@ -38,7 +38,7 @@ def keep_needed_capabilities() -> None:
     """Drop unneeded capabilities of this thread and its future children. Raises OSError."""
     header, sets = _Header(_VERSION_3, 0), (_Sets * _WORDS)()
     _check(_libc.capget(ctypes.byref(header), sets))
-    needed = sum(1 << number for number in _NEEDED.values())
+    needed = sum(1 << number for number in CAPABILITIES.values())
     for word, kept in enumerate((needed & 0xFFFFFFFF, needed >> 32)):
         sets[word].effective &= kept
         sets[word].permitted &= kept
