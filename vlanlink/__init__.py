@@ -25,6 +25,7 @@ _MODULES = {
     "errors": "JSON_VERSION ApplyError ConflictError Diagnostic Interrupted PrivilegeError"
     " Problem TopologyError UsageError VlanlinkError nearest printable",
     "host": "Host",
+    "importers.conversion": "Conversion convert",
     "inventory": "EndpointStatus HostLink Lease NetworkDetail NetworkSummary",
     "lifecycle": "active boot_files restart",
     "listing": "file_problems inspect networks",
@@ -102,6 +103,10 @@ if TYPE_CHECKING:
     )
     from vlanlink.host import (
         Host as Host,
+    )
+    from vlanlink.importers.conversion import (
+        Conversion as Conversion,
+        convert as convert,
     )
     from vlanlink.inventory import (
         EndpointStatus as EndpointStatus,

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ def test_every_verb_has_examples_exit_codes_and_a_page(name: str) -> None:
 @pytest.mark.parametrize("name", VERBS)
 def test_every_example_parses(name: str) -> None:
     for line in module(name).EXAMPLES:
-        words = line.partition("  #")[0].removeprefix("sudo ").split()
+        words = shlex.split(line.partition("  #")[0].removeprefix("sudo "))
         options = parser().parse_args(words[1:])
         assert words[0] == "vlanlink"
         assert options.verb == name

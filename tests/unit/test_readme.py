@@ -1,6 +1,7 @@
 """What README.md, docs/topology.md and docs/python.md claim is so."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,7 @@ def test_every_command_shown_parses(page: Path) -> None:
     for line in _commands(page):
         if "[" in line or "|" in line or "…" in line:  # a usage
             continue
-        assert parse(line.split()[1:]).verb in line
+        assert parse(shlex.split(line)[1:]).verb in line
     assert page.stem != "README" or len(_commands(page)) > 10
 
 

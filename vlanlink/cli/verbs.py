@@ -21,6 +21,7 @@ VERBS: Final[Mapping[str, str]] = {
     "init": "write a first topology for this machine, each line explained",
     "fmt": "lay out topologies in one style; comments stay",
     "validate": "check topologies without reading the machine; needs no root",
+    "import": "make a topology of Docker's or Podman's networks",
     "schema": "print the JSON schema of the topology file, for editors",
     "doctor": "find what will fail on this machine, for FILE or in general",
     "enable": "bring a topology up at every boot, with a systemd unit",
@@ -29,9 +30,9 @@ VERBS: Final[Mapping[str, str]] = {
     "help": "show the verbs, or one verb's options, examples and exit codes",
 }
 """Help by verb."""
-_MODULES: Final[Mapping[str, str]] = {"exec": "enter", "help": "show_help"}
+_MODULES: Final[Mapping[str, str]] = {"exec": "enter", "help": "show_help", "import": "importing"}
 """Modules that can't bear their verb's name."""
-OFFLINE: Final = frozenset({"validate", "init", "fmt", "schema", "help"})
+OFFLINE: Final = frozenset({"validate", "init", "fmt", "import", "schema", "help"})
 """Verbs that don't depend on the machine."""
 CHANGING: Final = frozenset({"up", "down", "watch", "confirm", "enable", "disable"})
 """Verbs whose exit code tells of a change, even where nobody could read of it."""
