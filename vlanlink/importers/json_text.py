@@ -65,7 +65,9 @@ class _Reader:
         try:
             found, self.at = scanstring(self.text, self.at + 1, True)
         except JSONDecodeError as error:
-            raise self.place(error.pos).error(f"not valid JSON: {error.msg}") from error
+            raise self.place(error.pos).error(
+                f"not valid JSON: {error.msg.removesuffix(' at').lower()}"
+            ) from error
         return storable(found)
 
     def take(self, wanted: str) -> bool:

@@ -257,7 +257,7 @@ def test_two_files_are_one_topology(tmp_path: Path) -> None:
         ("echo hello\n", "found no network and no container to import"),
         ("[]", "found no network and no container to import"),
         ('[{"a": }]', "x:1:8: error: not valid JSON"),
-        ('[{"a": "\x01"}]', "x:1:8: error: not valid JSON"),
+        ('[{"a": "\x01"}]', "x:1:9: error: not valid JSON"),
         ("services:\n  a: [\n", "error: not valid YAML"),
         ("[" * 100_000, "nested too deeply"),
         ("services:\n  a: " + "[" * 3000, "error: "),
