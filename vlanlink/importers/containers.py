@@ -8,10 +8,8 @@ from vlanlink.importers.addresses import address, prefix
 from vlanlink.importers.bundle import KINDS, Attachment, Bundle, Container, Network
 from vlanlink.importers.draft import Draft, Names, carried, resolved
 from vlanlink.importers.networks import is_isolated
-from vlanlink.importers.node import Node
+from vlanlink.importers.node import Node, split_pair
 from vlanlink.importers.notes import Notes
-from vlanlink.topology.model import NamespaceConfig
-from vlanlink.topology.tables import keys_of
 
 _MOST: Final = 4096
 """Replicas of one service."""
@@ -108,19 +106,6 @@ class _Namespace:
             self.notes.warn(port.place, message, hint)
         if name != container.name:
             self.notes.warn(container.place, f"{container.name} becomes namespace {name}")
-        known = keys_of(NamespaceConfig)
-        for key, what, nodes in (
-            ("dns", "nameservers", container.dns),
-            ("search", "search domains", container.search),
-        ):
-            if nodes and key not in known:
-                message = f"{name}: its {what} are not carried over"
-                hint = f"write them into /etc/netns/{name}/resolv.conf"
-                self.notes.warn(nodes[0].place, message, hint)
-        if container.hosts:
-            message = f"{name}: its extra hosts are not carried over"
-            hint = f"write them into /etc/netns/{name}/hosts"
-            self.notes.warn(container.hosts[0].place, message, hint)
         for one in (node for each in kept for node in each.link_local[:1]):
             message = f"{name}: link-local address {one.text} is not carried over"
             self.notes.warn(one.place, message)
@@ -139,11 +124,13 @@ class _Namespace:
         path = ("namespaces", name)
         self.draft.origins[path] = container.place
         self.draft.comment(path, container.place.label)
-        known = keys_of(NamespaceConfig)
         for key, nodes in (("dns", container.dns), ("search", container.search)):
             words = [text for one in nodes if (text := resolved(one, key, self.notes))]
-            if words and key in known:
+            if words:
                 self.draft.put((*path, key), words, nodes[0].place)
+        hosts = dict(self.hosts(name, container))
+        if hosts:
+            self.draft.put((*path, "hosts"), hosts, container.hosts[0].place)
         named = _with_interfaces(kept)
         sysctls = dict(self.sysctls(name, container.sysctls))
         for interface, one in named.items():
@@ -159,6 +146,18 @@ class _Namespace:
             self.interface(here, replace(one, mac=mac))
             if at < routed or self.is_cut_off(self.networks[one.network]):
                 self.draft.put((*here, "default_route"), False, one.place)
+
+    def hosts(self, name: str, container: Container) -> Iterator[tuple[str, str]]:
+        """Names for /etc/hosts: ``NAME:ADDRESS`` or ``NAME=ADDRESS``."""
+        for node in container.hosts:
+            text = resolved(node, "extra_hosts", self.notes)
+            host, value = split_pair(text or "", ("=", ":"))
+            known = address(Node(node.place, value.strip("[]")))
+            if host and known is not None and "/" not in value:
+                yield host, str(known)
+            elif text:
+                message = f"{name}: extra host {text} is not carried over"
+                self.notes.warn(node.place, message, "write hosts = { NAME = ADDRESS }")
 
     def sysctls(self, name: str, found: Mapping[str, Node]) -> Iterator[tuple[str, str]]:
         for key, node in found.items():
