@@ -9,6 +9,7 @@ import pytest
 
 from vlanlink.host import Host
 from vlanlink.store.files import Store
+from vlanlink.store.kept import Kept
 from vlanlink.store.leases import Leases
 from vlanlink.store.record import OriginalLink, OriginalSysctl, Record
 
@@ -196,3 +197,21 @@ def test_leases_that_cannot_be_read_are_as_good_as_none(
     store.write_leases("office", LEASES)
     (tmp_path / "run" / "lib" / "office.json").write_text(text)
     assert store.leases("office") == Leases()
+
+
+def test_each_kept_file_is_restored_whatever_the_others_do(tmp_path: Path) -> None:
+    first, second, third, new = (tmp_path / name for name in ("first", "second", "third", "new"))
+    for path in (first, second, third):
+        path.write_text(path.name)
+    kept = Kept.of((first, second, third, new), prefix=".new-")
+    first.unlink()
+    (first / "in the way").mkdir(parents=True)
+    replacement = tmp_path / "other"
+    replacement.write_text("changed")
+    replacement.replace(second)
+    new.write_text("changed")
+    assert kept.restore() == (f"{first} is not as it was: Is a directory",)
+    assert kept.restore() == (f"{first} is not as it was: Is a directory",)
+    kept.discard()
+    assert second.read_text() == "second"
+    assert {path.name for path in tmp_path.iterdir()} == {"first", "second", "third"}

@@ -34,7 +34,7 @@ _MODULES: Final[Mapping[str, str]] = {"exec": "enter", "help": "show_help", "imp
 """Modules that can't bear their verb's name."""
 OFFLINE: Final = frozenset({"validate", "init", "fmt", "import", "schema", "help"})
 """Verbs that don't depend on the machine."""
-CHANGING: Final = frozenset({"up", "down", "watch", "confirm", "enable", "disable"})
+CHANGING: Final = frozenset({"up", "down", "restart", "watch", "confirm", "enable", "disable"})
 """Verbs whose exit code tells of a change, even where nobody could read of it."""
 
 

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 
 from vlanlink.dataclass import dataclass
 from vlanlink.errors import (
@@ -120,14 +119,27 @@ def _restore(session: Session, pending: PendingCommit) -> None:
         take_down(session, empty(pending.topology))
         _write_leases(session, pending)
         return
-    current = session.store.leases(pending.topology)
-    _write_leases(session, pending)
-    before = parse(pending.text, file=pending.file or pending.topology)
-    try:
+    with _keeping(session, pending.topology):
+        _write_leases(session, pending)
+        before = parse(pending.text, file=pending.file or pending.topology)
         bring_up(session, before, replace_file=True, probe_lan=False)
+
+
+@contextmanager
+def _keeping(session: Session, topology: str) -> Iterator[None]:
+    """Restore the topology's files after a failure."""
+    try:
+        kept = session.store.keep(topology)
+    except OSError as error:
+        message = f"can't keep {error.filename or 'leases'}: {error.strerror}"
+        raise ConflictError(Diagnostic(message)) from None
+    try:
+        yield
     except VlanlinkError:
-        _write_leases(session, replace(pending, leases=current))
+        kept.restore()
         raise
+    finally:
+        kept.discard()
 
 
 def _write_leases(session: Session, pending: PendingCommit) -> None:

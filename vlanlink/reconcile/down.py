@@ -36,7 +36,7 @@ def take_down(
     if not dry_run:
         _apply(session, seen)
         if forget:
-            session.store.forget(name)
+            _forget(session, name)
         _report_lost(seen, before)
     return todo
 
@@ -57,9 +57,17 @@ def _apply(session: Session, seen: Observation) -> None:
     session.check_lock()
     if seen.todo.operations:
         transaction = Transaction(seen.topology.name, seen.observed, session.machine)
-        with translated(session, seen), transaction:
+        with translated(seen.topology), transaction:
             transaction.step(seen.todo, seen.resolution.desired, session.on_progress)
     close_down(session, seen)
+
+
+def _forget(session: Session, topology: str) -> None:
+    try:
+        session.store.forget(topology)
+    except OSError as error:
+        message = f"{topology} is down, but its leases can't be removed: {error.strerror}"
+        raise ApplyError(Diagnostic(message, hint=f"remove {error.filename} by hand")) from None
 
 
 def _report_lost(seen: Observation, before: Topology | None) -> None:

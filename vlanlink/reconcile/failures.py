@@ -14,20 +14,22 @@ from vlanlink.errors import (
 from vlanlink.kernel.explain import is_lack_of_feature, is_lack_of_privilege
 from vlanlink.planning.operations import Refused
 from vlanlink.reconcile.apply import Unfinished
-from vlanlink.reconcile.records import restore
-from vlanlink.reconcile.session import Observation, Session
+from vlanlink.store.kept import Kept
 from vlanlink.topology import Topology
 
 
 @contextmanager
-def translated(session: Session, seen: Observation) -> Iterator[None]:
-    """Restore the files after a failure, and raise it in the user's terms."""
+def translated(topology: Topology, kept: Kept | None = None) -> Iterator[None]:
+    """Restore ``kept`` files after a failure, and raise it in the user's terms."""
     try:
         yield
     except Unfinished as failure:
-        if not failure.not_undone:  # else the record still tells how things were
-            restore(session, seen)
-        raise _translated(failure, seen.topology) from None
+        # What is left of the change is in the record: it has to stay then.
+        left = failure.not_undone or (kept.restore() if kept else ())
+        raise _translated(Unfinished(failure.reason, failure.origin, left), topology) from None
+    finally:
+        if kept:
+            kept.discard()
 
 
 def _translated(failure: Unfinished, topology: Topology) -> BaseException:

@@ -1,6 +1,6 @@
 """``leases``: which addresses are leased here, and to whom; giving some back."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from ipaddress import ip_address
 
 from vlanlink.errors import ApplyError, ConflictError, Diagnostic, UsageError
@@ -8,6 +8,7 @@ from vlanlink.inventory import Lease, list_leases
 from vlanlink.kernel.snapshot import Wanted
 from vlanlink.reconcile.lookup import is_enabled, unknown
 from vlanlink.reconcile.session import Session, kernel_errors, marked_topologies
+from vlanlink.store.kept import Kept
 from vlanlink.store.leases import Leases
 
 
@@ -39,18 +40,29 @@ def release(
     in_use = [_in_use(lease) for lease in found if lease.in_use]
     if in_use:
         raise ConflictError(*dict.fromkeys(in_use))
-    for name in {lease.topology for lease in found}:
-        gone = {lease.address for lease in found if lease.topology == name}
-        _write(session, name, session.store.leases(name).without(gone))
+    topologies = {lease.topology for lease in found}
+    left = {
+        name: session.store.leases(name).without(
+            {lease.address for lease in found if lease.topology == name}
+        )
+        for name in topologies
+    }
+    _write(session, left)
     return tuple(lease for lease in leases if lease not in found)
 
 
-def _write(session: Session, topology: str, leases: Leases) -> None:
+def _write(session: Session, left: Mapping[str, Leases]) -> None:
+    """Write the leases that are left, of all topologies or none. Raises ApplyError."""
+    kept = Kept(())
     try:
-        session.store.release(topology, leases)
+        kept = session.store.keep(*left)
+        for name, leases in left.items():
+            session.store.release(name, leases)
     except OSError as error:
         message = f"can't write {error.filename or 'the leases'}: {error.strerror}"
-        raise ApplyError(Diagnostic(message)) from None
+        raise ApplyError(Diagnostic(message), not_undone=kept.restore()) from None
+    finally:
+        kept.discard()
 
 
 def _canonical(text: str) -> str:

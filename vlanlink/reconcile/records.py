@@ -2,22 +2,41 @@
 
 from contextlib import suppress
 from dataclasses import replace
+from typing import Final
 
 from vlanlink.errors import ApplyError, ConflictError, Diagnostic
 from vlanlink.planning.operations import RemoveNamespace
 from vlanlink.reconcile.apply import Unfinished
 from vlanlink.reconcile.checks import absolute
 from vlanlink.reconcile.session import Observation, Session
+from vlanlink.store.kept import Kept
 from vlanlink.store.record import Record, in_transition
 
+UNCHANGED: Final = "nothing was changed"
 
-def write_before(session: Session, seen: Observation) -> None:
-    """Write the record and the leases before the first change. Raises ConflictError."""
+
+def keep(session: Session, seen: Observation) -> Kept:
+    """The topology's files as they are, to be restored after a failure. Raises ConflictError."""
+    if not (seen.todo.operations or seen.resolution.probes or _news(seen)):
+        return Kept(())
+    try:
+        return session.store.keep(seen.topology.name)
+    except OSError as error:
+        raise ConflictError(Diagnostic(_unwritten(error), hint=UNCHANGED)) from None
+
+
+def write_before(session: Session, seen: Observation, kept: Kept) -> None:
+    """Write the record and the leases before the first change.
+
+    Raises ConflictError; ApplyError if the files that were written can't be restored.
+    """
     try:
         _write(session, seen)
     except OSError as error:
-        restore(session, seen)
-        raise ConflictError(Diagnostic(_unwritten(error), hint="nothing was changed")) from None
+        left = kept.restore()
+        if left:
+            raise ApplyError(Diagnostic(_unwritten(error)), not_undone=left) from None
+        raise ConflictError(Diagnostic(_unwritten(error), hint=UNCHANGED)) from None
 
 
 def write_between(session: Session, seen: Observation) -> None:
@@ -30,7 +49,14 @@ def write_between(session: Session, seen: Observation) -> None:
 
 def _write(session: Session, seen: Observation) -> None:
     session.store.write_leases(seen.topology.name, seen.resolution.leases)
-    session.store.write(in_transition(seen.records.own, _record(seen)))
+    if record := _news(seen):
+        session.store.write(record)
+
+
+def _news(seen: Observation) -> Record | None:
+    """The record of the change, if it differs from the one that is there."""
+    record = in_transition(seen.records.own, _record(seen))
+    return record if record != seen.records.own else None
 
 
 def _unwritten(error: OSError) -> str:
@@ -40,18 +66,6 @@ def _unwritten(error: OSError) -> str:
 def _record(seen: Observation) -> Record:
     record = seen.resolution.record
     return replace(record, file=absolute(record.file))
-
-
-def restore(session: Session, seen: Observation) -> None:
-    """Put record and leases back as they were. They are hints: the kernel's marks are the truth."""
-    name, before, store = seen.topology.name, seen.records.own, session.store
-    with suppress(OSError):
-        if before is None:
-            store.remove(name)
-        else:
-            store.write(before)
-    with suppress(OSError):
-        store.write_leases(name, seen.leases)
 
 
 def close(session: Session, seen: Observation) -> None:

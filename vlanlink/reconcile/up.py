@@ -20,7 +20,7 @@ from vlanlink.reconcile.checks import (
 )
 from vlanlink.reconcile.failures import translated
 from vlanlink.reconcile.lan import announce, create_parents, probe
-from vlanlink.reconcile.records import close, write_before, write_between
+from vlanlink.reconcile.records import close, keep, write_before, write_between
 from vlanlink.reconcile.session import Observation, Session
 from vlanlink.topology import Topology
 
@@ -65,8 +65,9 @@ def reconcile(session: Session, seen: Observation) -> Plan:
         need_privilege("asking the LAN whether an address is taken", "CAP_NET_RAW")
     session.check_lock()
     transaction = Transaction(seen.topology.name, seen.observed, session.machine)
-    with translated(session, seen), transaction:
-        write_before(session, seen)
+    kept = keep(session, seen)
+    with translated(seen.topology, kept), transaction:
+        write_before(session, seen, kept)
         final, warnings = _apply(session, seen, transaction)
         close(session, final)
     done = checked(final)

@@ -25,6 +25,7 @@ from vlanlink.store.documents import (
     why_untrusted,
     write_atomically,
 )
+from vlanlink.store.kept import Kept
 from vlanlink.store.leases import Leases
 from vlanlink.store.lock import LOCK_SECONDS, Lock, OnHeld, locked
 from vlanlink.store.pending import PendingCommit, PendingFile
@@ -174,6 +175,14 @@ class Store:
 
     def _lease_file(self, topology: str) -> Path:
         return self._leases / f"{topology}{_SUFFIX}"
+
+    # -- both ----------------------------------------------------------------------------------
+
+    def keep(self, *topologies: str) -> Kept:
+        """The records and leases of topologies as they are, to be restored. Raises OSError."""
+        records = (self._directory / self._file(name) for name in topologies)
+        leases = map(self._lease_file, topologies)
+        return Kept.of((*records, *leases), self._new)
 
     # -- pending commits -----------------------------------------------------------------------
 
