@@ -1,7 +1,6 @@
 """Files as they were before a change; a hard link each, so restoring them needs no room."""
 
 import os
-import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -52,7 +51,7 @@ class Kept:
 
 
 def _link(path: Path, prefix: str) -> Path | None:
-    other = path.with_name(f"{prefix}{secrets.token_hex(8)}")
+    other = path.with_name(f"{prefix}{os.urandom(8).hex()}")
     try:
         os.link(path, other, follow_symlinks=False)
     except (FileNotFoundError, NotADirectoryError):
