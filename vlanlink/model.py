@@ -22,6 +22,24 @@ TABLE_MAIN: Final = 254
 TABLE_LOCAL: Final = 255
 """linux/rtnetlink.h. Lookups ask table local first (ip-rule(8))."""
 
+_PROTOCOLS: Final = {
+    1: "redirect",
+    2: "kernel",
+    3: "boot",
+    4: "static",
+    9: "ra",
+    11: "zebra",
+    12: "bird",
+    16: "dhcp",
+    18: "keepalived",
+    42: "babel",
+    186: "bgp",
+    187: "isis",
+    188: "ospf",
+    189: "rip",
+    192: "eigrp",
+}
+
 NAMELESS: Final = "?"
 """What the name of an owner begins with that is no topology of this host's: eight characters, and
 the name that its mark tells besides."""
@@ -115,11 +133,25 @@ class Route:
     origin: Path = field(default=(), compare=False)
     by_advertisement: bool = field(default=False, compare=False)
     """Learnt from a router advertisement (RTPROT_RA)."""
+    protocol: int = field(default=0, compare=False)
+    """Observed, of a foreign route: who added it (linux/rtnetlink.h RTPROT_*)."""
+    selective: bool = field(default=False, compare=False)
+    """Observed: only for packets with a TOS or from a source prefix."""
 
     @property
     def family(self) -> int:
         """4 or 6."""
         return family_of(self.to)
+
+    @property
+    def slot(self) -> tuple[str, int, int]:
+        """Destination, metric and table, of which a namespace can have one route."""
+        return self.to, self.metric, self.table
+
+    @property
+    def whose(self) -> str:
+        """``protocol dhcp``: the protocol as `ip route` names it."""
+        return f"protocol {_PROTOCOLS.get(self.protocol, self.protocol)}"
 
     def __str__(self) -> str:
         """As `ip route` writes it."""

@@ -143,7 +143,10 @@ def route(data: bytes, names: Mapping[int, str]) -> Route | None:
     message.decode()
     get = message.get_attr
     table = get("RTA_TABLE") or message["table"]
-    dev = names.get(get("RTA_OIF") or 0)
+    dev, via = names.get(get("RTA_OIF") or 0), get("RTA_GATEWAY")
+    if get("RTA_MULTIPATH"):
+        hop = get("RTA_MULTIPATH")[0]
+        dev, via = names.get(hop["oif"]), hop.get_attr("RTA_GATEWAY")
     if message["type"] != RTN_UNICAST or message["flags"] & RTM_F_CLONED:
         return None
     if table == RT_TABLE_LOCAL or dev is None:
@@ -152,13 +155,15 @@ def route(data: bytes, names: Mapping[int, str]) -> Route | None:
     return Route(
         to=f"{_canonical(get('RTA_DST') or anywhere)}/{message['dst_len']}",
         dev=dev,
-        via=_canonical(get("RTA_GATEWAY")),
+        via=_canonical(via),
         metric=get("RTA_PRIORITY") or 0,
         src=_canonical(get("RTA_PREFSRC")),
         table=table,
         onlink=bool(message["flags"] & RTNH_F_ONLINK),
         ours=message["proto"] == PROTOCOL,
         by_advertisement=message["proto"] == RTPROT_RA,
+        protocol=message["proto"],
+        selective=bool(message["tos"] or message["src_len"]),
     )
 
 

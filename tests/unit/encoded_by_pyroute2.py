@@ -246,11 +246,13 @@ def _route(operation: AddRoute | RemoveRoute) -> bytes:
         "family": 10 if six else 2,
         "dst_len": int(prefix),
         "table": route.table if route.table < 256 else 0,
-        "proto": PROTOCOL,
+        "proto": PROTOCOL if route.ours else route.protocol,
         "type": 1,
         "scope": 253 if route.via is None and not six else 0,
         "flags": 4 if route.onlink and adding else 0,
     }
+    if not route.ours and not adding:
+        body["scope"] = 255
     attributes: Attributes = [("RTA_OIF", operation.index), ("RTA_TABLE", route.table)]
     attributes += [("RTA_DST", ip)] if int(prefix) else []
     attributes += [("RTA_GATEWAY", route.via)] if route.via else []

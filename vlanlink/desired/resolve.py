@@ -26,6 +26,7 @@ from vlanlink.desired.ownership import hand_over, kept_routes, restore_parents
 from vlanlink.desired.parent_names import parents_first
 from vlanlink.desired.parents import dummy_parent, find_parent
 from vlanlink.desired.reserved import reserved_addresses
+from vlanlink.desired.route_conflicts import route_conflicts
 from vlanlink.desired.routes import default_routes, desired_route, subnet_routes
 from vlanlink.desired.shim.link import add_shims
 from vlanlink.desired.shim.routes import add_shim_routes
@@ -84,6 +85,7 @@ def resolve(topology: Topology, observed: State, context: Context | None = None)
     hand_over(builder)
     _add_routes(builder)
     add_shim_routes(builder)
+    builder.conflicts += route_conflicts(builder)
     builder.warnings += (*addressing.warnings, *shim_warnings(builder), *return_routes(builder))
     restore_parents(builder)
     sysctls, files = desired_sysctls(builder), netns_files(builder)

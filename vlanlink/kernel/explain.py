@@ -6,6 +6,7 @@ import os
 from vlanlink.kinds import KINDS, rx_handler
 from vlanlink.model import Link, State
 from vlanlink.planning.operations import (
+    AddRoute,
     MakeLink,
     MakeNamespace,
     Operation,
@@ -28,6 +29,8 @@ def explain(operation: Operation, number: int, text: str, state: State) -> str |
         return _explain_make(operation.link, number, text, state)
     if isinstance(operation, SetLink) and number == errno.EADDRINUSE:
         return _who_has_mac(operation, state)
+    if isinstance(operation, AddRoute) and number == errno.EEXIST:
+        return _who_has_route(operation, state)
     if isinstance(operation, WriteSysctl) and number == errno.ENOENT:
         return "this kernel doesn't have the sysctl, or not in this namespace"
     return None
@@ -74,6 +77,15 @@ def _who_has_mac(operation: SetLink, state: State) -> str | None:
         if link.settings.get("mac") == mac and own and link.key != own.key:
             return f"{link.key} already uses MAC {mac}"
     return f"MAC {mac} is in use on this parent, in an unnamed namespace"
+
+
+def _who_has_route(operation: AddRoute, state: State) -> str:
+    wanted, namespace = operation.route, state.namespaces.get(operation.namespace)
+    for other in namespace.routes if namespace else ():
+        if other.slot == wanted.slot:
+            return f"{other} ({other.whose}) is there: delete it, or write another metric"
+    to = str(wanted).partition(" ")[0]
+    return f"another route to {to} with this metric is there: delete it, or write another metric"
 
 
 def is_lack_of_feature(refused: Refused) -> bool:

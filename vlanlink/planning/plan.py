@@ -24,7 +24,7 @@ from vlanlink.planning.creation import fill, make_links, make_namespaces
 from vlanlink.planning.diff import Diff
 from vlanlink.planning.files import remove_files, write_files
 from vlanlink.planning.links import find_recreated
-from vlanlink.planning.operations import Operation
+from vlanlink.planning.operations import Operation, RemoveRoute
 from vlanlink.planning.removal import drop_addresses, drop_links, drop_routes, gone_links
 from vlanlink.planning.sysctls import write_sysctls
 
@@ -153,6 +153,7 @@ def undo_target(before: State, done: Plan) -> State:
     It has all that the topology owned. Of the rest it has only the settings, addresses, routes
     and sysctls that the plan touched, so that others' changes in the meantime stay.
     """
+    replaced = {(o.namespace, o.route) for o in done.operations if isinstance(o, RemoveRoute)}
     touched_links: dict[LinkName, set[str]] = {}
     touched_sysctls: dict[str, set[str]] = {}
     for op in done.operations:
@@ -179,7 +180,7 @@ def undo_target(before: State, done: Plan) -> State:
         namespaces[name] = replace(
             namespace,
             links=links,
-            routes=frozenset(route for route in namespace.routes if route.ours),
+            routes=frozenset(r for r in namespace.routes if r.ours or (name, r) in replaced),
             sysctls={
                 k: v for k, v in namespace.sysctls.items() if k in touched_sysctls.get(name, ())
             },

@@ -31,17 +31,22 @@ net.core.fb_tunnels_only_for_init_net). Nobody made them; they go with the names
 
 
 def drop_routes(diff: Diff) -> Iterator[Operation]:
-    """Unwanted routes of ours; those of a removed link go with it.
+    """Unwanted routes of ours, and others' in their way; those of a removed link go with it.
 
     On the host the desired State includes other topologies' routes (``kept_routes``); the lock
     prevents changes meanwhile. In another topology's namespace, which may belong to another host
     that shares /run/netns, nothing is ours.
     """
     for name, namespace in diff.observed.namespaces.items():
-        stay = _wanted_routes(diff, name) - diff.lost_routes.get(name, set())
+        wanted = _wanted_routes(diff, name)
+        slots = {route.slot for route in wanted}
+        stay = wanted - diff.lost_routes.get(name, set())
         for route in sorted(namespace.routes - stay, key=route_order):
             dev = namespace.links.get(route.dev)
-            if not route.ours or dev is None or not diff.lives_on(dev):
+            if dev is None or not diff.lives_on(dev):
+                continue
+            in_the_way = dev.owner == diff.topology and route.slot in slots and not route.selective
+            if not route.ours and (not in_the_way or route in wanted):
                 continue
             if name != HOST and dev.owner not in (None, diff.topology):
                 continue

@@ -43,8 +43,11 @@ _LINK = struct.Struct("=xxHiI4x")
 """struct ifinfomsg: type, index, flags; family and change are of no concern."""
 _ADDRESS = struct.Struct("=BBBBI")
 """struct ifaddrmsg: family, prefix length, flags, scope, index."""
-_ROUTE = struct.Struct("=BBxxBBxBI")
-"""struct rtmsg: family, prefix length, table, protocol, type, flags."""
+_ROUTE = struct.Struct("=BBBBBBxBI")
+"""struct rtmsg: family, prefix lengths of destination and source, TOS, table, protocol, type,
+flags."""
+_NEXT_HOP = struct.Struct("=HBBi")
+"""struct rtnexthop: length, flags, hops, index."""
 
 _IFLA_IFNAME, _IFLA_LINK, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_IFALIAS = 3, 5, 10, 18, 20
 _IFLA_AF_SPEC, _IFLA_LINK_NETNSID = 26, 37
@@ -52,6 +55,7 @@ _IFLA_INFO_KIND, _IFLA_INFO_DATA = 1, 2
 _AF_INET, _AF_INET6, _IFLA_INET_CONF, _IFLA_INET6_CONF = 2, 10, 1, 2
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST, _IFA_FLAGS, _IFA_PROTO = 1, 2, 4, 8, 11
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_TABLE = 1, 4, 5, 6, 7, 15
+_RTA_MULTIPATH = 9
 
 _OF_A_LINK = either_way(
     *(option.attribute for option in COMMON),
@@ -189,22 +193,34 @@ def _other_broadcast(local: bytes | None, prefix: int, found: bytes | None) -> s
 
 def decode_route(data: bytes, names: Mapping[int, str]) -> Route | None:
     """A unicast route, or None for any other; of table local only ours."""
-    family, prefix, short_table, protocol, kind, flags = _ROUTE.unpack_from(data, _HEADER)
+    family, prefix, source, tos, short_table, protocol, kind, flags = _ROUTE.unpack_from(
+        data, _HEADER
+    )
     if kind != RTN_UNICAST or flags & RTM_F_CLONED:
         return None
     get = dict(attributes(data, _HEADER + _ROUTE.size)).get
     table = u32(get(_RTA_TABLE)) or short_table
-    dev = names.get(u32(get(_RTA_OIF)))
+    dev, via = names.get(u32(get(_RTA_OIF))), get(_RTA_GATEWAY)
+    if several := get(_RTA_MULTIPATH):
+        dev, via = _first_hop(several, names)
     if dev is None or (table == TABLE_LOCAL and protocol != PROTOCOL):
         return None
     return Route(
         to=f"{ip(get(_RTA_DST)) or _ANYWHERE[family]}/{prefix}",
         dev=dev,
-        via=ip(get(_RTA_GATEWAY)),
+        via=ip(via),
         metric=u32(get(_RTA_PRIORITY)),
         src=ip(get(_RTA_PREFSRC)),
         table=table,
         onlink=bool(flags & RTNH_F_ONLINK),
         ours=protocol == PROTOCOL,
         by_advertisement=protocol == RTPROT_RA,
+        protocol=protocol,
+        selective=bool(source or tos),
     )
+
+
+def _first_hop(hops: bytes, names: Mapping[int, str]) -> tuple[str | None, bytes | None]:
+    """Link and gateway of a multipath route's first hop; nobody but others adds such routes."""
+    length, _, _, index = _NEXT_HOP.unpack_from(hops)
+    return names.get(index), dict(attributes(hops[:length], _NEXT_HOP.size)).get(_RTA_GATEWAY)

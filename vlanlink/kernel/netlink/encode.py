@@ -26,6 +26,7 @@ from vlanlink.kernel.netlink.constants import (
     NEWROUTE,
     REQUEST,
     RT_SCOPE_LINK,
+    RT_SCOPE_NOWHERE,
     RT_SCOPE_UNIVERSE,
     RTN_UNICAST,
     RTNH_F_ONLINK,
@@ -242,14 +243,17 @@ def _route(operation: AddRoute | RemoveRoute, kind: int, flags: int) -> bytearra
     route = operation.route
     ip, _, prefix = route.to.partition("/")
     onlink = route.onlink and kind == NEWROUTE
+    scope = RT_SCOPE_LINK if route.via is None and route.family == 4 else RT_SCOPE_UNIVERSE
+    if kind == DELROUTE and not route.ours:
+        scope = RT_SCOPE_NOWHERE  # of a foreign one, whatever its scope
     body = _RTMSG.pack(
         _FAMILIES[route.family],
         int(prefix),
         0,
         0,
         route.table if route.table < 256 else 0,
-        PROTOCOL,
-        RT_SCOPE_LINK if route.via is None and route.family == 4 else RT_SCOPE_UNIVERSE,
+        PROTOCOL if route.ours else route.protocol,
+        scope,
         RTN_UNICAST,
         RTNH_F_ONLINK if onlink else 0,
     )
