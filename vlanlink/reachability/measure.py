@@ -92,9 +92,9 @@ class _Measurement:
         self.on_progress = on_progress
 
     def answers(self, pairs: Iterable[Pair], seconds: float) -> dict[Pair, EchoReply]:
-        """The reply of each pair that can be probed. Pairs that should answer go first."""
+        """The reply of each pair that can be probed. Silent ones go first: they share a wait."""
         requests = {pair: one for pair in pairs if (one := self._request(pair)) is not None}
-        ordered = sorted(requests, key=lambda pair: pair.expected is not True)
+        ordered = sorted(requests, key=lambda pair: pair.expected is True)
         total = len(requests)
 
         def report(done: int) -> None:

@@ -83,6 +83,7 @@ class Paths:
         self.state = state
         self.segments = segments
         self._tables: dict[tuple[str, int], list[_Row]] = {}
+        self._found: dict[tuple[str, str, str | None], Path] = {}
         self._held = {name: _addresses(space) for name, space in state.namespaces.items()}
         self._holders: dict[str, list[str]] = {}
         for name, held in self._held.items():
@@ -121,7 +122,10 @@ class Paths:
 
     def path(self, namespace: str, address: str, by: Link | None = None) -> Path:
         """The path of packets from a namespace to an address, through link ``by`` if given."""
-        return self._from(namespace, address, by, ingress_links=(), hops=_HOPS)
+        key = (namespace, address, by.name if by else None)
+        if key not in self._found:
+            self._found[key] = self._from(namespace, address, by, ingress_links=(), hops=_HOPS)
+        return self._found[key]
 
     def holders(self, address: str) -> list[str]:
         """The namespaces that have the address."""

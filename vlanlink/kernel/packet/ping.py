@@ -26,6 +26,8 @@ from vlanlink.kernel.packet.neighbours import Hop, Neighbour, forget, neighbours
 from vlanlink.model import HOST, family_of
 
 ATTEMPTS = 3
+_WINDOW = 32
+"""So many unanswered requests don't wait for their turn: no queue overflows."""
 _REQUESTS_PER_SOCKET = 4096
 _IP_PKTINFO, _IP_RECVERR, _IPV6_RECVERR, _IPV6_PKTINFO = 8, 11, 25, 50
 _SOL_RAW, _ICMP_FILTER, _ICMPV6_FILTER = 255, 1, 1
@@ -137,7 +139,10 @@ def _forget_new(namespaces: Namespaces, before: Mapping[str, set[tuple[int, str]
 
 
 def _wait(pingers: Sequence["_Pinger"], seconds: float, stop: Event | None) -> bool:
-    """Send and receive until all are answered or time is up; False if stopped."""
+    """Send and receive until all are answered or time is up; False if stopped.
+
+    First requests are paced, or follow at once where the ones before are answered.
+    """
     poll = select.poll()
     for pinger in pingers:
         poll.register(pinger.socket, select.POLLIN)
@@ -145,15 +150,18 @@ def _wait(pingers: Sequence["_Pinger"], seconds: float, stop: Event | None) -> b
     everything = [(pinger, n) for pinger in pingers for n in range(len(pinger.requests))]
     schedule = deque(paced(everything, ATTEMPTS, seconds))
     start = time.monotonic()
-    while any(pinger.waiting for pinger in pingers):
+    sent = 0
+    while waiting := sum(len(pinger.waiting) for pinger in pingers):
+        ahead = min(len(everything), len(everything) - waiting + _WINDOW)
         now = time.monotonic() - start
         if now >= seconds:
             break
         if stop and stop.is_set():
             return False
-        while schedule and schedule[0][0] <= now:
+        while schedule and (sent < ahead or schedule[0][0] <= now):
             _, (pinger, number) = schedule.popleft()
             pinger.send(number)
+            sent += 1
         due = schedule[0][0] - now if schedule else SLICE_SECONDS
         wait = min(due, seconds - now, SLICE_SECONDS)
         for descriptor, _ in poll.poll(max(1, int(wait * 1000))):
