@@ -20,7 +20,7 @@ from vlanlink.reconcile.session import Session, open_session, unusable
 def networks(host: Host | None = None) -> tuple[NetworkSummary, ...]:
     """The networks of every topology that is up here, as `docker network ls` lists them."""
     with open_session(host) as session:
-        return tuple(list_networks(_active(session), session.snapshot()))
+        return tuple(list_networks(_active(session), session.recorded()))
 
 
 @overload
@@ -40,7 +40,7 @@ def inspect(
     UsageError if there is none, or more than one.
     """
     with open_session(host) as session:
-        known, state = _active(session), session.snapshot()
+        known, state = _active(session), session.recorded()
         if name is None:
             return tuple(describe_networks(known, state))
         return describe_network(name, known, state)

@@ -17,6 +17,7 @@ from vlanlink.host import HOST as HOST  # noqa: PLC0414 - part of a State's voca
 from vlanlink.host import is_topology_name
 
 LOOPBACK: Final = "lo"
+LOOPBACK_KIND: Final = "loopback"
 
 TABLE_MAIN: Final = 254
 TABLE_LOCAL: Final = 255
@@ -273,6 +274,10 @@ class Namespace:
     """Observed: the processes that run in it."""
     aliases: tuple[str, ...] = field(default=(), compare=False)
     """Observed: the other names that it has."""
+    identity: int = field(default=0, compare=False)
+    """Observed: a number that no other namespace has until the next boot."""
+    recorded: bool = field(default=False, compare=False)
+    """Observed: a topology's record says what in it is ours, whatever its marks say."""
 
     def to_dict(self) -> dict[str, object]:
         """The JSON form; routes are written as `ip route` has them."""

@@ -1,5 +1,6 @@
 """A host and a topology to bring up, edit and take down, and the comparison with before."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from tests.kernel.judge import differences, dump
 from tests.kernel.lan import Lan
 from tests.kernel.pairs import FILE, HEAD, PAIRS
 from tests.kernel.world import World, until
+from vlanlink.kernel.netns.identity import identify
 
 
 class Bench:
@@ -60,8 +62,12 @@ class Bench:
         except AssertionError:
             raise AssertionError("differs from before:\n" + "\n".join(left[:20])) from None
 
-    def files(self) -> dict[str, str]:
-        return {p.name: p.read_text() for p in Path("/run/vlanlink").glob("*.json")}
+    def files(self) -> dict[str, Any]:
+        """The records; for the identity of a namespace, whether it is that of the one there."""
+        found = {p.name: json.loads(p.read_text()) for p in Path("/run/vlanlink").glob("*.json")}
+        for name, place in ((n, p) for r in found.values() for n, p in r["places"].items()):
+            place["identity"] = place["identity"] == identify(f"/run/netns/{name}")
+        return found
 
 
 class ExampleBench(Bench):

@@ -9,6 +9,7 @@ from functools import cache, partial
 
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.defined import defines
+from vlanlink.desired.namespaces import ip_in
 from vlanlink.desired.parent_names import held_by_host
 from vlanlink.errors import Path, Problem
 from vlanlink.kinds import KINDS, Kind, rx_handler
@@ -29,8 +30,34 @@ def name_conflicts(builder: Builder) -> Iterator[Problem]:
             continue
         for name in _names(link):
             holder = holders.get((link.namespace, name))
-            if holder and not _taken_back(builder, link, holder):
-                yield _name_taken(link, name, holder)
+            if holder is None or _taken_back(builder, link, holder):
+                continue
+            found = _put_in_place(builder, link, name, holder)
+            yield found or _name_taken(link, name, holder)
+
+
+def _put_in_place(builder: Builder, link: Link, name: str, holder: Link) -> Problem | None:
+    """A link that somebody in a namespace of ours gave the name of one that was made there."""
+    own = builder.records.own
+    space = builder.observed.namespaces[link.namespace]
+    place = own.places.get(link.namespace) if own and space.recorded else None
+    if place is None or link.name not in place.links or holder.owner is not None:
+        return None
+    ip = ip_in(space)
+    message, command = (
+        (f"the {holder.kind} link {name}", f"{ip} link delete {name}")
+        if holder.name == name
+        else (
+            f"{name}, an altname of {holder.name},",
+            f"{ip} link property del dev {holder.name} altname {name}",
+        )
+    )
+    return Problem(
+        link.origin,
+        f"{message} in namespace {link.namespace} was put in the place of ours by somebody there",
+        f"{command}, then run this again",
+        at_key=True,
+    )
 
 
 def _taken_back(builder: Builder, link: Link, holder: Link) -> bool:

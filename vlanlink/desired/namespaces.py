@@ -1,10 +1,13 @@
 """The namespaces of a topology: which there are, where they are, which of them have ended. Pure."""
 
+from collections.abc import Iterator
+
 from vlanlink.desired.builder import Builder
 from vlanlink.errors import Path, Problem
 from vlanlink.model import (
     HOST,
     LOOPBACK,
+    LOOPBACK_KIND,
     NAMELESS,
     Link,
     Namespace,
@@ -32,6 +35,12 @@ def namespace_names(topology: Topology) -> frozenset[str]:
     """Every namespace that a topology names, those of veth peers included."""
     peers = (link.peer.namespace for link in topology.links.values() if link.peer)
     return frozenset(topology.namespaces) | frozenset(name for name in peers if name)
+
+
+def ip_in(space: Namespace) -> str:
+    """The command that is ip(8) inside a namespace."""
+    named = space.path is not None and space.path.endswith(f"/netns/{space.name}")
+    return f"ip -n {space.name}" if named else f"nsenter --net={space.path} ip"
 
 
 def add_namespaces(builder: Builder) -> None:
@@ -75,10 +84,20 @@ def _add_namespace(
         name, path=seen.path if seen else None, owner=owner, origin=origin
     )
     if owner == builder.name:
+        if seen is not None:
+            builder.conflicts += _renamed_loopback(seen, origin)
         loopback = Link(
-            LOOPBACK, "loopback", name, settings={"up": True}, owner=owner, origin=origin
+            LOOPBACK, LOOPBACK_KIND, name, settings={"up": True}, owner=owner, origin=origin
         )
         builder.links[loopback.key] = loopback
+
+
+def _renamed_loopback(space: Namespace, origin: Path) -> Iterator[Problem]:
+    for link in space.links.values():
+        if link.kind == LOOPBACK_KIND and link.name != LOOPBACK:
+            message = f"somebody in namespace {space.name} renamed its lo to {link.name}"
+            hint = f"{ip_in(space)} link set {link.name} down name lo, then run this again"
+            yield Problem(origin, message, hint, at_key=True)
 
 
 def _refuse_second_name(builder: Builder, name: str, origin: Path) -> None:

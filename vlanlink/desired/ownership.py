@@ -7,7 +7,7 @@ from vlanlink.desired.builder import Builder
 from vlanlink.desired.lost_record import uncertain_parent
 from vlanlink.desired.parent_names import used_by_host
 from vlanlink.errors import Problem
-from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Route
+from vlanlink.model import HOST, LOOPBACK_KIND, Link, LinkName, Route
 from vlanlink.store.record import OriginalLink
 
 
@@ -46,8 +46,9 @@ def _hand_over_namespace(builder: Builder, name: str, new_owner: str) -> None:
         return
     kept = replace(seen, owner=new_owner, links={}, routes=frozenset(), sysctls={})
     builder.namespaces[name] = kept
-    loopback = seen.links[LOOPBACK]
-    builder.links[loopback.key] = replace(loopback, owner=new_owner)
+    for loopback in seen.links.values():
+        if loopback.kind == LOOPBACK_KIND:
+            builder.links[loopback.key] = replace(loopback, owner=new_owner)
 
 
 def restore_parents(builder: Builder) -> None:

@@ -5,6 +5,7 @@ in its own.
 """
 
 import errno
+import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -28,11 +29,20 @@ from vlanlink.kernel.netns.namespaces import (
     processes_by_namespace,
 )
 from vlanlink.kernel.netns.nsid import NamespaceIds
-from vlanlink.kernel.snapshot import Wanted, assemble, read_namespace, read_sysctls
+from vlanlink.kernel.ownership import Ownership
+from vlanlink.kernel.procfs import boot_id
+from vlanlink.kernel.snapshot import (
+    Reading,
+    Wanted,
+    assemble,
+    read_namespace,
+    read_sysctls,
+    unicast_macs,
+)
 from vlanlink.kernel.timings import Timings
 from vlanlink.kernel.worker import Worker
 from vlanlink.model import HOST, Namespace, State
-from vlanlink.planning.operations import Operation
+from vlanlink.planning.operations import MakeNamespace, Operation
 from vlanlink.store.record import former_name
 
 if TYPE_CHECKING:  # `up` may not need these; the methods load them
@@ -67,10 +77,13 @@ class Machine:
         )
         self.identity = self._do(identify_here)
         """Identity of the host's network namespace (``netns.identity``)."""
-        self._marks = Marks(self.identity)
+        marks = Marks(self.identity)
+        self.boot = boot_id()
+        self._is_mark = marks.is_mark
+        self._ownership = Ownership(marks, self._namespaces)
         self._files = NetnsFiles(host.etc_netns_directory)
         self._execution = Execution(
-            self._namespaces, host.netns_directory, self._marks, self._files, self._snapshot
+            self._namespaces, host.netns_directory, marks, self._files, self._snapshot_of_all
         )
 
     def __enter__(self) -> "Machine":
@@ -102,7 +115,7 @@ class Machine:
     # -- reading -------------------------------------------------------------------------------
 
     def snapshot(self) -> State:
-        """Current state of the host, every named namespace, and those in ``wanted``.
+        """Current state of the host, and of the namespaces in ``wanted``.
 
         Removed namespaces are released for deletion only afterwards: while the kernel deletes
         links, the host's links can't be read.
@@ -125,15 +138,18 @@ class Machine:
         own = host.network_namespace is None
         return self._do(lambda: inspection.facts(self._namespaces, state, host.identity(), own=own))
 
-    def _snapshot(self, *, only_host: bool = False) -> State:
-        protocols = has_address_protocols()
+    def _snapshot_of_all(self) -> State:
+        """As ``snapshot``, with the links of every other namespace that has a name."""
+        return self._snapshot(replace(self.wanted, links=None))
+
+    def _snapshot(self, wanted: Wanted | None = None, *, only_host: bool = False) -> State:
+        wanted = wanted or self.wanted
         readings = []
         unread: dict[str, str] = {}
-        aliases = {HOST: ()} if only_host else dict(self._find_namespaces())
-        for name, others in aliases.items():
-            keys = self.wanted.sysctls.get(name, frozenset())
+        found = {HOST: ()} if only_host else dict(self._find_namespaces(wanted))
+        for name, others in found.items():
             try:
-                reading = read_namespace(name, self._namespaces, keys, protocols=protocols)
+                reading = self._read(name, others, wanted)
             except FileNotFoundError:
                 continue  # removed since the listing
             except OSError as error:
@@ -141,7 +157,6 @@ class Machine:
                     raise
                 unread[name] = self._why_unread(name, error)
                 continue
-            reading.aliases = others
             readings.append(reading)
         processes = processes_by_namespace()
         for reading in readings:
@@ -150,6 +165,22 @@ class Machine:
         files = {} if only_host else self._files.read()
         return replace(state, unread=unread, files=files) if unread or files else state
 
+    def _read(self, name: str, others: tuple[str, ...], wanted: Wanted) -> Reading:
+        recorded = wanted.evidence.recorded
+        whole = name == HOST or wanted.reads((name, *others)) is not False
+
+        def matters(identity: int, links: Iterable["SeenLink"]) -> bool:
+            """A mark that no record explains makes a namespace matter."""
+            marked = any(self._is_mark(link.group) for link in links)
+            return whole or (marked and identity not in recorded)
+
+        keys = wanted.sysctls.get(name, frozenset())
+        protocols = has_address_protocols()
+        reading = read_namespace(name, self._namespaces, keys, matters, protocols=protocols)
+        reading.aliases = others
+        reading.recorded = reading.identity in recorded
+        return reading
+
     def _why_unread(self, name: str, error: OSError) -> str:
         """Whatever is mounted there, or goes on in there, is a reason to pass over that one."""
         path = self._namespaces.path(name)
@@ -157,25 +188,38 @@ class Machine:
             return f"what is mounted on {path} is not a network namespace"
         return f"{path} can't be read: {error.strerror or error}"
 
-    def _owner(self, seen: "SeenLink") -> tuple[str | None, bool]:
-        return self._marks.owner(seen.group, seen.alias, self.wanted.topologies)
+    def _owner(self, seen: "SeenLink", reading: Reading) -> tuple[str | None, bool]:
+        wanted = self.wanted
+        where = (reading.name, reading.identity)
+        return self._ownership.owner(seen, where, wanted.evidence, wanted.topologies)
 
-    def _find_namespaces(self) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Every visible namespace once: its name and its other names."""
-        names: dict[int, list[str]] = {self._namespaces.inode(HOST): [HOST]}
+    def _find_namespaces(
+        self, wanted: Wanted | None = None
+    ) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Every wanted namespace once: its name and its other names."""
+        wanted = wanted or self.wanted
+        found: dict[int, list[tuple[str, str]]] = {self._namespaces.inode(HOST): [(HOST, "")]}
         named_ones = sorted(
-            named(self.host.netns_directory), key=lambda one: one[0] not in self.wanted.names
+            named(self.host.netns_directory), key=lambda one: one[0] not in wanted.names
         )
-        elsewhere = [one for one in self.wanted.paths.items() if is_network_namespace(one[1])]
+        elsewhere = [one for one in wanted.paths.items() if is_network_namespace(one[1])]
         places = {path for _, path in elsewhere}
         for name, path in (*elsewhere, *named_ones):
             called = name
-            if path not in places and name in self.wanted.paths:
+            if path not in places and name in wanted.paths:
                 called = former_name(name, path)
             with suppress(OSError):
-                names.setdefault(self._namespaces.register(called, path), []).append(called)
-        for first, *others in names.values():
-            yield first, tuple(others)
+                found.setdefault(os.stat(path).st_ino, []).append((called, path))
+        for (first, path), *others in found.values():
+            names = tuple(name for name, _ in others)
+            if first != HOST:
+                if path not in places and wanted.reads((first, *names)) is None:
+                    continue
+                try:
+                    self._namespaces.register(first, path)
+                except OSError:
+                    continue  # removed since the listing
+            yield first, names
 
     def with_sysctls(self, state: State, keys: Mapping[str, frozenset[str]]) -> State:
         """``state`` with these sysctls, by namespace; later snapshots read them, too.
@@ -201,6 +245,14 @@ class Machine:
         for name, wanted in new.items():
             values = {key: fresh[key] for key in wanted & fresh.keys()}
             yield name, Namespace(name, sysctls=values, made=False)
+
+    def unicast_macs(self, links: Collection[str]) -> dict[str, frozenset[str]]:
+        """The MACs that each of the host's ``links`` listens to besides its own.
+
+        Each macvlan link on it that is up has its MAC there, in whatever namespace it is; ipvlan
+        links leave no such trace.
+        """
+        return self._do(lambda: dict(unicast_macs(self._namespaces.socket(HOST), links)))
 
     def dead_names(self) -> frozenset[str]:
         """Files in the netns directory without a namespace mounted on them."""
@@ -347,4 +399,7 @@ class Machine:
 
     def _run_batch(self, batch: Sequence[Operation]) -> None:
         with self.timings.taking(*(operation.phase for operation in batch)):
+            made = isinstance(batch[0], MakeNamespace)  # before, there is nothing to note
+            self._ownership.note(() if made else batch)
             self._execution.run(batch)
+            self._ownership.note(batch if made else ())

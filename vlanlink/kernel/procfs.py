@@ -65,6 +65,11 @@ def write(key: str, value: str, root: Path = SHARED) -> None:
         file.write(f"{value}\n")
 
 
+def boot_id() -> str:
+    """A text that no other boot has (random(4)); empty without /proc."""
+    return read("kernel/random/boot_id") or ""
+
+
 def filtered_packets() -> int:
     """IPv4 packets dropped by the reverse path filter (linux/snmp.h LINUX_MIB_IPRPFILTER)."""
     lines = _NETSTAT.read_text().splitlines()

@@ -1,7 +1,8 @@
 """The observed State: dumps of each namespace, assembled."""
 
+import errno
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import field
 
@@ -13,7 +14,7 @@ from vlanlink.kernel.netns.namespaces import Namespaces
 from vlanlink.kernel.netns.nsid import NamespaceIds
 from vlanlink.model import (
     HOST,
-    LOOPBACK,
+    LOOPBACK_KIND,
     NAMELESS,
     Address,
     Link,
@@ -22,15 +23,16 @@ from vlanlink.model import (
     Route,
     State,
 )
+from vlanlink.store.evidence import Evidence
 
-OwnerOf = Callable[[netlink.SeenLink], tuple[str | None, bool]]
-"""A link's owner, and whether its mark is complete."""
+OwnerOf = Callable[[netlink.SeenLink, "Reading"], tuple[str | None, bool]]
+"""The owner of a link in a namespace, and whether its mark says so completely."""
 _PAIR = "veth"
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a snapshot reads in addition to the host and every named namespace.
+    """What a snapshot reads in addition to the host.
 
     ``paths``: namespaces outside the netns directory; ``sysctls``: keys by namespace;
     ``topologies``: candidates for marks without an alias.
@@ -41,6 +43,19 @@ class Wanted:
     topologies: tuple[str, ...] = ()
     names: frozenset[str] = frozenset()
     """Preferred names of namespaces that have several."""
+    whole: frozenset[str] | None = None
+    """The namespaces to read with all that is in them; None: every one that has a name."""
+    links: frozenset[str] | None = frozenset()
+    """Those of the others of which links matter, with the addresses of those whose parent is
+    elsewhere; None: all others. Strangers' namespaces may be many, and large."""
+    evidence: Evidence = field(default_factory=Evidence)
+    """What the records say of namespaces."""
+
+    def reads(self, names: Collection[str]) -> bool | None:
+        """Whether a namespace of these names is read whole; None: not at all."""
+        if self.whole is None or not self.whole.isdisjoint(names):
+            return True
+        return False if self.links is None or not self.links.isdisjoint(names) else None
 
 
 @dataclass(slots=True)
@@ -60,26 +75,55 @@ class Reading:
     """Its processes."""
     aliases: tuple[str, ...] = ()
     """Its other names."""
+    identity: int = 0
+    """Of a namespace other than the host's."""
+    recorded: bool = False
+    """A record says what in it is ours."""
 
 
 def read_namespace(
-    name: str, namespaces: Namespaces, keys: Collection[str], *, protocols: bool
+    name: str,
+    namespaces: Namespaces,
+    keys: Collection[str],
+    matters: Callable[[int, Iterable[netlink.SeenLink]], bool],
+    *,
+    protocols: bool,
 ) -> Reading:
-    """Dump one namespace. Raises OSError."""
+    """Dump one namespace; if it does not matter only links, and few addresses. Raises OSError."""
     socket = namespaces.socket(name)
-    addresses: dict[int, list[Address]] = {}
+    identity = 0 if name == HOST else namespaces.identity(name)
     with netlink.readable():
         seen = map(netlink.decode_link, socket.dump(netlink.dump_links()))
         links = {link.index: link for link in seen}
-        for message in socket.dump(netlink.dump_addresses()):
-            index, address = netlink.decode_address(message, protocols=protocols)
-            addresses.setdefault(index, []).append(address)
-        routes = _routes(socket, links)
+        whole = matters(identity, links.values())
+        asked = [None] if whole else [one.index for one in links.values() if one.nsid is not None]
+        addresses = _addresses(socket, asked, protocols=protocols)
+        routes = _routes(socket, links) if whole else frozenset()
     sysctls = read_sysctls(name, namespaces, keys)
     path = None if name == HOST else namespaces.path(name)
     inode = os.fstat(namespaces.descriptor(name)).st_ino
     wifi = _wifi_clients(namespaces) if name == HOST else frozenset()  # parents are on the host
-    return Reading(name, path, inode, links, addresses, routes, sysctls, wifi)
+    return Reading(name, path, inode, links, addresses, routes, sysctls, wifi, identity=identity)
+
+
+def _addresses(
+    socket: Socket, asked: Iterable[int | None], *, protocols: bool
+) -> dict[int, list[Address]]:
+    """The addresses of each link ``asked`` for; None stands for all links."""
+    found: dict[int, list[Address]] = {}
+    for one in asked:
+        for message in _of_link(socket, one):
+            index, address = netlink.decode_address(message, protocols=protocols)
+            found.setdefault(index, []).append(address)
+    return found
+
+
+def _of_link(socket: Socket, index: int | None) -> Iterator[bytes]:
+    try:
+        yield from socket.dump(netlink.dump_addresses(index or 0))
+    except OSError as error:
+        if index is None or error.errno != errno.ENODEV:  # it has gone since
+            raise
 
 
 def read_sysctls(name: str, namespaces: Namespaces, keys: Collection[str]) -> dict[str, str]:
@@ -108,6 +152,15 @@ def _routes(socket: Socket, links: Mapping[int, netlink.SeenLink]) -> frozenset[
     return frozenset(found)
 
 
+def unicast_macs(socket: Socket, names: Collection[str]) -> Iterator[tuple[str, frozenset[str]]]:
+    """The MACs in the list of unicast addresses of each link. Raises OSError."""
+    with netlink.readable():
+        seen = map(netlink.decode_link, socket.dump(netlink.dump_links()))
+        for link in (link for link in seen if link.name in names):
+            found = socket.dump(netlink.dump_forwarding(link.index))
+            yield link.name, frozenset(filter(None, map(netlink.decode_unicast, found)))
+
+
 def assemble(readings: Iterable[Reading], owner_of: OwnerOf, ids: NamespaceIds) -> State:
     """One State of all readings: ifindexes become names, marks become owners. Raises OSError."""
     every = {reading.name: reading for reading in readings}
@@ -117,7 +170,7 @@ def assemble(readings: Iterable[Reading], owner_of: OwnerOf, ids: NamespaceIds) 
 
 def _namespace(reading: Reading, owner_of: OwnerOf, find: "_Finder") -> Namespace:
     links = {seen.name: _link(seen, reading, owner_of, find) for seen in reading.links.values()}
-    loopback = links.get(LOOPBACK)
+    loopback = next((link for link in links.values() if link.kind == LOOPBACK_KIND), None)
     return Namespace(
         reading.name,
         path=reading.path,
@@ -127,11 +180,13 @@ def _namespace(reading: Reading, owner_of: OwnerOf, find: "_Finder") -> Namespac
         owner=loopback.owner if loopback and reading.name != HOST else None,
         pids=reading.pids,
         aliases=reading.aliases,
+        identity=reading.identity,
+        recorded=reading.recorded,
     )
 
 
 def _link(seen: netlink.SeenLink, reading: Reading, owner_of: OwnerOf, find: "_Finder") -> Link:
-    owner, labelled = owner_of(seen)
+    owner, labelled = owner_of(seen, reading)
     master = reading.links.get(seen.master_index)
     return Link(
         name=seen.name,
@@ -182,7 +237,7 @@ class _Finder:
         if seen.nsid is None:
             below = reading.links.get(seen.parent_index)
             return LinkName(reading.name, below.name) if below else None
-        owner, _ = self._owner_of(seen)
+        owner, _ = self._owner_of(seen, reading)
         if owner and not owner.startswith(NAMELESS):  # parents of ours are on the host
             below = self._readings[HOST].links.get(seen.parent_index)
             return LinkName(HOST, below.name) if below else None

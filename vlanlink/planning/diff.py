@@ -4,7 +4,7 @@ from dataclasses import field
 
 from vlanlink.dataclass import dataclass
 from vlanlink.errors import Problem
-from vlanlink.model import LOOPBACK, Address, Link, LinkName, Route, State
+from vlanlink.model import LOOPBACK_KIND, Address, Link, LinkName, Route, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Diff:
         """Whether the topology made it, or takes it back. The kernel makes ``lo`` itself."""
         wanted = self.desired.link(link.key)
         taken = wanted is not None and wanted.owner == self.topology
-        return (link.owner == self.topology or taken) and link.name != LOOPBACK
+        return (link.owner == self.topology or taken) and link.kind != LOOPBACK_KIND
 
     def lives_on(self, link: Link) -> bool:
         """Whether an observed link is neither removed nor recreated."""

@@ -9,7 +9,7 @@ from vlanlink.reconcile.apply import Transaction
 from vlanlink.reconcile.checks import checked, refuse_untrusted
 from vlanlink.reconcile.failures import translated
 from vlanlink.reconcile.lookup import enabled, need_known, unknown
-from vlanlink.reconcile.records import close_down, namespaces_out_of_reach
+from vlanlink.reconcile.records import close_down, namespaces_out_of_reach, placed_again
 from vlanlink.reconcile.session import Observation, Session
 from vlanlink.topology import Topology, empty
 from vlanlink.topology.load import Heading
@@ -55,11 +55,12 @@ def _as_written(session: Session, topology: str | Topology | Heading) -> Topolog
 
 def _apply(session: Session, seen: Observation) -> None:
     session.check_lock()
+    now = seen.observed
     if seen.todo.operations:
         transaction = Transaction(seen.topology.name, seen.observed, session.machine)
-        with translated(seen.topology), transaction:
-            transaction.step(seen.todo, seen.resolution.desired, session.on_progress)
-    close_down(session, seen)
+        with placed_again(session, seen), translated(seen.topology), transaction:
+            now = transaction.step(seen.todo, seen.resolution.desired, session.on_progress)
+    close_down(session, seen, now)
 
 
 def _forget(session: Session, topology: str) -> None:

@@ -14,13 +14,21 @@ from vlanlink.store.leases import Leases
 
 def leases_of(session: Session, topology: str | None) -> tuple[Lease, ...]:
     """The leases of a topology, or of all. Raises UsageError for an unknown one."""
-    contents = session.store.contents()
+    contents, kept = session.store.contents(), session.store.every_lease()
     paths = {name: path for record in contents.records for name, path in record.paths.items()}
-    session.machine.wanted = Wanted(paths=paths, topologies=tuple(contents.topologies))
+    lessees = frozenset(space for one in kept.values() for _, space, _ in one.addresses)
+    known = {*kept, *contents.topologies}
+    anybody = topology is not None and topology not in known
+    session.machine.wanted = Wanted(
+        paths=paths,
+        topologies=tuple(contents.topologies),
+        whole=lessees,
+        links=None if anybody else frozenset(),
+        evidence=session.evidence(contents),
+    )
     with kernel_errors():
         state = session.machine.snapshot()
-    kept = session.store.every_lease()
-    known = {*kept, *contents.topologies, *marked_topologies(state)}
+    known |= marked_topologies(state)
     if topology is not None and topology not in known and not is_enabled(session, topology):
         raise UsageError(unknown(topology, sorted(known)))
     wanted = {name: found for name, found in kept.items() if topology in (None, name)}

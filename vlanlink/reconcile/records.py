@@ -1,23 +1,25 @@
 """The record and the leases around a change: written before it, restored or closed after it."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Final
 
 from vlanlink.errors import ApplyError, ConflictError, Diagnostic
+from vlanlink.model import HOST, LOOPBACK_KIND, Link, State
 from vlanlink.planning.operations import RemoveNamespace
 from vlanlink.reconcile.apply import Unfinished
 from vlanlink.reconcile.checks import absolute
 from vlanlink.reconcile.session import Observation, Session
 from vlanlink.store.kept import Kept
-from vlanlink.store.record import Record, in_transition
+from vlanlink.store.record import Place, Record, RecordedLink, in_transition
 
 UNCHANGED: Final = "nothing was changed"
 
 
 def keep(session: Session, seen: Observation) -> Kept:
     """The topology's files as they are, to be restored after a failure. Raises ConflictError."""
-    if not (seen.todo.operations or seen.resolution.probes or _news(seen)):
+    if not (seen.todo.operations or seen.resolution.probes or _news(session, seen)):
         return Kept(())
     try:
         return session.store.keep(seen.topology.name)
@@ -49,13 +51,15 @@ def write_between(session: Session, seen: Observation) -> None:
 
 def _write(session: Session, seen: Observation) -> None:
     session.store.write_leases(seen.topology.name, seen.resolution.leases)
-    if record := _news(seen):
+    if record := _news(session, seen):
         session.store.write(record)
 
 
-def _news(seen: Observation) -> Record | None:
+def _news(session: Session, seen: Observation) -> Record | None:
     """The record of the change, if it differs from the one that is there."""
     record = in_transition(seen.records.own, _record(seen))
+    changing = bool(seen.todo.operations)
+    record = _placed(session, record, seen.observed, changing=changing)
     return record if record != seen.records.own else None
 
 
@@ -68,27 +72,110 @@ def _record(seen: Observation) -> Record:
     return replace(record, file=absolute(record.file))
 
 
-def close(session: Session, seen: Observation) -> None:
-    """Forget, after ``up``, how things were that have been put back."""
+@contextmanager
+def placed_again(session: Session, seen: Observation) -> Iterator[None]:
+    """Have the record name, after a failure, what undo has made again: it has other numbers."""
+    done = False
+    try:
+        yield
+        done = True
+    finally:
+        if not done and seen.todo.operations:
+            with suppress(OSError):
+                _place_again(session, session.records(seen.topology.name).own)
+
+
+def _place_again(session: Session, own: Record | None) -> None:
+    if own is None or own.changing:  # what is left of the change is in it
+        return
+    record = _placed(session, own, session.machine.snapshot(), changing=False)
+    if record != own:
+        session.store.write(record)
+
+
+def close(session: Session, seen: Observation, now: State) -> None:
+    """Record, after ``up``, what is there ``now``, and forget how things were that are restored."""
     _clear_dead_names(session, seen)
-    if in_transition(seen.records.own, _record(seen)) != _record(seen):
-        with suppress(OSError):  # knowing more does no harm
-            session.store.write(_record(seen))
+    record = _placed(session, _record(seen), now, changing=False)
+    with suppress(OSError):  # knowing more does no harm
+        if seen.todo.operations or in_transition(seen.records.own, record) != record:
+            session.store.write(record)
+        _record_handed_over(session, seen, now)
 
 
-def close_down(session: Session, seen: Observation) -> None:
+def close_down(session: Session, seen: Observation, now: State) -> None:
     """Remove the record after ``down``; namespaces that stay keep one. Raises ApplyError."""
     _clear_dead_names(session, seen)
     name = seen.topology.name
     left = (*_namespaces_left(seen), *namespaces_out_of_reach(seen))
     try:
+        _record_handed_over(session, seen, now)
         if left:
-            session.store.write(Record(name, namespaces=left))
+            rest = Record(name, namespaces=left, places=_hidden_places(seen))
+            session.store.write(_placed(session, rest, now, changing=False))
         else:
             session.store.remove(name)
     except OSError as error:
         message = f"{name} is down, but its record can't be removed: {error}"
         raise ApplyError(Diagnostic(message, hint="remove that file by hand")) from None
+
+
+def _placed(session: Session, record: Record, state: State, *, changing: bool) -> Record:
+    """A record with what its topology has in namespaces; what can't be read stays as recorded."""
+    hidden = {name: place for name, place in record.places.items() if name in state.unread}
+    places = {**hidden, **places_of(record.topology, state)}
+    return replace(record, boot=session.machine.boot, places=places, changing=changing)
+
+
+def _hidden_places(seen: Observation) -> dict[str, Place]:
+    own, unread = seen.records.own, seen.observed.unread
+    return {name: place for name, place in own.places.items() if name in unread} if own else {}
+
+
+def places_of(topology: str, state: State) -> dict[str, Place]:
+    """By namespace other than the host's, what a topology has there."""
+    found = {}
+    for name, space in state.namespaces.items():
+        links = {
+            link.name: RecordedLink(link.index, link.kind, _mac(link))
+            for link in space.links.values()
+            if link.owner == topology and link.kind != LOOPBACK_KIND
+        }
+        made = space.owner == topology
+        if name != HOST and space.made and (made or links):
+            found[name] = Place(space.identity, made, links)
+    return found
+
+
+def _mac(link: Link) -> str | None:
+    mac = link.settings.get("mac")
+    return str(mac) if mac else None
+
+
+def _record_handed_over(session: Session, seen: Observation, now: State) -> None:
+    """Let the records of those to whom something was handed over, or from whom, say so."""
+    if not any(_handed_over(seen)):
+        return
+    for record in seen.records.others:
+        if record.changing or record.boot != session.machine.boot:
+            continue
+        found = places_of(record.topology, now)
+        gone = {name for name in record.places if name in now.namespaces} - found.keys()
+        places = {n: place for n, place in {**record.places, **found}.items() if n not in gone}
+        made = tuple(name for name, place in places.items() if place.made)
+        if places != record.places:
+            namespaces = tuple(dict.fromkeys((*record.namespaces, *made)))
+            session.store.write(replace(record, places=places, namespaces=namespaces))
+
+
+def _handed_over(seen: Observation) -> Iterator[bool]:
+    desired, observed = seen.resolution.desired, seen.observed
+    for name, space in desired.namespaces.items():
+        before = observed.namespaces.get(name)
+        yield before is not None and before.made and before.owner != space.owner
+    for link in desired.links():
+        was = observed.link(link.key)
+        yield link.namespace != HOST and was is not None and was.owner != link.owner
 
 
 def namespaces_out_of_reach(seen: Observation) -> tuple[str, ...]:

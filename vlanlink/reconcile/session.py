@@ -19,7 +19,9 @@ from vlanlink.model import NAMELESS, State
 from vlanlink.planning.operations import MakeNamespace
 from vlanlink.planning.plan import Plan, plan
 from vlanlink.reconcile.apply import Progress
+from vlanlink.reconcile.sight import knows_little, may_hide, namespaces_of
 from vlanlink.store.documents import UntrustedError
+from vlanlink.store.evidence import Evidence
 from vlanlink.store.files import Contents, Store, UnreadableFile
 from vlanlink.store.leases import Leases
 from vlanlink.store.lock import LOCK_SECONDS, Holder, LockedError, LockLostError
@@ -54,6 +56,8 @@ class Observation:
     dead_names: tuple[Problem, ...] = ()
     unreadable: tuple[Diagnostic, ...] = ()
     """Warnings: leases and pending commits that can't be used."""
+    everywhere: bool = False
+    """Every namespace that has a name was looked at, not only those that are ours."""
 
     @property
     def records(self) -> Records:
@@ -130,16 +134,45 @@ class Session:
         return self.store.contents().of(topology)
 
     def snapshot(self) -> State:
-        """The host's namespace and every named one."""
-        return self.survey().state
+        """The host's namespace and every named one, with all that is in them."""
+        contents = self.store.contents()
+        self.machine.wanted = Wanted(
+            topologies=tuple(record.topology for record in contents.records),
+            evidence=self.evidence(contents),
+        )
+        with kernel_errors():
+            return self.machine.snapshot()
+
+    def recorded(self) -> State:
+        """The host's namespace and those that the records name."""
+        contents = self.store.contents()
+        names = frozenset(n for record in contents.records for n in namespaces_of(record))
+        paths = {n: path for record in contents.records for n, path in record.paths.items()}
+        self.machine.wanted = Wanted(
+            paths, whole=names, names=names, evidence=self.evidence(contents)
+        )
+        with kernel_errors():
+            return self.machine.snapshot()
 
     def survey(self) -> Survey:
-        """The files, and the host's namespace and every named one."""
+        """The files, and the host's namespace and every named one that matters to anybody."""
         contents = self.store.contents()
-        names = tuple(record.topology for record in contents.records)
-        self.machine.wanted = Wanted(topologies=names)
+        names = frozenset(n for record in contents.records for n in namespaces_of(record))
+        self.machine.wanted = Wanted(
+            topologies=tuple(record.topology for record in contents.records),
+            names=names,
+            whole=names,
+            links=None,
+            evidence=self.evidence(contents),
+        )
         with kernel_errors():
             return Survey(contents, self.machine.snapshot())
+
+    def evidence(self, contents: Contents, *topologies: str) -> Evidence:
+        """What the records say; ``topologies`` without a record may have lost it."""
+        known = {record.topology for record in contents.records}
+        lost = {*(contents.topologies - known), *(set(topologies) - known)}
+        return Evidence.of(contents.records, self.machine.boot, lost)
 
     def observe(
         self, topology: Topology, before: Topology | None = None, survey: Survey | None = None
@@ -153,23 +186,35 @@ class Session:
         topology = validated(topology)
         contents = survey.contents if survey else self.store.contents()
         context = self.context(topology, contents)
-        records = context.records
         if survey:
-            observed = survey.state
-        else:
-            self.machine.wanted = _wanted(topology, records, before)
-            with kernel_errors():
-                observed = self.machine.snapshot()
-                keys = keys_to_read(topology, observed, records)
-                if any(keys.values()):
-                    observed = self.machine.with_sysctls(observed, keys)
-        resolution = resolve(topology, observed, context)
-        todo = plan(observed, resolution.desired, topology.name)
-        dead = _dead_names(todo, self.machine.dead_names(), records)
-        unreadable = tuple(
-            unusable(file) for file in contents.unreadable_others if file.topology == topology.name
-        )
-        return Observation(topology, observed, resolution, todo, context, dead, unreadable)
+            return _observation(topology, survey.state, context, contents)
+        found = self._observe(topology, before, context, contents, everywhere=False)
+        if not may_hide(found, self.machine.unicast_macs):
+            return found
+        return self._observe(topology, before, context, contents, everywhere=True)
+
+    def _observe(
+        self,
+        topology: Topology,
+        before: Topology | None,
+        context: Context,
+        contents: Contents,
+        *,
+        everywhere: bool,
+    ) -> Observation:
+        """``everywhere``: look at every namespace that has a name, not at ours only."""
+        evidence = self.evidence(contents, topology.name)
+        everywhere = everywhere or knows_little(topology, contents)
+        wanted = _wanted(topology, context.records, before, evidence)
+        self.machine.wanted = replace(wanted, links=None) if everywhere else wanted
+        with kernel_errors():
+            observed = self.machine.snapshot()
+            keys = keys_to_read(topology, observed, context.records)
+            if any(keys.values()):
+                observed = self.machine.with_sysctls(observed, keys)
+        found = _observation(topology, observed, context, contents)
+        dead = _dead_names(found.todo, self.machine.dead_names(), context.records)
+        return replace(found, dead_names=dead, everywhere=everywhere)
 
     def context(self, topology: Topology, contents: Contents) -> Context:
         """What the files tell that matters for a topology."""
@@ -236,14 +281,31 @@ def kernel_errors() -> Iterator[None]:
         raise ConflictError(Diagnostic(f"the kernel could not be asked: {error}")) from None
 
 
-def _wanted(topology: Topology, records: Records, before: Topology | None) -> Wanted:
-    """The namespaces that the topology names by path, now and before, are read as well."""
+def _observation(
+    topology: Topology, observed: State, context: Context, contents: Contents
+) -> Observation:
+    resolution = resolve(topology, observed, context)
+    todo = plan(observed, resolution.desired, topology.name)
+    unreadable = tuple(
+        unusable(file) for file in contents.unreadable_others if file.topology == topology.name
+    )
+    return Observation(topology, observed, resolution, todo, context, (), unreadable)
+
+
+def _wanted(
+    topology: Topology, records: Records, before: Topology | None, evidence: Evidence
+) -> Wanted:
+    """The topology's namespaces, now and before, whole; of other topologies' the links."""
     recorded, now = records.every(), namespace_paths(topology)
     was = records.own.paths if records.own else namespace_paths(before) if before else {}
+    own = namespace_names(topology) | (namespaces_of(records.own) if records.own else set())
     return Wanted(
         paths={**now, **former_paths(was, now, namespace_names(topology))},
         topologies=tuple({topology.name, *(record.topology for record in recorded)}),
         names=frozenset(topology.namespaces) | {n for r in recorded for n in r.namespaces},
+        whole=own | (namespace_names(before) if before else frozenset()),
+        links=frozenset(name for record in records.others for name in namespaces_of(record)),
+        evidence=evidence,
     )
 
 

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from vlanlink.errors import Diagnostic
+from vlanlink.model import State
 from vlanlink.planning.plan import Plan, plan
 from vlanlink.reconcile.apply import Transaction
 from vlanlink.reconcile.checks import (
@@ -20,7 +21,7 @@ from vlanlink.reconcile.checks import (
 )
 from vlanlink.reconcile.failures import translated
 from vlanlink.reconcile.lan import announce, create_parents, probe
-from vlanlink.reconcile.records import close, keep, write_before, write_between
+from vlanlink.reconcile.records import close, keep, placed_again, write_before, write_between
 from vlanlink.reconcile.session import Observation, Session
 from vlanlink.topology import Topology
 
@@ -66,18 +67,21 @@ def reconcile(session: Session, seen: Observation) -> Plan:
     session.check_lock()
     transaction = Transaction(seen.topology.name, seen.observed, session.machine)
     kept = keep(session, seen)
-    with translated(seen.topology, kept), transaction:
+    with placed_again(session, seen), translated(seen.topology, kept), transaction:
         write_before(session, seen, kept)
-        final, warnings = _apply(session, seen, transaction)
-        close(session, final)
+        final, now, warnings = _apply(session, seen, transaction)
+        close(session, final, now)
     done = checked(final)
     return replace(done, notes=(*done.notes, *warnings))
 
 
 def _apply(
     session: Session, seen: Observation, transaction: Transaction
-) -> tuple[Observation, tuple[Diagnostic, ...]]:
-    """Parents, probes, the rest, announcements; what was resolved in the end, and warnings."""
+) -> tuple[Observation, State, tuple[Diagnostic, ...]]:
+    """Parents, probes, the rest, announcements.
+
+    Returns what was resolved in the end, what is there then, and warnings.
+    """
     now = create_parents(session, seen, transaction)
     final, probed, unprobed = probe(session, seen, now)
     if _recorded(final) != _recorded(seen):
@@ -87,7 +91,7 @@ def _apply(
         todo = plan(now, desired, seen.topology.name)
     if todo.operations:
         now = transaction.step(todo, desired, session.on_progress)
-    return final, (*unprobed, *announce(session, seen, now, probed))
+    return final, now, (*unprobed, *announce(session, seen, now, probed))
 
 
 def _recorded(seen: Observation) -> tuple[object, object]:

@@ -40,6 +40,31 @@ class OriginalLink:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedLink:
+    """A link as it was made. Its name, group and alias are left to whoever is in its namespace."""
+
+    index: int
+    kind: str
+    mac: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A namespace with something of a topology's in it."""
+
+    identity: int
+    """A number that no other namespace has until the next boot."""
+    made: bool = False
+    """The topology made the namespace itself."""
+    links: Mapping[str, RecordedLink] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        links = {name: [one.index, one.kind, one.mac] for name, one in self.links.items()}
+        return {"identity": self.identity, "made": self.made, "links": links}
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """An active topology, or one about to become active."""
 
@@ -61,6 +86,12 @@ class Record:
     """By parent, the gateways and aux addresses of its networks: bare address and network."""
     files: tuple[tuple[str, str], ...] = ()
     """Files in /etc/netns that the topology may have written: (namespace, name)."""
+    boot: str = ""
+    """The boot (random(4), boot_id) that ``places`` are true for."""
+    places: Mapping[str, Place] = field(default_factory=dict)
+    """By namespace, what the topology has in namespaces other than the host's."""
+    changing: bool = False
+    """A run that is not over, or was killed: ``places`` may lack what it made."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -79,6 +110,9 @@ class Record:
             "routes": [list(route) for route in self.routes],
             "reserved": {parent: dict(found) for parent, found in self.reserved.items()},
             "files": [list(key) for key in self.files],
+            "boot": self.boot,
+            "places": {name: place.to_dict() for name, place in self.places.items()},
+            "changing": self.changing,
         }
 
     @classmethod
@@ -96,6 +130,9 @@ class Record:
             routes=table.take("routes", fields.many(_route)),
             reserved=table.take("reserved", _RESERVED),
             files=table.take("files", fields.many(_file)),
+            boot=table.take("boot", fields.text),
+            places=table.take("places", fields.mapping(fields.text, _place)),
+            changing=table.take("changing", fields.flag),
         )
         table.close()
         return record
@@ -125,6 +162,24 @@ def _parent(value: object, where: str) -> OriginalLink:
     link = OriginalLink(table.take("up", fields.flag_or_none))
     table.close()
     return link
+
+
+def _place(value: object, where: str) -> Place:
+    table = fields.Table(value, where)
+    place = Place(
+        table.take("identity", fields.whole),
+        table.take("made", fields.flag),
+        table.take("links", fields.mapping(fields.text, _recorded_link)),
+    )
+    table.close()
+    return place
+
+
+def _recorded_link(value: object, where: str) -> RecordedLink:
+    index, kind, mac = fields.array(value, where, 3)
+    return RecordedLink(
+        fields.whole(index, where), fields.text(kind, where), fields.text_or_none(mac, where)
+    )
 
 
 def _route(value: object, where: str) -> tuple[str, str]:
@@ -179,6 +234,7 @@ def in_transition(before: Record | None, after: Record) -> Record:
         parents={**before.parents, **after.parents},
         routes=tuple(dict.fromkeys((*after.routes, *before.routes))),
         files=tuple(dict.fromkeys((*after.files, *before.files))),
+        places={**before.places, **after.places},
     )
 
 

@@ -9,9 +9,15 @@ from vlanlink.kernel.netlink.decode import (
     decode_link,
     decode_number,
     decode_route,
+    decode_unicast,
     readable,
 )
-from vlanlink.kernel.netlink.dumps import dump_addresses, dump_links, dump_routes
+from vlanlink.kernel.netlink.dumps import (
+    dump_addresses,
+    dump_forwarding,
+    dump_links,
+    dump_routes,
+)
 
 __all__ = [
     "SeenLink",
@@ -19,7 +25,9 @@ __all__ = [
     "decode_link",
     "decode_number",
     "decode_route",
+    "decode_unicast",
     "dump_addresses",
+    "dump_forwarding",
     "dump_links",
     "dump_routes",
     "readable",

@@ -51,6 +51,9 @@ _NEXT_HOP = struct.Struct("=HBBi")
 
 _IFLA_IFNAME, _IFLA_LINK, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_IFALIAS = 3, 5, 10, 18, 20
 _IFLA_AF_SPEC, _IFLA_LINK_NETNSID = 26, 37
+_NDA_LLADDR, _NTF_SELF, _MAC_LENGTH = 2, 2, 6
+_NEIGHBOUR_SIZE, _NEIGHBOUR_FLAGS = 12, 10
+"""struct ndmsg: its length, and where its flags are (linux/neighbour.h)."""
 _IFLA_INFO_KIND, _IFLA_INFO_DATA = 1, 2
 _AF_INET, _AF_INET6, _IFLA_INET_CONF, _IFLA_INET6_CONF = 2, 10, 1, 2
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST, _IFA_FLAGS, _IFA_PROTO = 1, 2, 4, 8, 11
@@ -189,6 +192,16 @@ def _other_broadcast(local: bytes | None, prefix: int, found: bytes | None) -> s
     if local is None or found == subnet_broadcast(local, prefix):
         return None
     return ip(found) or ""
+
+
+def decode_unicast(data: bytes) -> str | None:
+    """A MAC of a link's own list of unicast addresses, from an RTM_NEWNEIGH message."""
+    flags = data[_HEADER + _NEIGHBOUR_FLAGS]
+    mac = first(data[_HEADER + _NEIGHBOUR_SIZE :], _NDA_LLADDR)
+    if mac is None or len(mac) != _MAC_LENGTH:
+        return None
+    own = flags & _NTF_SELF and not mac[0] & 1
+    return mac.hex(":") if own else None
 
 
 def decode_route(data: bytes, names: Mapping[int, str]) -> Route | None:

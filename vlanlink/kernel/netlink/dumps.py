@@ -9,19 +9,20 @@ from vlanlink.kernel.netlink.constants import (
     EXT_MASK_SKIP_STATS,
     GETADDR,
     GETLINK,
+    GETNEIGH,
     GETROUTE,
     REQUEST,
     RTN_UNICAST,
 )
 
 _IFLA_EXT_MASK = 29
+_AF_BRIDGE = 7
 
 
 _DUMP = REQUEST | DUMP
 _LINKS: Final = bytes(
     message.request(GETLINK, _DUMP, bytes(16), message.u32(_IFLA_EXT_MASK, EXT_MASK_SKIP_STATS))
 )
-_ADDRESSES: Final = bytes(message.request(GETADDR, _DUMP, bytes(8)))
 _ROUTES: Final = {
     family: bytes(message.request(GETROUTE, _DUMP, struct.pack("=B6xBI", number, RTN_UNICAST, 0)))
     for family, number in ((4, 2), (6, 10))
@@ -33,9 +34,14 @@ def dump_links() -> bytearray:
     return bytearray(_LINKS)
 
 
-def dump_addresses() -> bytearray:
-    """A request for all addresses."""
-    return bytearray(_ADDRESSES)
+def dump_addresses(index: int = 0) -> bytearray:
+    """A request for all addresses, or those of one link (Linux 5.0)."""
+    return message.request(GETADDR, _DUMP, struct.pack("=4xI", index))
+
+
+def dump_forwarding(index: int) -> bytearray:
+    """A request for the forwarding entries of a link, its list of unicast addresses among them."""
+    return message.request(GETNEIGH, _DUMP, struct.pack("=BxxxiI", _AF_BRIDGE, index, 0))
 
 
 def dump_routes(family: int) -> bytearray:

@@ -7,6 +7,7 @@ pyroute2's sockets wait for each answer before the next request, and fork to ent
 import errno
 import socket
 import struct
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
@@ -24,6 +25,7 @@ _ATTR_MESSAGE = 1
 _SOL_NETLINK = 270
 _CAP_ACK, _EXT_ACK, _GET_STRICT_CHK = 10, 11, 12
 _SO_RCVBUFFORCE = 33
+SO_NETNS_COOKIE = 71
 
 _RECEIVE_BUFFER = 8 << 20
 _LARGEST_ANSWER = 96 << 10
@@ -69,6 +71,14 @@ class Socket:
     def close(self) -> None:
         """Close it."""
         self._socket.close()
+
+    def namespace_cookie(self) -> int | None:
+        """The cookie of its network namespace (SO_NETNS_COOKIE); None before Linux 5.14."""
+        try:
+            cookie = self._socket.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8)
+        except OSError:
+            return None
+        return int.from_bytes(cookie, sys.byteorder)
 
     def request(self, messages: Sequence[bytearray]) -> list[Refusal | None]:
         """Send all ``messages`` at once; what the kernel said to each, in their order.

@@ -5,10 +5,10 @@ import socket
 import sys
 
 from vlanlink.kernel import syscalls
+from vlanlink.kernel.netlink.socket import SO_NETNS_COOKIE
 from vlanlink.kernel.worker import Worker
 
 _OWN = "/proc/thread-self/ns/net"
-_SO_NETNS_COOKIE = 71
 
 
 def identify(path: str | None) -> int:
@@ -33,7 +33,7 @@ def identify_here() -> int:
     """As ``identify``, for the calling thread's namespace."""
     with socket.socket(socket.AF_UNIX) as inside:
         try:
-            cookie = inside.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8)
+            cookie = inside.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8)
         except OSError:
             return os.stat(_OWN).st_ino
     return int.from_bytes(cookie, sys.byteorder)

@@ -102,6 +102,10 @@ class Namespaces:
         """Inode of the namespace."""
         return os.fstat(self.descriptor(name)).st_ino
 
+    def identity(self, name: str) -> int:
+        """A number that no other namespace has: as ``identity.identify``."""
+        return self.socket(name).namespace_cookie() or self.inode(name)
+
     def socket(self, name: str) -> Socket:
         """An rtnetlink socket inside the namespace."""
         held = self._held(name)

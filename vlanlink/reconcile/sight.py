@@ -1,0 +1,86 @@
+"""Which namespaces a verb has to look at.
+
+A topology's own ones are known by its file and its record. Those of strangers are looked at only
+where something there could matter: they may be thousands.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from vlanlink.desired.lost_record import is_lost
+from vlanlink.kinds import KINDS
+from vlanlink.model import HOST, Link, LinkName, State
+from vlanlink.planning.operations import MakeLink, Operation, RemoveLink, SetLink
+from vlanlink.store.files import Contents
+from vlanlink.store.record import Record
+from vlanlink.topology import Topology, empty
+
+if TYPE_CHECKING:
+    from vlanlink.reconcile.session import Observation
+
+UnicastMacs = Callable[[Collection[str]], Mapping[str, frozenset[str]]]
+"""The MACs that each of some links of the host listens to besides its own."""
+
+
+def namespaces_of(record: Record) -> frozenset[str]:
+    """The namespaces that a record names."""
+    routed = (space for space, _ in record.routes)
+    found = {*record.namespaces, *record.places, *record.paths, *record.sysctls, *routed}
+    return frozenset(found - {HOST})
+
+
+def knows_little(topology: Topology, contents: Contents) -> bool:
+    """Whether the files can't say which namespaces are whose."""
+    if contents.unreadable_records:
+        return True
+    recorded = any(record.topology == topology.name for record in contents.records)
+    return not recorded and topology == empty(topology.name)
+
+
+def may_hide(seen: "Observation", unicast_macs: UnicastMacs) -> bool:
+    """Whether a namespace that was not looked at may have something that matters."""
+    if seen.everywhere:
+        return False
+    observed, todo = seen.observed, seen.todo.operations
+    if is_lost(seen.topology.name, observed, seen.records):
+        return True
+    if any(_needs_all(operation, observed) for operation in todo):
+        return True
+    parents = set(_parents(seen))
+    known = {str(link.settings.get("mac")) for link in observed.links()}
+    found = unicast_macs(parents) if parents else {}
+    return any(not macs <= known for macs in found.values())
+
+
+def _parents(seen: "Observation") -> Iterator[str]:
+    """The topology's parents that are there and keep a list of their children's MACs."""
+    here = seen.observed.host.links
+    for link in seen.resolution.desired.links():
+        if link.owner == seen.topology.name and link.parent and _is_port(link.kind):
+            yield from {link.parent.name} & here.keys()
+
+
+def _needs_all(operation: Operation, observed: State) -> bool:
+    """Whether an operation may harm links of others that leave no trace on their parent."""
+    match operation:
+        case RemoveLink(namespace=space, kind=kind):
+            return space == HOST and not _is_port(kind)
+        case SetLink(namespace=space, new=new) if new.get("up") is False:
+            return space == HOST
+        case MakeLink(link=link):
+            return _shares_silently(link, observed)
+    return False
+
+
+def _shares_silently(link: Link, observed: State) -> bool:
+    """A link with its parent's MAC sets the mode of all on that parent."""
+    kind = KINDS[link.kind]
+    if not _is_port(link.kind) or kind.mac(link.settings) != "fixed" or link.parent is None:
+        return False
+    siblings = list(observed.children(LinkName(*link.parent)))
+    there = observed.link(link.parent) is not None
+    return there and not any(one.owner and one.kind == link.kind for one in siblings)
+
+
+def _is_port(kind: str) -> bool:
+    return kind in KINDS and KINDS[kind].rx_handler is not None
