@@ -302,7 +302,7 @@ def test_defaults_come_before_the_links_their_own_after(lan: Lan) -> None:
 def test_a_plan_with_sysctls_reads_the_machine_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.batch("netns add one\nnetns add two")
+    world.batch("netns add one\nnetns add two\nnetns add stranger")
     dumps: list[str] = []
     read = snapshot.read_namespace
 
@@ -311,6 +311,6 @@ def test_a_plan_with_sysctls_reads_the_machine_once(
         return read(name, *args, **options)
 
     monkeypatch.setattr(machine, "read_namespace", counted)
-    text = '[host]\nsysctls = { "net.ipv4.ip_forward" = 1 }\n'
+    text = '[host]\nsysctls = { "net.ipv4.ip_forward" = 1 }\n[namespaces.one]\n[namespaces.two]\n'
     vlanlink.plan(vlanlink.load("t.toml", text=text))
     assert sorted(dumps) == ["", "one", "two"]

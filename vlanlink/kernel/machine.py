@@ -213,7 +213,8 @@ class Machine:
         for (first, path), *others in found.values():
             names = tuple(name for name, _ in others)
             if first != HOST:
-                if path not in places and wanted.reads((first, *names)) is None:
+                moved = first != os.path.basename(path)  # the topology gives it by path, or did
+                if not moved and wanted.reads((first, *names)) is None:
                     continue
                 try:
                     self._namespaces.register(first, path)
