@@ -51,13 +51,13 @@ def mark(topology: str, link: str = "lo") -> str:
     return f"link set {link} group {group(topology)} alias vlanlink:{topology}"
 
 
-FORGERIES = {
+FORGERIES: dict[str, Callable[[], str]] = {
     "no group": lambda: "link set lo group 0",
     "another group": lambda: "link set lo group 77",
     "an unknown group of ours": lambda: f"link set lo group {group('nobody') ^ 1}",
     "another topology's mark": lambda: mark("other"),
     "a ghost's mark": lambda: mark("ghost"),
-    "its own words": lambda: ["link", "set", "lo", "alias", "mine\x1b[31m\nfake: line"],
+    "its own words": lambda: "link set lo alias mine\x1b[31m\x0cfake:",
     "eth0 unmarked": lambda: "link set eth0 group 0",
     "eth0 another's": lambda: mark("other", "eth0"),
     "eth0 a ghost's": lambda: mark("ghost", "eth0"),
@@ -65,8 +65,7 @@ FORGERIES = {
 
 
 def tamper(lan: Lan, how: str) -> None:
-    words = FORGERIES[how]()
-    lan.world.run(["ip", *(words if isinstance(words, list) else words.split())], "one")
+    lan.world.run(["ip", *FORGERIES[how]().split(" ")], "one")
 
 
 @pytest.fixture
