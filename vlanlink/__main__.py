@@ -11,7 +11,8 @@ from vlanlink.kernel.privilege import keep_needed_capabilities
 
 def run() -> int:
     """Run the command line with no more privilege than it takes; its exit code."""
-    keep_needed_capabilities()
+    if sys.argv[1:2] != ["exec"]:  # CMD has the caller's, and --user takes more
+        keep_needed_capabilities()
     return main()
 
 

@@ -32,6 +32,7 @@ from vlanlink.topology import Topology
 from vlanlink.topology.load import Heading
 
 if TYPE_CHECKING:  # what one verb needs, the others do without
+    from pwd import struct_passwd
     from subprocess import CompletedProcess, Popen
 
     from vlanlink.inventory import Lease
@@ -293,15 +294,32 @@ def popen(
     return start(path, namespace, overlay, command, options)
 
 
-def enter(namespace: str, command: Sequence[str], host: Host | None = None) -> NoReturn:
+def enter(
+    namespace: str, command: Sequence[str], host: Host | None = None, *, user: str | None = None
+) -> NoReturn:
     """Become ``command`` inside a namespace: this process is replaced by it.
 
-    Raises UsageError if there is no such namespace, FileNotFoundError and PermissionError as
-    execvp(3) does, PrivilegeError without root.
+    ``user``: the name or number of the user that it runs as, with that user's groups and without
+    capabilities; the environment stays. Raises UsageError if there is no such namespace or user,
+    FileNotFoundError and PermissionError as execvp(3) does, PrivilegeError without root.
     """
     from vlanlink.kernel.netns.exec import become
 
-    become(_namespace_path(namespace, host), namespace, _overlay(namespace, host), command)
+    found = _user(user) if user is not None else None
+    if found:
+        need_privilege("running a command as another user", "CAP_SETGID", "CAP_SETUID")
+    path, overlay = _namespace_path(namespace, host), _overlay(namespace, host)
+    become(path, namespace, overlay, command, found)
+
+
+def _user(name: str) -> "struct_passwd":
+    import pwd
+
+    try:
+        return pwd.getpwuid(int(name)) if name.isdecimal() else pwd.getpwnam(name)
+    except (KeyError, OverflowError, ValueError):
+        hint = "getent passwd lists the users of this machine"
+        raise UsageError(Diagnostic(f"unknown user: {name}", hint=hint)) from None
 
 
 def _overlay(namespace: str, host: Host | None) -> Path:
@@ -312,7 +330,7 @@ def _namespace_path(namespace: str, host: Host | None) -> str:
     from vlanlink.kernel.netns.exec import find_namespace
 
     host = host or Host()
-    need_privilege()
+    need_privilege("running a command in a namespace")
     with open_session(host) as session:
         records = session.store.records()
     paths = {name: path for record in records for name, path in record.paths.items()}

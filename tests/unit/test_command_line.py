@@ -86,7 +86,8 @@ def test_every_example_parses(name: str) -> None:
         ("down x --all", "--all and x exclude each other", "leave one out"),
         ("up x.toml --all", "--all and x.toml exclude each other", "leave one out"),
         ("logs x -n 3x", "argument -n/--lines: 3x is not a number", "usage: vlanlink logs"),
-        ("exec web", "missing argument: CMD", "vlanlink exec NAMESPACE -- CMD [ARG...]"),
+        ("exec web", "missing argument: CMD", "vlanlink exec [--user USER] NAMESPACE -- CMD"),
+        ("exec web --user x -- id", "--user follows NAMESPACE", "vlanlink exec [--user USER]"),
         (
             "up --wait x a.toml",
             "argument --wait: x is not a number of seconds",
@@ -120,7 +121,7 @@ def test_usage_in_a_line() -> None:
     found = parsers(parser())
     assert usage(found["ls"]) == "usage: vlanlink ls [--endpoints] [--json]"
     assert usage(found["validate"]) == "usage: vlanlink validate [--json] [FILE...]"
-    assert usage(found["exec"]) == "usage: vlanlink exec NAMESPACE -- CMD [ARG...]"
+    assert usage(found["exec"]) == "usage: vlanlink exec [--user USER] NAMESPACE -- CMD [ARG...]"
 
 
 # -- files -----------------------------------------------------------------------------------------

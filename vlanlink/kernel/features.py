@@ -5,7 +5,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from vlanlink.kernel.privilege import CAPABILITIES
+from vlanlink.kernel.privilege import NUMBERS
 
 _TO_CHANGE = ("CAP_NET_ADMIN", "CAP_SYS_ADMIN")
 
@@ -25,13 +25,13 @@ def has_address_protocols() -> bool:
 def missing_capabilities(*also: str) -> tuple[str, ...]:
     """The missing capabilities among those for changing the network.
 
-    ``also`` names more of ``privilege.CAPABILITIES`` that are needed.
+    ``also`` names more of ``privilege.NUMBERS`` that are needed.
     """
     status = Path("/proc/thread-self/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith("CapEff:"))
     effective = int(line.split()[1], 16)
     needed = (*_TO_CHANGE, *also)
-    return tuple(name for name in needed if not effective >> CAPABILITIES[name] & 1)
+    return tuple(name for name in needed if not effective >> NUMBERS[name] & 1)
 
 
 def load_module(name: str) -> None:

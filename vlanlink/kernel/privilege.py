@@ -16,6 +16,8 @@ CAPABILITIES = {
     "CAP_SYS_ADMIN": 21,  # namespaces, and the mounts of their names
 }
 """Numbers from linux/capability.h, and the use of each."""
+NUMBERS = {**CAPABILITIES, "CAP_SETGID": 6, "CAP_SETUID": 7}
+"""With those that ``exec --user`` takes; it keeps all that it has."""
 _VERSION_3 = 0x20080522
 _WORDS = 2
 

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from vlanlink.kernel import syscalls
+from vlanlink.kernel.netns import inherited
 from vlanlink.kernel.netns.namespaces import is_namespace
 from vlanlink.kernel.worker import Worker
 
 if TYPE_CHECKING:
     import subprocess
+    from pwd import struct_passwd
 
 _NSCD = Path("/run/nscd")
 """Where nscd's socket is."""
@@ -24,14 +26,22 @@ def find_namespace(name: str, directory: Path, paths: Mapping[str, str]) -> str 
     return next((path for path in candidates if path and is_namespace(path)), None)
 
 
-def become(path: str, name: str, overlay: Path, command: Sequence[str]) -> NoReturn:
+def become(
+    path: str, name: str, overlay: Path, command: Sequence[str], user: "struct_passwd | None" = None
+) -> NoReturn:
     """Replace this process by ``command`` in the namespace at ``path``. Raises OSError.
 
-    Files in ``overlay`` replace those in /etc.
+    Files in ``overlay`` replace those in /etc. ``user``: run it as that user, with its groups and
+    without capabilities; the environment stays, as with setpriv(1).
     """
     _enter(path, name, overlay)
-    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, the caller didn't
-        signal.signal(ignored, signal.SIG_DFL)
+    ignored = inherited.ignored()
+    for number in inherited.HIDDEN:
+        signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+    if user:
+        os.initgroups(user.pw_name, user.pw_gid)
+        os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
+        os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
     os.execvp(command[0], list(command))
 
 
@@ -69,8 +79,24 @@ def _enter(path: str, name: str, overlay: Path) -> None:
         syscalls.unmount("/sys")
         syscalls.mount(name, "/sys", "sysfs", 0)
     for file in sorted(overlay.iterdir()) if overlay.is_dir() else ():
-        target = Path("/etc") / file.name
-        if target.exists():
-            syscalls.mount(os.fspath(file), os.fspath(target), "none", syscalls.MS_BIND)
+        with suppress(FileNotFoundError):
+            _bind(file, Path("/etc") / file.name)
     if (overlay / "nsswitch.conf").exists() and _NSCD.is_dir():
         syscalls.mount("none", os.fspath(_NSCD), "tmpfs", 0)
+
+
+def _bind(file: Path, target: Path) -> None:
+    """Mount ``file`` on ``target``; on a symbolic link itself if that leads nowhere.
+
+    /etc/resolv.conf does where its service is not running. mount(2) follows a link, but not what
+    a descriptor refers to.
+    """
+    if target.exists() or not target.is_symlink():
+        syscalls.mount(os.fspath(file), os.fspath(target), "none", syscalls.MS_BIND)
+        return
+    link = os.open(target, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        place = f"/proc/thread-self/fd/{link}"
+        syscalls.mount(os.fspath(file), place, "none", syscalls.MS_BIND)
+    finally:
+        os.close(link)

@@ -1,0 +1,69 @@
+"""``exec``: signals, users and files in /etc are as with `ip netns exec` and setpriv(1)."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.kernel.world import World
+
+VLANLINK = str(Path(sys.executable).parent / "vlanlink")
+
+
+@pytest.fixture
+def web(world: World) -> World:
+    world.ip("netns add web")
+    return world
+
+
+@pytest.mark.parametrize("ignored", ["TERM", "PIPE", "XFSZ", "HUP INT", "PIPE XFSZ TERM", ""])
+def test_ignored_signals_stay_ignored(web: World, ignored: str) -> None:
+    trap = f"trap '' {ignored}; " if ignored else ""
+
+    def mask(command: str) -> str:
+        script = f"{trap}{command} web {'-- ' if 'vlan' in command else ''}grep SigIgn: "
+        return web.run(["sh", "-c", f"{script} /proc/self/status; exit $?"]).stdout
+
+    assert mask(f"{VLANLINK} exec") == mask("ip netns exec")
+
+
+@pytest.mark.parametrize("target", ["/nowhere/stub-resolv.conf", "nowhere", "real"])
+def test_a_name_server_file_counts_wherever_etc_leads(web: World, target: str) -> None:
+    subprocess.run("cp -a /etc /run/etc && mount --bind /run/etc /etc", shell=True, check=True)
+    Path("/etc/netns/web").mkdir(parents=True)
+    Path("/etc/netns/web/resolv.conf").write_text("nameserver 192.0.2.53\n")
+    resolv = Path("/etc/resolv.conf")
+    resolv.unlink(missing_ok=True)
+    resolv.symlink_to(target)
+    if target == "real":
+        Path("/etc/real").write_text("nameserver 192.0.2.1\n")
+    read = f"{VLANLINK} exec web -- cat /etc/resolv.conf"
+    assert web.run(read).stdout == "nameserver 192.0.2.53\n"
+    assert os.readlink(resolv) == target
+    assert resolv.exists() == (target == "real")
+
+
+def test_a_command_as_another_user(web: World) -> None:
+    script = "id; echo $HOME $USER; grep -E 'Cap(Eff|Prm|Inh|Amb)' /proc/self/status; pwd"
+    setpriv = "setpriv --reuid daemon --regid daemon --init-groups"
+    expected = web.run([*setpriv.split(), "sh", "-c", script], "web").stdout
+    assert "daemon" in expected
+    for user in ("daemon", web.run("id -u daemon").stdout.strip()):
+        words = [VLANLINK, "exec", "--user", user, "web", "--", "sh", "-c", script]
+        assert web.run(words).stdout == expected
+
+
+def test_a_user_that_does_not_exist(web: World) -> None:
+    for user in ("nobody-here", "4000000000", "-1", ""):
+        found = web.run([VLANLINK, "exec", f"--user={user}", "web", "--", "id"], check=False)
+        assert found.returncode == 2
+        assert found.stderr.startswith(f"error: unknown user: {user}\n")
+
+
+def test_another_user_takes_privilege(web: World) -> None:
+    words = ["setpriv", "--bounding-set", "-setuid", VLANLINK, "exec", "--user", "daemon", "web"]
+    found = web.run([*words, "--", "id"], check=False)
+    assert found.returncode == 4
+    assert "running a command as another user takes CAP_SETUID" in found.stderr
