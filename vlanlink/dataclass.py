@@ -1,11 +1,11 @@
 """``dataclass`` as of the standard library, created in a third of the time.
 
 Until Python 3.13 a dataclass compiles each of its methods on its own. For the hundred classes of a
-run that was a third of its start. Here a frozen one compiles ``__init__``; it shares the others.
+run that was a third of its start. Here one compiles ``__init__`` and shares the others.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Never
 
@@ -17,26 +17,28 @@ else:
         """As ``dataclasses.dataclass``; InitVar is unknown."""
 
         def made(cls):
-            if not (frozen and init and eq):
+            if not (init and eq):
                 return dataclasses.dataclass(cls, frozen=frozen, init=init, eq=eq, **settings)
-            for name in _SHARED.keys() - vars(cls).keys():
-                setattr(cls, name, _SHARED[name])
+            shared = _FROZEN if frozen else _MUTABLE
+            for name in shared.keys() - vars(cls).keys():
+                setattr(cls, name, shared[name])
             cls = dataclasses.dataclass(cls, init=False, repr=False, eq=False, **settings)
-            cls.__init__ = _init(cls)
+            cls.__init__ = _init(cls, frozen)
             cls._compared = _compared(cls)
             return cls
 
         return made if cls is None else made(cls)
 
 
-def _init(cls: type[Any]) -> Callable[..., None]:
+def _init(cls: type[Any], frozen: bool) -> Callable[..., None]:
     """Compile ``__init__``: the fields by position, those of ``kw_only`` by name."""
     fields = [field for field in dataclasses.fields(cls) if field.init]
     by_name = [field for field in fields if field.kw_only]
     parameters = [_parameter(field) for field in fields if not field.kw_only]
     if by_name:
         parameters += ["*", *map(_parameter, by_name)]
-    lines = [_assignment(field) for field in dataclasses.fields(cls)]
+    form = "_set(self, {!r}, {})" if frozen else "self.{} = {}"
+    lines = [form.format(field.name, _value(field)) for field in dataclasses.fields(cls)]
     if hasattr(cls, "__post_init__"):
         lines.append("self.__post_init__()")
     body = "\n  ".join(lines or ["pass"])
@@ -62,14 +64,12 @@ def _parameter(field: "dataclasses.Field[Any]") -> str:
     return field.name
 
 
-def _assignment(field: "dataclasses.Field[Any]") -> str:
-    name, value = field.name, field.name
+def _value(field: "dataclasses.Field[Any]") -> str:
+    name = field.name
     if field.default_factory is not dataclasses.MISSING:
         made = f"_factory_{name}()"
-        value = f"{made} if {name} is _new else {name}" if field.init else made
-    elif not field.init:
-        value = f"_default_{name}"
-    return f"_set(self, {name!r}, {value})"
+        return f"{made} if {name} is _new else {name}" if field.init else made
+    return name if field.init else f"_default_{name}"
 
 
 def _compared(cls: type[Any]) -> Callable[[Any], object]:
@@ -102,10 +102,5 @@ def _delattr(_self: Any, name: str) -> Never:
     raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
 
 
-_SHARED = {
-    "__eq__": _eq,
-    "__hash__": _hash,
-    "__repr__": _repr,
-    "__setattr__": _setattr,
-    "__delattr__": _delattr,
-}
+_MUTABLE: Mapping[str, Any] = {"__eq__": _eq, "__hash__": None, "__repr__": _repr}
+_FROZEN = {**_MUTABLE, "__hash__": _hash, "__setattr__": _setattr, "__delattr__": _delattr}

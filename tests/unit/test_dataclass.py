@@ -80,3 +80,17 @@ def test_own_methods_stay() -> None:
 
     assert repr(Named("x")) == "x"
     assert Named("x") == Named("x")
+
+
+def test_mutable_ones() -> None:
+    @dataclass(slots=True)
+    class Counter:
+        name: str
+        seen: list[int] = field(default_factory=list)
+
+    counter = Counter("x")
+    counter.name = "y"
+    counter.seen.append(1)
+    assert counter == Counter("y", [1])
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(counter)
