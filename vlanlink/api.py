@@ -16,6 +16,7 @@ from vlanlink.commit_confirm.commit import (
 from vlanlink.dataclass import dataclass
 from vlanlink.errors import Diagnostic, TopologyError, UsageError, nearest
 from vlanlink.host import Host
+from vlanlink.kernel.features import missing_capabilities
 from vlanlink.kernel.netns.namespaces import named as named_namespaces
 from vlanlink.model import State
 from vlanlink.planning.plan import Plan
@@ -24,6 +25,7 @@ from vlanlink.reconcile.checks import checked, need_privilege, refuse_other_file
 from vlanlink.reconcile.down import take_down
 from vlanlink.reconcile.lookup import is_enabled, stored
 from vlanlink.reconcile.session import Observation, Session, open_session
+from vlanlink.reconcile.unprivileged import plan_unprivileged
 from vlanlink.reconcile.up import bring_up
 from vlanlink.reconcile.wait import OnWait, await_parents
 from vlanlink.store.lock import LOCK_SECONDS
@@ -75,12 +77,15 @@ def plan(
 ) -> Plan:
     """What ``up`` would do, changing nothing and sending nothing on the LAN.
 
-    ``wait`` as in ``up``. Raises ConflictError if the machine stands in the way, PrivilegeError
-    without root.
+    ``wait`` as in ``up``. Without root, a topology that is down can be planned, with a warning
+    about what could not be seen. Raises ConflictError if the machine stands in the way,
+    PrivilegeError if the plan depends on what only root can see.
     """
     with open_session(host) as session:
         if wait:
             await_parents(session, topology, wait, on_wait)
+        if missing_capabilities():
+            return plan_unprivileged(session, topology)
         seen = session.observe(topology)
         refuse_other_file(topology, seen.records.own, replace_file=replace_file)
         return checked(seen)

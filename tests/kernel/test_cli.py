@@ -281,3 +281,23 @@ def test_without_privilege_it_exits_4(lan: Lan) -> None:
     assert "sudo" in done.stderr
     world.run([*WITHOUT_PRIVILEGE, VLANLINK, "validate", FILE])
     same(world, before)
+
+
+def test_an_ordinary_user_plans_what_the_host_tells(lan: Lan, cli: Cli) -> None:
+    world = lan.world
+
+    def plan(code: int) -> tuple[str, str]:
+        done = world.run([*WITHOUT_PRIVILEGE, VLANLINK, "plan", FILE], check=False)
+        assert done.returncode == code, done.stderr
+        return done.stdout, done.stderr
+
+    whole = cli.run(f"plan {FILE}")
+    assert plan(0) == (whole, "")
+    world.ip("netns add other")
+    told, warning = plan(0)
+    assert told == whole
+    assert warning.startswith("warning: an ordinary user can't see other namespaces (other)\n")
+    cli.run(f"up {FILE}")
+    _, error = plan(4)
+    assert "can't see into namespaces that exist (one, two)" in error
+    assert "sudo vlanlink plan" in error

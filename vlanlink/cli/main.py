@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Literal, NamedTuple
 
 import vlanlink
-from vlanlink.cli import output, streams
+from vlanlink.cli import debug, output, streams
 from vlanlink.cli.parser import parse, parser
 from vlanlink.cli.verbs import CHANGING, OFFLINE
 
@@ -94,6 +94,8 @@ def _does_work(options: argparse.Namespace) -> bool:
 def _run_verb(options: argparse.Namespace) -> int:
     if options.verb != "exec":  # CMD keeps the caller's limits
         _raise_file_limit()
+    if level := getattr(options, "log_level", None):
+        debug.start(level)
     if options.verb not in OFFLINE:
         _revert_overdue()
     code: int = options.run(options)

@@ -7,7 +7,8 @@ from types import ModuleType
 from typing import Any, Final, NoReturn
 
 import vlanlink
-from vlanlink.cli.verbs import VERBS, module
+from vlanlink.cli import debug
+from vlanlink.cli.verbs import UNLOGGED, VERBS, module
 
 DESCRIPTION: Final = (
     "VLAN, macvlan and ipvlan networks from a TOML topology: planned, applied, verified, undone."
@@ -60,6 +61,8 @@ def parser(complete: Iterable[str] = VERBS) -> Parser:
         sub = verbs.add_parser(name, help=text, description=text)
         if name in complete:
             _complete(sub, module(name))
+            if name not in UNLOGGED:
+                debug.arguments(sub)
     return top
 
 
@@ -102,7 +105,7 @@ def usage(sub: Parser) -> str:
 def _arguments(sub: Parser) -> Iterator[str]:
     options = [action for action in sub._actions if action.option_strings]
     for action in options:
-        if action.dest not in ("help", "version"):
+        if action.dest not in ("help", "version", "log_level"):
             yield f"[{' '.join([action.option_strings[-1], *_values(action)])}]"
     for action in sub._actions:
         if not action.option_strings:

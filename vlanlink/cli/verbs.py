@@ -34,6 +34,8 @@ _MODULES: Final[Mapping[str, str]] = {"exec": "enter", "help": "show_help", "imp
 """Modules that can't bear their verb's name."""
 OFFLINE: Final = frozenset({"validate", "init", "fmt", "import", "schema", "help"})
 """Verbs that don't depend on the machine."""
+UNLOGGED: Final = OFFLINE | {"exec", "logs"}
+"""Verbs without --verbose and --debug."""
 CHANGING: Final = frozenset({"up", "down", "restart", "watch", "confirm", "enable", "disable"})
 """Verbs whose exit code tells of a change, even where nobody could read of it."""
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 
+from vlanlink import log
 from vlanlink.kernel import netlink, procfs
 from vlanlink.kernel.explain import explain
 from vlanlink.kernel.features import load_module
@@ -82,6 +83,9 @@ class Execution:
     def run(self, batch: Sequence[Operation]) -> None:
         """Carry out a batch of ``batches``. Raises Refused."""
         first = batch[0]
+        if logger := log.wanted(log.INFO):
+            for operation in batch:
+                logger.info("%s", operation.describe())
         if not isinstance(first, RemoveNamespace):
             self._namespaces.release()
         try:

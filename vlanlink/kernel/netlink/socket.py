@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
+from vlanlink import log
 from vlanlink.dataclass import dataclass
 from vlanlink.kernel.netlink.attributes import first, text
 
@@ -55,6 +56,7 @@ class Socket:
 
     def __init__(self, protocol: int = socket.NETLINK_ROUTE) -> None:
         """Open it: extended acks and strict checking of requests on."""
+        self._rtnetlink = protocol == socket.NETLINK_ROUTE
         self._socket = socket.socket(
             socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol
         )
@@ -97,7 +99,12 @@ class Socket:
             for start, end, kind, flags, sequence in _parts(data):
                 if kind == _NLMSG_ERROR and sequence >= first:
                     answers[sequence] = _refusal(flags, data[start + 16 : end])
-        return [answers[first + i] for i in range(len(messages))]
+        found = [answers[first + i] for i in range(len(messages))]
+        if logger := log.wanted(log.DEBUG):
+            from vlanlink.kernel.netlink import words
+
+            words.write(logger, messages, found)
+        return found
 
     def dump(self, message: bytearray) -> list[bytes]:
         """All messages that answer a dump request, asked again while it was interrupted.
@@ -107,6 +114,11 @@ class Socket:
         for _ in range(DUMP_ATTEMPTS):
             found, whole = self._dump_once(message)
             if whole:
+                if logger := log.wanted(log.DEBUG):
+                    from vlanlink.kernel.netlink import words
+
+                    told = words.write_dump if self._rtnetlink else words.write_generic
+                    told(logger, message, found)
                 return found
         raise OSError(errno.EINTR, "the kernel's tables changed during each attempt to read them")
 
