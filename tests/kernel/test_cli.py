@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import vlanlink
+from tests.json_schema import judge
 from tests.kernel.examples import DIRECTORY
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
@@ -51,6 +52,7 @@ class Cli:
     def json(self, words: str, *, code: int = 0, stdin: str = "") -> dict[str, Any]:
         """The one JSON object on stdout."""
         found: dict[str, Any] = json.loads(self.run(f"{words} --json", code=code, stdin=stdin))
+        judge(words.split(maxsplit=1)[0], found)
         assert found.pop("version") == 1
         return found
 

@@ -20,7 +20,7 @@ from vlanlink.planning.operations import AddAddress, AddRoute
 @pytest.mark.parametrize("name", case_names())
 def test_every_message_has_words(name: str) -> None:
     found = Case(name)
-    files = {space: 7 for space in (*found.observed.namespaces, *found.topology.namespaces)}
+    files = dict.fromkeys((*found.observed.namespaces, *found.topology.namespaces), 7)
     for operation in found.todo.operations:
         for message in messages(operation, files) if operation.sent else []:
             text = words.in_words(message)
