@@ -209,6 +209,12 @@ DOCUMENTS: Final[dict[str, Schema]] = {
     ),
     "leases": table(leases=each(ref("lease"))),
     "validate": several(_CHECKED, "files", _CHECKED),
+    "import": table(
+        topology=TOPOLOGY,
+        text={"type": "string", "description": "the topology, in TOML"},
+        warnings=each(ref("diagnostic")),
+        decisions=each(ref("diagnostic")),
+    ),
     "fmt": table(files=each(table(file=TEXT, changed=BOOL))),
     "doctor": table(topology=null_or(TEXT), ok=BOOL, findings=each(ref("finding"))),
     "enable": _AT_BOOT,

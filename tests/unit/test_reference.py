@@ -16,8 +16,9 @@ HEAD = """\
 `vlanlink help VERB` prints the same. FILE ends in `.toml`, contains a `/`, or is `-` (standard
 input); anything else is the NAME of a topology. Results go to stdout, progress and diagnostics to
 stderr. With `--json`, stdout gets one JSON object and nothing else; errors are
-`{"errors": [{"file", "line", "column", "path", "message", "hint"}]}`. [json.schema.json](json.schema.json)
-has a JSON schema of every document. Output is coloured on a terminal unless `NO_COLOR` is set.
+`{"errors": [{"file", "line", "column", "path", "message", "hint"}]}`. Every document has a JSON
+schema in [json.schema.json](json.schema.json). Output is coloured on a terminal unless `NO_COLOR` is
+set.
 """
 
 
