@@ -17,8 +17,8 @@ HEAD = """\
 input); anything else is the NAME of a topology. Results go to stdout, progress and diagnostics to
 stderr. With `--json`, stdout gets one JSON object and nothing else; errors are
 `{"errors": [{"file", "line", "column", "path", "message", "hint"}]}`. Every document has a JSON
-schema in [json.schema.json](json.schema.json). Output is coloured on a terminal unless `NO_COLOR` is
-set.
+schema in [json.schema.json](json.schema.json). Output is coloured on a terminal unless `NO_COLOR`
+is set.
 """
 
 
