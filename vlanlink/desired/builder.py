@@ -28,6 +28,8 @@ class Builder:
     """Parents that vlanlink did not make, as they were before the first ``up``."""
     ended: dict[str, Problem] = field(default_factory=dict)
     """Namespaces given by pid or path that were used before and are gone."""
+    aside: set[str] = field(default_factory=set)
+    """Namespaces that stay as they are."""
     may_take_parent: set[LinkName] = field(default_factory=set)
     """Links that may take their parent from the host."""
     conflicts: list[Problem] = field(default_factory=list)
@@ -64,19 +66,19 @@ class Builder:
         if seen is None or seen.owner != self.name or key in self.links:
             return
         if not defines(self.records.own, key):
-            self._keep(seen)
+            self.keep(seen)
             return
         message = f"{key} is deleted with this change: the file no longer defines it"
         hint = f"define it again under [links.{key.name}], or name another link here"
         self.conflicts.append(Problem(path, message, hint))
 
-    def _keep(self, link: Link) -> None:
+    def keep(self, link: Link) -> None:
         """Desire a link as it is, with its peer and what is below it."""
         self.links[link.key] = link
         for key in (link.peer, link.parent):
             other = self.observed.link(key)
             if other and other.owner == self.name and other.key not in self.links:
-                self._keep(other)
+                self.keep(other)
 
     def add_route(self, namespace: str, route: Route) -> None:
         """Add a route to a namespace."""

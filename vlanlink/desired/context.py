@@ -30,3 +30,5 @@ class Context:
     """By namespace, what DHCP answered about name servers."""
     nsswitch: str = ""
     """The host's nsswitch.conf(5)."""
+    aside: frozenset[str] = frozenset()
+    """Namespaces to leave as they are."""

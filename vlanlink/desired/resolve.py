@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from vlanlink.dataclass import dataclass
+from vlanlink.desired import aside
 from vlanlink.desired.addressing import assign_addresses
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.conflicts import (
@@ -72,6 +73,7 @@ def resolve(topology: Topology, observed: State, context: Context | None = None)
     context = context or Context()
     addressing = assign_addresses(topology, observed, context)
     builder = Builder(topology, observed, context, addressing)
+    aside.leave_namespaces(builder)
     add_namespaces(builder)
     warn_of_lost_paths(builder)
     _warn_of_unreadable_record(builder)
@@ -82,6 +84,7 @@ def resolve(topology: Topology, observed: State, context: Context | None = None)
     builder.conflicts += parent_conflicts(builder.links, observed, builder.name, may_take_parent)
     builder.conflicts += (*address_conflicts(builder), *lease_conflicts(builder))
     probes = address_probes(builder)
+    aside.leave_links(builder)
     hand_over(builder)
     _add_routes(builder)
     add_shim_routes(builder)
@@ -116,11 +119,12 @@ def _warn_of_unreadable_record(builder: Builder) -> None:
 def _add_links(builder: Builder) -> None:
     for name in parents_first(builder.topology):
         peer = builder.topology.links[name].peer
-        if peer and peer.namespace in builder.ended:
+        if peer and peer.namespace in (*builder.ended, *builder.aside):
             continue
         _add_link(builder, LinkName(HOST, name), builder.topology.links[name], ("links", name))
     for space, namespace in builder.topology.namespaces.items():
-        for name, interface in namespace.interfaces.items() if space not in builder.ended else ():
+        left = space in (*builder.ended, *builder.aside)
+        for name, interface in namespace.interfaces.items() if not left else ():
             path = ("namespaces", space, "interfaces", name)
             _add_link(builder, LinkName(space, name), interface, path)
 
@@ -171,7 +175,7 @@ def _add_routes(builder: Builder) -> None:
         for i, route in enumerate(entry.routes if entry else ()):
             origin = (*link.origin, "routes", i)
             builder.add_route(link.namespace, desired_route(route, link.name, origin))
-    for space in topology.namespaces.keys() & builder.namespaces.keys():
+    for space in topology.namespaces.keys() & builder.namespaces.keys() - builder.aside:
         defaults = list(default_routes(topology, space, builder.links))
         others = subnet_routes(topology, space, builder.links, addressing.subnets, defaults)
         for derived in (*defaults, *others):
@@ -224,7 +228,7 @@ def _record(builder: Builder, sysctls: Sysctls, files: Mapping[FileKey, NetnsFil
         for route in routes
         if LinkName(space, route.dev) not in builder.links and not _has_owner(builder, space, route)
     ]
-    return Record(
+    record = Record(
         topology=builder.name,
         file=source.file if source else None,
         text=text_of(builder.topology),
@@ -236,6 +240,7 @@ def _record(builder: Builder, sysctls: Sysctls, files: Mapping[FileKey, NetnsFil
         reserved=_reserved(builder.topology),
         files=tuple(key for key in files if key[0] in builder.topology.namespaces),
     )
+    return aside.recorded(builder, record)
 
 
 def _reserved(topology: Topology) -> dict[str, dict[str, str]]:

@@ -90,7 +90,10 @@ def desired_sysctls(builder: Builder) -> Sysctls:
     """The values that the file asks for, and the originals of what it no longer asks for."""
     result = Sysctls()
     asked = asked_sysctls(builder.topology, builder.observed)
-    for space in asked.keys() - builder.ended.keys():
+    own = builder.records.own
+    for space in builder.aside:
+        result.originals[space] = dict(own.sysctls.get(space, {})) if own else {}
+    for space in asked.keys() - builder.ended.keys() - builder.aside:
         values = asked[space]
         for key, value in values.items():
             _refuse_other_value(builder, space, key, value)

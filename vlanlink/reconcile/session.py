@@ -175,9 +175,16 @@ class Session:
         return Evidence.of(contents.records, self.machine.boot, lost)
 
     def observe(
-        self, topology: Topology, before: Topology | None = None, survey: Survey | None = None
+        self,
+        topology: Topology,
+        before: Topology | None = None,
+        survey: Survey | None = None,
+        *,
+        aside: frozenset[str] = frozenset(),
     ) -> Observation:
         """Read the machine, resolve ``topology`` for it, and plan.
+
+        The namespaces in ``aside`` are left as they are.
 
         ``before`` is what was up, where the record of it is lost. A ``survey`` is used in place of
         a reading of its own; it has no sysctls, and no namespaces outside the netns directory.
@@ -185,7 +192,7 @@ class Session:
         """
         topology = validated(topology)
         contents = survey.contents if survey else self.store.contents()
-        context = self.context(topology, contents)
+        context = replace(self.context(topology, contents), aside=aside)
         if survey:
             return _observation(topology, survey.state, context, contents)
         found = self._observe(topology, before, context, contents, everywhere=False)

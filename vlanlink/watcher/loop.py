@@ -37,6 +37,7 @@ from vlanlink.store.lock import LOCK_SECONDS
 from vlanlink.store.pending import PendingCommit
 from vlanlink.store.record import Record
 from vlanlink.topology import Topology, load
+from vlanlink.watcher.aside import namespaces_at_fault, without_obstacles
 from vlanlink.watcher.backoff import Backoff, Policy, doubled
 from vlanlink.watcher.drift import drifts
 from vlanlink.watcher.event import Event
@@ -64,6 +65,10 @@ class _LoopState:
     """Time of the next repair while that condition lasts."""
     ended: tuple[Diagnostic, ...] = ()
     """The reported namespaces that have ended."""
+    obstacles: tuple[Diagnostic, ...] = ()
+    """What was reported about namespaces that are set aside."""
+    failed_in: frozenset[str] = frozenset()
+    """Namespaces in which the last repair failed: they are set aside until the next."""
 
 
 @dataclass(slots=True)
@@ -135,13 +140,15 @@ class WatchLoop:
 
     def _observe(self, session: Session, events: Events) -> float | None:
         begin, suspects, machine = time.monotonic(), events.senders(), session.machine
-        observation = session.observe(self.topology)
+        failed = self._state.failed_in if self._wait() > 0 else frozenset()
+        first = session.observe(self.topology)
+        observation, obstacles = without_obstacles(session, first, failed)
         self.observe_seconds = time.monotonic() - begin
         names = observation.resolution.desired.namespaces.keys()
         with kernel_errors():
             machine.follow(events, names)  # drops namespaces that lost their name
         if not machine.interrupted():
-            due = self._judge(session, observation, suspects)
+            due = self._judge(session, observation, suspects, obstacles)
         with kernel_errors():
             new = machine.follow(events, names)
         if machine.interrupted():
@@ -162,7 +169,11 @@ class WatchLoop:
     # -- judging an observation ----------------------------------------------------------------
 
     def _judge(
-        self, session: Session, observation: Observation, suspects: tuple[str, ...]
+        self,
+        session: Session,
+        observation: Observation,
+        suspects: tuple[str, ...],
+        obstacles: tuple[Diagnostic, ...],
     ) -> float | None:
         released = self._released(observation)
         if released is not None:
@@ -171,14 +182,14 @@ class WatchLoop:
         if self._adopts(observation.records.own):
             return 0.0
         self._report_ended(observation)
+        self._report_obstacles(obstacles)
         problems = observation.problems()
         if problems:
             self._report_once(Event("blocked", self.topology.name, diagnostics=problems))
             return None
         found = {drift.thing: str(drift) for drift in drifts(observation.todo.operations)}
         if not found:
-            self._in_sync(observation.records.own)
-            return None
+            return self._at_rest(observation)
         if not (self._state.starting and self.repair):
             what = tuple(found.values())
             self._report_once(Event("drift", self.topology.name, what, observation.todo))
@@ -194,6 +205,25 @@ class WatchLoop:
         if ended and ended != self._state.ended:
             self.report(Event("blocked", self.topology.name, diagnostics=ended))
         self._state.ended = ended
+
+    def _report_obstacles(self, obstacles: tuple[Diagnostic, ...]) -> None:
+        """Report, once, what stands in the way in namespaces that are set aside."""
+        name, before = self.topology.name, self._state.obstacles
+        if obstacles and obstacles != before:
+            self.report(Event("blocked", name, diagnostics=obstacles))
+        elif before and not obstacles and self._state.reported is None:
+            self._state.reported = Event("blocked", name, diagnostics=before)
+        self._state.obstacles = obstacles
+
+    def _at_rest(self, observation: Observation) -> float | None:
+        """There is no drift, but for what is set aside; seconds until that is tried again."""
+        aside = observation.context.aside
+        if not aside:
+            self._succeeded(observation)
+            self._in_sync(observation.records.own)
+            return None
+        self._state.starting = False
+        return self._wait() if self._state.failed_in & aside else None
 
     def _released(self, observation: Observation) -> Event | None:
         """The event if the user took the topology down or brought it up from another file."""
@@ -234,7 +264,11 @@ class WatchLoop:
 
     def _reset(self, own: Record | None) -> None:
         """The machine matches the file: start counting failures and conditions afresh."""
-        self._state = _LoopState(self._state.backoff, starting=False, ended=self._state.ended)
+        old = self._state
+        self._state = _LoopState(old.backoff, False, ended=old.ended, obstacles=old.obstacles)
+        if old.failed_in:
+            self._state.failures, self._state.not_before = old.failures, old.not_before
+            self._state.failed_in = old.failed_in
         self._last_source = (own.file, own.text) if own else None
 
     # -- repairing -----------------------------------------------------------------------------
@@ -255,6 +289,7 @@ class WatchLoop:
         self, session: Session, observation: Observation, found: Mapping[str, str]
     ) -> float | None:
         done = reconcile(session, observation)
+        self._succeeded(observation)
         if self._state.starting:
             self.report(Event("up", self.topology.name, plan=done, diagnostics=done.notes))
         else:
@@ -262,6 +297,14 @@ class WatchLoop:
             self.report(Event("repaired", self.topology.name, plan=done, diagnostics=done.notes))
         self._reset(session.records(self.topology.name).own)
         return 0.0
+
+    def _wait(self) -> float:
+        """Seconds until a repair that failed is tried again."""
+        return max(0.0, self._state.not_before - time.monotonic())
+
+    def _succeeded(self, observation: Observation) -> None:
+        if not observation.context.aside:
+            self._state.failed_in = frozenset()
 
     def _failed(self, error: ConflictError | ApplyError | PrivilegeError) -> float:
         state = self._state
@@ -273,7 +316,11 @@ class WatchLoop:
         state.failures += 1
         state.failed_at = state.reported
         state.not_before = time.monotonic() + retry
-        return retry
+        found = namespaces_at_fault(error.diagnostics, self.topology)
+        if not found or error.not_undone:
+            return retry
+        state.failed_in |= found
+        return 0.0  # mend the rest
 
     def _adopt(self, new: Topology) -> None:
         file = new.source.file if new.source else None

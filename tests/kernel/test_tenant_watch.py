@@ -1,0 +1,91 @@
+"""`watch` beside a tenant that stands in the way of its repair: it mends everybody else."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+import vlanlink
+from tests.kernel.lan import Lan
+from tests.kernel.test_tenant_marks import (
+    FORGERIES,
+    OFFICE,
+    Replace,
+    by_a_pair,
+    by_an_altname,
+    group,
+    lo_renamed,
+    mark,
+    tamper,
+    up,
+)
+from tests.kernel.test_watch import Watched
+from tests.kernel.test_watch import watched as watch_text
+from tests.kernel.world import until
+
+__all__ = ["up"]
+pytestmark = pytest.mark.needs("macvlan")
+
+
+@contextmanager
+def watched() -> Iterator[Watched]:
+    """A watch of what is up."""
+    with watch_text(OFFICE, replace_file=True) as watch:
+        yield watch
+
+
+def moved_away(lan: Lan) -> None:
+    """Into a namespace without a name, where it stays up, with its MAC."""
+    sleeper = lan.world.start("unshare -n sleep 1000")
+    own = os.stat("/proc/self/ns/net").st_ino
+    until(lambda: os.stat(f"/proc/{sleeper.pid}/ns/net").st_ino != own, "its own namespace")
+    lan.world.ip(f"link set eth0 netns {sleeper.pid}", "one")
+    lan.world.run(f"nsenter -n -t {sleeper.pid} ip link set eth0 up")
+
+
+@pytest.mark.parametrize("deed", [by_a_pair, by_an_altname, lo_renamed, moved_away])
+def test_watch_mends_everybody_else_and_says_whom_it_cannot(up: Lan, deed: Replace) -> None:
+    world = up.world
+    with watched() as watch:
+        watch.told("up")
+        deed(up)
+        event = watch.told("failed" if deed is moved_away else "blocked")
+        assert "one" in event.diagnostics[0].message
+        for _ in range(2):
+            world.ip("addr flush dev eth0", "two")
+            until(lambda: world.addresses("eth0", "two") == ["172.16.86.11/24"], "two is mended")
+        world.run(["ip", *mark("other").split()], "two")
+        until(lambda: world.link("lo", "two").get("ifalias") == "vlanlink:office", "and its mark")
+
+
+def test_watch_mends_a_forged_mark(up: Lan) -> None:
+    with watched() as watch:
+        watch.told("up")
+        for how in FORGERIES:
+            tamper(up, how)
+            link = "eth0" if how.startswith("eth0") else "lo"
+            until(lambda: vlanlink.status("office").state == "up", how)
+            found = up.world.link(link, "one")
+            assert (found["ifalias"], found["group"]) == ("vlanlink:office", str(group("office")))
+
+
+def test_watch_goes_on_when_the_obstacle_is_gone(up: Lan) -> None:
+    world = up.world
+    with watched() as watch:
+        watch.told("up")
+        by_a_pair(up)
+        watch.told("blocked")
+        world.ip("link del eth0", "one")
+        until(lambda: vlanlink.status("office").state == "up", "one is mended")
+        assert world.addresses("eth0", "one") == ["172.16.86.10/24"]
+
+
+def test_a_watch_that_starts_beside_an_obstacle_mends_the_rest(up: Lan) -> None:
+    by_a_pair(up)
+    up.world.ip("addr flush dev eth0", "two")
+    with watched() as watch:
+        until(lambda: up.world.addresses("eth0", "two") == ["172.16.86.11/24"], "two is mended")
+        watch.told("blocked")
+        vlanlink.down("office")
+        watch.told("down")
