@@ -80,3 +80,29 @@ def test_false_cancels(world: World, topology: vlanlink.Topology) -> None:
     with pytest.raises(vlanlink.Interrupted):
         vlanlink.up(topology, on_progress=lambda done, total, _: done * 2 < total)
     same(world, before)
+
+
+@pytest.mark.needs("macvlan")
+def test_all_phases_count(world: World, topology: vlanlink.Topology) -> None:
+    del world
+    text = TOPOLOGY.replace("probe = false", "probe = { count = 1, seconds = 0.1 }")
+    seen: list[tuple[int, int, str]] = []
+    topology = vlanlink.load("t.toml", text=text)
+    done = vlanlink.up(topology, on_progress=lambda *one: seen.append(one))
+    counts, totals, words = zip(*seen, strict=True)
+    assert list(counts) == sorted(counts)
+    assert set(totals) == {counts[-1]}
+    assert counts[-1] >= len(done.operations) + 2 * 3
+    phases = ("probe the LAN for 3 addresses", "read back and compare", "announce 3 addresses")
+    assert [word for word in words if word in phases] == list(phases)
+    assert counts[words.index("announce 3 addresses")] < counts[-1]
+
+
+@pytest.mark.needs("macvlan")
+@pytest.mark.parametrize("phase", ["probe the LAN for 3 addresses", "read back and compare"])
+def test_each_phase_can_be_cancelled(phase: str, world: World, topology: vlanlink.Topology) -> None:
+    before = dump(world, sysctls=True)
+    topology = vlanlink.load("t.toml", text=TOPOLOGY.replace("probe = false", ""))
+    with pytest.raises(vlanlink.Interrupted):
+        vlanlink.up(topology, on_progress=lambda _, __, what: what != phase)
+    same(world, before)

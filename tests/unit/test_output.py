@@ -1,6 +1,7 @@
 """What a terminal shows: names and addresses as they are."""
 
 import io
+import re
 
 import pytest
 
@@ -46,3 +47,20 @@ def test_progress(monkeypatch: pytest.MonkeyPatch) -> None:
         assert report is not None
         report(1, 2, " ".join(ODD))
     assert " ".join(ODD) in stream.getvalue()
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "120"])
+def test_the_bar_stands_still_whatever_the_label(
+    columns: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = terminal(monkeypatch)
+    monkeypatch.setenv("COLUMNS", columns)
+    for done, what in ((1, "a"), (900, f"write disable_ipv6 = 1 in {'n' * 90}")):
+        with output.progress("up") as report:
+            assert report is not None
+            report(done, 1000, what)
+    frames = re.split(r"[\r\n]", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue()))
+    shown = [frame for frame in frames if "/1000" in frame]
+    assert any("…" in frame for frame in shown)
+    assert {frame.index("/1000") for frame in shown} == {shown[0].index("/1000")}
+    assert all(len(frame) <= int(columns) for frame in shown)

@@ -120,6 +120,10 @@ def print_timings(seconds: Mapping[str, float]) -> None:
             say(f"{phase:<12}{spent:9.3f} s", stream=sys.stderr)
 
 
+_BAR = 28
+"""Width of the progress bar."""
+
+
 @contextmanager
 def progress(verb: str) -> Iterator[Progress | None]:
     """A progress bar on a terminal; None elsewhere."""
@@ -129,14 +133,19 @@ def progress(verb: str) -> Iterator[Progress | None]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
     from rich.progress import Progress as Bar
+    from rich.table import Column
 
-    columns = (
+    columns = (  # of fixed widths, but the last, which is cut
         TextColumn(verb),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=_BAR),
+        MofNCompleteColumn(table_column=Column(min_width=len("1000/1000"), no_wrap=True)),
+        TextColumn(
+            "{task.description}",
+            markup=False,
+            table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+        ),
     )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Bar(*columns, console=Console(stderr=True), transient=True, expand=True) as bar:
         task = bar.add_task("", total=None)
 
         def report(done: int, total: int, what: str) -> None:

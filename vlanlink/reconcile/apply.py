@@ -112,11 +112,18 @@ def _carry_out(todo: Plan, desired: State, kernel: Kernel, progress: Progress | 
     rest = todo
     for _ in range(ROUNDS):
         _run(rest, kernel, progress)
+        _report_reading(len(rest.operations), progress)
         rest, seen = _settled(desired, todo.topology, kernel)
         if not rest.operations:
             return seen
     first = rest.operations[0]
     raise Unfinished(first.unmet(), first.origin)
+
+
+def _report_reading(total: int, progress: Progress | None) -> None:
+    """Report that all operations are done and the result is read back. Raises Unfinished."""
+    if progress and progress(total, total, "read back and compare") is False:
+        raise Unfinished(None)
 
 
 def _run(todo: Plan, kernel: Kernel, progress: Progress | None) -> None:

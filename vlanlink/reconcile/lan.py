@@ -11,7 +11,7 @@ from vlanlink.kernel.packet.arp_nd import Announcement, ArpProbe
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Link, LinkName, State
 from vlanlink.planning.plan import plan, stage
-from vlanlink.reconcile.apply import Transaction, Unfinished
+from vlanlink.reconcile.apply import Progress, Transaction, Unfinished
 from vlanlink.reconcile.session import Observation, Session
 
 ROUNDS = 8
@@ -26,7 +26,9 @@ _ANNOUNCEMENTS = 3
 """Announcements on a LAN that was probed; one that must not be probed gets one."""
 
 
-def create_parents(session: Session, seen: Observation, transaction: Transaction) -> State:
+def create_parents(
+    session: Session, seen: Observation, transaction: Transaction, progress: Progress | None
+) -> State:
     """Create and set up the parents that probes are sent from; what is there then."""
     desired, name = seen.resolution.desired, seen.topology.name
     parents = probing_parents(seen.resolution.probes, desired)
@@ -37,7 +39,7 @@ def create_parents(session: Session, seen: Observation, transaction: Transaction
     todo = plan(seen.observed, first, name)
     if not todo.operations:
         return seen.observed
-    return _await_carrier(session, seen, transaction.step(todo, first))
+    return _await_carrier(session, seen, transaction.step(todo, first, progress))
 
 
 def _await_carrier(session: Session, seen: Observation, now: State) -> State:
@@ -60,7 +62,7 @@ def _parents(now: State, probes: Sequence[AddressProbe]) -> Iterator[Link]:
 
 
 def probe(
-    session: Session, seen: Observation, now: State
+    session: Session, seen: Observation, now: State, progress: Progress | None
 ) -> tuple[Observation, ProbeResults, tuple[Diagnostic, ...]]:
     """Probe the LAN until the chosen addresses are free.
 
@@ -73,9 +75,9 @@ def probe(
         probes = seen.resolution.probes
         if not probes:
             break
-        if session.on_progress:
-            total, text = len(seen.todo.operations), f"probe the LAN for {len(probes)} addresses"
-            session.on_progress(0, total, text)
+        text = f"probe the LAN for {_addresses(len(probes))}"
+        if progress and progress(0, len(probes), text) is False:
+            session.machine.interrupt()
         answers, silent = _probe_once(session, seen, now, probes)
         results |= answers
         dead |= silent
@@ -149,21 +151,33 @@ def _of_the_host(now: State, topology: str) -> tuple[frozenset[str], frozenset[s
 
 
 def announce(
-    session: Session, seen: Observation, now: State, probed: ProbeResults
+    session: Session,
+    seen: Observation,
+    now: State,
+    probed: ProbeResults,
+    progress: Progress | None,
 ) -> tuple[Diagnostic, ...]:
     """Tell neighbours who has the new addresses; warnings for those that can't be told."""
     asked = {address for _, address in probed}
     new = list(_new_addresses(seen, now))
     often = [each for each in new if each.address in asked]
+    if progress and new:
+        progress(0, len(new), f"announce {_addresses(len(new))}")
     failed = session.machine.announce([each for each in new if each.address not in asked])
     if often:
         failed |= session.machine.announce(often, times=_ANNOUNCEMENTS)
+    if progress and new:
+        progress(len(new), len(new), f"announced {_addresses(len(new))}")
     return tuple(
         Diagnostic(
             f"neighbours could not be told of {_some(failed, why)}: {why}", severity="warning"
         )
         for why in sorted(set(failed.values()))
     )
+
+
+def _addresses(number: int) -> str:
+    return f"{number} address{'es' * (number != 1)}"
 
 
 def _some(failed: Mapping[Announcement, str], why: str) -> str:

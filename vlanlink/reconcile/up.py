@@ -21,6 +21,7 @@ from vlanlink.reconcile.checks import (
 )
 from vlanlink.reconcile.failures import translated
 from vlanlink.reconcile.lan import announce, create_parents, probe
+from vlanlink.reconcile.progress import phases_of_up
 from vlanlink.reconcile.records import close, keep, placed_again, write_before, write_between
 from vlanlink.reconcile.session import Observation, Session
 from vlanlink.topology import Topology
@@ -82,16 +83,18 @@ def _apply(
 
     Returns what was resolved in the end, what is there then, and warnings.
     """
-    now = create_parents(session, seen, transaction)
-    final, probed, unprobed = probe(session, seen, now)
+    phases = phases_of_up(session.on_progress, seen)
+    now = create_parents(session, seen, transaction, phases.of("parents"))
+    final, probed, unprobed = probe(session, seen, now, phases.of("probe"))
     if _recorded(final) != _recorded(seen):
         write_between(session, final)
     todo, desired = final.todo, final.resolution.desired
     if now is not seen.observed:
         todo = plan(now, desired, seen.topology.name)
     if todo.operations:
-        now = transaction.step(todo, desired, session.on_progress)
-    return final, now, (*unprobed, *announce(session, seen, now, probed))
+        now = transaction.step(todo, desired, phases.of("apply"))
+    warnings = announce(session, seen, now, probed, phases.of("announce"))
+    return final, now, (*unprobed, *warnings)
 
 
 def _recorded(seen: Observation) -> tuple[object, object]:
