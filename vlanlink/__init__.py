@@ -24,6 +24,8 @@ _MODULES = {
     "commit_confirm.commit": "Confirmation Decide confirm revert_overdue",
     "errors": "JSON_VERSION ApplyError ConflictError Diagnostic Interrupted PrivilegeError"
     " Problem TopologyError UsageError VlanlinkError nearest printable",
+    "exporters.blueprint": "Exported",
+    "exporting": "export",
     "host": "Host",
     "importers.conversion": "Conversion convert",
     "inventory": "EndpointStatus HostLink Lease NetworkDetail NetworkSummary",
@@ -100,6 +102,12 @@ if TYPE_CHECKING:
         VlanlinkError as VlanlinkError,
         nearest as nearest,
         printable as printable,
+    )
+    from vlanlink.exporters.blueprint import (
+        Exported as Exported,
+    )
+    from vlanlink.exporting import (
+        export as export,
     )
     from vlanlink.host import (
         Host as Host,

@@ -22,6 +22,7 @@ VERBS: Final[Mapping[str, str]] = {
     "fmt": "lay out topologies in one style; comments stay",
     "validate": "check topologies without reading the machine; needs no root",
     "import": "make a topology of Docker's or Podman's networks",
+    "export": "write a topology as an iproute2 script, networkd files or CNI conflists",
     "schema": "print the JSON schema of the topology file, for editors",
     "doctor": "find what will fail on this machine, for FILE or in general",
     "enable": "bring a topology up at every boot, with a systemd unit",

@@ -1,0 +1,133 @@
+"""The exported script makes what ``up`` makes, and its undo leaves nothing."""
+
+from typing import Any
+
+import pytest
+
+import vlanlink
+from tests.kernel.examples import every_example, example
+from tests.kernel.judge import differences, dump, same
+from tests.kernel.lan import Lan
+from tests.kernel.world import World, until
+
+MARKS = {"ifindex", "link_index", "group", "ifalias", "protocol", "promiscuity", "allmulti"}
+"""What differs between any two runs, and the marks that only ``up`` leaves."""
+
+
+def unmarked(found: Any) -> Any:
+    if isinstance(found, dict):
+        return {key: unmarked(value) for key, value in found.items() if key not in MARKS}
+    return [unmarked(one) for one in found] if isinstance(found, list) else found
+
+
+def script(world: World, topology: vlanlink.Topology, *, undo: bool = False) -> None:
+    done = vlanlink.export(topology, "iproute2", undo=undo)
+    world.run(["sh", "-eu"], stdin=done.text)
+
+
+@pytest.mark.parametrize("name", every_example())
+def test_the_script_makes_what_up_makes(lan: Lan, name: str) -> None:
+    world, topology = lan.world, example(name)
+    before = dump(world)
+    script(world, topology)
+    by_hand = unmarked(dump(world, *topology.namespaces))
+    script(world, topology, undo=True)
+    same(world, before)
+    vlanlink.up(topology)
+    equal_to(world, by_hand, topology)
+
+
+def equal_to(world: World, by_hand: Any, topology: vlanlink.Topology) -> None:
+    """``up`` leads to what the script made."""
+    left: list[str] = []
+
+    def equal() -> bool:
+        left[:] = differences(by_hand, unmarked(dump(world, *topology.namespaces)))
+        return not left
+
+    try:
+        until(equal, seconds=5)
+    except AssertionError:
+        raise AssertionError("differs from the script:\n" + "\n".join(left[:20])) from None
+
+
+OPTIONS = """
+[links.d0]
+kind = "dummy"
+mtu = 1400
+altnames = ["one", "two"]
+addresses = ["192.0.2.5/24", "2001:db8::5/64"]
+routes = [{ to = "198.51.100.0/24", via = "192.0.2.1", metric = 7, onlink = true, table = 100 }]
+
+[links.v0]
+kind = "veth"
+addresses = ["10.5.0.1/30"]
+peer = { name = "v1", namespace = "web", addresses = ["10.5.0.2/30"], mac = "02:00:00:00:00:11" }
+
+[namespaces.web]
+sysctls = { "net.ipv4.ip_forward" = 1 }
+dns = ["192.0.2.53"]
+
+[namespaces.web.interfaces.m0]
+kind = "macvlan"
+mode = "source"
+source_macs = ["02:00:00:00:00:01", "02:00:00:00:00:02"]
+parent = "eth0"
+bc_queue_len = 50
+addresses = ["169.254.7.7/16"]
+up = false
+
+[host]
+sysctls = { "net.ipv4.ip_forward" = 1 }
+routes = [{ to = "10.1.1.0/24", dev = "v0", via = "10.5.0.2" }]
+"""
+
+
+@pytest.mark.needs("macvlan", "dummy")
+def test_options_addresses_routes_and_files(lan: Lan) -> None:
+    _compare(lan, OPTIONS)
+
+
+@pytest.mark.needs("macvlan")
+def test_the_same_without_a_dummy(lan: Lan) -> None:
+    _compare(lan, OPTIONS[OPTIONS.index("[links.v0]") :])
+
+
+VLANS = """
+[links.q0]
+kind = "vlan"
+parent = "eth0"
+id = 7
+protocol = "802.1ad"
+reorder_hdr = false
+gvrp = false
+egress_qos = { "0" = 1, "3" = 5 }
+ingress_qos = { "1" = 2 }
+loose_binding = true
+
+[networks.in]
+kind = "ipvlan"
+parent = "q0.9"
+mode = "l3"
+flag = "private"
+subnets = [{ subnet = "10.7.0.0/24" }]
+
+[namespaces.a.interfaces.eth0]
+network = "in"
+"""
+
+
+@pytest.mark.needs("vlan", "ipvlan")
+def test_vlans_and_their_options(lan: Lan) -> None:
+    _compare(lan, VLANS)
+
+
+def _compare(lan: Lan, text: str) -> None:
+    world, topology = lan.world, vlanlink.load("all.toml", text=text)
+    before = dump(world)
+    script(world, topology)
+    by_hand = unmarked(dump(world, *topology.namespaces))
+    script(world, topology, undo=True)
+    same(world, before)
+    vlanlink.up(topology)
+    equal_to(world, by_hand, topology)

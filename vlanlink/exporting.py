@@ -1,0 +1,46 @@
+"""``export``: a topology in the words of another tool. Changes nothing, and needs no root."""
+
+from contextlib import suppress
+from typing import Literal
+
+from vlanlink.errors import PrivilegeError
+from vlanlink.exporters.blueprint import Exported, blueprint
+from vlanlink.exporters.cni import as_conflists
+from vlanlink.exporters.iproute2 import as_script, as_undo
+from vlanlink.exporters.networkd import as_networkd
+from vlanlink.host import Host
+from vlanlink.reconcile.lookup import stored
+from vlanlink.reconcile.session import open_session
+from vlanlink.store.leases import Leases
+from vlanlink.topology import Topology, validated
+
+ExportFormat = Literal["iproute2", "networkd", "cni"]
+
+
+def export(
+    topology: str | Topology,
+    to: ExportFormat,
+    host: Host | None = None,
+    *,
+    undo: bool = False,
+) -> Exported:
+    """Write a topology as an iproute2 script, networkd files, or CNI conflists.
+
+    A name is looked up as by ``status``. MACs are those of this machine, and as root the addresses
+    that its leases keep. ``undo``: the script that takes away what the other one makes. Raises
+    UsageError for a name that is unknown.
+    """
+    wanted, leases = _wanted(topology, host)
+    plan = blueprint(validated(wanted), (host or Host()).identity(), leases)
+    if to == "iproute2":
+        return as_undo(plan) if undo else as_script(plan)
+    return as_networkd(plan) if to == "networkd" else as_conflists(plan)
+
+
+def _wanted(topology: str | Topology, host: Host | None) -> tuple[Topology, Leases]:
+    if isinstance(topology, str):
+        with open_session(host) as session:
+            return stored(session, topology), session.store.leases(topology)
+    with suppress(PrivilegeError), open_session(host) as session:
+        return topology, session.store.leases(topology.name)
+    return topology, Leases()
