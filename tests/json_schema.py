@@ -215,6 +215,15 @@ DOCUMENTS: Final[dict[str, Schema]] = {
         warnings=each(ref("diagnostic")),
         decisions=each(ref("diagnostic")),
     ),
+    "export": table(
+        topology=TOPOLOGY,
+        files={
+            "type": "object",
+            "additionalProperties": TEXT,
+            "description": "content by file name",
+        },
+        warnings=each(ref("diagnostic")),
+    ),
     "fmt": table(files=each(table(file=TEXT, changed=BOOL))),
     "doctor": table(topology=null_or(TEXT), ok=BOOL, findings=each(ref("finding"))),
     "enable": _AT_BOOT,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import vlanlink
+from tests.json_schema import judge
 from vlanlink.cli import main as command
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -96,7 +97,9 @@ def test_the_command(
     assert "namespace nginx is not exported" in said.err
     assert all(Path(line).exists() for line in said.out.splitlines())
     assert command.main(["export", file, "--to", "cni", "--json"]) == 0
-    assert len(json.loads(capsys.readouterr().out)["files"]) == 3
+    document = json.loads(capsys.readouterr().out)
+    judge("export", document)
+    assert len(document["files"]) == 3
     assert command.main(["export", file, "--to", "cni", "--undo"]) == 2
     assert command.main(["export", file, "--to", "netplan"]) == 2
     assert "invalid choice" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from typing import Final
 from vlanlink.dataclass import dataclass
 from vlanlink.desired.context import Context
 from vlanlink.desired.resolve import resolve
-from vlanlink.errors import Diagnostic, Path, Problem
+from vlanlink.errors import JSON_VERSION, Diagnostic, Path, Problem
 from vlanlink.kinds.vlan import implied_vlan
 from vlanlink.model import HOST, LOOPBACK, Link, Namespace, State
 from vlanlink.planning.operations import Operation
@@ -54,7 +54,12 @@ class Exported:
     def to_dict(self) -> dict[str, object]:
         """The JSON form."""
         warnings = [one.to_dict() for one in self.warnings]
-        return {"topology": self.topology, "files": dict(self.files), "warnings": warnings}
+        return {
+            "version": JSON_VERSION,
+            "topology": self.topology,
+            "files": dict(self.files),
+            "warnings": warnings,
+        }
 
 
 def blueprint(topology: Topology, identity: str = "", leases: Leases | None = None) -> Blueprint:
