@@ -41,6 +41,17 @@ _PROTOCOLS: Final = {
     192: "eigrp",
 }
 
+VLAN_AWARE: Final = "vlan_filtering"
+"""The setting of a bridge that filters by VLAN."""
+
+
+def self_vlan(vlan: int) -> str:
+    """The setting of a VLAN-aware bridge that opens a VLAN to the host itself."""
+    return f"{SELF_VLAN}{vlan} self"
+
+
+SELF_VLAN: Final = "bridge vlan "
+
 NAMELESS: Final = "?"
 """What the name of an owner begins with that is no topology of this host's: eight characters, and
 the name that its mark tells besides."""

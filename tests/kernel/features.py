@@ -16,6 +16,7 @@ _TRIALS = {
     "trunk": "ip link add name br0 type bridge vlan_filtering 1 "
     ""
     f"&& {_PAIR} && ip link set p master br0 && bridge vlan add dev p vid 5",
+    "vrf": "ip link add name v0 type vrf table 5",
     # a port that lets in what is in its table only (5.18; before it is passed over)
     "locked": f"ip link add name br0 type bridge && {_PAIR} && ip link set p master br0 "
     "&& bridge link set dev p learning off locked on "

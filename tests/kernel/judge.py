@@ -22,6 +22,8 @@ VOLATILE = {
     "nsid",
     # kept by the kernel once a link was up: what it was put on before it goes down again
     "qdisc",
+    # what a bridge does next, and when
+    "gc_timer",
     # a link that was never up is UNKNOWN or DOWN, afterwards DOWN
     "operstate",
     # how many in all, also of what other links of the parent asked for and gave back

@@ -27,7 +27,7 @@ from vlanlink.kinds import (
     Option,
     QosMap,
 )
-from vlanlink.model import Link, Setting
+from vlanlink.model import SELF_VLAN, Link, Setting
 from vlanlink.planning.operations import (
     AddAddress,
     AddRoute,
@@ -203,6 +203,13 @@ def _set_link(operation: SetLink, marks: Marks) -> list[bytes]:
             rows = [("IFLA_ALT_IFNAME", name) for name in sorted(some)]
             attributes = [("IFLA_PROP_LIST", {"attrs": rows})]
             messages += [request(ifinfmsg, code, ACKED | flags, body, attributes)] if rows else []
+    for key, value in new.items():
+        if key.startswith(SELF_VLAN):
+            vlan = {"flags": 0, "vid": int(key.split()[2])}
+            spec = [("IFLA_BRIDGE_FLAGS", 2), ("IFLA_BRIDGE_VLAN_INFO", vlan)]
+            bridge: Attributes = [("IFLA_AF_SPEC", {"attrs": spec})]
+            code = 19 if value else 17
+            messages.append(request(ifinfmsg, code, ACKED, {"family": 7, **body}, bridge))
     attributes = _common(new)
     if operation.owner is not None:
         group, alias = marks.group(operation.owner), marks.alias(operation.owner)

@@ -15,6 +15,7 @@ from vlanlink.kinds.kind import IPV6_MINIMUM_MTU
 from vlanlink.model import (
     HOST,
     LOOPBACK,
+    SELF_VLAN,
     Address,
     Link,
     LinkName,
@@ -184,7 +185,8 @@ def _set(state: State, operation: SetLink) -> State:
     key = LinkName(operation.namespace, operation.name)
     link = _same_number(state, key, operation.index)
     for setting, old in {**operation.old, **operation.interim}.items():
-        assert link.settings.get(setting) == old, f"{key} {setting} is not {old}"
+        unlisted = False if setting.startswith(SELF_VLAN) else None
+        assert link.settings.get(setting, unlisted) == old, f"{key} {setting} is not {old}"
     _values_are_free(state, link, operation)
     below = state.link(link.parent)
     if operation.new.get("up") and link.kind == "vlan" and below:

@@ -23,6 +23,8 @@ from vlanlink.host import is_topology_name
 from vlanlink.kernel import netlink
 from vlanlink.kernel.marks import PROTOCOL, Marks
 from vlanlink.kernel.netlink import decode_link
+from vlanlink.kernel.netlink.bridges import open_vlans
+from vlanlink.kernel.netlink.constants import AF_BRIDGE
 from vlanlink.kernel.netlink.encode import (
     UnknownSettingError,
     bare_link,
@@ -31,7 +33,7 @@ from vlanlink.kernel.netlink.encode import (
     remove_group,
 )
 from vlanlink.kinds import COMMON, KINDS, InterfaceFlag, Kind, Number, Option
-from vlanlink.model import HOST, Address, Link, LinkName, Route, Setting
+from vlanlink.model import HOST, Address, Link, LinkName, Route, Setting, self_vlan
 from vlanlink.planning.operations import (
     AddAddress,
     AddRoute,
@@ -335,7 +337,11 @@ def judge_set_link(operation: SetLink) -> None:
     seen: dict[str, Setting] = {}
     for message in messages(operation):
         kind = struct.unpack_from("=H", message, 4)[0]
-        if kind in (16, 19):
+        if message[HEADER] == AF_BRIDGE:
+            vlans = {self_vlan(vlan): kind == 19 for vlan in open_vlans(message)[1]}
+            assert vlans.keys() <= operation.new.keys()
+            seen |= vlans
+        elif kind in (16, 19):
             found = {k: v for k, v in decode_link(message).settings.items() if v is not None}
             parts = top(message)
             (mask,) = struct.unpack_from("=I", message, HEADER + 12)

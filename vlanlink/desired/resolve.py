@@ -11,6 +11,7 @@ from dataclasses import replace
 from vlanlink.dataclass import dataclass
 from vlanlink.desired import aside
 from vlanlink.desired.addressing import assign_addresses
+from vlanlink.desired.bridge_vlans import open_bridge_vlans, restore_bridge_vlans
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.conflicts import (
     address_conflicts,
@@ -79,6 +80,7 @@ def resolve(topology: Topology, observed: State, context: Context | None = None)
     _warn_of_unreadable_record(builder)
     _add_links(builder)
     add_shims(builder)
+    open_bridge_vlans(builder)
     builder.conflicts += name_conflicts(builder)
     may_take_parent = frozenset(builder.may_take_parent)
     builder.conflicts += parent_conflicts(builder.links, observed, builder.name, may_take_parent)
@@ -91,6 +93,7 @@ def resolve(topology: Topology, observed: State, context: Context | None = None)
     builder.conflicts += route_conflicts(builder)
     builder.warnings += (*addressing.warnings, *shim_warnings(builder), *return_routes(builder))
     restore_parents(builder)
+    restore_bridge_vlans(builder)
     sysctls, files = desired_sysctls(builder), netns_files(builder)
     return Resolution(
         State(_namespaces(builder, sysctls.wanted), files=files),

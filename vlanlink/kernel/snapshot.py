@@ -8,6 +8,7 @@ from dataclasses import field
 
 from vlanlink.dataclass import dataclass
 from vlanlink.kernel import netlink, procfs
+from vlanlink.kernel.netlink.bridges import DUMP_BRIDGES, open_vlans
 from vlanlink.kernel.netlink.nl80211 import NETLINK_GENERIC, wifi_clients
 from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.kernel.netns.namespaces import Namespaces
@@ -16,18 +17,22 @@ from vlanlink.model import (
     HOST,
     LOOPBACK_KIND,
     NAMELESS,
+    VLAN_AWARE,
     Address,
     Link,
     LinkName,
     Namespace,
     Route,
     State,
+    self_vlan,
 )
 from vlanlink.store.evidence import Evidence
 
 OwnerOf = Callable[[netlink.SeenLink, "Reading"], tuple[str | None, bool]]
 """The owner of a link in a namespace, and whether its mark says so completely."""
 _PAIR = "veth"
+_WITH_PORTS = frozenset({"bridge", "bond", "team", "openvswitch"})
+"""Masters that take all frames of their ports by a receive handler; a VRF has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,8 @@ def read_namespace(
         asked = [None] if whole else [one.index for one in links.values() if one.nsid is not None]
         addresses = _addresses(socket, asked, protocols=protocols)
         routes = _routes(socket, links) if whole else frozenset()
+        if any(link.vlan_aware for link in links.values()):
+            _add_vlans(socket, links)
     sysctls = read_sysctls(name, namespaces, keys)
     path = None if name == HOST else namespaces.path(name)
     inode = os.fstat(namespaces.descriptor(name)).st_ino
@@ -124,6 +131,16 @@ def _of_link(socket: Socket, index: int | None) -> Iterator[bytes]:
     except OSError as error:
         if index is None or error.errno != errno.ENODEV:  # it has gone since
             raise
+
+
+def _add_vlans(socket: Socket, links: Mapping[int, netlink.SeenLink]) -> None:
+    """The VLANs that VLAN-aware bridges have open to the host."""
+    for message in socket.dump(bytearray(DUMP_BRIDGES)):
+        index, vlans = open_vlans(message)
+        link = links.get(index)
+        if link and link.vlan_aware:
+            link.settings[VLAN_AWARE] = True
+            link.settings.update({self_vlan(vlan): True for vlan in vlans})
 
 
 def read_sysctls(name: str, namespaces: Namespaces, keys: Collection[str]) -> dict[str, str]:
@@ -200,7 +217,7 @@ def _link(seen: netlink.SeenLink, reading: Reading, owner_of: OwnerOf, find: "_F
         labelled=labelled,
         index=seen.index,
         parent_index=seen.parent_index,
-        master=master.name if master else None,
+        master=master.name if master and master.kind in _WITH_PORTS else None,
         carrier=seen.carrier,
         wifi_client=seen.index in reading.wifi_clients,
     )

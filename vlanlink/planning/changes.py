@@ -7,7 +7,7 @@ from types import MappingProxyType
 from vlanlink.kinds import KINDS, kind_options
 from vlanlink.kinds.common import LINK_SYSCTLS
 from vlanlink.kinds.kind import IPV6_MINIMUM_MTU
-from vlanlink.model import Address, Link, LinkName, Setting
+from vlanlink.model import SELF_VLAN, Address, Link, LinkName, Setting
 from vlanlink.planning.diff import Diff, depth
 from vlanlink.planning.handover import InPlace, releases
 from vlanlink.planning.inheritance import setting_key
@@ -18,6 +18,9 @@ from vlanlink.planning.operations import (
     SetLink,
     WriteSysctl,
 )
+
+_UNLISTED: Mapping[str, Setting] = {SELF_VLAN: False}
+"""A bridge lists the VLANs that are open."""
 
 
 def change_links(diff: Diff) -> Iterator[Operation]:
@@ -71,7 +74,7 @@ def _set_link(
         name=want.name,
         kind=seen.kind,
         index=seen.index,
-        old={key: seen.settings.get(key) for key in new},
+        old={key: seen.settings.get(key, _UNLISTED.get(key[: len(SELF_VLAN)])) for key in new},
         new=new,
         owner=owner,
         options=kind_options(want.kind, want.settings),

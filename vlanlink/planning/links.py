@@ -2,7 +2,7 @@
 
 from vlanlink.kinds import COMMON, KINDS, Option
 from vlanlink.kinds.common import LINK_SYSCTLS
-from vlanlink.model import HOST, Link, LinkName, Setting, show
+from vlanlink.model import HOST, SELF_VLAN, Link, LinkName, Setting, show
 from vlanlink.planning.diff import Diff
 from vlanlink.planning.inheritance import why_inherited
 
@@ -18,6 +18,9 @@ def changed_settings(seen: Link, want: Link) -> dict[str, Setting]:
         differs = seen.settings[option.key] != value if option.key in seen.settings else ignored
         if value is not None and differs:
             new[option.key] = value
+    for key, value in want.settings.items():
+        if key.startswith(SELF_VLAN) and seen.settings.get(key, False) != value:
+            new[key] = value
     for key in LINK_SYSCTLS:
         value = want.settings.get(key)
         if value is not None and seen.settings.get(key) != value:

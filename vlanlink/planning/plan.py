@@ -16,7 +16,17 @@ from functools import cached_property
 
 from vlanlink.dataclass import dataclass
 from vlanlink.errors import JSON_VERSION, Diagnostic, Problem, printable
-from vlanlink.model import HOST, FileKey, Link, LinkName, Namespace, NetnsFile, State
+from vlanlink.model import (
+    HOST,
+    SELF_VLAN,
+    FileKey,
+    Link,
+    LinkName,
+    Namespace,
+    NetnsFile,
+    Setting,
+    State,
+)
 from vlanlink.planning.addresses import plan_addresses
 from vlanlink.planning.change import Action, Change
 from vlanlink.planning.changes import change_links
@@ -174,7 +184,7 @@ def undo_target(before: State, done: Plan) -> State:
             if touched.namespace == name and seen and seen.name not in links:
                 links[seen.name] = replace(
                     seen,
-                    settings={k: v for k, v in seen.settings.items() if k in settings},
+                    settings=_before(seen, settings),
                     addresses=tuple(a for a in seen.addresses if a.permanent),
                 )
         namespaces[name] = replace(
@@ -186,6 +196,12 @@ def undo_target(before: State, done: Plan) -> State:
             },
         )
     return State(namespaces, files=_own_files(before, done.topology))
+
+
+def _before(seen: Link, touched: Iterable[str]) -> dict[str, Setting]:
+    """The touched settings as they were; a VLAN that a bridge does not list is closed."""
+    closed: dict[str, Setting] = {key: False for key in touched if key.startswith(SELF_VLAN)}
+    return closed | {k: v for k, v in seen.settings.items() if k in touched}
 
 
 def operations_for(diff: Diff) -> tuple[Operation, ...]:

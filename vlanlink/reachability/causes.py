@@ -8,9 +8,10 @@ from dataclasses import field
 from enum import StrEnum
 
 from vlanlink.dataclass import dataclass
+from vlanlink.desired.bridge_vlans import open_command, vlan_bridges
 from vlanlink.kernel.packet.echo import EchoReply, FailureReason
 from vlanlink.kinds import KINDS
-from vlanlink.model import HOST, Link, LinkName, State, family_of
+from vlanlink.model import HOST, Link, LinkName, State, family_of, self_vlan
 from vlanlink.reachability.expected import GATEWAY, Pair
 from vlanlink.reachability.paths import Outcome, Path, Paths, title
 from vlanlink.reachability.segments import Block
@@ -34,6 +35,7 @@ class Cause(StrEnum):
     GATEWAY_SILENT = "gateway silent"
     HAIRPIN_OFF = "switch does not reflect frames (hairpin off)"
     HAIRPIN_ON = "switch reflects frames (hairpin on)"
+    BRIDGE_VLAN = "VLAN closed on the bridge"
     RP_FILTER = "rp_filter"
     ARP_IGNORE = "arp_ignore"
 
@@ -147,6 +149,24 @@ def _no_carrier(case: Case) -> Found | None:
                 return Cause.NO_CARRIER, (f"{below.key} has no carrier",)
             below = lower
     return None
+
+
+def _bridge_vlan(case: Case) -> Found | None:
+    """A VLAN on a VLAN-aware bridge that is not open to the host."""
+    link = case.link
+    for upper, bridge in vlan_bridges(link, _below(case, link)) if link else ():
+        vlan = int(str(upper.settings["id"]))
+        if bridge.settings.get(self_vlan(vlan)) is not True:
+            return Cause.BRIDGE_VLAN, (
+                f"VLAN {vlan} is not open on bridge {bridge.name}",
+                f"{open_command(bridge.name, vlan)} opens it",
+            )
+    return None
+
+
+def _below(case: Case, link: Link | None) -> Iterator[Link]:
+    while link and (link := case.evidence.state.link(link.parent)):
+        yield link
 
 
 _ENDS = {
@@ -288,6 +308,7 @@ _Rule = Callable[[Case], Found | None]
 _NOT_REACHED: tuple[_Rule, ...] = (
     _missing,
     _no_carrier,
+    _bridge_vlan,
     _no_path,
     _gateway_silent,
     _hairpin_off,

@@ -27,6 +27,10 @@ class Table:
         self._left: dict[str, object] = dict(value)
         self._where = where
 
+    def has(self, key: str) -> bool:
+        """Whether a key is there that may be left out."""
+        return key in self._left
+
     def take(self, key: str, read: Callable[[object, str], _T]) -> _T:
         """The value of a key, read by ``read``. Raises UnreadableError."""
         if key not in self._left:
@@ -153,6 +157,14 @@ def whole(value: object, where: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 1 << 64:
         raise UnreadableError(f"{where} is not a whole number")
     return value
+
+
+def vlan_id(value: object, where: str) -> int:
+    """A VLAN id as the name of a key."""
+    found = text(value, where)
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", found):
+        raise UnreadableError(f"{where} has {found[:20]!r}, which is not a VLAN id")
+    return int(found)
 
 
 def number(value: object, where: str) -> float:

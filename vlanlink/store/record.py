@@ -37,6 +37,13 @@ class OriginalLink:
 
     up: bool | None
     """None: unknown, the record of that time is lost."""
+    vlans: Mapping[int, bool] = field(default_factory=dict)
+    """Of a VLAN-aware bridge: the VLANs in use, and whether they were open to the host."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        vlans = {str(vlan): was_open for vlan, was_open in self.vlans.items()}
+        return {"up": self.up, **({"vlans": vlans} if vlans else {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +113,7 @@ class Record:
                 namespace: {k: [o.before, o.written, *o.earlier] for k, o in originals.items()}
                 for namespace, originals in self.sysctls.items()
             },
-            "parents": {name: {"up": parent.up} for name, parent in self.parents.items()},
+            "parents": {name: parent.to_dict() for name, parent in self.parents.items()},
             "routes": [list(route) for route in self.routes],
             "reserved": {parent: dict(found) for parent, found in self.reserved.items()},
             "files": [list(key) for key in self.files],
@@ -159,7 +166,8 @@ def _sysctl(value: object, where: str) -> OriginalSysctl:
 
 def _parent(value: object, where: str) -> OriginalLink:
     table = fields.Table(value, where)
-    link = OriginalLink(table.take("up", fields.flag_or_none))
+    up = table.take("up", fields.flag_or_none)
+    link = OriginalLink(up, table.take("vlans", _VLANS) if table.has("vlans") else {})
     table.close()
     return link
 
@@ -192,6 +200,7 @@ def _file(value: object, where: str) -> tuple[str, str]:
     return fields.file_name(space, where), fields.file_name(name, where)
 
 
+_VLANS: Final = fields.mapping(fields.vlan_id, fields.flag)
 _RESERVED: Final = fields.mapping(fields.file_name, fields.mapping(fields.address, fields.text))
 _SYSCTLS: Final = fields.mapping(fields.namespace, fields.mapping(_sysctl_key, _sysctl))
 
@@ -231,11 +240,24 @@ def in_transition(before: Record | None, after: Record) -> Record:
             )
             for space in dict.fromkeys((*after.sysctls, *before.sysctls))
         },
-        parents={**before.parents, **after.parents},
+        parents={
+            **before.parents,
+            **after.parents,
+            **_parents_in_transition(before, after),
+        },
         routes=tuple(dict.fromkeys((*after.routes, *before.routes))),
         files=tuple(dict.fromkeys((*after.files, *before.files))),
         places={**before.places, **after.places},
     )
+
+
+def _parents_in_transition(before: Record, after: Record) -> dict[str, OriginalLink]:
+    """Parents of both, with the VLANs of both."""
+    return {
+        name: replace(after.parents[name], vlans={**old.vlans, **after.parents[name].vlans})
+        for name, old in before.parents.items()
+        if name in after.parents
+    }
 
 
 def _sysctls_in_transition(

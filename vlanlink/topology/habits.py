@@ -97,7 +97,6 @@ INTERFACE_ELSEWHERE: Final[Mapping[str, str]] = {
 
 NETWORK_PLANNED: Final[Mapping[str, str]] = {
     "dhcp": "remove dhcp, and list addresses under the interfaces",
-    "manage_bridge_vlan": "remove manage_bridge_vlan",
     "wait": "remove wait",
 }
 NAMESPACE_PLANNED: Final[Mapping[str, str]] = {

@@ -167,6 +167,9 @@ class NetworkConfig(Kinded):
         bool, Key(BOOLEAN, "vepa: the switch sends frames back out of the port they came in on")
     ] = False
     take_parent: Annotated[bool, Key(BOOLEAN, TAKE_PARENT_HELP)] = False
+    manage_bridge_vlan: Annotated[
+        bool, Key(BOOLEAN, "parent on a VLAN-aware bridge: open its VLAN to the host there")
+    ] = False
 
     @classmethod
     def kind_in(cls, written: Mapping[str, Any]) -> Kind | None:

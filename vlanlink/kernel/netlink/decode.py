@@ -18,6 +18,7 @@ from vlanlink.kernel.netlink.attributes import (
     text,
     u32,
 )
+from vlanlink.kernel.netlink.bridges import is_vlan_aware
 from vlanlink.kernel.netlink.constants import (
     ARPHRD_LOOPBACK,
     IFA_F_DADFAILED,
@@ -89,6 +90,7 @@ _DEVCONF = (
 )
 """Settings out of arrays of numbers: 12, 17, 18 and 19, one less than linux/ip.h IPV4_DEVCONF_*,
 and 3, 26 and 27, linux/ipv6.h DEVCONF_*."""
+_BRIDGE = "bridge"
 _ANYWHERE = {2: "0.0.0.0", 10: "::"}
 
 
@@ -107,6 +109,7 @@ class SeenLink:
     """The id of the namespace that the parent or peer is in (IFLA_LINK_NETNSID); None: this one."""
     master_index: int
     carrier: bool
+    vlan_aware: bool = False
 
 
 @contextmanager
@@ -123,7 +126,8 @@ def decode_link(data: bytes) -> SeenLink:
     hardware, index, flags = _LINK.unpack_from(data, _HEADER)
     found = selected(data, _OF_A_LINK, _HEADER + _LINK.size)
     get = found.get
-    kind, options = _kind_and_options(get(_IFLA_LINKINFO, b""))
+    info = get(_IFLA_LINKINFO, b"")
+    kind, options = _kind_and_options(info)
     settings = decode_common(found, flags)
     _add_sysctls(settings, get(_IFLA_AF_SPEC, b""))
     settings.update(options)
@@ -138,6 +142,7 @@ def decode_link(data: bytes) -> SeenLink:
         nsid=u32(get(_IFLA_LINK_NETNSID)) if _IFLA_LINK_NETNSID in found else None,
         master_index=u32(get(_IFLA_MASTER)),
         carrier=bool(flags & IFF_LOWER_UP),
+        vlan_aware=kind == _BRIDGE and is_vlan_aware(first(info, _IFLA_INFO_DATA) or b""),
     )
 
 

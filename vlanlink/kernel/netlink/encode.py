@@ -8,6 +8,7 @@ from typing import Final
 from vlanlink.kernel.marks import PROTOCOL, Marks
 from vlanlink.kernel.netlink import message
 from vlanlink.kernel.netlink.attributes import subnet_broadcast
+from vlanlink.kernel.netlink.bridges import set_vlan
 from vlanlink.kernel.netlink.constants import (
     ACK,
     APPEND,
@@ -40,7 +41,7 @@ from vlanlink.kernel.netlink.options import (
 )
 from vlanlink.kinds import COMMON, KINDS, Names, kind_options
 from vlanlink.kinds.common import LINK_SYSCTLS
-from vlanlink.model import Address, Link, Setting
+from vlanlink.model import SELF_VLAN, Address, Link, Setting
 from vlanlink.planning.operations import (
     AddAddress,
     AddRoute,
@@ -156,6 +157,11 @@ def _set_link(operation: SetLink, marks: Marks) -> list[bytearray]:
     for option in COMMON:
         if isinstance(option, Names) and option.key in new:
             messages += _set_names(operation, option)
+    messages += [
+        set_vlan(operation.index, int(key.split()[2]), is_open=value is True)
+        for key, value in new.items()
+        if key.startswith(SELF_VLAN)
+    ]
     attributes = _mark(operation.owner, marks) if operation.owner is not None else []
     attributes += encode_common(new)
     iff, mask = flags_and_mask(new)
@@ -184,6 +190,7 @@ def _words(value: Setting) -> set[str]:
 
 def _refuse_unknown(kind: str, settings: Mapping[str, Setting]) -> None:
     unknown = settings.keys() - _COMMON_KEYS - kind_options(kind, settings).keys()
+    unknown = {key for key in unknown if not key.startswith(SELF_VLAN)}
     if unknown:
         raise UnknownSettingError(f"{kind} has no {', '.join(sorted(unknown))}")
 
