@@ -51,6 +51,7 @@ _MODULES = {
     "topology.json_schema": "schema",
     "topology.load": "Heading formatted heading",
     "watcher": "Event Policy Watch",
+    "watcher.stream": "events",
 }
 """The public names by module. The imports below say the same to type checkers; a test compares."""
 
@@ -221,6 +222,9 @@ if TYPE_CHECKING:
         Event as Event,
         Policy as Policy,
         Watch as Watch,
+    )
+    from vlanlink.watcher.stream import (
+        events as events,
     )
 else:
     __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - they are strings

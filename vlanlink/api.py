@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, overload
 
 from vlanlink.commit_confirm.commit import (
@@ -96,6 +97,7 @@ def up(
     host: Host | None = None,
     on_progress: Progress | None = None,
     *,
+    cancel: Event | None = None,
     replace_file: bool = False,
     wait: float = 0.0,
     on_wait: OnWait | None = None,
@@ -107,7 +109,7 @@ def up(
 
     Parents that are not there yet are waited for, ``wait`` seconds at the most; ``on_wait`` is
     told their names. Another one who changes this host is waited for, ``lock_timeout`` seconds at
-    the most.
+    the most. ``cancel``, once set by another thread, stops and undoes as Ctrl-C does.
 
     With ``confirm``, a change is put back after so many seconds unless ``vlanlink.confirm``, or
     ``decide`` (asked again and again, see ``confirming.Decide``), says to keep it; this call waits
@@ -117,7 +119,7 @@ def up(
     Interrupted after undoing.
     """
     need_privilege()
-    with open_session(host, on_progress) as session, ExitStack() as stack:
+    with open_session(host, on_progress, cancel) as session, ExitStack() as stack:
         if wait:
             await_parents(session, topology, wait, on_wait)
         with session.locked(lock_timeout):
@@ -136,6 +138,7 @@ def down(
     host: Host | None = None,
     on_progress: Progress | None = None,
     *,
+    cancel: Event | None = None,
     dry_run: bool = False,
     forget: bool = False,
     lock_timeout: float = LOCK_SECONDS,
@@ -148,7 +151,7 @@ def down(
     go too, ApplyError and Interrupted after undoing.
     """
     need_privilege()
-    with open_session(host, on_progress) as session:
+    with open_session(host, on_progress, cancel) as session:
         if dry_run:
             return take_down(session, topology, dry_run=True)
         with session.locked(lock_timeout):
@@ -204,6 +207,7 @@ def verify(
     host: Host | None = None,
     on_progress: Progress | None = None,
     *,
+    cancel: Event | None = None,
     everything: bool = False,
 ) -> "Verification":
     """Who reaches whom, asked from inside the namespaces, and whether that is what was promised.
@@ -217,7 +221,7 @@ def verify(
     from vlanlink.reachability.result import Verification
 
     need_privilege("asking from inside the namespaces", "CAP_NET_RAW")
-    with open_session(host, on_progress) as session:
+    with open_session(host, on_progress, cancel) as session:
         wanted = stored(session, topology) if isinstance(topology, str) else topology
         seen = session.observe(wanted)
         name, state = wanted.name, _judge(seen).state

@@ -1,6 +1,7 @@
 """Verbs on whole topologies: ``restart``, and which ones there are to bring up or take down."""
 
 from pathlib import Path
+from threading import Event
 
 from vlanlink.commit_confirm.commit import refuse_if_pending
 from vlanlink.host import Host, is_topology_name
@@ -18,6 +19,7 @@ def restart(
     host: Host | None = None,
     on_progress: Progress | None = None,
     *,
+    cancel: Event | None = None,
     replace_file: bool = False,
     lock_timeout: float = LOCK_SECONDS,
 ) -> Restart:
@@ -29,7 +31,7 @@ def restart(
     Interrupted after a rollback: what was up before is brought up again.
     """
     need_privilege()
-    with open_session(host, on_progress) as session, session.locked(lock_timeout):
+    with open_session(host, on_progress, cancel) as session, session.locked(lock_timeout):
         refuse_if_pending(session, topology if isinstance(topology, str) else topology.name)
         return down_and_up(session, topology, replace_file=replace_file)
 

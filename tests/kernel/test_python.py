@@ -4,7 +4,9 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -131,3 +133,93 @@ def test_run_raises_as_subprocess_does(lan: Lan) -> None:
         vlanlink.run("web", ["no-such-command"])
     with pytest.raises(vlanlink.UsageError, match=r"unknown namespace: wbe\n.*did you mean web\?"):
         vlanlink.run("wbe", ["true"])
+
+
+# -- cancelling --------------------------------------------------------------------------------
+
+ASYNCHRONOUS = Path(__file__).parents[2] / "examples/asynchronous.py"
+MANY = """
+[topology]
+name = "many"
+[networks.pub]
+kind = "macvlan"
+parent = "eth0"
+subnets = [{{ subnet = "192.0.2.0/24" }}]
+{probe}
+[namespaces]
+"""
+
+
+def _many(file: Path, probe: str = "") -> vlanlink.Topology:
+    rows = "".join(f'n{n}.interfaces.eth0 = {{ network = "pub" }}\n' for n in range(40))
+    file.write_text(MANY.format(probe=probe) + rows)
+    return vlanlink.load(file)
+
+
+WAIT = """
+[networks.n]
+kind = "macvlan"
+parent = "nope0"
+[namespaces.web.interfaces.eth0]
+network = "n"
+"""
+
+
+@pytest.mark.parametrize("verb", ["up", "down", "restart"])
+def test_an_event_cancels(verb: str, lan: Lan, tmp_path: Path) -> None:
+    topology = _many(tmp_path / "many.toml", "probe = false")
+    if verb != "up":
+        vlanlink.up(topology)
+    spaces = sorted(lan.world.namespaces())
+    state = vlanlink.status(topology).state
+    cancel = threading.Event()
+
+    def halfway(done: int, total: int, _: str) -> None:
+        if done * 2 > total:
+            cancel.set()
+
+    with pytest.raises(vlanlink.Interrupted):
+        getattr(vlanlink, verb)(topology, on_progress=halfway, cancel=cancel)
+    assert sorted(lan.world.namespaces()) == spaces
+    assert vlanlink.status(topology).state == state
+
+
+def test_a_wait_is_cancelled(lan: Lan) -> None:
+    del lan
+    cancel = threading.Event()
+    topology = vlanlink.load("wait.toml", text=WAIT)
+    with pytest.raises(vlanlink.Interrupted, match="while waiting for nope0"):
+        vlanlink.up(topology, wait=600, on_wait=lambda _: cancel.set(), cancel=cancel)
+
+
+def test_a_cancelled_task_rolls_back(lan: Lan, tmp_path: Path) -> None:
+    file = tmp_path / "many.toml"
+    _many(file, "probe = { count = 2, seconds = 60.0 }")
+    before = dump(lan.world)
+    command = [sys.executable, str(ASYNCHRONOUS), str(file), "2"]
+    done = lan.world.run(command, check=False)
+    assert (done.returncode, done.stdout) == (1, "not up within 2 s: down\n"), done.stderr
+    assert done.stderr == ""
+    same(lan.world, before)
+    _many(file, "probe = false")
+    done = lan.world.run([*command[:-1], "600"], check=False)
+    assert done.stdout.startswith("Plan: 120 to create")
+    vlanlink.down("many")
+
+
+def test_the_events_of_a_watch(
+    lan: Lan, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    topology = _many(tmp_path / "many.toml", "probe = false")
+    with closing(vlanlink.events(topology)) as found:
+        for event in found:
+            print(event.event, *event.what)
+            if event.event == "up":
+                lan.world.ip("link del eth0", "n7")
+            if event.event == "repaired":
+                break
+    words = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert words[0] == "up"
+    assert words[-2:] == ["drift", "repaired"]
+    assert not [one for one in threading.enumerate() if one.name.startswith("vlanlink-watch")]
+    assert vlanlink.status("many").state == "up"

@@ -106,4 +106,4 @@ def test_an_iterator_that_is_closed_ends_journalctl(play: Play) -> None:
     script.write_text(f"#!/bin/sh\necho '{json.dumps(ENTRY)}'\nexec sleep 1000\n")
     entries = vlanlink.logs("office", follow=True)
     assert next(entries).program == "vlanlink"
-    entries.close()  # type: ignore[attr-defined]
+    entries.close()

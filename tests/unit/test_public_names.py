@@ -3,6 +3,8 @@
 import ast
 import dataclasses
 import inspect
+import json
+import os
 import subprocess
 import sys
 import types
@@ -181,3 +183,24 @@ def test_a_host_takes_str_and_pathlike_everywhere() -> None:
     assert isinstance(text.unit_directory, Path)
     assert vlanlink.Host().run_directory == Path("/run/vlanlink")
     assert hash(text) == hash(path)
+
+
+def test_pyright_finds_the_same_typos(tmp_path: Path) -> None:
+    """And nothing in the examples."""
+    file = tmp_path / "tool.py"
+    file.write_text(TYPOS)
+    (tmp_path / "pyrightconfig.json").write_text('{"typeCheckingMode": "standard"}')
+    examples = [str(path) for path in (HOME.parent / "examples").glob("*.py")]
+    command = [sys.executable, "-m", "basedpyright", "--outputjson", "--project", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(HOME.parent)}
+    done = subprocess.run(
+        [*command, str(file), *examples],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    found = json.loads(done.stdout)["generalDiagnostics"]
+    errors = [one for one in found if one["severity"] == "error"]
+    assert {Path(one["file"]).name for one in errors} == {"tool.py"}, errors
+    assert [one["range"]["start"]["line"] + 1 for one in errors] == [5, 6, 7], errors

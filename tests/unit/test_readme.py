@@ -3,6 +3,7 @@
 import re
 import shlex
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -60,15 +61,23 @@ def test_the_format_shown_is_a_topology() -> None:
     assert set(topology.namespaces) == {"web", "lab"}
 
 
+TOOLS = (
+    "examples/lab.py",
+    "examples/asynchronous.py",
+    "tests/kernel/test_python.py",
+    "docs/python.md",
+)
+
+
 def test_the_python_shown_is_the_tool() -> None:
     """Which is run by tests.kernel.test_python."""
-    tool, page = ((ROOT / name).read_text() for name in ("examples/lab.py", "docs/python.md"))
+    tool, more, test, page = ((ROOT / name).read_text() for name in TOOLS)
     (command,) = _blocks(page, "")
     assert command.strip().removeprefix("$ ") in tool
     shown = _blocks(page, "python")
-    assert len(shown) == 5
+    assert len(shown) == 7
     for block in shown:
-        assert block in tool, block
+        assert block in tool or block in more or indent(block, "    ") in test, block
 
 
 def test_the_errors_are_in_the_page() -> None:

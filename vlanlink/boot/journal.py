@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,7 +44,7 @@ def logs(
     *,
     follow: bool = False,
     lines: int | None = None,
-) -> Iterator[LogEntry]:
+) -> Generator[LogEntry, None, None]:
     """The journal of a topology's unit, oldest first; with ``lines`` only that many, the newest.
 
     With ``follow`` the iterator waits for new entries; ``close()`` ends it. Raises UsageError for
@@ -64,7 +64,7 @@ def logs(
     return _entries(process)
 
 
-def _entries(process: "subprocess.Popen[bytes]") -> Iterator[LogEntry]:
+def _entries(process: "subprocess.Popen[bytes]") -> Generator[LogEntry, None, None]:
     found = False
     with process:
         assert process.stdout is not None

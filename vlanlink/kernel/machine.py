@@ -64,13 +64,16 @@ _T = TypeVar("_T")
 class Machine:
     """The kernel interface of one host. Use it as a context manager."""
 
-    def __init__(self, host: Host, wanted: Wanted | None = None) -> None:
-        """Start a thread, and open a socket in the host's network namespace."""
+    def __init__(self, host: Host, wanted: Wanted | None = None, stop: Event | None = None) -> None:
+        """Start a thread, and open a socket in the host's network namespace.
+
+        ``stop`` interrupts once it is set.
+        """
         self.host = host
         self.wanted = wanted or Wanted()
         self.timings = Timings()
         self._has_run = False
-        self._stop = Event()
+        self._stop = stop or Event()
         self._thread = Worker("vlanlink")
         self._namespaces: Namespaces = self._do(
             lambda: Namespaces(host.network_namespace, self.wanted.paths)

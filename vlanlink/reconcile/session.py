@@ -4,6 +4,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from threading import Event
 
 from vlanlink.dataclass import dataclass
 from vlanlink.desired.context import Context, ProbeResults
@@ -240,15 +241,17 @@ class Session:
 
 
 @contextmanager
-def open_session(host: Host | None, on_progress: Progress | None = None) -> Iterator[Session]:
-    """Open the host's kernel and files.
+def open_session(
+    host: Host | None, on_progress: Progress | None = None, cancel: Event | None = None
+) -> Iterator[Session]:
+    """Open the host's kernel and files; ``cancel`` interrupts as Ctrl-C does.
 
     Raises PrivilegeError if the kernel can't be entered, ConflictError if it can't be read.
     """
     host = host or Host()
     with ExitStack() as stack:
         with kernel_errors():
-            machine = stack.enter_context(Machine(host))
+            machine = stack.enter_context(Machine(host, stop=cancel))
         store = Store(host, machine.identity)
         with _file_errors():
             store.check()

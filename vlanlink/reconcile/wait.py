@@ -10,6 +10,8 @@ from vlanlink.topology import Topology
 
 OnWait = Callable[[tuple[str, ...]], None]
 """Called with the missing parents, again whenever that set changes."""
+_SLICE_SECONDS = 0.25
+"""Interval at which a wait checks whether it should stop."""
 
 
 def await_parents(
@@ -17,8 +19,7 @@ def await_parents(
 ) -> None:
     """Return when every parent exists, or after ``seconds``: ``observe`` tells what is missing.
 
-    The kernel announces new links; nothing is polled, and nothing is locked meanwhile. Raises
-    Interrupted.
+    The kernel announces new links; nothing is locked meanwhile. Raises Interrupted.
     """
     deadline = time.monotonic() + seconds
     told: tuple[str, ...] = ()
@@ -32,8 +33,9 @@ def await_parents(
                 if on_wait and news:
                     on_wait(missing)
                 left = deadline - time.monotonic()
-                if left <= 0 or not links.wait(left):
+                if left <= 0:
                     return
+                links.wait(min(left, _SLICE_SECONDS))
     except KeyboardInterrupt:
         message = f"interrupted while waiting for {', '.join(told)}; nothing was changed"
         raise Interrupted(Diagnostic(message)) from None
