@@ -19,12 +19,12 @@ from vlanlink.kernel.features import has_address_protocols
 from vlanlink.kernel.marks import Marks
 from vlanlink.kernel.netns.files import NetnsFiles
 from vlanlink.kernel.netns.identity import identify_here
+from vlanlink.kernel.netns.mounts import mounts_propagate
 from vlanlink.kernel.netns.namespaces import (
     Namespaces,
     clear_dead_names,
     dead_names,
     is_network_namespace,
-    mounts_propagate,
     named,
     processes_by_namespace,
 )

@@ -44,12 +44,23 @@ def may_hide(seen: "Observation", unicast_macs: UnicastMacs) -> bool:
     observed, todo = seen.observed, seen.todo.operations
     if is_lost(seen.topology.name, observed, seen.records):
         return True
-    if any(_needs_all(operation, observed) for operation in todo):
+    if any(_needs_all(operation, observed) for operation in todo) or _misses_links(seen):
         return True
     parents = set(_parents(seen))
     known = {str(link.settings.get("mac")) for link in observed.links()}
     found = unicast_macs(parents) if parents else {}
     return any(not macs <= known for macs in found.values())
+
+
+def _misses_links(seen: "Observation") -> bool:
+    """Whether links of the record are gone from their namespaces: somebody may have moved them."""
+    own = seen.records.own
+    places = own.places.items() if own else ()
+    return any(
+        seen.observed.link(LinkName(space, name)) is None
+        for space, place in places
+        for name in place.links
+    )
 
 
 def _parents(seen: "Observation") -> Iterator[str]:

@@ -60,6 +60,7 @@ class Namespaces:
         self._unmounted: list[int] = []
         self._open: OrderedDict[str, _Open] = OrderedDict()
         self._paths = dict(paths or {})
+        self._inodes: dict[str, int] = {}
         self._host = _Open(os.open(host_path or syscalls.OWN_NETWORK, os.O_RDONLY | os.O_CLOEXEC))
         self._prefetch: NamespacePrefetch | None = None
         self._proc = Proc()
@@ -87,7 +88,7 @@ class Namespaces:
         held = self._open.get(name)
         if held and os.fstat(held.descriptor).st_ino != inode:
             self.forget(name)
-        self._paths[name] = path
+        self._paths[name], self._inodes[name] = path, inode
         return inode
 
     def path(self, name: str) -> str:
@@ -135,10 +136,18 @@ class Namespaces:
         held = self._open.get(name)
         if held is None:
             self._make_room()
-            held = _Open(os.open(self._paths[name], os.O_RDONLY | os.O_CLOEXEC))
-            self._open[name] = held
+            held = self._open[name] = _Open(self._opened(name))
         self._open.move_to_end(name)
         return held
+
+    def _opened(self, name: str) -> int:
+        """An open file of the namespace that was registered. Raises OSError if it is another."""
+        path, inode = self._paths[name], self._inodes.get(name)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        if inode not in (None, os.fstat(descriptor).st_ino):
+            os.close(descriptor)
+            raise FileNotFoundError(errno.ENOENT, "another namespace has its place", path)
+        return descriptor
 
     def _make_room(self) -> None:
         while len(self._open) >= self._most_open:
@@ -174,8 +183,8 @@ class Namespaces:
                 raise OSError(refusal.errno, refusal.text or os.strerror(refusal.errno), path)
             syscalls.mount(syscalls.OWN_NETWORK, path, "none", syscalls.MS_BIND)
             undo.pop_all()
-        self._paths[name] = path
-        self._open[name] = held
+        self._paths[name], self._open[name] = path, held
+        self._inodes[name] = os.fstat(held.descriptor).st_ino
         self._current = name
 
     def _new(self) -> int:
@@ -224,6 +233,8 @@ class Namespaces:
         path = self._paths[name]
         if len(self._unmounted) >= self._most_unmounted:
             self.release()
+        if os.path.exists(path) and os.stat(path).st_ino != self._inodes.get(name):
+            raise OSError(errno.EBUSY, "another namespace has its place", path)
         try:
             self._unmounted.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
         except OSError:  # perhaps out of files: don't hold this one
@@ -358,36 +369,6 @@ def _share(path: str) -> None:
             raise
         syscalls.mount(path, path, "none", syscalls.MS_BIND | syscalls.MS_REC)
         syscalls.mount("", path, "none", syscalls.MS_SHARED | syscalls.MS_REC)
-
-
-def mounts_propagate(directory: Path) -> bool:
-    """True if namespaces named in ``directory`` here have their names everywhere.
-
-    False in a private or slave copy of the machine's mounts (`ip netns exec` makes one): everyone
-    else would see a dead file.
-    """
-    try:
-        if os.stat("/proc/self/ns/mnt").st_ino == os.stat("/proc/1/ns/mnt").st_ino:
-            return True
-        existing = next(p for p in (directory, *directory.parents) if p.exists())
-        theirs = Path("/proc/1/root") / existing.relative_to("/")
-        same = theirs.exists() and existing.stat().st_dev == theirs.stat().st_dev
-    except OSError:
-        return True  # init is invisible: a container or user namespace with its own mounts
-    return not same or "shared:" in _mount_options(existing)
-
-
-def _mount_options(path: Path) -> str:
-    """Optional fields of the mount that contains ``path`` (proc_pid_mountinfo(5))."""
-    best, options = "", ""
-    resolved = os.fspath(path.resolve())
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        fields = line.split()
-        point = fields[4]
-        inside = resolved == point or resolved.startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= len(best):
-            best, options = point, " ".join(fields[6 : fields.index("-")])
-    return options
 
 
 def processes_by_namespace() -> dict[int, list[int]]:
