@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from _bench import contenders, peers, report, scene, startup
+from _bench import contenders, foreign, peers, report, scene, startup
 from _bench.fetch import AbsentError
 from _bench.judge import NotMadeError, judge
 from _bench.process import Sample, timed
@@ -37,6 +37,10 @@ def main() -> int:
         started = startup.samples(options.runs)
         print(report.table("start", started))
         print(report.goals(found, started))
+    if options.foreign:
+        beside = foreign.samples(options.runs)
+        print(report.table("one endpoint", beside))
+        print(report.foreign(beside))
     if options.json:
         options.json.write_text(json.dumps(report.to_dict(found, started), indent=1) + "\n")
     return 0
@@ -54,6 +58,11 @@ def _options() -> argparse.Namespace:
         "--peers",
         action="store_true",
         help="CNI plugins, pyroute2 and IfState besides (fetches what is missing)",
+    )
+    parser.add_argument(
+        "--foreign",
+        action="store_true",
+        help="one endpoint beside 3,000 foreign namespaces, 100,000 routes, 2,000 macvlans",
     )
     parser.add_argument("--only", type=lambda text: text.split(","), help="contenders, by name")
     parser.add_argument("--progress", action="store_true", help="tell each time when it is taken")

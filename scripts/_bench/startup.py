@@ -1,4 +1,4 @@
-"""What it takes to start: the shortest commands, against the interpreter that does nothing."""
+"""The start: short commands, against an interpreter that does nothing."""
 
 from __future__ import annotations
 
@@ -15,24 +15,28 @@ if TYPE_CHECKING:
     from _bench.report import Samples
 
 _ROUNDS = 4
-"""Starts for each run that was asked for: they are short, and vary much."""
+"""Starts per run: they are short and vary a lot."""
 
 
 def samples(runs: int) -> Samples:
-    """`python3 -c pass`, `--help` and `validate`, in turn."""
+    """`python3 -c pass`, `--help`, and `validate`, `plan` and `status` of 10 endpoints, in turn."""
     found: Samples = defaultdict(list)
     ours = str(Path(sys.executable).with_name("vlanlink"))
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "small.toml"
-        file.write_text(Scene(3, (4, 6)).topology())
+        file.write_text(Scene(10).topology())
         commands = {
             "python": [sys.executable, "-c", "pass"],
             "--help": [ours, "--help"],
             "validate": [ours, "validate", str(file)],
+            "plan": [ours, "plan", str(file)],
+            "status": [ours, "status", file.stem],
         }
+        timed([ours, "up", str(file)])
         for number in range(max(1, runs) * _ROUNDS + 1):
             for name, words in commands.items():
                 sample = timed(words)
                 if number:
                     found["start", name].append(sample)
+        timed([ours, "down", file.stem])
     return found
