@@ -302,4 +302,4 @@ def test_an_ordinary_user_plans_what_the_host_tells(lan: Lan, cli: Cli) -> None:
     cli.run(f"up {FILE}")
     _, error = plan(4)
     assert "can't see into namespaces that exist (one, two)" in error
-    assert "sudo vlanlink plan" in error
+    assert f"sudo {VLANLINK} plan" in error

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import vlanlink
-from vlanlink.boot import unit
+from vlanlink.boot import trust, unit
 from vlanlink.boot.systemctl import need
 
 TEXT = '[topology]\nname = "office"\n[networks.pub]\nkind = "macvlan"\nparent = "eth0"\n'
@@ -38,6 +38,7 @@ class Box:
         self.topology = self.load(TEXT)
         shutil.copy(Path(__file__).with_name("fake_systemctl"), directory / "systemctl")
         patch.setenv("PATH", str(directory), prepend=":")
+        patch.setattr(trust, "_program", tuple)  # the checkout may be a user's
 
     def load(self, text: str) -> vlanlink.Topology:
         file = self.directory / "mine.toml"
@@ -287,3 +288,45 @@ def test_systemd_has_nothing_against_the_unit(tmp_path: Path, *, watched: bool) 
     verify = ["systemd-analyze", "verify", "--man=no", str(file)]
     done = subprocess.run(verify, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+# -- who can write the program -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "uid", "mode", "why"),
+    [
+        ("/opt/vlanlink/bin/python", 1000, 0o100755, "belongs to user 1000"),
+        ("/opt/vlanlink", 1000, 0o40755, "belongs to user 1000"),
+        ("/opt", 0, 0o40777, "has mode 0777"),
+        ("/opt/vlanlink/bin", 0, 0o40775, "has mode 0775"),
+        ("/opt", 0, 0o41777, None),  # sticky: others can't replace what is root's
+        ("/opt/vlanlink/bin/python", 0, 0o120777, None),  # a link's mode means nothing
+        ("/", 0, 0o40755, None),
+    ],
+)
+def test_a_program_that_others_can_write_is_refused(
+    path: str, uid: int, mode: int, why: str | None, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = Path("/opt/vlanlink/bin/python")
+
+    def lstat(self: Path) -> os.stat_result:
+        found = (mode, uid) if str(self) == path else (0o40755, 0)
+        return os.stat_result((found[0], 0, 0, 1, found[1], 0, 0, 0, 0, 0))
+
+    monkeypatch.setattr(trust, "_program", lambda: [program])
+    monkeypatch.setattr(Path, "exists", lambda self: self == program or os.path.exists(self))
+    monkeypatch.setattr(Path, "lstat", lstat)
+    if why is None:
+        trust.refuse_untrusted_program()
+        return
+    with pytest.raises(vlanlink.PrivilegeError, match=f"{path} {why}") as caught:
+        box.enable()
+    assert "PIPX_HOME=/opt/pipx" in str(caught.value)
+    assert box.files() == set()
+
+
+def test_the_program_is_the_interpreter_and_all_modules() -> None:
+    found = set(trust._program())
+    package = Path(str(vlanlink.__file__)).parent
+    assert {Path(sys.executable), package, package / "boot/trust.py", package / "cli"} <= found

@@ -8,7 +8,7 @@ never overwritten and never removed.
 import os
 from pathlib import Path
 
-from vlanlink.boot import managed_files, systemctl, unit
+from vlanlink.boot import managed_files, systemctl, trust, unit
 from vlanlink.boot.transaction import Step, Steps
 from vlanlink.dataclass import dataclass
 from vlanlink.errors import (
@@ -57,7 +57,8 @@ def enable(
     With ``watch`` the unit repairs drift as ``watch`` does; without, it doesn't any more.
 
     Raises UsageError for a topology without a file, ConflictError if a foreign file is in the way
-    or systemd refuses (both rolled back), PrivilegeError without root.
+    or systemd refuses (both rolled back), PrivilegeError without root, or if others can write the
+    program that the unit would run.
     """
     host = host or Host()
     source = topology.source
@@ -66,6 +67,7 @@ def enable(
     _refuse_processes(topology)
     systemctl.need()
     _need_to_write(host)
+    trust.refuse_untrusted_program()
     steps, name = Steps(), unit.name(topology.name)
     with steps.undone_on_error():
         _write_copy(steps, host.copy_path(topology.name), source)

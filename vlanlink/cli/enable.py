@@ -11,7 +11,7 @@ EXITS = {
     0: "enabled",
     1: "systemd, or a file that is not ours, is in the way; rolled back",
     2: "the command line or the file has errors; nothing was changed",
-    4: "a privilege is missing; nothing was changed",
+    4: "a privilege is missing, or others than root can write the program; nothing was changed",
     130: "interrupted; rolled back",
 }
 READ_ON = "docs/boot.md, docs/watch.md"

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 import vlanlink
+from vlanlink.cli.naming import as_run
 
 Progress = Callable[[int, int, str], None]
 
@@ -14,7 +15,7 @@ Progress = Callable[[int, int, str], None]
 def say(*lines: str, stream: TextIO | None = None, style: str = "") -> None:
     """Print lines (default: on stdout). Only ``style`` (SGR) can act on a terminal, no text can."""
     begin, end = (f"\x1b[{style}m", "\x1b[0m") if style else ("", "")
-    text = "".join(f"{begin}{vlanlink.printable(line)}{end}\n" for line in lines)
+    text = "".join(f"{begin}{as_run(vlanlink.printable(line))}{end}\n" for line in lines)
     (stream or sys.stdout).write(text)
 
 
@@ -65,7 +66,7 @@ def print_notes(diagnostics: Iterable[Any]) -> None:
     """Diagnostics on stderr, in colour on a terminal."""
     coloured = is_rich(sys.stderr)
     for diagnostic in diagnostics:
-        text = str(diagnostic)  # every line of it is printable
+        text = as_run(str(diagnostic))  # every line of it is printable
         if coloured:
             colour = "1;31" if diagnostic.severity == "error" else "1;33"
             word = f"{diagnostic.severity}:"
