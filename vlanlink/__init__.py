@@ -44,9 +44,9 @@ _MODULES = {
     "reconcile.wait": "OnWait",
     "store.lock": "LOCK_SECONDS",
     "store.pending": "PendingStatus",
-    "topology": "DefaultRouteConfig EndpointConfig HostConfig HostRouteConfig InterfaceConfig"
-    " LinkConfig NamespaceConfig NetworkConfig PeerConfig ProbeConfig RouteConfig ShimConfig"
-    " Source SubnetConfig Topology load",
+    "topology": "DefaultRouteConfig DhcpConfig EndpointConfig HostConfig HostRouteConfig"
+    " InterfaceConfig InterfaceDhcpConfig LinkConfig NamespaceConfig NetworkConfig PeerConfig"
+    " ProbeConfig RouteConfig ShimConfig Source SubnetConfig Topology load",
     "topology.export": "as_mapping to_toml",
     "topology.json_schema": "schema",
     "topology.load": "Heading formatted heading",
@@ -136,11 +136,7 @@ if TYPE_CHECKING:
     )
     from vlanlink.model import (
         Address as Address,
-    )
-    from vlanlink.model import (
         DhcpClient as DhcpClient,
-    )
-    from vlanlink.model import (
         Link as Link,
         LinkName as LinkName,
         Namespace as Namespace,
@@ -190,10 +186,12 @@ if TYPE_CHECKING:
     )
     from vlanlink.topology import (
         DefaultRouteConfig as DefaultRouteConfig,
+        DhcpConfig as DhcpConfig,
         EndpointConfig as EndpointConfig,
         HostConfig as HostConfig,
         HostRouteConfig as HostRouteConfig,
         InterfaceConfig as InterfaceConfig,
+        InterfaceDhcpConfig as InterfaceDhcpConfig,
         LinkConfig as LinkConfig,
         NamespaceConfig as NamespaceConfig,
         NetworkConfig as NetworkConfig,

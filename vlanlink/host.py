@@ -33,13 +33,17 @@ def is_domain(name: str) -> bool:
     return 0 < len(name) <= 253 and all(map(_LABEL.fullmatch, name.split(".")))
 
 
-def since_boot() -> tuple[str, float]:
-    """The id of this boot, and the seconds since it, those in suspend included."""
+def boot_id() -> str:
+    """The id of this boot; empty if unknown."""
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
-        boot = ""
-    return boot, time.clock_gettime(time.CLOCK_BOOTTIME)
+        return ""
+
+
+def since_boot() -> float:
+    """Seconds since boot, those in suspend included."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @dataclass(frozen=True, slots=True, init=False)

@@ -113,6 +113,7 @@ def address(data: bytes, *, protocols: bool) -> tuple[int, Address]:
         own = str(ipaddress.ip_interface(text).network.broadcast_address)
         found = get("IFA_BROADCAST") or ""
         broadcast = None if found == (own if message["prefixlen"] < 31 else "") else found
+    valid = get("IFA_CACHEINFO")["ifa_valid"]
     return message["index"], Address(
         text,
         broadcast,
@@ -121,6 +122,7 @@ def address(data: bytes, *, protocols: bool) -> tuple[int, Address]:
         nodad=bool(flags & IFA_F_NODAD),
         global_scope=message["scope"] == 0,
         tentative=bool(flags & IFA_F_TENTATIVE) and not flags & IFA_F_DADFAILED,
+        seconds=None if permanent or valid == 0xFFFFFFFF else valid,
     )
 
 

@@ -242,6 +242,10 @@ def _address(operation: AddAddress | RemoveAddress) -> bytes:
     nodad = operation.address.nodad if operation.restored else six
     attributes += [] if operation.restored else [("IFA_PROTO", PROTOCOL)]
     attributes.append(("IFA_FLAGS", 2 if nodad else 0))
+    seconds = operation.address.seconds
+    if seconds is not None:
+        times = {"ifa_preferred": seconds, "ifa_valid": seconds, "cstamp": 0, "tstamp": 0}
+        attributes.append(("IFA_CACHEINFO", times))
     return request(ifaddrmsg, 20, ACKED | NEW, body, attributes)
 
 

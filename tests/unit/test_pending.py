@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from vlanlink.commit_confirm import timer
-from vlanlink.commit_confirm.timer import new_pending, systemd_runs_here, timer_command
+from vlanlink.boot import systemctl
+from vlanlink.boot.systemctl import systemd_runs_here
+from vlanlink.commit_confirm.timer import new_pending, timer_command
 from vlanlink.errors import PrivilegeError
 from vlanlink.host import Host
 from vlanlink.store.files import Store
@@ -125,9 +126,9 @@ def test_what_systemd_is_told(host: Host) -> None:
 def test_systemd_is_asked_only_where_it_is_the_init(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timer, "_BOOTED", tmp_path / "none")
+    monkeypatch.setattr(systemctl, "_BOOTED", tmp_path / "none")
     assert not systemd_runs_here(Host())
-    monkeypatch.setattr(timer, "_BOOTED", tmp_path)
+    monkeypatch.setattr(systemctl, "_BOOTED", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert not systemd_runs_here(Host())
 

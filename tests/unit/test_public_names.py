@@ -127,8 +127,8 @@ def names_of(path: Path) -> Iterator[str]:
 
 
 PRINTING = {"print", "sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__"}
-PROGRAMS = {"__main__.py", "reverter.py"}
-"""Programs of their own: one flushes what `cli` printed, one answers whoever starts it."""
+PROGRAMS = {"__main__.py", "keeper.py", "reverter.py"}
+"""Programs of their own: one flushes what `cli` printed, the others answer who starts them."""
 
 
 def test_only_the_command_line_prints() -> None:

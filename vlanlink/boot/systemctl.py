@@ -1,9 +1,31 @@
 """Calls of systemctl(1); its error output becomes the error's message."""
 
+import os
 import shutil
 import subprocess
+from pathlib import Path
 
 from vlanlink.errors import ConflictError, Diagnostic
+from vlanlink.host import Host
+
+_BOOTED = Path("/run/systemd/system")
+"""Exists if systemd is the init, sd_booted(3)."""
+
+
+def systemd_runs_here(host: Host) -> bool:
+    """Whether a systemd unit has the same init, network and mounts as this process."""
+    same = ["mnt"] if host.network_namespace else ["mnt", "net"]
+    try:
+        return (
+            _BOOTED.is_dir()
+            and shutil.which("systemd-run") is not None
+            and all(
+                os.path.samefile(f"/proc/thread-self/ns/{kind}", f"/proc/1/ns/{kind}")
+                for kind in same
+            )
+        )
+    except OSError:
+        return False
 
 
 def need() -> None:

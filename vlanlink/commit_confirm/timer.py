@@ -9,7 +9,6 @@ import json
 import os
 import secrets
 import select
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from vlanlink.boot.systemctl import systemd_runs_here
 from vlanlink.errors import Diagnostic, PrivilegeError, TopologyError
 from vlanlink.host import Host
 from vlanlink.store.files import Store
@@ -30,8 +30,6 @@ READY: Final = "ready"
 """The reverter prints it when it has everything it needs."""
 _PROGRAM: Final = (sys.executable, "-P", "-m", "vlanlink.reverter")
 _START_SECONDS = 60.0
-_BOOTED = Path("/run/systemd/system")
-"""Exists if systemd is the init, sd_booted(3)."""
 
 Start = Callable[[PendingFile], None]
 """Hands the pending change to the reverter. Raises PrivilegeError."""
@@ -86,22 +84,6 @@ def scheduled(store: Store, pending: PendingCommit) -> Iterator[PendingFile]:
             cancel(pending)
         file.close()
         raise
-
-
-def systemd_runs_here(host: Host) -> bool:
-    """Whether a systemd unit has the same init, network and mounts as this process."""
-    same = ["mnt"] if host.network_namespace else ["mnt", "net"]
-    try:
-        return (
-            _BOOTED.is_dir()
-            and shutil.which("systemd-run") is not None
-            and all(
-                os.path.samefile(f"/proc/thread-self/ns/{kind}", f"/proc/1/ns/{kind}")
-                for kind in same
-            )
-        )
-    except OSError:
-        return False
 
 
 def cancel(pending: PendingCommit) -> None:

@@ -23,7 +23,8 @@ from vlanlink.errors import Path, Problem
 from vlanlink.model import LinkName, State
 from vlanlink.store.leases import Leases
 from vlanlink.topology import InterfaceConfig, NetworkConfig, ShimConfig, SubnetConfig, Topology
-from vlanlink.topology.values import AUTO, Ip, Prefix
+from vlanlink.topology.dhcp import address_entries
+from vlanlink.topology.values import AUTO, DHCP, WORDS, Ip, Prefix
 
 _CANDIDATES = 32
 
@@ -155,7 +156,9 @@ class _Assignment:
         """The addresses that the topology's own links have on the machine."""
         return {
             owner.interface: [
-                a.bare for a in link.addresses if a.ours and a.bare not in _listed(owner)
+                a.bare
+                for a in link.addresses
+                if a.ours and a.permanent and a.bare not in _listed(owner)
             ]
             for owner in owners
             if (link := self.observed.link(owner.key)) and link.owner == self.topology.name
@@ -215,7 +218,10 @@ class _Assignment:
                     self._tell_move(owner, request, allocation)
                 else:
                     self._refuse(network, owner, request, allocation)
-            if not asked and entry != AUTO:
+            lease = self.context.dhcp.get(owner.interface) if entry == DHCP else None
+            if lease is not None:
+                found.append(lease.address)
+            if not asked and entry not in WORDS:
                 subnets = self.result.subnets[network]
                 found.append(_standalone(entry) if owner.shim else with_prefix(entry, subnets))
         if owner.shim:
@@ -276,15 +282,16 @@ def _endpoints(network: str, topology: Topology) -> Iterator[_AddressOwner]:
     for namespace, entry in topology.namespaces.items():
         for name, interface in entry.interfaces.items():
             if interface.network == network:
-                yield _of_interface(LinkName(namespace, name), interface)
+                key = LinkName(namespace, name)
+                yield _of_interface(key, interface, topology.networks[network])
 
 
-def _of_interface(key: LinkName, entry: InterfaceConfig) -> _AddressOwner:
+def _of_interface(key: LinkName, entry: InterfaceConfig, network: NetworkConfig) -> _AddressOwner:
     origin: Path = ("namespaces", key.namespace, "interfaces", key.name)
     listed = entry.addresses is not None
     return _AddressOwner(
         key=key,
-        entries=(AUTO,) if entry.addresses is None else entry.addresses,
+        entries=address_entries(entry, network),
         auto=frozenset({4} if entry.ipv6 == "off" else {4, 6}),
         origin=(*origin, "addresses") if listed else origin,
         listed=listed,

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import field
 
 from vlanlink.dataclass import dataclass
-from vlanlink.model import Resolver
+from vlanlink.store.dhcp_leases import DhcpLease, DhcpLeases, Endpoint
+from vlanlink.store.keeper import Keeper
 from vlanlink.store.leases import Leases
 from vlanlink.store.record import Records
 
@@ -25,9 +26,15 @@ class Context:
     """Addresses that the topology's endpoints were given before."""
     other_leases: Mapping[str, Leases] = field(default_factory=dict)
     """The leases of the host's other topologies."""
+    dhcp: Mapping[Endpoint, DhcpLease] = field(default_factory=dict)
+    """The DHCP leases that have not ended."""
+    known: DhcpLeases = field(default_factory=DhcpLeases)
+    """All DHCP leases that are remembered."""
+    keeper: Keeper | None = None
+    """The process that renews them."""
+    now: float = 0.0
+    """Seconds since boot, which leases count in."""
     probe_results: ProbeResults = field(default_factory=dict)
-    resolvers: Mapping[str, Resolver] = field(default_factory=dict)
-    """By namespace, what DHCP answered about name servers."""
     nsswitch: str = ""
     """The host's nsswitch.conf(5)."""
     aside: frozenset[str] = frozenset()

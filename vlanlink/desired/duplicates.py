@@ -72,7 +72,7 @@ def _probes(builder: Builder, link: Link) -> Iterator[AddressProbe]:
         return
     for address in link.addresses:
         segment, probe = _segment(builder, link, address)
-        if probe is False or ipaddress.ip_address(address.bare).is_link_local:
+        if probe is False or address.by_dhcp or ipaddress.ip_address(address.bare).is_link_local:
             continue
         how = probe if isinstance(probe, ProbeConfig) else ProbeConfig()
         if not _held(builder, link, address):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from vlanlink.desired.addressing import with_prefix
 from vlanlink.desired.builder import Builder
+from vlanlink.desired.dhcp import as_leased, dhcp_client, leased_mtu, standalone_addresses
 from vlanlink.errors import Path
 from vlanlink.kinds import COMMON, KINDS, Kind
 from vlanlink.kinds.kind import IPV6_MINIMUM_MTU, Options
@@ -32,8 +33,9 @@ def desired_link(
     settings |= _derived_mac(builder, key, kind, settings)
     assigned = builder.addressing.addresses.get(key)
     if assigned is None:
-        assigned = tuple(with_prefix(text, ()) for text in entry.addresses or ())
-    addresses = tuple(map(Address, assigned))
+        assigned = tuple(standalone_addresses(builder, key, entry))
+    addresses = tuple(as_leased(builder, key, text) for text in assigned)
+    settings |= leased_mtu(builder, key, addresses, parent) if "mtu" not in settings else {}
     mode = entry.ipv6 if isinstance(entry, InterfaceConfig) else "static"
     defaults = _defaults(kind, settings, parent)
     mtu = settings.get("mtu", defaults.get("mtu"))
@@ -47,6 +49,7 @@ def desired_link(
         defaults=defaults,
         addresses=addresses,
         owner=builder.name,
+        dhcp=dhcp_client(builder, key, entry, network) if key.namespace != HOST else None,
         origin=origin,
     )
 

@@ -12,7 +12,7 @@ from vlanlink.model import HOST, LinkName, State, owner_in_words
 from vlanlink.store.leases import Leases
 from vlanlink.store.record import Record
 from vlanlink.topology import EndpointConfig, NetworkConfig, Topology
-from vlanlink.topology.values import AUTO, Ip
+from vlanlink.topology.values import WORDS, Ip
 
 
 def addresses_in_use(
@@ -123,7 +123,7 @@ def _each(texts: Iterable[str], who: str) -> Iterator[tuple[Ip, str]]:
 
 def _is_address(entry: str) -> bool:
     if "/" not in entry:
-        return entry != AUTO
+        return entry not in WORDS
     try:
         ipaddress.ip_network(entry)
     except ValueError:

@@ -20,6 +20,7 @@ from vlanlink.desired.conflicts import (
     parent_conflicts,
 )
 from vlanlink.desired.context import Context
+from vlanlink.desired.dhcp import leased_routes
 from vlanlink.desired.duplicates import AddressProbe, address_probes
 from vlanlink.desired.links import desired_link, peer_link
 from vlanlink.desired.namespaces import add_namespaces, namespace_paths, warn_of_lost_paths
@@ -29,7 +30,7 @@ from vlanlink.desired.parent_names import parents_first
 from vlanlink.desired.parents import dummy_parent, find_parent
 from vlanlink.desired.reserved import reserved_addresses
 from vlanlink.desired.route_conflicts import route_conflicts
-from vlanlink.desired.routes import default_routes, desired_route, subnet_routes
+from vlanlink.desired.routes import ANYWHERE, default_routes, desired_route, subnet_routes
 from vlanlink.desired.shim.link import add_shims
 from vlanlink.desired.shim.routes import add_shim_routes
 from vlanlink.desired.shim.warnings import return_routes, shim_warnings
@@ -178,12 +179,31 @@ def _add_routes(builder: Builder) -> None:
         for i, route in enumerate(entry.routes if entry else ()):
             origin = (*link.origin, "routes", i)
             builder.add_route(link.namespace, desired_route(route, link.name, origin))
+    leased = _add_leased_routes(builder)
     for space in topology.namespaces.keys() & builder.namespaces.keys() - builder.aside:
-        defaults = list(default_routes(topology, space, builder.links))
+        defaults = list(default_routes(topology, space, builder.links, leased))
         others = subnet_routes(topology, space, builder.links, addressing.subnets, defaults)
         for derived in (*defaults, *others):
             builder.add_route(space, derived)
     _add_host_routes(builder)
+
+
+def _add_leased_routes(builder: Builder) -> dict[LinkName, Route]:
+    """Add the routes of DHCP leases but for those that the file has; return the default routes."""
+    found: dict[LinkName, Route] = {}
+    for link in list(builder.links.values()):
+        taken = {
+            (route.to, route.metric, route.table)
+            for route in builder.routes.get(link.namespace, ())
+        }
+        for route in leased_routes(builder, link):
+            if (route.to, route.metric, route.table) in taken:
+                continue
+            if route.to == ANYWHERE[4]:
+                found[link.key] = route
+            else:
+                builder.add_route(link.namespace, route)
+    return found
 
 
 def _add_host_routes(builder: Builder) -> None:

@@ -31,8 +31,12 @@ def desired_route(entry: RouteConfig, dev: str, origin: Path) -> Route:
     )
 
 
+Leased = Mapping[LinkName, Route]
+"""The default routes that DHCP servers give."""
+
+
 def default_routes(
-    topology: Topology, space: str, links: Mapping[LinkName, Link]
+    topology: Topology, space: str, links: Mapping[LinkName, Link], leased: Leased
 ) -> Iterator[Route]:
     """The default routes of a namespace's interfaces.
 
@@ -44,7 +48,7 @@ def default_routes(
             (asked, route)
             for name, interface in topology.namespaces[space].interfaces.items()
             for asked, route in [
-                _default_route(topology, interface, links[LinkName(space, name)], family)
+                _default_route(topology, interface, links[LinkName(space, name)], family, leased)
             ]
             if asked is not False and route is not None
         ]
@@ -83,12 +87,21 @@ def subnet_routes(
 
 
 def _default_route(
-    topology: Topology, interface: InterfaceConfig, link: Link, family: int
+    topology: Topology, interface: InterfaceConfig, link: Link, family: int, leased: Leased
 ) -> tuple[bool | None, Route | None]:
     """The interface's ``default_route`` (None: left out), and the route it could have."""
     asked, metric = _asked(interface.default_route, family)
-    up = link.settings.get("up", True)
-    return asked, _possible_default(topology, interface, link, family, metric) if up else None
+    if not link.settings.get("up", True):
+        return asked, None
+    route = _possible_default(topology, interface, link, family, metric)
+    by_server = leased.get(link.key) if family == 4 else None
+    if by_server is None or (route is not None and not _first_is_leased(link)):
+        return asked, route
+    return asked, replace(by_server, metric=by_server.metric if metric is None else metric)
+
+
+def _first_is_leased(link: Link) -> bool:
+    return next((one.by_dhcp for one in link.addresses if one.family == 4), False)
 
 
 def _asked(setting: Any, family: int) -> tuple[bool | None, int | None]:

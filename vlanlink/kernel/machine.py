@@ -348,6 +348,15 @@ class Machine:
             )
         )
 
+    def inside(self, work: Sequence[tuple[str, Callable[[], _T]]]) -> list[_T]:
+        """Call each function in its namespace; the results. Raises OSError."""
+
+        def call(namespace: str, function: Callable[[], _T]) -> _T:
+            self._namespaces.enter(namespace)
+            return function()
+
+        return self._do(lambda: [call(namespace, function) for namespace, function in work])
+
     def filtered_packets(self, names: Iterable[str]) -> dict[str, int]:
         """Packets dropped so far by the reverse path filter of each namespace."""
         from vlanlink.kernel.procfs import filtered_packets

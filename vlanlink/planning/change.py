@@ -10,7 +10,7 @@ from vlanlink.kinds import COMMON, KINDS, Option
 from vlanlink.model import Link, LinkName, Setting, show
 
 Action = Literal["create", "change", "delete"]
-Thing = Literal["namespace", "link", "address", "route", "sysctl", "file"]
+Thing = Literal["namespace", "link", "address", "route", "sysctl", "file", "keeper"]
 
 
 @dataclass(frozen=True, slots=True)

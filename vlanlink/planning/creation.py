@@ -10,6 +10,7 @@ from vlanlink.planning.changes import policy_write
 from vlanlink.planning.diff import Diff, depth, route_order
 from vlanlink.planning.ifindex import allocate
 from vlanlink.planning.operations import (
+    AcquireLease,
     AddAddress,
     AddRoute,
     MakeLink,
@@ -117,6 +118,13 @@ def add_address(diff: Diff, link: Link, address: Address) -> AddAddress:
         restored=link.owner is None,
         origin=link.origin,
     )
+
+
+def acquire_leases(diff: Diff) -> Iterator[AcquireLease]:
+    """The leases that endpoints are still to get."""
+    for link in diff.desired.links():
+        if link.awaits_lease:
+            yield AcquireLease(namespace=link.namespace, dev=link.name, origin=link.origin)
 
 
 def _add_routes(diff: Diff, name: str, namespace: Namespace) -> Iterator[Operation]:

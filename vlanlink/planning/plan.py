@@ -30,7 +30,7 @@ from vlanlink.model import (
 from vlanlink.planning.addresses import plan_addresses
 from vlanlink.planning.change import Action, Change
 from vlanlink.planning.changes import change_links
-from vlanlink.planning.creation import fill, make_links, make_namespaces
+from vlanlink.planning.creation import acquire_leases, fill, make_links, make_namespaces
 from vlanlink.planning.diff import Diff
 from vlanlink.planning.files import remove_files, write_files
 from vlanlink.planning.links import find_recreated
@@ -221,4 +221,5 @@ def operations_for(diff: Diff) -> tuple[Operation, ...]:
         *make_links(diff),
         *fill(diff),
         *write_sysctls(diff, late=True),
+        *acquire_leases(diff),
     )

@@ -8,6 +8,7 @@ from vlanlink.planning.plan import Plan
 from vlanlink.reconcile.apply import Transaction
 from vlanlink.reconcile.checks import checked, refuse_untrusted
 from vlanlink.reconcile.failures import translated
+from vlanlink.reconcile.keeping import keeper_paused
 from vlanlink.reconcile.lookup import enabled, need_known, unknown
 from vlanlink.reconcile.records import close_down, namespaces_out_of_reach, placed_again
 from vlanlink.reconcile.session import Observation, Session
@@ -34,7 +35,7 @@ def take_down(
         need_known(session, seen)
     todo = checked(seen, before)
     if not dry_run:
-        _apply(session, seen)
+        _apply(session, seen, forget=forget)
         if forget:
             _forget(session, name)
         _report_lost(seen, before)
@@ -53,19 +54,31 @@ def _as_written(session: Session, topology: str | Topology | Heading) -> Topolog
         return None
 
 
-def _apply(session: Session, seen: Observation) -> None:
+def _apply(session: Session, seen: Observation, *, forget: bool) -> None:
     session.check_lock()
     now = seen.observed
-    if seen.todo.operations:
-        transaction = Transaction(seen.topology.name, seen.observed, session.machine)
-        with placed_again(session, seen), translated(seen.topology), transaction:
-            now = transaction.step(seen.todo, seen.resolution.desired, session.on_progress)
+    with keeper_paused(session, seen):
+        if forget:
+            _release(session, seen)
+        if seen.todo.operations:
+            transaction = Transaction(seen.topology.name, seen.observed, session.machine)
+            with placed_again(session, seen), translated(seen.topology), transaction:
+                now = transaction.step(seen.todo, seen.resolution.desired, session.on_progress)
     close_down(session, seen, now)
+
+
+def _release(session: Session, seen: Observation) -> None:
+    """Give the DHCP leases back to their servers."""
+    if session.store.dhcp_leases(seen.topology.name).held:
+        from vlanlink.reconcile.dhcp import release
+
+        release(session, seen)
 
 
 def _forget(session: Session, topology: str) -> None:
     try:
         session.store.forget(topology)
+        session.store.forget_dhcp(topology)
     except OSError as error:
         message = f"{topology} is down, but its leases can't be removed: {error.strerror}"
         raise ApplyError(Diagnostic(message, hint=f"remove {error.filename} by hand")) from None

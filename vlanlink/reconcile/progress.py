@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from vlanlink.planning.operations import AcquireLease
 from vlanlink.reconcile.apply import Progress
 from vlanlink.reconcile.session import Observation
 
@@ -35,5 +36,6 @@ def phases_of_up(report: Progress | None, seen: Observation) -> Phases:
     """The phases of ``up``; an operation is a unit, and so is an address probed or announced."""
     operations, probes = len(seen.todo.operations), len(seen.resolution.probes)
     addresses = sum(change.object == "address" for change in seen.todo.changes)
-    sizes = {"parents": 1 if probes else 0, "probe": probes, "apply": operations}
+    leases = sum(isinstance(op, AcquireLease) for op in seen.todo.operations)
+    sizes = {"parents": 1 if probes else 0, "probe": probes, "apply": operations, "dhcp": leases}
     return Phases(report, {**sizes, "announce": addresses})

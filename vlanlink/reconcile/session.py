@@ -1,7 +1,7 @@
 """A session: one host, opened once a verb, and what is observed there for a topology."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from threading import Event
@@ -12,7 +12,7 @@ from vlanlink.desired.namespaces import namespace_names, namespace_paths
 from vlanlink.desired.resolve import Resolution, resolve
 from vlanlink.desired.sysctls import keys_to_read
 from vlanlink.errors import ApplyError, ConflictError, Diagnostic, PrivilegeError, Problem
-from vlanlink.host import Host
+from vlanlink.host import Host, since_boot
 from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.netns.namespaces import NEEDED_DESCRIPTORS
 from vlanlink.kernel.snapshot import Wanted
@@ -20,7 +20,10 @@ from vlanlink.model import NAMELESS, State
 from vlanlink.planning.operations import MakeNamespace
 from vlanlink.planning.plan import Plan, plan
 from vlanlink.reconcile.apply import Progress
+from vlanlink.reconcile.keeping import with_keeper, with_leases
 from vlanlink.reconcile.sight import knows_little, may_hide, namespaces_of
+from vlanlink.store import keeper
+from vlanlink.store.dhcp_leases import DhcpLease, Endpoint
 from vlanlink.store.documents import UntrustedError
 from vlanlink.store.evidence import Evidence
 from vlanlink.store.files import Contents, Store, UnreadableFile
@@ -230,11 +233,26 @@ class Session:
         leases = self.store.every_lease() if topology.networks else {name: self.store.leases(name)}
         own = leases.pop(name, Leases())
         nsswitch = self.host.nsswitch() if topology.namespaces else ""
-        return Context(contents.of(name), self.host.identity(), own, leases, nsswitch=nsswitch)
+        return Context(
+            contents.of(name),
+            self.host.identity(),
+            own,
+            leases,
+            known=self.store.dhcp_leases(name),
+            keeper=keeper.find(self.store.keeper_file(name)),
+            nsswitch=nsswitch,
+        )
 
-    def replan(self, seen: Observation, probed: ProbeResults) -> Observation:
-        """Resolve and plan again, now that the LAN has answered."""
-        context = replace(seen.context, probe_results=probed)
+    def replan(
+        self,
+        seen: Observation,
+        probed: ProbeResults | None = None,
+        leased: Mapping[Endpoint, DhcpLease] | None = None,
+    ) -> Observation:
+        """Resolve and plan again, now that the LAN has answered and servers gave leases."""
+        probed = seen.context.probe_results if probed is None else probed
+        dhcp = {**seen.context.dhcp, **(leased or {})}
+        context = replace(seen.context, probe_results=probed, dhcp=dhcp, now=since_boot())
         resolution = resolve(seen.topology, seen.observed, context)
         todo = plan(seen.observed, resolution.desired, seen.topology.name)
         return replace(seen, resolution=resolution, todo=todo, context=context)
@@ -294,8 +312,10 @@ def kernel_errors() -> Iterator[None]:
 def _observation(
     topology: Topology, observed: State, context: Context, contents: Contents
 ) -> Observation:
+    context = with_leases(context, observed)
     resolution = resolve(topology, observed, context)
     todo = plan(observed, resolution.desired, topology.name)
+    todo = with_keeper(todo, context, resolution.desired, observed)
     unreadable = tuple(
         unusable(file) for file in contents.unreadable_others if file.topology == topology.name
     )

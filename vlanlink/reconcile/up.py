@@ -20,6 +20,13 @@ from vlanlink.reconcile.checks import (
     refuse_untrusted,
 )
 from vlanlink.reconcile.failures import translated
+from vlanlink.reconcile.keeping import (
+    disturbs_keeper,
+    for_kernel,
+    keeper_paused,
+    to_acquire,
+    without_leases,
+)
 from vlanlink.reconcile.lan import announce, create_parents, probe
 from vlanlink.reconcile.progress import phases_of_up
 from vlanlink.reconcile.records import close, keep, placed_again, write_before, write_between
@@ -51,13 +58,17 @@ def bring_up(
         if not probe_lan:
             seen = seen.without_probes()
         with guard(seen) if guard and seen.todo.operations else nullcontext():
-            done = reconcile(session, seen)
+            done = reconcile(session, seen, lost_leases=True)
     return replace(done, timings=timings.seconds)
 
 
-def reconcile(session: Session, seen: Observation) -> Plan:
+def reconcile(
+    session: Session, seen: Observation, *, lost_leases: bool = False, by_keeper: bool = False
+) -> Plan:
     """Make the machine what was resolved. Returns what was done, with its warnings.
 
+    A lease that was lost is left to the keeper, unless ``lost_leases`` are to be waited for. Nor
+    is it ended or started where it is the one who asks (``by_keeper``).
     Raises ConflictError where the machine stands in the way or an address is taken, ApplyError,
     PrivilegeError and Interrupted, all of them after undoing.
     """
@@ -68,18 +79,22 @@ def reconcile(session: Session, seen: Observation) -> Plan:
     session.check_lock()
     transaction = Transaction(seen.topology.name, seen.observed, session.machine)
     kept = keep(session, seen)
-    with placed_again(session, seen), translated(seen.topology, kept), transaction:
+    disturbs = disturbs_keeper(seen.todo.operations) and not by_keeper
+    paused = keeper_paused(session, seen) if disturbs else nullcontext()
+    with paused, placed_again(session, seen), translated(seen.topology, kept), transaction:
         write_before(session, seen, kept)
-        final, now, warnings = _apply(session, seen, transaction)
+        final, now, warnings = _apply(session, seen, transaction, lost_leases=lost_leases)
+        if not by_keeper:
+            _settle_keeper(session, final, now)
         close(session, final, now)
     done = checked(final)
     return replace(done, notes=(*done.notes, *warnings))
 
 
 def _apply(
-    session: Session, seen: Observation, transaction: Transaction
+    session: Session, seen: Observation, transaction: Transaction, *, lost_leases: bool
 ) -> tuple[Observation, State, tuple[Diagnostic, ...]]:
-    """Parents, probes, the rest, announcements.
+    """Parents, probes, the rest, leases, announcements.
 
     Returns what was resolved in the end, what is there then, and warnings.
     """
@@ -88,13 +103,30 @@ def _apply(
     final, probed, unprobed = probe(session, seen, now, phases.of("probe"))
     if _recorded(final) != _recorded(seen):
         write_between(session, final)
-    todo, desired = final.todo, final.resolution.desired
+    todo, desired, name = final.todo, final.resolution.desired, seen.topology.name
     if now is not seen.observed:
-        todo = plan(now, desired, seen.topology.name)
-    if todo.operations:
-        now = transaction.step(todo, desired, phases.of("apply"))
+        todo = plan(now, desired, name)
+    wanted = to_acquire(final.todo.operations, lost=lost_leases)
+    first = for_kernel(plan(now, without_leases(desired), name)) if wanted else for_kernel(todo)
+    if first.operations:
+        now = transaction.step(first, without_leases(desired), phases.of("apply"))
+    if wanted:
+        from vlanlink.reconcile.dhcp import acquire  # other topologies do without
+
+        leased = acquire(session, final, now, wanted, phases.of("dhcp"))
+        final = session.replan(final, leased=leased)
+        desired = without_leases(final.resolution.desired)
+        now = transaction.step(plan(now, desired, name), desired)
     warnings = announce(session, seen, now, probed, phases.of("announce"))
     return final, now, (*unprobed, *warnings)
+
+
+def _settle_keeper(session: Session, final: Observation, now: State) -> None:
+    asks = any(link.dhcp for link in final.resolution.desired.links())
+    if asks or session.store.keeper_file(final.topology.name).exists():
+        from vlanlink.reconcile import keeper
+
+        keeper.settle(session, final.topology.name, final.resolution.desired, now)
 
 
 def _recorded(seen: Observation) -> tuple[object, object]:

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from vlanlink.dataclass import dataclass
 from vlanlink.host import Host, is_topology_name
+from vlanlink.store.dhcp_leases import DhcpLeases
 from vlanlink.store.documents import (
     UnreadableError,
     UntrustedError,
@@ -183,6 +184,29 @@ class Store:
         records = (self._directory / self._file(name) for name in topologies)
         leases = map(self._lease_file, topologies)
         return Kept.of((*records, *leases), self._new)
+
+    # -- DHCP leases ---------------------------------------------------------------------------
+
+    def dhcp_leases(self, topology: str) -> DhcpLeases:
+        """The topology's DHCP leases; none if they can't be read."""
+        with suppress(OSError, UnreadableError):
+            return DhcpLeases.from_dict(load(self._dhcp_file(topology)))
+        return DhcpLeases()
+
+    def write_dhcp_leases(self, topology: str, leases: DhcpLeases) -> None:
+        """Write DHCP leases, replacing earlier ones. Raises OSError."""
+        self._write(self._dhcp_file(topology), leases.to_dict())
+
+    def forget_dhcp(self, topology: str) -> None:
+        """Drop the DHCP leases of a topology."""
+        self._dhcp_file(topology).unlink(missing_ok=True)
+
+    def keeper_file(self, topology: str) -> Path:
+        """Where the process that renews the leases names and locks itself."""
+        return self._directory / f"{topology}@{self._namespace}.keeper"
+
+    def _dhcp_file(self, topology: str) -> Path:
+        return self._leases / f"{topology}.dhcp"
 
     # -- pending commits -----------------------------------------------------------------------
 

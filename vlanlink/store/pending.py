@@ -135,7 +135,6 @@ class PendingCommit:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""
-        host = {key: value and str(value) for key, value in asdict(self.host).items()}
         return {
             "version": VERSION,
             "topology": self.topology,
@@ -143,7 +142,7 @@ class PendingCommit:
             "seconds": self.seconds,
             "deadline": self.deadline,
             "process": self.process,
-            "host": host,
+            "host": host_row(self.host),
             "leases": self.leases.to_dict(),
             "text": self.text,
             "file": self.file,
@@ -159,7 +158,7 @@ class PendingCommit:
             seconds=table.take("seconds", fields.number),
             deadline=table.take("deadline", fields.number),
             process=table.take("process", fields.whole),
-            host=table.take("host", _host),
+            host=table.take("host", read_host),
             leases=table.take("leases", lambda value, _: Leases.from_dict(value)),
             text=table.take("text", fields.text),
             file=table.take("file", fields.text_or_none),
@@ -181,7 +180,13 @@ def _token(value: object, where: str) -> str:
     return token
 
 
-def _host(value: object, where: str) -> Host:
+def host_row(host: Host) -> dict[str, str | None]:
+    """The JSON form of a host."""
+    return {key: value and str(value) for key, value in asdict(host).items()}
+
+
+def read_host(value: object, where: str) -> Host:
+    """The host of a JSON value. Raises UnreadableError."""
     table = fields.Table(value, where)
     names = {field.name for field in dataclass_fields(Host)} - {"network_namespace", "machine_id"}
     found = Host(

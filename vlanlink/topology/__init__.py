@@ -7,10 +7,12 @@ wrong, each problem at its line and column. Nothing here asks the machine.
 from vlanlink.topology.load import empty, load, parse, validated
 from vlanlink.topology.model import (
     DefaultRouteConfig,
+    DhcpConfig,
     EndpointConfig,
     HostConfig,
     HostRouteConfig,
     InterfaceConfig,
+    InterfaceDhcpConfig,
     LinkConfig,
     NamespaceConfig,
     NetworkConfig,
@@ -25,10 +27,12 @@ from vlanlink.topology.positions import Source
 
 __all__ = [
     "DefaultRouteConfig",
+    "DhcpConfig",
     "EndpointConfig",
     "HostConfig",
     "HostRouteConfig",
     "InterfaceConfig",
+    "InterfaceDhcpConfig",
     "LinkConfig",
     "NamespaceConfig",
     "NetworkConfig",

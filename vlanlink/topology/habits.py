@@ -96,14 +96,12 @@ INTERFACE_ELSEWHERE: Final[Mapping[str, str]] = {
 """Keys that people expect in a table, and where they belong."""
 
 NETWORK_PLANNED: Final[Mapping[str, str]] = {
-    "dhcp": "remove dhcp, and list addresses under the interfaces",
     "wait": "remove wait",
 }
 NAMESPACE_PLANNED: Final[Mapping[str, str]] = {
     "units": "remove units",
 }
 INTERFACE_PLANNED: Final[Mapping[str, str]] = {
-    "dhcp": "remove dhcp, and list addresses",
     "ipv6_token": "remove ipv6_token",
 }
 """Keys of the format that don't work yet, and what to do instead."""

@@ -132,6 +132,43 @@ class DefaultRouteConfig(Entry):
     metric: Annotated[int | None, Key(UINT32, "priority; the lowest wins")] = None
 
 
+@entry
+class DhcpConfig(Entry):
+    """How endpoints ask for an address by DHCP."""
+
+    timeout: Annotated[
+        float | None, Key(Number(1, 3600), "seconds that `up` waits for a lease; default 15")
+    ] = None
+    use_routes: Annotated[bool | None, Key(BOOLEAN, "take the server's routes; default true")] = (
+        None
+    )
+    use_dns: Annotated[
+        bool | None,
+        Key(BOOLEAN, "take the server's name servers and domains; default true"),
+    ] = None
+    metric: Annotated[int | None, Key(UINT32, "priority of these routes; the lowest wins")] = None
+    vendor_class: Annotated[
+        str | None, Key(Text("a string", values.option_text), "vendor class (option 60)")
+    ] = None
+
+
+@entry
+class InterfaceDhcpConfig(DhcpConfig):
+    """The same for one interface; what it leaves out is as the network says."""
+
+    hostname: Annotated[
+        str | None, Key(Text("a string", values.host_name), "host name for the server (option 12)")
+    ] = None
+    client_id: Annotated[
+        str | None,
+        Key(
+            Text("a string", values.client_id),
+            "client identifier (option 61), text or bytes with colons; default: the MAC, in "
+            "ipvlan one of its own (RFC 4361)",
+        ),
+    ] = None
+
+
 ROUTES: Final = Array(Table(RouteConfig))
 PROBE: Final = Switch(ProbeConfig)
 PROBE_HELP: Final = "ask the LAN whether an address is in use before taking it"
@@ -162,6 +199,10 @@ class NetworkConfig(Kinded):
         bool | ShimConfig, Key(Switch(ShimConfig), "let the host reach the endpoints")
     ] = False
     probe: Annotated[bool | ProbeConfig, Key(PROBE, PROBE_HELP)] = True
+    dhcp: Annotated[
+        bool | DhcpConfig,
+        Key(Switch(DhcpConfig), "endpoints without addresses get theirs by DHCP"),
+    ] = False
     mtu: Annotated[int | None, Key(MTU, "MTU of the endpoints")] = None
     hairpin: Annotated[
         bool, Key(BOOLEAN, "vepa: the switch sends frames back out of the port they came in on")
@@ -277,6 +318,13 @@ class InterfaceConfig(LinkConfig):
         Key(
             Switch(DefaultRouteConfig),
             "left out: if it is the first interface with a gateway",
+        ),
+    ] = None
+    dhcp: Annotated[
+        bool | InterfaceDhcpConfig | None,
+        Key(
+            Switch(InterfaceDhcpConfig),
+            'how it asks for its address; without addresses it means addresses = ["dhcp"]',
         ),
     ] = None
     ipv6: Annotated[

@@ -56,6 +56,8 @@ FORMS: Final[Mapping[str, str]] = {
     "address_unusable": "an address that no link can have",
     "domain_name": "an invalid domain name",
     "bad_mac": "an invalid MAC address",
+    "bad_name": "an invalid host name",
+    "dhcp_option": "text that a DHCP option can't hold",
     "mac_group": "a multicast or zero MAC address",
     "qos_map": "a QoS map with an invalid priority",
     "doubled": "a table or key defined twice",

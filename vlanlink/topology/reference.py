@@ -42,6 +42,8 @@ _TABLES: Final[tuple[tuple[str, type[Entry], type[Entry] | None], ...]] = (
     ("Each of the routes", model.RouteConfig, None),
     ("default_route, as a table", model.DefaultRouteConfig, None),
     ("probe, as a table", model.ProbeConfig, None),
+    ("dhcp, as a table", model.DhcpConfig, None),
+    ("dhcp of an interface, as a table, too", model.InterfaceDhcpConfig, model.DhcpConfig),
     ("[host]", model.HostConfig, None),
     ("Each of the host's routes, too", model.HostRouteConfig, model.RouteConfig),
 )

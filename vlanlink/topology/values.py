@@ -24,6 +24,8 @@ Prefix = IPv4Network | IPv6Network
 AUTO: Final = "auto"
 """In ``addresses``: choose one for each family that the list doesn't name."""
 DHCP: Final = "dhcp"
+"""In ``addresses``: the one that a DHCP server gives."""
+WORDS: Final = (AUTO, DHCP)
 DEFAULT: Final = "default"
 
 _MAC: Final = re.compile(r"[0-9a-f]{2}([:-]?)(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}", re.ASCII)
@@ -161,10 +163,8 @@ _EXAMPLE: Final = 'write an address such as "192.0.2.5/24" or "2001:db8::5/64"'
 
 def entry(word: str) -> str:
     """One entry of ``addresses`` in canonical text: a word or an address."""
-    if word == AUTO:
+    if word in WORDS:
         return word
-    if word == DHCP:
-        raise InvalidValue("not_supported", f"{quote(DHCP)} is not supported yet", "list addresses")
     try:
         found = _plain(word, ip_interface if "/" in word else ip_address)
     except ValueError:
@@ -217,6 +217,41 @@ def domain(word: str) -> str:
         hint = 'write a name such as "example.org": labels of letters, digits, "-" and "_"'
         raise InvalidValue("domain_name", f"{quote(word)} is not a valid domain name", hint)
     return word.removesuffix(".")
+
+
+def host_name(word: str) -> str:
+    """A host's name, with or without its domain."""
+    if not is_domain(word):
+        raise InvalidValue("bad_name", f"{quote(word)} is not a valid host name", _NAME_HINT)
+    return word
+
+
+_NAME_HINT: Final = 'write letters, digits and "-", such as "web1"'
+_LONGEST_OPTION: Final = 255
+_CLIENT_ID: Final = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2})+")
+
+
+def option_text(word: str) -> str:
+    """Text in a DHCP option."""
+    if not word or len(word) > _LONGEST_OPTION or not (word.isascii() and word.isprintable()):
+        message = f"{quote(word)} is not a valid DHCP option"
+        hint = f"use printable ASCII characters, {_LONGEST_OPTION} at the most"
+        raise InvalidValue("dhcp_option", message, hint)
+    return word
+
+
+def client_id(word: str) -> str:
+    """A DHCP client identifier: bytes with colons, or text."""
+    if _CLIENT_ID.fullmatch(word):
+        return option_text(word.lower())
+    return option_text(word)
+
+
+def client_id_bytes(word: str) -> bytes:
+    """The bytes of option 61; text has type 0 (RFC 2132, 9.14)."""
+    if _CLIENT_ID.fullmatch(word):
+        return bytes.fromhex(word.replace(":", ""))
+    return b"\0" + word.encode()
 
 
 def mac(word: str) -> str:

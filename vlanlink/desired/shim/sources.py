@@ -14,6 +14,7 @@ from vlanlink.errors import Path
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, LinkName, State, family_of
 from vlanlink.topology import InterfaceConfig, NetworkConfig, ShimConfig, SubnetConfig, Topology
+from vlanlink.topology.dhcp import address_entries
 from vlanlink.topology.values import AUTO
 
 _ARP_IGNORE = "net/ipv4/conf/all/arp_ignore"
@@ -72,7 +73,7 @@ def shim_of(
         # In ipvlan l2 both have the parent's MAC: only an address of its own tells them apart.
         speaks_as_parent=kind.mac(network.options) != "fixed" or kind.layer3(network.options),
         entries=table.addresses or (),
-        auto=frozenset(family_of(entry) for entry in _entries(endpoints, subnets)),
+        auto=frozenset(family_of(entry) for entry in _entries(network, endpoints, subnets)),
     )
 
 
@@ -95,11 +96,11 @@ def _endpoints(network: str, topology: Topology) -> Iterator[InterfaceConfig]:
 
 
 def _entries(
-    endpoints: Sequence[InterfaceConfig], subnets: Sequence[SubnetConfig]
+    network: NetworkConfig, endpoints: Sequence[InterfaceConfig], subnets: Sequence[SubnetConfig]
 ) -> Iterator[str]:
     """The endpoints' ``addresses`` entries, "auto" replaced by the subnets that it means."""
     for interface in endpoints:
-        for entry in (AUTO,) if interface.addresses is None else interface.addresses:
+        for entry in address_entries(interface, network):
             if entry != AUTO:
                 yield entry
                 continue

@@ -57,7 +57,11 @@ _NEIGHBOUR_SIZE, _NEIGHBOUR_FLAGS = 12, 10
 """struct ndmsg: its length, and where its flags are (linux/neighbour.h)."""
 _IFLA_INFO_KIND, _IFLA_INFO_DATA = 1, 2
 _AF_INET, _AF_INET6, _IFLA_INET_CONF, _IFLA_INET6_CONF = 2, 10, 1, 2
-_IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST, _IFA_FLAGS, _IFA_PROTO = 1, 2, 4, 8, 11
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST, _IFA_CACHEINFO, _IFA_FLAGS = 1, 2, 4, 6, 8
+_IFA_PROTO = 11
+_CACHEINFO = struct.Struct("=II8x")
+"""struct ifa_cacheinfo: preferred and valid seconds."""
+_FOREVER = 0xFFFFFFFF
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_TABLE = 1, 4, 5, 6, 7, 15
 _RTA_MULTIPATH = 9
 
@@ -72,7 +76,9 @@ _OF_A_LINK = either_way(
     IFLA_GROUP,
     _IFLA_LINK_NETNSID,
 )
-_OF_AN_ADDRESS = either_way(_IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST, _IFA_FLAGS, _IFA_PROTO)
+_OF_AN_ADDRESS = either_way(
+    _IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST, _IFA_CACHEINFO, _IFA_FLAGS, _IFA_PROTO
+)
 
 _DEVCONF = (
     (
@@ -187,6 +193,7 @@ def decode_address(data: bytes, *, protocols: bool) -> tuple[int, Address]:
         nodad=bool(flags & IFA_F_NODAD),
         global_scope=scope == RT_SCOPE_UNIVERSE,
         # The same bit means secondary in IPv4 (linux/if_addr.h).
+        seconds=None if permanent else _valid(get(_IFA_CACHEINFO)),
         temporary=bool(flags & IFA_F_TEMPORARY) and family == _AF_INET6,
         tentative=bool(flags & IFA_F_TENTATIVE) and not flags & IFA_F_DADFAILED,
     )
@@ -207,6 +214,12 @@ def decode_unicast(data: bytes) -> str | None:
         return None
     own = flags & _NTF_SELF and not mac[0] & 1
     return mac.hex(":") if own else None
+
+
+def _valid(times: bytes | None) -> int | None:
+    """The seconds that an address is valid; None: for ever."""
+    seconds = _CACHEINFO.unpack_from(times)[1] if times else _FOREVER
+    return None if seconds == _FOREVER else int(seconds)
 
 
 def decode_route(data: bytes, names: Mapping[int, str]) -> Route | None:

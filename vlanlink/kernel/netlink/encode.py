@@ -25,6 +25,7 @@ from vlanlink.kernel.netlink.constants import (
     NEWLINK,
     NEWLINKPROP,
     NEWROUTE,
+    REPLACE,
     REQUEST,
     RT_SCOPE_LINK,
     RT_SCOPE_NOWHERE,
@@ -62,7 +63,9 @@ _RTMSG = struct.Struct("=BBBBBBBBI")
 
 _IFLA_IFNAME, _IFLA_LINK, _IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_NET_NS_FD = 3, 5, 18, 20, 28
 _IFLA_INFO_KIND, _IFLA_INFO_DATA, _VETH_INFO_PEER = 1, 2, 1
-_IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST, _IFA_FLAGS, _IFA_PROTO = 1, 2, 4, 8, 11
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST, _IFA_CACHEINFO, _IFA_FLAGS = 1, 2, 4, 6, 8
+_IFA_PROTO = 11
+_CACHEINFO = struct.Struct("=IIII")
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_TABLE = 1, 4, 5, 6, 7, 15
 
 _FAMILIES = {4: AF_INET, 6: AF_INET6}
@@ -232,8 +235,20 @@ def _address(operation: AddAddress | RemoveAddress, kind: int, flags: int) -> by
         mark = [] if operation.restored else [message.attribute(_IFA_PROTO, bytes([PROTOCOL]))]
         attributes += [*_broadcast(operation.address), *mark]
         attributes.append(message.u32(_IFA_FLAGS, IFA_F_NODAD if nodad else 0))
+        if operation.address.seconds is not None:
+            attributes.append(lifetime(operation.address.seconds))
     body = _IFADDRMSG.pack(family, int(prefix), 0, scope, operation.index)
     return message.request(kind, REQUEST | ACK | flags, body, *attributes)
+
+
+def renewed_address(operation: AddAddress) -> bytearray:
+    """The message that adds an address, or gives one that is there its new lifetime."""
+    return _address(operation, NEWADDR, CREATE | REPLACE)
+
+
+def removed_address(operation: RemoveAddress) -> bytearray:
+    """The message that removes an address."""
+    return _address(operation, DELADDR, 0)
 
 
 def _broadcast(address: Address) -> list[bytes]:
@@ -244,6 +259,11 @@ def _broadcast(address: Address) -> list[bytes]:
         return []
     value = subnet_broadcast(inet_aton(address.bare), int(address.text.partition("/")[2]))
     return [message.attribute(_IFA_BROADCAST, value)] if value else []
+
+
+def lifetime(seconds: int) -> bytes:
+    """The attribute with how long an address is preferred and valid (struct ifa_cacheinfo)."""
+    return message.attribute(_IFA_CACHEINFO, _CACHEINFO.pack(seconds, seconds, 0, 0))
 
 
 def _route(operation: AddRoute | RemoveRoute, kind: int, flags: int) -> bytearray:

@@ -304,7 +304,7 @@ def _announce_in(
             for each, frame in for_parents.items():
                 _send_announcement(sockets[-1], each.by_parent, each, frame, failed)
     finally:
-        _close(sockets)
+        close_all(sockets)
 
 
 def _sender() -> socket.socket:
@@ -340,7 +340,7 @@ def _frame(each: Announcement) -> bytes:
     return packets.neighbour_advertisement(each.mac, each.address, router=router)
 
 
-def _close(sockets: Sequence[socket.socket]) -> None:
+def close_all(sockets: Sequence[socket.socket]) -> None:
     """Close packet sockets in parallel.
 
     Each close waits for a grace period of the kernel (some 6 ms); simultaneous ones share it.

@@ -5,7 +5,16 @@ from typing import Final
 
 from vlanlink.topology.model import Topology
 from vlanlink.topology.problems import InvalidEntry
-from vlanlink.topology.rules import addresses, kinds, names, namespaces, networks, parents, routes
+from vlanlink.topology.rules import (
+    addresses,
+    dhcp,
+    kinds,
+    names,
+    namespaces,
+    networks,
+    parents,
+    routes,
+)
 from vlanlink.topology.rules.index import Rule, RuleIndex
 from vlanlink.topology.salvage import Salvage
 
@@ -65,6 +74,11 @@ RULES: Final[Mapping[str, Rule]] = {
     "choice_without_subnet": addresses.choice_without_subnet,
     "auto_twice": addresses.auto_twice,
     "ipv6_off": addresses.ipv6_off,
+    "dhcp_place": dhcp.dhcp_place,
+    "dhcp_routed": dhcp.dhcp_routed,
+    "dhcp_down": dhcp.dhcp_down,
+    "dhcp_twice": dhcp.dhcp_twice,
+    "dhcp_contradiction": dhcp.dhcp_contradiction,
     "route_family": routes.route_family,
     "route_without_ipv6": routes.route_without_ipv6,
     "route_via": routes.route_via,

@@ -13,6 +13,7 @@ from vlanlink.kinds import KINDS, Kind
 from vlanlink.kinds.kind import Options, OptionValue
 from vlanlink.kinds.vlan import spelled_vlan
 from vlanlink.topology import values
+from vlanlink.topology.dhcp import address_entries, asks_dhcp
 from vlanlink.topology.model import (
     EndpointConfig,
     InterfaceConfig,
@@ -226,7 +227,7 @@ class RuleIndex:
         """The addresses that are listed for one link, without words and subnets."""
         network = self.network_of(place)
         for at, word in enumerate(place.entry.addresses or ()):
-            if word == values.AUTO or is_subnet_of(word, network):
+            if word in values.WORDS or is_subnet_of(word, network):
                 continue
             path = (*place.path, "addresses", at)
             ip, slash, _ = word.partition("/")
@@ -242,16 +243,22 @@ class RuleIndex:
             return True
         if any(one.ip.version == version for one in self.given_to(place)):
             return True
+        if version == 4 and self.by_dhcp(place):
+            return True
         if place.network is None or entry.addresses == ():
             return False
         if network is None or not self.whole_subnets(place.network):
             return True
-        words = (values.AUTO,) if entry.addresses is None else entry.addresses
+        words = address_entries(entry, network)
         prefixes = [subnet.subnet for subnet in network.subnets or ()]
         chosen = [prefix for prefix in prefixes if values.AUTO in words or str(prefix) in words]
         if network.subnets is None and network.parent is None and version == 4:
             return values.AUTO in words
         return any(prefix.version == version for prefix in chosen)
+
+    def by_dhcp(self, place: Place) -> bool:
+        """Whether a link is to have an address by DHCP."""
+        return asks_dhcp(place.entry, self.network_of(place))
 
     def whole_subnets(self, network: str | None) -> bool:
         """Whether all subnets of a network could be read."""

@@ -234,7 +234,7 @@ def no_addresses(index: RuleIndex) -> Iterator[Problem]:
         entry = place.entry
         slaac = isinstance(entry, InterfaceConfig) and entry.ipv6 == "slaac"
         cut = index.touched(*place.path) or index.touched("networks", str(place.network), "subnets")
-        if entry.addresses is None and not slaac and not cut:
+        if entry.addresses is None and not slaac and not cut and not index.by_dhcp(place):
             message = f"{place.label} gets no address: network {place.network} has no subnets"
             hint = "add subnets to the network, or addresses here; addresses = [] if none is meant"
             yield Problem(place.path, message, hint, at_key=True)

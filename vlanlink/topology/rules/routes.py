@@ -97,6 +97,8 @@ def _neighbours(index: RuleIndex, place: Place, via: Ip) -> list[Prefix] | None:
     network = index.network_of(place)
     if place.network is not None and (network is None or not _knows(index, place, network)):
         return None
+    if via.version == 4 and index.by_dhcp(place):
+        return None
     found = [*_own_prefixes(index, place, network), *_on_link(index, place)]
     return [prefix for prefix in dict.fromkeys(found) if prefix.version == via.version]
 
@@ -160,6 +162,8 @@ def _may_have(index: RuleIndex, space: str, ip: Ip) -> bool:
         if index.touched(*place.path, "addresses") or any(
             one.ip == ip for one in index.given_to(place)
         ):
+            return True
+        if ip.version == 4 and index.by_dhcp(place):
             return True
         network = index.network_of(place)
         if place.network is not None and (network is None or _may_choose(place, network, ip)):
@@ -287,7 +291,11 @@ def _has_gateway(index: RuleIndex, place: Place, version: int) -> bool:
     if place.kind is not None and place.kind.layer3(place.options):
         return _first(place, version) != ""
     network = index.network_of(place)
-    if network is None or network.internal or network.parent is None:
+    if network is not None and (network.internal or network.parent is None):
+        return False
+    if version == 4 and index.by_dhcp(place):
+        return True
+    if network is None:
         return False
     first = _first(place, version)
     own = {one.ip for one in index.given_to(place)}
@@ -304,7 +312,7 @@ def _first(place: Place, version: int) -> str | None:
     if words is None:
         return None
     for word in words:
-        if word == values.AUTO:
+        if word in values.WORDS:
             continue
         if ip_interface(word).version == version:
             return word

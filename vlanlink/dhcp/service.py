@@ -1,0 +1,235 @@
+"""What renews the leases of a topology: clients, and the addresses that they set and remove.
+
+It has its sockets opened for it, and no rights but to use them. What follows from a lease beyond
+the address is told to the process that started it.
+"""
+
+import json
+import os
+import socket
+import struct
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final
+
+from vlanlink.dataclass import dataclass
+from vlanlink.dhcp import client as machine
+from vlanlink.dhcp.engine import Engine, LeaseAction
+from vlanlink.dhcp.port import Port
+from vlanlink.dhcp.state import Client, Configure
+from vlanlink.host import since_boot
+from vlanlink.kernel.netlink.encode import removed_address, renewed_address
+from vlanlink.kernel.netlink.socket import Socket
+from vlanlink.kernel.packet.arp_nd import close_all
+from vlanlink.model import Address, LinkName
+from vlanlink.planning.operations import AddAddress, RemoveAddress
+from vlanlink.store.dhcp_leases import FOREVER, DhcpLease, lease_row
+
+_HEADER = struct.Struct("=IHHII")
+_LINK = struct.Struct("=BxHiII")
+_NEWLINK: Final = 16
+_UP: Final = 0x1 | 0x10000
+"""IFF_UP and IFF_LOWER_UP: it has carrier (netdevice(7))."""
+_RTMGRP_LINK: Final = 1
+_LARGEST: Final = 1 << 16
+_RETRY_SECONDS: Final = 1.0
+_FRESH_SECONDS: Final = 30.0
+"""A lease younger than this needs no confirmation by its server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An endpoint whose lease is to be renewed, and its open sockets."""
+
+    index: int
+    client: Client
+    port: Port
+    lease: DhcpLease | None
+    wanted: str | None = None
+    """Without a lease, the address to ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """The netlink sockets of a namespace."""
+
+    requests: Socket
+    events: socket.socket
+
+    def close(self) -> None:
+        """Close them."""
+        self.requests.close()
+        self.events.close()
+
+
+def open_doors() -> Doors:
+    """The netlink sockets of the calling thread's namespace. Raises OSError."""
+    kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+    events = socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
+    events.bind((0, _RTMGRP_LINK))
+    return Doors(Socket(), events)
+
+
+class Service:
+    """Renews leases until its starter hangs up."""
+
+    def __init__(
+        self,
+        endpoints: Mapping[LinkName, Endpoint],
+        doors: Mapping[str, Doors],
+        starter: socket.socket,
+    ) -> None:
+        """Take over the sockets. ``starter`` gets a message for each lease."""
+        self._endpoints = dict(endpoints)
+        self._doors = dict(doors)
+        self._starter = starter
+        self._untold: list[bytes] = []
+        self._up: dict[LinkName, bool] = dict.fromkeys(endpoints, True)
+        self._disturbed: set[LinkName] = set()
+        self._hung_up = False
+        ports = {key: one.port for key, one in endpoints.items()}
+        self._engine = Engine(ports, self._on_lease)
+
+    def run(self) -> None:
+        """Go on until the starter hangs up; then close everything."""
+        self._starter.setblocking(False)
+        self._engine.watch(self._starter, self._on_starter)
+        for namespace, doors in self._doors.items():
+            self._engine.watch(doors.events, partial(self._on_events, namespace))
+        self._engine.add_all((key, partial(self._begin, key)) for key in list(self._endpoints))
+        while not self._hung_up:
+            self._engine.run_once(_RETRY_SECONDS if self._untold else float("inf"))
+            self._tell_again()
+        close_all(self._engine.close())
+
+    def _begin(self, key: LinkName, now: float) -> machine.Step:
+        one = self._endpoints[key]
+        if one.lease is None:
+            return machine.start(one.client, now, one.wanted)
+        young = now - one.lease.obtained < _FRESH_SECONDS
+        if now < one.lease.expires:  # the address may have a lifetime of another lease
+            self._set_address(key, one.lease)
+        return machine.resume(one.client, now, one.lease, confirm=not young)
+
+    # -- leases --------------------------------------------------------------------------------
+
+    def _on_lease(self, key: LinkName, action: LeaseAction) -> None:
+        if isinstance(action, Configure):
+            self._set_address(key, action.lease)
+            before = action.before
+            changed = before is None or before.terms != action.lease.terms
+            again = key in self._disturbed
+            self._disturbed.discard(key)
+            self._tell(key, lease=lease_row(action.lease), changed=changed or again)
+            return
+        self._remove_address(key, action.lease)
+        if action.why != "replaced":
+            self._tell(key, lease=None, why=action.why, changed=True)
+
+    def _set_address(self, key: LinkName, lease: DhcpLease) -> None:
+        left = lease.left(since_boot())
+        address = Address(lease.address, seconds=FOREVER if left is None else left)
+        index = self._endpoints[key].index
+        add = AddAddress(namespace=key.namespace, dev=key.name, index=index, address=address)
+        self._request(key, renewed_address(add))
+
+    def _remove_address(self, key: LinkName, lease: DhcpLease) -> None:
+        address, index = Address(lease.address), self._endpoints[key].index
+        gone = RemoveAddress(namespace=key.namespace, dev=key.name, index=index, address=address)
+        self._request(key, removed_address(gone))
+
+    def _request(self, key: LinkName, message: bytearray) -> None:
+        """Ask the kernel. What it refuses shows as drift, and is put right the same way."""
+        with suppress(OSError):
+            self._doors[key.namespace].requests.request([message])
+
+    # -- the starter ---------------------------------------------------------------------------
+
+    def _tell(self, key: LinkName, **what: Any) -> None:
+        self._untold.append(json.dumps({"endpoint": list(key), **what}).encode())
+        self._tell_again()
+
+    def _tell_again(self) -> None:
+        """Tell what is still untold; the starter may be busy."""
+        with suppress(BlockingIOError):
+            while self._untold:
+                self._starter.send(self._untold[0])
+                self._untold.pop(0)
+
+    def _on_starter(self) -> None:
+        """A list of namespaces that are gone; nothing at all: it hung up."""
+        try:
+            data = self._starter.recv(_LARGEST)
+        except OSError:
+            data = b""
+        if not data:
+            self._hung_up = True
+            return
+        for namespace in json.loads(data):
+            self._drop(namespace)
+
+    def _drop(self, namespace: str) -> None:
+        closing: list[socket.socket] = []
+        for key in [key for key in self._endpoints if key.namespace == namespace]:
+            del self._endpoints[key]
+            closing += self._engine.drop(key)
+        if namespace in self._doors:
+            doors = self._doors.pop(namespace)
+            self._engine.unwatch(doors.events)
+            doors.close()
+        close_all(closing)
+
+    # -- carrier -------------------------------------------------------------------------------
+
+    def _on_events(self, namespace: str) -> None:
+        try:
+            data = self._doors[namespace].events.recv(_LARGEST)
+        except BlockingIOError:
+            return
+        except OSError:  # some were lost: ask all servers rather than none
+            for key in self._endpoints:
+                if key.namespace == namespace:
+                    self._carrier(key, up=False)
+                    self._carrier(key, up=True)
+            return
+        for index, flags in _links(data):
+            for key, one in list(self._endpoints.items()):
+                if key.namespace == namespace and one.index == index:
+                    self._carrier(key, up=flags & _UP == _UP)
+
+    def _carrier(self, key: LinkName, *, up: bool) -> None:
+        before, self._up[key] = self._up[key], up
+        if up and not before:
+            self._disturbed.add(key)  # routes go with the link, and leases may have changed
+            self._engine.carrier_back(key)
+
+
+def _links(data: bytes) -> list[tuple[int, int]]:
+    """Index and flags of each link in notifications."""
+    found, at = [], 0
+    while at + _HEADER.size + _LINK.size <= len(data):
+        length, kind, *_ = _HEADER.unpack_from(data, at)
+        if length < _HEADER.size:
+            break
+        if kind == _NEWLINK:
+            _, _, index, flags, _ = _LINK.unpack_from(data, at + _HEADER.size)
+            found.append((index, flags))
+        at += (length + 3) & ~3
+    return found
+
+
+def fork(serve: Callable[[socket.socket], None]) -> tuple[int, socket.socket]:
+    """Run ``serve`` in a child process: its pid, and the socket to it. Raises OSError."""
+    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    pid = os.fork()
+    if pid:
+        there.close()
+        return pid, here
+    status = 1
+    try:
+        here.close()
+        serve(there)
+        status = 0
+    finally:
+        os._exit(status)

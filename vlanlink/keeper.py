@@ -1,0 +1,305 @@
+"""Renew the DHCP leases of a topology: ``python -m vlanlink.keeper REQUEST``.
+
+Two processes. The one that talks to the LAN gets its sockets opened, and keeps CAP_NET_ADMIN and
+CAP_NET_RAW alone, as the user nobody. The other one waits; when a lease changes it writes that
+down, and makes the machine what follows from it, under the lock, as ``up`` does.
+"""
+
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import syslog
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any, NoReturn
+
+from vlanlink.commit_confirm.commit import pending_change
+from vlanlink.dataclass import dataclass
+from vlanlink.dhcp.service import Doors, Endpoint, Service, fork, open_doors
+from vlanlink.errors import VlanlinkError
+from vlanlink.host import Host, boot_id, since_boot
+from vlanlink.kernel.privilege import become_nobody, die_with_parent, keep_needed_capabilities
+from vlanlink.model import LinkName, State
+from vlanlink.reconcile.apply import Unfinished
+from vlanlink.reconcile.dhcp import many_files, new_client, open_ports
+from vlanlink.reconcile.keeper import READY
+from vlanlink.reconcile.keeping import endpoints, for_kernel
+from vlanlink.reconcile.lookup import stored
+from vlanlink.reconcile.session import Session, open_session
+from vlanlink.reconcile.up import reconcile
+from vlanlink.store import keeper
+from vlanlink.store.dhcp_leases import DhcpLeases, lease_from
+from vlanlink.store.pending import read_host
+
+_QUIET_SECONDS = 0.2
+"""Changes of many leases come together."""
+_RETRY_SECONDS = 10.0
+_LOOK_SECONDS = 5.0
+"""How often a namespace without a name is looked for."""
+_LARGEST = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the starter wants."""
+
+    topology: str
+    serves: str
+    host: Host
+
+
+def main(arguments: list[str]) -> int:
+    """Renew until SIGTERM, or until nothing is left to renew."""
+    with many_files():
+        return _keep(_parse(arguments[0]))
+
+
+def _parse(text: str) -> Request:
+    data = json.loads(text)
+    return Request(data["topology"], data["serves"], read_host(data["host"], "host"))
+
+
+def _keep(request: Request) -> int:
+    with open_session(request.host) as session:
+        lock = keeper.claim(session.store.keeper_file(request.topology))
+        if lock is None:
+            print("another keeper renews the leases", file=sys.stderr)
+            return 1
+        try:
+            opened = _open(session, request.topology)
+        except (Unfinished, VlanlinkError) as error:
+            print(getattr(error, "reason", error), file=sys.stderr)
+            return 1
+    pid, channel = fork(partial(_serve, opened, lock))
+    _close(opened)
+    keeper.write(lock, keeper.Keeper(os.getpid(), request.serves))
+    supervisor = Supervisor(request, channel, opened.paths)
+    signal.signal(signal.SIGTERM, supervisor.stop)
+    keep_needed_capabilities()
+    _detach()
+    try:
+        supervisor.run()
+    except _Stopped:
+        pass
+    finally:
+        channel.close()
+        os.waitpid(pid, 0)
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What the child works with, and the namespaces' identities by path."""
+
+    endpoints: Mapping[LinkName, Endpoint]
+    doors: Mapping[str, Doors]
+    paths: Mapping[str, tuple[str, int]]
+    """By namespace, its path and inode."""
+
+
+def _open(session: Session, topology: str) -> _Opened:
+    """Open the sockets of every endpoint. Raises Unfinished, VlanlinkError."""
+    seen = session.observe(stored(session, topology))
+    links = endpoints(seen.resolution.desired, seen.observed)
+    ports = open_ports(session, seen.observed, links)
+    names = sorted({key.namespace for key in links})
+    try:
+        doors = dict(
+            zip(names, session.machine.inside([(n, open_doors) for n in names]), strict=True)
+        )
+    except OSError as error:
+        raise Unfinished(f"can't open a netlink socket: {error.strerror}") from None
+    known = session.store.dhcp_leases(topology).held
+    found = {}
+    for key, link in links.items():
+        before = known.get((key[0], key[1]))
+        lease = seen.context.dhcp.get((key[0], key[1]))
+        wanted = before.bare if before else None
+        found[key] = Endpoint(link.index, new_client(link), ports[key], lease, wanted)
+    return _Opened(found, doors, dict(_paths(seen.observed, names)))
+
+
+def _paths(observed: State, names: list[str]) -> Iterator[tuple[str, tuple[str, int]]]:
+    for name in names:
+        path = observed.namespaces[name].path
+        with suppress(OSError):
+            if path:
+                yield name, (path, os.stat(path).st_ino)
+
+
+def _close(opened: _Opened) -> None:
+    """Close the child's sockets here: they share its sockets, so that takes no grace period."""
+    for endpoint in opened.endpoints.values():
+        endpoint.port.close()
+    for doors in opened.doors.values():
+        doors.close()
+
+
+def _serve(opened: _Opened, lock: int, channel: socket.socket) -> None:
+    """The child: drop all rights but two, then renew until the parent hangs up."""
+    os.close(lock)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the parent tells
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _silence()
+    become_nobody("CAP_NET_ADMIN", "CAP_NET_RAW")
+    die_with_parent()
+    Service(opened.endpoints, opened.doors, channel).run()
+
+
+class _Stopped(Exception):  # noqa: N818 - raised by the signal handler
+    """SIGTERM."""
+
+
+class Supervisor:
+    """The parent: hears of leases, writes them down, and makes what follows from them."""
+
+    def __init__(
+        self, request: Request, channel: socket.socket, paths: Mapping[str, tuple[str, int]]
+    ) -> None:
+        """Start with the leases in the store."""
+        self._request = request
+        self._channel = channel
+        self._paths = dict(paths)
+        self._held: dict[tuple[str, str], Any] = {}
+        self._lost: dict[tuple[str, str], float] = {}
+        self._unwritten = False
+        self._retry_at: float | None = None
+
+    def stop(self, *_: object) -> NoReturn:
+        """The handler of SIGTERM."""
+        raise _Stopped
+
+    def run(self) -> None:
+        """Go on until the child ends or every namespace is gone."""
+        with open("/proc/self/mountinfo") as mounts:
+            poll = select.poll()
+            poll.register(self._channel, select.POLLIN)
+            poll.register(mounts, select.POLLPRI | select.POLLERR)
+            while self._paths:
+                events = dict(poll.poll(self._wait() * 1000))
+                if self._channel.fileno() in events and not self._hear():
+                    return
+                self._drop_gone()
+                self._follow()
+
+    def _wait(self) -> float:
+        if self._unwritten:
+            return _QUIET_SECONDS
+        if self._retry_at is not None:
+            return max(0.0, self._retry_at - time.monotonic())
+        return _LOOK_SECONDS
+
+    def _hear(self) -> bool:
+        """Take a message of the child; False if it ended."""
+        try:
+            data = self._channel.recv(_LARGEST)
+        except OSError:
+            data = b""
+        if not data:
+            return False
+        told = json.loads(data)
+        key = (told["endpoint"][0], told["endpoint"][1])
+        if told["lease"] is None:
+            self._lost[key] = since_boot()
+            self._held[key] = None
+            _log(syslog.LOG_WARNING, f"{'/'.join(key)}: lost its lease: {told['why']}")
+        else:
+            self._held[key] = lease_from(told["lease"], "a lease")
+            self._lost.pop(key, None)
+        if told["changed"] and told["lease"]:
+            _log(syslog.LOG_INFO, f"{'/'.join(key)}: {told['lease']['address']} by DHCP")
+        if told["changed"]:
+            self._retry_at = time.monotonic()
+        self._unwritten = True
+        return True
+
+    def _drop_gone(self) -> None:
+        """Let go of namespaces that lost their name: our sockets would keep them alive."""
+        gone = [name for name, place in self._paths.items() if not _is_there(*place)]
+        for name in gone:
+            del self._paths[name]
+        if gone:
+            self._channel.send(json.dumps(gone).encode())
+
+    def _follow(self) -> None:
+        """Write the leases down, and make what follows, when nothing more is heard."""
+        if self._unwritten and select.select([self._channel], [], [], _QUIET_SECONDS)[0]:
+            return
+        try:
+            if self._unwritten:
+                self._write()
+            if self._retry_at is not None and time.monotonic() >= self._retry_at:
+                self._retry_at = None
+                self._reconcile()
+        except (OSError, VlanlinkError) as error:
+            _log(syslog.LOG_ERR, f"{self._request.topology}: {error}")
+            self._retry_at = time.monotonic() + _RETRY_SECONDS
+
+    def _write(self) -> None:
+        """Change what the store has of the endpoints that were heard of."""
+        topology = self._request.topology
+        with open_session(self._request.host) as session:
+            store = session.store
+            before = store.dhcp_leases(topology)
+            old = before.held if before.boot == boot_id() else {}
+            held = {**old, **{k: lease for k, lease in self._held.items() if lease}}
+            lost = {k: v for k, v in {**before.lost, **self._lost}.items() if not self._held.get(k)}
+            store.write_dhcp_leases(topology, DhcpLeases(boot_id(), held, lost))
+        self._unwritten = False
+
+    def _reconcile(self) -> None:
+        """What follows from the leases: routes, the shim, DNS, MTU."""
+        topology = self._request.topology
+        with open_session(self._request.host) as session, session.locked():
+            if pending_change(session, topology) is not None:
+                self._retry_at = time.monotonic() + _RETRY_SECONDS
+                return
+            seen = session.observe(stored(session, topology))
+            if for_kernel(seen.todo).operations and not seen.problems():
+                reconcile(session, seen, by_keeper=True)
+
+
+def _is_there(path: str, inode: int) -> bool:
+    try:
+        return os.stat(path).st_ino == inode
+    except OSError:
+        return False
+
+
+def _detach() -> None:
+    """Tell the starter that leases are renewed, and let go of its streams."""
+    with suppress(OSError):
+        print(READY, flush=True)
+    _notify()
+    _silence()
+
+
+def _silence() -> None:
+    null = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(null, stream)
+    os.close(null)
+
+
+def _notify() -> None:
+    """Tell the service manager (sd_notify(3))."""
+    address = os.environ.pop("NOTIFY_SOCKET", "")
+    address = address.replace("@", "\0", 1) if address[:1] == "@" else address
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        if address:
+            sender.sendto(b"READY=1", address)
+
+
+def _log(level: int, message: str) -> None:
+    for line in message.splitlines():
+        syslog.syslog(level | syslog.LOG_DAEMON, line)
+
+
+if __name__ == "__main__":
+    syslog.openlog("vlanlink", syslog.LOG_PID)
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,168 @@
+"""Start and stop the process that renews a topology's leases (``vlanlink.keeper``)."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from vlanlink.boot.systemctl import systemd_runs_here
+from vlanlink.errors import VlanlinkError
+from vlanlink.model import State
+from vlanlink.reconcile.apply import Unfinished
+from vlanlink.reconcile.keeping import endpoints, serving
+from vlanlink.reconcile.lookup import copy_of
+from vlanlink.reconcile.session import Observation, Session
+from vlanlink.store import keeper
+from vlanlink.store.pending import host_row
+
+PROGRAM: Final = "vlanlink.keeper"
+READY: Final = "ready"
+"""The keeper prints it when it renews."""
+_START_SECONDS = 60.0
+_STOP_SECONDS = 10.0
+_POLL_SECONDS = 0.01
+
+
+def settle(session: Session, topology: str, desired: State, now: State) -> None:
+    """Have the leases renewed that are there now, or nobody where there are none.
+
+    Raises Unfinished if the keeper can't be started.
+    """
+    running = keeper.find(session.store.keeper_file(topology))
+    if not endpoints(desired, now):
+        stop(session, topology)
+    elif running is None or running.serves != serving(desired, now):
+        stop(session, topology)
+        start(session, topology, serving(desired, now))
+
+
+def restart(session: Session, seen: Observation) -> None:
+    """Start the keeper of what was up before a change that failed."""
+    own = seen.records.own
+    if own is None or not own.text:
+        return
+    with suppress(VlanlinkError, Unfinished):  # `status` tells that it is gone
+        before = session.observe(copy_of(own))
+        settle(session, before.topology.name, before.resolution.desired, before.observed)
+
+
+def start(session: Session, topology: str, serves: str) -> None:
+    """Start the keeper and wait until it renews. Raises Unfinished."""
+    request = json.dumps({"topology": topology, "serves": serves, "host": host_row(session.host)})
+    command = [sys.executable, "-P", "-m", PROGRAM, request]
+    if systemd_runs_here(session.host):
+        _start_unit(topology, command)
+    else:
+        _start_detached(command)
+
+
+def _start_unit(topology: str, command: list[str]) -> None:
+    """In a unit of its own it outlives the session of who started it (systemd-run(1))."""
+    words = [
+        "systemd-run",
+        "--quiet",
+        "--collect",
+        f"--unit=vlanlink-dhcp-{topology}",
+        f"--description=vlanlink: DHCP leases of {topology}",
+        "--property=Type=notify",
+        "--",
+        *(word.replace("$", "$$") for word in command),
+    ]
+    try:
+        done = subprocess.run(
+            words, capture_output=True, text=True, timeout=_START_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unfinished(f"can't start the DHCP keeper: {error}") from None
+    if done.returncode != 0:
+        raise Unfinished(f"can't start the DHCP keeper: {_last_line(done.stderr)}")
+
+
+def _start_detached(command: list[str]) -> None:
+    pipe = subprocess.PIPE
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=pipe,
+            stderr=pipe,
+            cwd="/",
+            start_new_session=True,
+            text=True,
+        )
+    except OSError as error:
+        raise Unfinished(f"can't start the DHCP keeper: {error.strerror}") from None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    poll = select.poll()
+    poll.register(process.stdout, select.POLLIN)
+    ready = poll.poll(_START_SECONDS * 1000) and process.stdout.readline().strip() == READY
+    if not ready:
+        process.kill()
+        _, told = process.communicate()
+        raise Unfinished(f"can't start the DHCP keeper: {_last_line(told)}")
+    process.stdout.close()
+    process.stderr.close()
+    process.returncode = 0  # nobody waits for it: no ResourceWarning
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "it ended without a word"
+
+
+def stop(session: Session, topology: str) -> bool:
+    """End the keeper and wait until its sockets are closed; whether there was one."""
+    path = session.store.keeper_file(topology)
+    running = keeper.find(path)
+    if running is None:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+        return False
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if _ended(path, number):
+            break
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+    return True
+
+
+def _ended(path: Path, number: int) -> bool:
+    """Send a signal; whether the keeper ends of it."""
+    deadline = time.monotonic() + _STOP_SECONDS
+    sent = False
+    while (running := keeper.find(path)) is not None:
+        if time.monotonic() > deadline:
+            return False
+        if not sent and running.pid and _is_keeper(running.pid):
+            sent = True
+            with suppress(ProcessLookupError):
+                _signal(running.pid, number, deadline)
+        time.sleep(_POLL_SECONDS)
+    return True
+
+
+def _signal(pid: int, number: int, deadline: float) -> None:
+    """Signal a process and wait for its end."""
+    descriptor = os.pidfd_open(pid)
+    try:
+        signal.pidfd_send_signal(descriptor, number)
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
+    finally:
+        os.close(descriptor)
+
+
+def _is_keeper(pid: int) -> bool:
+    """Whether the pid is that of a keeper in this pid namespace."""
+    try:
+        return PROGRAM.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False

@@ -1,0 +1,151 @@
+"""DHCP leases between runs: which still count, and whether a keeper renews them."""
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from vlanlink.desired.context import Context
+from vlanlink.host import boot_id, since_boot
+from vlanlink.model import HOST, Link, LinkName, State
+from vlanlink.planning.operations import (
+    AcquireLease,
+    MakeLink,
+    MakeNamespace,
+    Operation,
+    RemoveLink,
+    RemoveNamespace,
+    StartKeeper,
+)
+from vlanlink.planning.plan import Plan
+from vlanlink.store.dhcp_leases import DhcpLease, Endpoint
+from vlanlink.store.keeper import Keeper
+
+if TYPE_CHECKING:
+    from vlanlink.reconcile.session import Observation, Session
+
+
+def with_leases(context: Context, observed: State) -> Context:
+    """The context with the leases that have not ended and whose address is in use."""
+    now, leases = since_boot(), context.known
+    valid = leases.valid(boot_id(), now) if leases.held else {}
+    held = {key: lease for key, lease in valid.items() if _in_use(LinkName(*key), lease, observed)}
+    return replace(context, dhcp=held, now=now)
+
+
+def _in_use(key: LinkName, lease: DhcpLease, observed: State) -> bool:
+    link = observed.link(key)
+    return link is not None and any(one.text == lease.address for one in link.addresses)
+
+
+def with_keeper(todo: Plan, context: Context, desired: State, observed: State) -> Plan:
+    """The plan with what is to be done about leases: a keeper started, a lost lease explained."""
+    if not any(link.dhcp for link in desired.links()):
+        return todo
+    running, lost = context.keeper, context.known.lost
+    operations = tuple(_explained(op, lost, kept=running is not None) for op in todo.operations)
+    wanted = list(_start(running, desired, observed))
+    return replace(todo, operations=(*operations, *wanted))
+
+
+def _explained(operation: Operation, lost: Mapping[Endpoint, float], *, kept: bool) -> Operation:
+    if not isinstance(operation, AcquireLease):
+        return operation
+    since = lost.get((operation.namespace, operation.dev))
+    if since is None:
+        return operation
+    ago = max(0.0, since_boot() - since)
+    clock = time.strftime("%H:%M:%S", time.localtime(time.time() - ago))
+    return replace(operation, since=f"no answer since {clock}", kept=kept)
+
+
+def _start(running: Keeper | None, desired: State, observed: State) -> Iterator[StartKeeper]:
+    if running is None:
+        yield StartKeeper(namespace=HOST, why="is gone")
+    elif running.serves != serving(desired, observed):
+        yield StartKeeper(namespace=HOST, why="keeps other leases")
+
+
+def endpoints(desired: State, observed: State) -> dict[LinkName, Link]:
+    """The links that ask by DHCP, as they are, with the way in which they ask."""
+    found = {}
+    for link in desired.links():
+        seen = observed.link(link.key)
+        if link.dhcp and seen and seen.owner == link.owner:
+            found[link.key] = replace(seen, dhcp=link.dhcp)
+    return found
+
+
+def serving(desired: State, observed: State) -> str:
+    """A name for what a keeper keeps: it changes when a link does, or how it asks."""
+    rows = [
+        (*key, link.index, link.settings.get("mac"), link.dhcp)
+        for key, link in sorted(endpoints(desired, observed).items())
+    ]
+    return hashlib.sha256(repr(rows).encode()).hexdigest()[:16]
+
+
+def for_kernel(todo: Plan) -> Plan:
+    """The plan without what `reconcile` does itself."""
+    own = (AcquireLease, StartKeeper)
+    return replace(todo, operations=tuple(op for op in todo.operations if not isinstance(op, own)))
+
+
+def without_leases(desired: State) -> State:
+    """What can be had before the leases: no route of IPv4 on links that wait for theirs."""
+    waiting = {link.key for link in desired.links() if link.awaits_lease}
+    if not waiting:
+        return desired
+    spaces = {
+        name: replace(
+            space,
+            links={n: replace(one, dhcp=None) for n, one in space.links.items()},
+            routes=frozenset(
+                route
+                for route in space.routes
+                if route.family != 4 or LinkName(name, route.dev) not in waiting
+            ),
+        )
+        for name, space in desired.namespaces.items()
+    }
+    return replace(desired, namespaces=spaces)
+
+
+def to_acquire(operations: Sequence[Operation], *, lost: bool) -> tuple[LinkName, ...]:
+    """The links to get a lease for now; ``lost``: those too that the keeper goes on asking for."""
+    return tuple(
+        LinkName(op.namespace, op.dev)
+        for op in operations
+        if isinstance(op, AcquireLease) and (lost or not op.kept)
+    )
+
+
+def disturbs_keeper(operations: Sequence[Operation]) -> bool:
+    """Whether a keeper has to end first: it holds namespaces and links that go or come."""
+    return any(
+        isinstance(
+            op,
+            MakeNamespace | RemoveNamespace | MakeLink | RemoveLink | AcquireLease | StartKeeper,
+        )
+        for op in operations
+    )
+
+
+@contextmanager
+def keeper_paused(session: "Session", seen: "Observation") -> Iterator[None]:
+    """End the keeper, if one runs, before what it holds goes; start it again after a failure."""
+    name = seen.topology.name
+    if not session.store.keeper_file(name).exists():
+        yield
+        return
+    from vlanlink.reconcile import keeper as process  # other topologies do without
+
+    had = process.stop(session, name)
+    try:
+        yield
+    except BaseException:
+        if had:
+            process.restart(session, seen)
+        raise
