@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import vlanlink
+from tests.kernel.faults import refusal
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.world import World
@@ -111,8 +112,13 @@ def test_it_is_closed_when_the_network_leaves_the_file_and_on_undo(node: World) 
     vlanlink.up(parse('[topology]\nname = "pve"\n[namespaces.pve]\n'))
     assert _vlans(node) == [1]
 
-    with pytest.raises(vlanlink.Interrupted):
-        vlanlink.up(_topology(extra=MANAGED), on_progress=lambda done, total, _: done < total)
+    for number in range(4):
+        with refusal(number) as fault, pytest.raises(vlanlink.ApplyError):
+            vlanlink.up(_topology(extra=MANAGED))
+        assert fault.refused
+        assert _vlans(node) == [1]
+    vlanlink.up(_topology(extra=MANAGED))
+    assert _vlans(node) == [1, 50]
     assert _vlans(node) == [1]
 
 

@@ -11,6 +11,9 @@ from tests.kernel.judge import differences, dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.living import EVENTS, WEB4, WEB6, Event, LivingHost
 from tests.kernel.world import until
+from vlanlink.kernel.monitor import Events
+from vlanlink.watcher import Policy
+from vlanlink.watcher.loop import WatchLoop
 
 pytestmark = pytest.mark.needs("macvlan")
 
@@ -21,10 +24,15 @@ def host(lan: Lan) -> LivingHost:
     return LivingHost(lan)
 
 
+SOON = Policy(address_seconds=0.1)
+
+
 @contextmanager
-def _watching(topology: vlanlink.Topology) -> Iterator[list[vlanlink.Event]]:
+def _watching(
+    topology: vlanlink.Topology, policy: Policy | None = None
+) -> Iterator[list[vlanlink.Event]]:
     events: list[vlanlink.Event] = []
-    watch = vlanlink.Watch(topology, on_event=events.append)
+    watch = vlanlink.Watch(topology, on_event=events.append, policy=policy or SOON)
     thread = threading.Thread(target=watch.run)
     thread.start()
     try:
@@ -130,3 +138,25 @@ def test_a_nic_in_use_stays_up_when_up_is_rolled_back(host: LivingHost) -> None:
     (left,) = caught.value.not_undone
     assert "eth0" in left
     assert "in use" in left
+
+
+def test_watch_does_not_flap_when_the_address_is_away_for_a_moment(
+    host: LivingHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[float | None] = []
+    step = WatchLoop.step
+
+    def counted(self: WatchLoop, events: Events) -> float | None:
+        steps.append(step(self, events))
+        return steps[-1]
+
+    monkeypatch.setattr(WatchLoop, "step", counted)
+    with _watching(host.topology(), Policy(address_seconds=600)) as events:
+        for _ in range(3):
+            host.lose_lease()
+            until(lambda: steps and (steps[-1] or 0) > 1, "the watch waits for the address")
+            assert vlanlink.status("home").state == "drifted"
+            host.configure()
+            until(lambda: steps and steps[-1] is None, "the watch has seen it come back")
+        host.joins_its_endpoints()
+        assert [event.event for event in events] == ["up"]

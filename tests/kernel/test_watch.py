@@ -312,7 +312,37 @@ def test_the_end_of_a_process_whose_namespace_it_is(lan: Lan) -> None:
         watch.told("up")
         sleeper.kill()
         sleeper.wait()
-        assert "guest is gone" in watch.told("blocked").diagnostics[0].message
+        told = watch.told("blocked")
+        assert told.what == ("namespace guest",)
+        assert "guest is gone" in told.diagnostics[0].message
+        assert "another pid: write that one" in str(told.diagnostics[0].hint)
+        world.ip("link add other type veth peer name far")
+        world.ip("link delete other")
+        world.ip("link set lo mtu 60000")
+        until(lambda: vlanlink.status("office").state == "drifted")
+        assert not watch.events
+        again = world.start("unshare -n sleep 1000")
+        until(lambda: os.stat(f"/proc/{again.pid}/ns/net").st_ino != own, "one of its own")
+        Path(FILE).write_text(text.replace(str(sleeper.pid), str(again.pid)))
+        watch.reload()
+        watch.told("reloaded")
+        watch.told("up")
+        assert "eth7" in world.run(f"nsenter -t {again.pid} -n ip link").stdout
+
+
+def test_a_namespace_that_comes_back_at_its_path(lan: Lan) -> None:
+    world = lan.world
+    world.make_place("guest")
+    text = f'{HEAD}[namespaces.guest]\npath = "{world.places["guest"]}"\n'
+    text += '[namespaces.guest.interfaces.eth7]\nnetwork = "pub"\naddresses = ["172.16.3.9"]\n'
+    with watched(text) as watch:
+        watch.told("up")
+        world.run("umount -l /run/places/guest")
+        assert watch.told("blocked").what == ("namespace guest",)
+        world.make_place("guest")
+        watch.told("repaired")
+        assert world.addresses("eth7", "guest") == ["172.16.3.9/24"]
+        assert not watch.events
 
 
 def test_a_mending_that_fails_is_tried_again_after_pauses(lan: Lan) -> None:

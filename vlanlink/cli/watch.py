@@ -106,6 +106,8 @@ def _lines(event: "vlanlink.Event") -> list[str]:
             return [f"{name}: {event.what[0]} reloaded."]
         case "replaced":
             return [f"{name} is up from {event.what[0]} now; this watch leaves it alone."]
+        case "blocked" if event.what:
+            return [f"{name}: waiting for {', '.join(event.what)}; the rest stays up."]
         case "waiting":
             return [f"{name} waits for confirmation: {event.what[0]}."]
     return [f"{name} {_STATES[event.event]}"]

@@ -43,6 +43,12 @@ def ip_in(space: Namespace) -> str:
     return f"ip -n {space.name}" if named else f"nsenter --net={space.path} ip"
 
 
+_ENDED = {
+    "pid": "a restarted process has another pid: write that one, then run vlanlink up",
+    "path": "it is used again once a namespace is at that path",
+}
+
+
 def add_namespaces(builder: Builder) -> None:
     """Add each namespace that exists or can be created; the others are conflicts, or have ended."""
     for name, entry in builder.topology.namespaces.items():
@@ -70,7 +76,7 @@ def _add_namespace(
         own = builder.records.own
         if own and own.paths.get(name) == namespace_path(pid, path):
             message = f"namespace {name} is gone: {where} has ended, or its namespace was removed"
-            builder.ended[name] = Problem((*origin, key), message)
+            builder.ended[name] = Problem((*origin, key), message, _ENDED[key])
             return
         message = f"there is no network namespace at {where}"
         builder.conflicts.append(Problem((*origin, key), message))

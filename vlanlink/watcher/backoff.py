@@ -23,6 +23,8 @@ class Policy:
     """Repairs of a thing before the watch gives up on it."""
     forget_after: float = 60.0
     """For each such time since the last repair, one repair less counts."""
+    address_seconds: float = 10.0
+    """How long a parent's address may be away before its shim uses its own."""
 
 
 @dataclass(slots=True)

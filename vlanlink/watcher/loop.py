@@ -41,6 +41,7 @@ from vlanlink.watcher.aside import namespaces_at_fault, without_obstacles
 from vlanlink.watcher.backoff import Backoff, Policy, doubled
 from vlanlink.watcher.drift import drifts
 from vlanlink.watcher.event import Event
+from vlanlink.watcher.patience import Patience
 
 CONFIRM_POLL_SECONDS = 1.0
 """While a change waits for confirmation, its file is polled: the kernel has no event for it."""
@@ -86,10 +87,12 @@ class WatchLoop:
     _last_source: tuple[str | None, str] | None = None
     """The file and text that the topology was last up from."""
     _state: _LoopState = field(init=False)
+    _patience: Patience = field(init=False)
 
     def __post_init__(self) -> None:
         """Start with a clean state."""
         self._state = _LoopState(Backoff(self.policy))
+        self._patience = Patience(self.policy.address_seconds)
 
     def begin(self) -> None:
         """Check that the topology may be watched.
@@ -188,6 +191,9 @@ class WatchLoop:
             self._report_once(Event("blocked", self.topology.name, diagnostics=problems))
             return None
         found = {drift.thing: str(drift) for drift in drifts(observation.todo.operations)}
+        patience = self._patience.left(observation, time.monotonic())
+        if patience and self.repair:
+            return patience
         if not found:
             return self._at_rest(observation)
         if not (self._state.starting and self.repair):
@@ -203,7 +209,8 @@ class WatchLoop:
         """Report, once, the namespaces that have ended; the rest of the topology is kept up."""
         ended = tuple(map(observation.topology.diagnose, observation.resolution.ended))
         if ended and ended != self._state.ended:
-            self.report(Event("blocked", self.topology.name, diagnostics=ended))
+            what = tuple(f"namespace {name}" for name in _ended_names(observation))
+            self.report(Event("blocked", self.topology.name, what, diagnostics=ended))
         self._state.ended = ended
 
     def _report_obstacles(self, obstacles: tuple[Diagnostic, ...]) -> None:
@@ -360,3 +367,7 @@ def _same(one: Event | None, other: Event | None) -> bool:
     if one is None or other is None:
         return one is other
     return (one.event, one.what, one.diagnostics) == (other.event, other.what, other.diagnostics)
+
+
+def _ended_names(observation: Observation) -> tuple[str, ...]:
+    return tuple(str(problem.path[1]) for problem in observation.resolution.ended)
