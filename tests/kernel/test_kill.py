@@ -19,6 +19,8 @@ import pytest
 
 import vlanlink
 from tests.kernel.bench import Bench
+from tests.kernel.edit_judge import becomes, settled
+from tests.kernel.lan import Lan
 from tests.kernel.world import World
 from vlanlink.kernel import procfs, syscalls
 from vlanlink.kernel.netlink.socket import Socket
@@ -190,3 +192,31 @@ def test_killed_at_a_random_time(world: World, long_run: bool) -> None:
             trial.recovers(name, partial(killed_after, seconds), by_up=chance.random() < 0.5)
         except (AssertionError, vlanlink.VlanlinkError) as error:
             raise AssertionError(f"{name} killed after {seconds} s: {error}") from error
+
+
+ADDRESSED = """
+[topology]
+name = "addressed"
+[links.m0]
+kind = "macvlan"
+parent = "eth0"
+probe = false
+mac = "02:00:00:00:00:0%d"
+addresses = [%s]
+"""
+
+
+def test_killed_while_a_sysctl_is_switched(lan: Lan) -> None:
+    """promote_secondaries and addr_gen_mode have another value for a moment of this edit."""
+    before = vlanlink.load("/run/a.toml", text=ADDRESSED % (1, '"10.1.0.1/24", "10.1.0.2/24"'))
+    after = vlanlink.load("/run/a.toml", text=ADDRESSED % (2, '"10.1.0.2/24"'))
+    edit = partial(vlanlink.up, after)
+    vlanlink.up(before)
+    count = how_many_steps(edit)
+    goal = settled(lan.world, ())
+    for step in range(count):
+        vlanlink.down("addressed")
+        vlanlink.up(before)
+        killed_at(step, edit)
+        edit()
+        assert becomes(lan.world, (), goal)[1] == [], f"killed at step {step} of {count}"

@@ -113,7 +113,7 @@ def _renew_ipv6(change: InPlace) -> Iterator[Operation]:
             origin=want.origin,
         )
     if any(address.link_local for address in stale):
-        yield policy_write(want, "addr_gen_mode", 0, 1, quiet=True)
+        yield policy_write(want, "addr_gen_mode", 0, 1, quiet=True, switch=True)
         yield policy_write(want, "addr_gen_mode", 1, 0, quiet=True)
 
 
@@ -137,7 +137,7 @@ def _keeps_ipv6(after: Mapping[str, Setting], seen: Link) -> bool:
 
 
 def policy_write(
-    link: Link, key: str, old: Setting, new: Setting, *, quiet: bool = False
+    link: Link, key: str, old: Setting, new: Setting, *, quiet: bool = False, switch: bool = False
 ) -> WriteSysctl:
     """The write of a link setting that is a sysctl."""
     return WriteSysctl(
@@ -147,4 +147,5 @@ def policy_write(
         new=str(new),
         origin=link.origin,
         quiet=quiet,
+        switch=switch,
     )

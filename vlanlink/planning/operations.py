@@ -321,6 +321,8 @@ class WriteSysctl(Operation):
     key: str
     old: str | None
     new: str
+    switch: bool = False
+    """A later operation of the plan writes the old value again."""
 
     def changes(self) -> Iterator[Change]:
         """One line."""

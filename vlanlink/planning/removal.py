@@ -71,7 +71,7 @@ def _remove_addresses(link: Link, want: Link, change: Readdressing) -> Iterator[
     key, off = "promote_secondaries", 0
     switch = change.promotes and link.settings.get(key) == off
     if switch:
-        yield policy_write(want, key, off, 1, quiet=True)
+        yield policy_write(want, key, off, 1, quiet=True, switch=True)
     for address in change.removed:
         yield RemoveAddress(
             namespace=link.namespace,

@@ -7,12 +7,12 @@ from typing import Final
 
 from vlanlink.errors import ApplyError, ConflictError, Diagnostic
 from vlanlink.model import HOST, LOOPBACK_KIND, Link, State
-from vlanlink.planning.operations import RemoveNamespace
+from vlanlink.planning.operations import RemoveNamespace, WriteSysctl
 from vlanlink.reconcile.apply import Unfinished
 from vlanlink.reconcile.checks import absolute
 from vlanlink.reconcile.session import Observation, Session
 from vlanlink.store.kept import Kept
-from vlanlink.store.record import Place, Record, RecordedLink, in_transition
+from vlanlink.store.record import OriginalSysctl, Place, Record, RecordedLink, in_transition
 
 UNCHANGED: Final = "nothing was changed"
 
@@ -57,10 +57,24 @@ def _write(session: Session, seen: Observation) -> None:
 
 def _news(session: Session, seen: Observation) -> Record | None:
     """The record of the change, if it differs from the one that is there."""
-    record = in_transition(seen.records.own, _record(seen))
+    record = _in_transition(seen)
     changing = bool(seen.todo.operations)
     record = _placed(session, record, seen.observed, changing=changing)
     return record if record != seen.records.own else None
+
+
+def _in_transition(seen: Observation) -> Record:
+    """The record of the change, with the sysctls that have another value for a moment.
+
+    A run that is killed then leaves them at it.
+    """
+    record = in_transition(seen.records.own, _record(seen))
+    sysctls = {space: dict(originals) for space, originals in record.sysctls.items()}
+    for op in seen.todo.operations:
+        if isinstance(op, WriteSysctl) and op.switch:
+            original = OriginalSysctl(op.old, op.new)
+            sysctls.setdefault(op.namespace, {}).setdefault(op.key, original)
+    return replace(record, sysctls=sysctls)
 
 
 def _unwritten(error: OSError) -> str:
