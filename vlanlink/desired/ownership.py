@@ -5,8 +5,10 @@ from dataclasses import replace
 
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.lost_record import uncertain_parent
-from vlanlink.desired.parent_names import used_by_host
+from vlanlink.desired.parent_names import used_by_host, vlan_problem
+from vlanlink.desired.parents import implied_link
 from vlanlink.errors import Problem
+from vlanlink.kinds.vlan import implied_vlan
 from vlanlink.model import HOST, LOOPBACK_KIND, Link, LinkName, Route
 from vlanlink.store.record import OriginalLink
 
@@ -33,11 +35,24 @@ def hand_over(builder: Builder) -> None:
 def _hand_over_link(builder: Builder, key: LinkName, new_owner: str) -> Iterator[Link]:
     seen = builder.observed.link(key)
     if seen and seen.owner == builder.name and key not in builder.links:
-        kept = replace(seen, owner=new_owner)
+        kept = _handed_over(builder, seen, new_owner)
         builder.links[key] = kept
         yield kept
         if seen.peer:  # deleting one end of a pair deletes the other
             yield from _hand_over_link(builder, seen.peer, new_owner)
+
+
+def _handed_over(builder: Builder, seen: Link, new_owner: str) -> Link:
+    """The link as its new owner wants it: without the addresses that the former one asked for.
+
+    A VLAN that the new owner's parent name implies is as one that it made.
+    """
+    implied = implied_vlan(seen.name)
+    if implied and seen.settings.get("protocol") == "802.1q" and not vlan_problem(seen, implied):
+        below = builder.observed.link(seen.parent)
+        if below:
+            return implied_link(builder, seen.name, implied[1], below, new_owner)
+    return replace(seen, owner=new_owner, addresses=tuple(a for a in seen.addresses if not a.ours))
 
 
 def _hand_over_namespace(builder: Builder, name: str, new_owner: str) -> None:

@@ -1,6 +1,7 @@
 """Parents: found, created, brought up, or a conflict. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.lost_record import may_have_been_brought_up
@@ -76,17 +77,21 @@ def _make_vlan(builder: Builder, name: str, implied: tuple[str, int], path: Path
     if below is None:
         return None
     _refuse_other_name(builder, name, below, vlan_id, path)
-    link = Link(
+    link = replace(implied_link(builder, name, vlan_id, below, builder.name), origin=path)
+    builder.links[link.key] = link
+    return link
+
+
+def implied_link(builder: Builder, name: str, vlan_id: int, below: Link, owner: str) -> Link:
+    """A VLAN that the name of a parent implies."""
+    return Link(
         name,
         "vlan",
         parent=below.key,
         settings={"id": vlan_id, "up": True, **_no_ipv6(builder, _inherited(below))},
         defaults=_inherited(below),
-        owner=builder.name,
-        origin=path,
+        owner=owner,
     )
-    builder.links[link.key] = link
-    return link
 
 
 def _refuse_other_name(builder: Builder, name: str, below: Link, vlan_id: int, path: Path) -> None:
