@@ -119,8 +119,9 @@ def test_one_namespace_under_two_names_is_one(lan: Lan) -> None:
     world.ip("netns add named")
     pid = world.start("sleep 600", "named").pid
     before = dump(world, "named")
-    for key in ('path = "/run/netns/named"', f"pid = {pid}"):
-        topology = _load("box", box=key)
+    path = 'path = "/run/netns/named"'
+    for name, key in (("box", path), ("box", f"pid = {pid}"), ("named", path)):
+        topology = _load("box", box=key) if name == "box" else _load("named", named=key)
         vlanlink.up(topology)
         assert world.addresses("eth0", "named") == ["10.1.0.2/16"]
         assert vlanlink.up(topology).operations == ()

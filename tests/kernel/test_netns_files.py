@@ -230,6 +230,18 @@ def test_a_process_in_the_namespace_sees_an_edit(host: vlanlink.Host) -> None:
         assert process.communicate(timeout=30)[0] == "seen\n"
 
 
+def test_a_directory_where_a_file_is(etc: Path, host: vlanlink.Host) -> None:
+    """The file that can't be mounted is named, not the command."""
+    vlanlink.up(office(""), host)
+    wrong = etc / "netns/web/hosts"
+    wrong.mkdir(parents=True)
+    with pytest.raises(vlanlink.ConflictError) as caught:
+        vlanlink.run("web", ["true"], host)
+    assert f"can't mount {wrong} over /etc/hosts: Not a directory" in str(caught.value)
+    wrong.rmdir()
+    vlanlink.run("web", ["true"], host, check=True)
+
+
 def _mounts(pid: int) -> str:
     return Path(f"/proc/{pid}/mountinfo").read_text()
 

@@ -60,6 +60,12 @@ def test_a_long_name_before_leaves_nothing_behind(
         pytest.fail("two hold the lock")
 
 
+def test_who_failed_is_named_no_longer(lock: Path) -> None:
+    with pytest.raises(RuntimeError), locked(lock, 0):
+        raise RuntimeError
+    assert lock.read_bytes() == b""
+
+
 def test_the_next_one_waits_and_knows_for_whom(lock: Path) -> None:
     order: list[str] = []
     held, waits = threading.Event(), threading.Event()

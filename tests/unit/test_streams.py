@@ -29,7 +29,9 @@ def test_no_stdin() -> None:
     done = vlanlink("validate -", shell="<&-")
     assert done.returncode == 2
     assert b"Traceback" not in done.stderr
-    assert b"no name" in done.stderr
+    assert b"it is closed" in done.stderr
+    empty = vlanlink("validate -", shell="</dev/null")
+    assert b"the file has no table" in empty.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Arguments that several verbs share, and the values behind them."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import BinaryIO
@@ -163,7 +164,13 @@ def _file_hint(word: str) -> str:
 
 
 def _standard_input(file: str) -> BinaryIO | None:
-    return sys.stdin.buffer if file == "-" else None
+    if file != "-":
+        return None
+    if getattr(sys.stdin, "name", None) == os.devnull:  # ``main`` opened it
+        message = "can't read a topology from standard input: it is closed"
+        hint = "redirect it from a file, or write the file's name instead of -"
+        raise UsageError(Diagnostic(message, hint=hint))
+    return sys.stdin.buffer
 
 
 def read_or_name(word: str) -> "vlanlink.Topology | str":

@@ -214,7 +214,7 @@ class Machine:
             with suppress(OSError):
                 found.setdefault(os.stat(path).st_ino, []).append((called, path))
         for (first, path), *others in found.values():
-            names = tuple(name for name, _ in others)
+            names = tuple(name for name, _ in others if name != first)
             if first != HOST:
                 moved = first != os.path.basename(path)  # the topology gives it by path, or did
                 if not moved and wanted.reads((first, *names)) is None:

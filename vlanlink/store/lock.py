@@ -94,9 +94,9 @@ def locked(path: Path, seconds: float, on_held: OnHeld | None = None) -> Iterato
             os.pwrite(descriptor, text, 0)
             os.truncate(descriptor, len(text))
         yield Lock(path, descriptor)
+    finally:
         with suppress(OSError):  # else the next holder would be taken for this one until it writes
             os.truncate(descriptor, 0)
-    finally:
         os.close(descriptor)
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from vlanlink.errors import ConflictError, Diagnostic
 from vlanlink.kernel import syscalls
 from vlanlink.kernel.netns import inherited
 from vlanlink.kernel.netns.namespaces import is_namespace
@@ -33,6 +34,7 @@ def become(
 
     Files in ``overlay`` replace those in /etc. ``user``: run it as that user, with its groups and
     without capabilities; the environment stays, as with setpriv(1).
+    Raises ConflictError for a file that can't be mounted.
     """
     _enter(path, name, overlay)
     ignored = inherited.ignored()
@@ -79,10 +81,21 @@ def _enter(path: str, name: str, overlay: Path) -> None:
         syscalls.unmount("/sys")
         syscalls.mount(name, "/sys", "sysfs", 0)
     for file in sorted(overlay.iterdir()) if overlay.is_dir() else ():
-        with suppress(FileNotFoundError):
-            _bind(file, Path("/etc") / file.name)
+        _replace(Path("/etc") / file.name, file)
     if (overlay / "nsswitch.conf").exists() and _NSCD.is_dir():
         syscalls.mount("none", os.fspath(_NSCD), "tmpfs", 0)
+
+
+def _replace(target: Path, file: Path) -> None:
+    """Mount ``file`` on ``target``, if that exists. Raises ConflictError."""
+    try:
+        _bind(file, target)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        message = f"can't mount {file} over {target}: {error.strerror}"
+        hint = f"replace a file by a file and a directory by a directory, or remove {file}"
+        raise ConflictError(Diagnostic(message, hint=hint)) from None
 
 
 def _bind(file: Path, target: Path) -> None:
