@@ -12,8 +12,6 @@
 A name is imported when it is first used: loading a topology does not import netlink.
 """
 
-from typing import TYPE_CHECKING, Any
-
 from vlanlink._version import __version__ as __version__
 
 _MODULES = {
@@ -58,6 +56,7 @@ _MODULES = {
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 # isort: off
+TYPE_CHECKING = False  # as typing has it, whose import takes longer than the rest of this file
 if TYPE_CHECKING:
     from vlanlink.api import (
         Status as Status,
@@ -227,7 +226,7 @@ if TYPE_CHECKING:
 else:
     __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - they are strings
 
-    def __getattr__(name: str) -> Any:
+    def __getattr__(name: str) -> object:
         """Import a public name from its module (PEP 562)."""
         from importlib import import_module
 

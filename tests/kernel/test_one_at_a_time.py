@@ -82,6 +82,18 @@ def test_the_one_at_work_is_named(
     same(lan.world, before)
 
 
+def test_waiting_is_said_without_a_terminal_too(
+    lan: Lan, file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del lan
+    _lock().parent.mkdir()
+    with locked(_lock(), 0):
+        assert main(["up", file, "--lock-timeout", "0.1"]) == 1
+    first, second = capsys.readouterr().err.splitlines()[:2]
+    assert first.startswith(f"waiting for pid {os.getpid()} (")
+    assert second.startswith("error: another vlanlink process holds the lock")
+
+
 def test_what_only_reads_waits_for_nobody(file: str) -> None:
     vlanlink.up(vlanlink.load(file))
     with locked(_lock(), 0):

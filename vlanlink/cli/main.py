@@ -8,11 +8,11 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from types import FrameType
 from typing import Literal, NamedTuple
 
 import vlanlink
 from vlanlink.cli import debug, output, streams
+from vlanlink.cli.interrupts import Interrupts
 from vlanlink.cli.parser import parse, parser
 from vlanlink.cli.verbs import CHANGING, OFFLINE
 
@@ -25,16 +25,30 @@ default threshold costs a tenth of the time of a large run."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command line; its exit code. Errors go to stderr, with --json to stdout."""
+    """Run a command line; its exit code. Errors go to stderr, with --json to stdout.
+
+    Without ``arguments`` those of the process, which ends then: signals have no effect any more.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    _prepare()
+    signals = _prepare()
+    try:
+        return _main(words, signals)
+    finally:
+        if arguments is not None:
+            signals.uninstall()
+
+
+def _main(words: list[str], signals: Interrupts) -> int:
     with streams.installed() as written:
-        done = _run(words)
+        done = _run(words, signals)
         try:
+            signals.resume()
             written.drain()
+            code = _reported(done, written)
+            signals.complete()
         except KeyboardInterrupt:  # while the reader was waited for
             return done.code if done.work else vlanlink.Interrupted.exit_code
-        return _reported(done, written)
+        return code
 
 
 class _Done(NamedTuple):
@@ -58,8 +72,22 @@ def _reported(done: _Done, written: "streams.Streams") -> int:
     return done.code if done.work else vlanlink.VlanlinkError.exit_code
 
 
-def _run(words: list[str]) -> _Done:
+def _run(words: list[str], signals: Interrupts) -> _Done:
     as_json = "--json" in words and words[:1] != ["exec"]  # CMD's own options follow exec
+    try:
+        done = _run_words(words, signals, as_json=as_json)
+        signals.complete()
+    except KeyboardInterrupt as stop:
+        signals.complete()
+        failed = stop.__context__  # what was about to be told
+        told = failed if isinstance(failed, vlanlink.VlanlinkError) else None
+        error = told or vlanlink.Interrupted(vlanlink.Diagnostic("interrupted"))
+        output.print_error(error, as_json=as_json)
+        return _Done(error.exit_code, work=True)
+    return done
+
+
+def _run_words(words: list[str], signals: Interrupts, *, as_json: bool) -> _Done:
     work = False
     try:
         if not words:
@@ -71,12 +99,9 @@ def _run(words: list[str]) -> _Done:
     except SystemExit:  # --help; it needs none of the errors below
         raise
     except vlanlink.VlanlinkError as error:
+        signals.complete()
         output.print_error(error, as_json=as_json)
         return _Done(error.exit_code, work)
-    except KeyboardInterrupt:
-        interrupted = vlanlink.Interrupted(vlanlink.Diagnostic("interrupted"))
-        output.print_error(interrupted, as_json=as_json)
-        return _Done(interrupted.exit_code, work)
     except OSError as error:
         if error.filename is None:
             raise
@@ -128,14 +153,9 @@ def _open_closed_streams() -> None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - open to the end
 
 
-def _prepare() -> None:
-    """Treat SIGTERM and SIGHUP as interrupts."""
+def _prepare() -> Interrupts:
     _open_closed_streams()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup(1) has it
-            signal.signal(number, _terminate)
     gc.set_threshold(_GC_THRESHOLD)
-
-
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    signals = Interrupts()
+    signals.install()
+    return signals

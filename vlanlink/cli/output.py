@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 import vlanlink
+from vlanlink.cli import interrupts
 from vlanlink.cli.naming import as_run
 
 Progress = Callable[[int, int, str], None]
@@ -126,10 +127,10 @@ _BAR = 28
 
 
 @contextmanager
-def progress(verb: str) -> Iterator[Progress | None]:
-    """A progress bar on a terminal; None elsewhere."""
+def progress(verb: str) -> Iterator[Progress]:
+    """A progress bar on a terminal; elsewhere a line if another process is waited for."""
     if not is_rich(sys.stderr):
-        yield None
+        yield _plain_progress
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
@@ -150,6 +151,14 @@ def progress(verb: str) -> Iterator[Progress | None]:
         task = bar.add_task("", total=None)
 
         def report(done: int, total: int, what: str) -> None:
-            bar.update(task, completed=done, total=total, description=vlanlink.printable(what))
+            interrupts.progressed(what)
+            if what:
+                bar.update(task, completed=done, total=total, description=vlanlink.printable(what))
 
         yield report
+
+
+def _plain_progress(done: int, total: int, what: str) -> None:
+    interrupts.progressed(what)
+    if what and not done and not total:
+        say(what, stream=sys.stderr)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 from vlanlink.dataclass import dataclass
 from vlanlink.errors import (
@@ -154,6 +155,7 @@ def _confirm(session: Session, file: PendingFile, lock_timeout: float = LOCK_SEC
     with session.locked(lock_timeout):
         if file.outcome is None:
             _settle(file, "confirmed")
+            session.complete()
             return True
     return False
 
@@ -220,8 +222,18 @@ def bring_up_pending(
             yield
         files.append(file)
 
-    done = bring_up(session, topology, replace_file=replace_file, guard=guard)
+    done = bring_up(_unfinished(session), topology, replace_file=replace_file, guard=guard)
+    if not files:
+        session.complete()
     return done, next(iter(files), None)
+
+
+def _unfinished(session: Session) -> Session:
+    """The session, for a change that is complete only once it is confirmed."""
+    report = session.on_progress
+    if report is None:
+        return session
+    return replace(session, on_progress=lambda *now: report(*now) if now[2] else None)
 
 
 def await_confirmation(

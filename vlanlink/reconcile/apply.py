@@ -26,7 +26,13 @@ SETTLE_SECONDS = 10.0
 _POLL_SECONDS = 0.01
 
 Progress = Callable[[int, int, str], object]
-"""Called with operations done, operations in all, and what is being done. False cancels."""
+"""Called with operations done, operations in all, and what is being done. False cancels.
+
+The text is empty in the last call of a change: it is complete, and only an exception undoes it."""
+
+
+Restore = Callable[[tuple[str, ...]], tuple[str, ...]]
+"""Restores files, given what undo could not; returns all that is not as before."""
 
 
 class Kernel(Protocol):
@@ -68,13 +74,16 @@ class Transaction:
     """A change of the machine in one step or several: all of it, or nothing.
 
     As a context manager it undoes its steps when anything is raised inside, and raises Unfinished.
+    Enter it twice: Ctrl-C at the very start of the inner exit is then raised inside the outer one.
     """
 
-    def __init__(self, topology: str, before: State, kernel: Kernel) -> None:
+    def __init__(self, topology: str, before: State, kernel: Kernel, restore: Restore) -> None:
         """Start from ``before``; any failure rolls back to it."""
         self._done = Plan(topology)
         self._before = before
         self._kernel = kernel
+        self._restore = restore
+        self._is_undone = False
 
     def step(self, todo: Plan, desired: State, progress: Progress | None = None) -> State:
         """Apply ``todo``, which leads to ``desired``; what is there then. Raises Unfinished."""
@@ -86,7 +95,7 @@ class Transaction:
 
     def __exit__(self, _: object, error: BaseException | None, __: TracebackType | None) -> None:
         """Undo all steps after an error. Raises Unfinished, with what could not be undone."""
-        if error is None:
+        if error is None or self._is_undone:
             return
         left = self._undo()
         if isinstance(error, Unfinished):
@@ -97,15 +106,21 @@ class Transaction:
 
     def _undo(self) -> tuple[str, ...]:
         """Undo. Ctrl-C doesn't cut it short: Python raises that in the main thread only."""
-        thread = Worker("vlanlink-undo")
-        future = thread.submit(lambda: undo(self._done, self._before, self._kernel))
+        thread = None
         while True:
             try:
-                left = future.result()
+                thread = thread or Worker("vlanlink-undo")
+                left = thread.submit(self._undo_once).result()
                 thread.end()
             except KeyboardInterrupt:
                 continue
             return left
+
+    def _undo_once(self) -> tuple[str, ...]:
+        left = undo(self._done, self._before, self._kernel)
+        left = self._restore(left)
+        self._is_undone = True
+        return left
 
 
 def _carry_out(todo: Plan, desired: State, kernel: Kernel, progress: Progress | None) -> State:
@@ -130,9 +145,9 @@ def _run(todo: Plan, kernel: Kernel, progress: Progress | None) -> None:
     total = len(todo.operations)
 
     def report(done: int) -> None:
-        if not progress:
+        if not progress or not total:
             return
-        what = todo.operations[min(done, total - 1)].describe() if total else ""
+        what = todo.operations[min(done, total - 1)].describe()
         try:
             cancelled = progress(done, total, what) is False
         except OSError as error:  # the callback's, not the kernel's

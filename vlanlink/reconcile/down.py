@@ -1,5 +1,7 @@
 """``down``: what a topology made goes, and what it changed is put back."""
 
+from functools import partial
+
 from vlanlink.desired.lost_record import is_lost, lost_routes
 from vlanlink.desired.sysctls import lost_sysctls
 from vlanlink.errors import ApplyError, Diagnostic, TopologyError, UsageError
@@ -10,7 +12,7 @@ from vlanlink.reconcile.checks import checked, refuse_untrusted
 from vlanlink.reconcile.failures import translated
 from vlanlink.reconcile.keeping import keeper_paused
 from vlanlink.reconcile.lookup import enabled, need_known, unknown
-from vlanlink.reconcile.records import close_down, namespaces_out_of_reach, placed_again
+from vlanlink.reconcile.records import close_down, namespaces_out_of_reach, put_back
 from vlanlink.reconcile.session import Observation, Session
 from vlanlink.topology import Topology, empty
 from vlanlink.topology.load import Heading
@@ -61,9 +63,11 @@ def _apply(session: Session, seen: Observation, *, forget: bool) -> None:
         if forget:
             _release(session, seen)
         if seen.todo.operations:
-            transaction = Transaction(seen.topology.name, seen.observed, session.machine)
-            with placed_again(session, seen), translated(seen.topology), transaction:
+            restore = partial(put_back, session, seen)
+            transaction = Transaction(seen.topology.name, seen.observed, session.machine, restore)
+            with translated(seen.topology), transaction, transaction:
                 now = transaction.step(seen.todo, seen.resolution.desired, session.on_progress)
+                session.complete()
     close_down(session, seen, now)
 
 

@@ -1,4 +1,4 @@
-"""Failures of a change in the user's terms; the files are restored if all was undone."""
+"""Failures of a change in the user's terms."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,22 +14,16 @@ from vlanlink.errors import (
 from vlanlink.kernel.explain import is_lack_of_feature, is_lack_of_privilege
 from vlanlink.planning.operations import Refused
 from vlanlink.reconcile.apply import Unfinished
-from vlanlink.store.kept import Kept
 from vlanlink.topology import Topology
 
 
 @contextmanager
-def translated(topology: Topology, kept: Kept | None = None) -> Iterator[None]:
-    """Restore ``kept`` files after a failure, and raise it in the user's terms."""
+def translated(topology: Topology) -> Iterator[None]:
+    """Raise what ended a transaction in the user's terms."""
     try:
         yield
     except Unfinished as failure:
-        # What is left of the change is in the record: it has to stay then.
-        left = failure.not_undone or (kept.restore() if kept else ())
-        raise _translated(Unfinished(failure.reason, failure.origin, left), topology) from None
-    finally:
-        if kept:
-            kept.discard()
+        raise _translated(failure, topology) from None
 
 
 def _translated(failure: Unfinished, topology: Topology) -> BaseException:

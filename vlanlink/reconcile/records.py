@@ -1,7 +1,7 @@
 """The record and the leases around a change: written before it, restored or closed after it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -86,17 +86,21 @@ def _record(seen: Observation) -> Record:
     return replace(record, file=absolute(record.file))
 
 
-@contextmanager
-def placed_again(session: Session, seen: Observation) -> Iterator[None]:
-    """Have the record name, after a failure, what undo has made again: it has other numbers."""
-    done = False
-    try:
-        yield
-        done = True
-    finally:
-        if not done and seen.todo.operations:
-            with suppress(OSError):
-                _place_again(session, session.records(seen.topology.name).own)
+def put_back(
+    session: Session, seen: Observation, left: tuple[str, ...], *, kept: Kept | None = None
+) -> tuple[str, ...]:
+    """Restore the files once the kernel is as before, but for what is ``left``; all that is left.
+
+    What is left of a change is in the record, which has to stay then. Undo has made things again,
+    with other numbers: the record tells these.
+    """
+    if kept:
+        left = left or kept.restore()
+        kept.discard()
+    if seen.todo.operations:
+        with suppress(OSError):
+            _place_again(session, session.records(seen.topology.name).own)
+    return left
 
 
 def _place_again(session: Session, own: Record | None) -> None:

@@ -129,9 +129,14 @@ class Session:
             message = f"{error} while it was held"
             raise ConflictError(Diagnostic(message, hint="nothing was changed")) from None
 
+    def complete(self) -> None:
+        """Report that nothing is undone any more: an interrupt would come too late."""
+        if self.on_progress:
+            self.on_progress(0, 0, "")
+
     def _report_holder(self, holder: Holder | None) -> None:
         if self.on_progress:
-            self.on_progress(0, 0, f"wait for {holder or 'another vlanlink'}")
+            self.on_progress(0, 0, f"waiting for {holder or 'another vlanlink process'}")
 
     def records(self, topology: str) -> Records:
         """The record of ``topology``, and those of the others."""

@@ -7,6 +7,7 @@ LAN, missing parents are created in a step of their own.
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 
 from vlanlink.errors import Diagnostic
 from vlanlink.model import State
@@ -29,7 +30,7 @@ from vlanlink.reconcile.keeping import (
 )
 from vlanlink.reconcile.lan import announce, create_parents, probe
 from vlanlink.reconcile.progress import phases_of_up
-from vlanlink.reconcile.records import close, keep, placed_again, write_before, write_between
+from vlanlink.reconcile.records import close, keep, put_back, write_before, write_between
 from vlanlink.reconcile.session import Observation, Session
 from vlanlink.topology import Topology
 
@@ -77,16 +78,19 @@ def reconcile(
     if seen.resolution.probes:
         need_privilege("asking the LAN whether an address is taken", "CAP_NET_RAW")
     session.check_lock()
-    transaction = Transaction(seen.topology.name, seen.observed, session.machine)
     kept = keep(session, seen)
+    restore = partial(put_back, session, seen, kept=kept)
+    transaction = Transaction(seen.topology.name, seen.observed, session.machine, restore)
     disturbs = disturbs_keeper(seen.todo.operations) and not by_keeper
     paused = keeper_paused(session, seen) if disturbs else nullcontext()
-    with paused, placed_again(session, seen), translated(seen.topology, kept), transaction:
+    with paused, translated(seen.topology), transaction, transaction:
         write_before(session, seen, kept)
         final, now, warnings = _apply(session, seen, transaction, lost_leases=lost_leases)
         if not by_keeper:
             _settle_keeper(session, final, now)
         close(session, final, now)
+        kept.discard()
+        session.complete()
     done = checked(final)
     return replace(done, notes=(*done.notes, *warnings))
 
