@@ -89,8 +89,8 @@ def reconcile(
         if not by_keeper:
             _settle_keeper(session, final, now)
         close(session, final, now)
-        kept.discard()
         session.complete()
+    kept.discard()
     done = checked(final)
     return replace(done, notes=(*done.notes, *warnings))
 
