@@ -30,7 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Without ``arguments`` those of the process, which ends then: signals have no effect any more.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    signals = _prepare()
+    _prepare()
+    signals = Interrupts()
+    signals.install()
     try:
         return _main(words, signals)
     finally:
@@ -153,9 +155,6 @@ def _open_closed_streams() -> None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - open to the end
 
 
-def _prepare() -> Interrupts:
+def _prepare() -> None:
     _open_closed_streams()
     gc.set_threshold(_GC_THRESHOLD)
-    signals = Interrupts()
-    signals.install()
-    return signals

@@ -67,7 +67,7 @@ def _apply(session: Session, seen: Observation, *, forget: bool) -> None:
             transaction = Transaction(seen.topology.name, seen.observed, session.machine, restore)
             with translated(seen.topology), transaction, transaction:
                 now = transaction.step(seen.todo, seen.resolution.desired, session.on_progress)
-                session.complete()
+                session.complete(len(seen.todo.operations))
     close_down(session, seen, now)
 
 

@@ -14,7 +14,7 @@ class Phases:
         """``sizes``: units by phase, in order."""
         self._report = report
         self._sizes = sizes
-        self._total = sum(sizes.values())
+        self.total = sum(sizes.values())
 
     def of(self, phase: str) -> Progress | None:
         """The progress of a phase: what it reports of its own is scaled to its share."""
@@ -27,7 +27,7 @@ class Phases:
 
         def scaled(done: int, total: int, what: str) -> object:
             share = size * done // total if total else 0
-            return report(before + share, self._total, what)
+            return report(before + share, self.total, what)
 
         return scaled
 

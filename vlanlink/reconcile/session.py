@@ -129,10 +129,10 @@ class Session:
             message = f"{error} while it was held"
             raise ConflictError(Diagnostic(message, hint="nothing was changed")) from None
 
-    def complete(self) -> None:
-        """Report that nothing is undone any more: an interrupt would come too late."""
+    def complete(self, total: int = 0) -> None:
+        """Report that all is done and nothing is undone: an interrupt would come too late."""
         if self.on_progress:
-            self.on_progress(0, 0, "")
+            self.on_progress(total, total, "")
 
     def _report_holder(self, holder: Holder | None) -> None:
         if self.on_progress:

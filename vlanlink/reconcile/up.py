@@ -89,7 +89,7 @@ def reconcile(
         if not by_keeper:
             _settle_keeper(session, final, now)
         close(session, final, now)
-        session.complete()
+        session.complete(phases_of_up(None, seen).total)
     kept.discard()
     done = checked(final)
     return replace(done, notes=(*done.notes, *warnings))
