@@ -16,6 +16,10 @@ from vlanlink._version import __version__ as __version__
 
 _MODULES = {
     "api": "Status down enter leases plan popen run snapshot status up verify",
+    "attachment.attach": "attach",
+    "attachment.detach": "detach",
+    "attachment.listing": "attachments",
+    "attachment.value": "Attachment",
     "boot": "AtBoot disable enable",
     "boot.journal": "LogEntry logs",
     "boot.transaction": "Step",
@@ -70,6 +74,18 @@ if TYPE_CHECKING:
         status as status,
         up as up,
         verify as verify,
+    )
+    from vlanlink.attachment.attach import (
+        attach as attach,
+    )
+    from vlanlink.attachment.detach import (
+        detach as detach,
+    )
+    from vlanlink.attachment.listing import (
+        attachments as attachments,
+    )
+    from vlanlink.attachment.value import (
+        Attachment as Attachment,
     )
     from vlanlink.boot import (
         AtBoot as AtBoot,

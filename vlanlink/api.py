@@ -230,6 +230,7 @@ def verify(
         if isinstance(topology, str) and wanted == Topology(name=name):
             message = f"what topology {name} promises is unknown: its copy is lost"
             raise UsageError(Diagnostic(message, hint="write its FILE instead of the name"))
+        seen = replace(seen, topology=seen.whole)
         return measure(session, seen, everything=everything)
 
 

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from typing import overload
 
+from vlanlink.desired.attached import with_attachments
 from vlanlink.errors import Diagnostic, TopologyError
 from vlanlink.host import Host
 from vlanlink.inventory import (
@@ -51,8 +52,10 @@ def _active(session: Session) -> list[ActiveTopology]:
     for record in session.store.records():
         with suppress(TopologyError):  # ``file_problems`` tells
             if record.text:
-                subnets = session.store.leases(record.topology).subnets
-                found.append(ActiveTopology(copy_of(record), subnets))
+                leases = session.store.leases(record.topology)
+                attached = session.attachments(record.topology, leases).live
+                whole = with_attachments(copy_of(record), attached)
+                found.append(ActiveTopology(whole, leases.subnets))
     return found
 
 

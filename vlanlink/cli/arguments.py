@@ -55,6 +55,11 @@ def add_file_or_name(parser: argparse.ArgumentParser, *, optional: bool = False)
     )
 
 
+def add_network(parser: argparse.ArgumentParser) -> None:
+    """TOPOLOGY/NETWORK: a network that is up."""
+    parser.add_argument("network", metavar="TOPOLOGY/NETWORK", help="a network that is up")
+
+
 def add_output(parser: argparse.ArgumentParser) -> None:
     """-o FILE: where the result goes."""
     parser.add_argument(

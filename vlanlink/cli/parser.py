@@ -19,13 +19,23 @@ FILE ends in .toml, contains a /, or is - (standard input); anything else is the
 """
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Puts the help of each verb beside it."""
+
+    def add_argument(self, action: argparse.Action) -> None:
+        """As the base class, which forgets that verbs are indented further."""
+        before = self._action_max_length
+        super().add_argument(action)
+        if isinstance(action, argparse._SubParsersAction):
+            self._action_max_length = max(before, self._action_max_length + self._indent_increment)
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are ours. Options can't be abbreviated."""
 
     def __init__(self, **settings: Any) -> None:
         """As ArgumentParser."""
-        raw = argparse.RawDescriptionHelpFormatter
-        super().__init__(**settings, allow_abbrev=False, formatter_class=raw)
+        super().__init__(**settings, allow_abbrev=False, formatter_class=_Formatter)
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError; the hint is the usage."""

@@ -16,6 +16,9 @@ VERBS: Final[Mapping[str, str]] = {
     "watch": "bring a topology up, then repair drift from FILE",
     "ls": "list the networks that are up",
     "inspect": "show a network and its endpoints",
+    "attach": "give a container or process an endpoint of a network",
+    "detach": "end an attachment; its addresses and MAC are free again",
+    "attachments": "list what is attached, and the ids that keep addresses",
     "leases": "list the addresses that endpoints keep, or release some",
     "exec": "run a command in a namespace",
     "init": "write a first topology for this machine, each line explained",
@@ -37,7 +40,9 @@ OFFLINE: Final = frozenset({"validate", "init", "fmt", "import", "schema", "help
 """Verbs that don't depend on the machine."""
 UNLOGGED: Final = OFFLINE | {"exec", "logs"}
 """Verbs without --verbose and --debug."""
-CHANGING: Final = frozenset({"up", "down", "restart", "watch", "confirm", "enable", "disable"})
+CHANGING: Final = frozenset(
+    {"attach", "detach", "up", "down", "restart", "watch", "confirm", "enable", "disable"}
+)
 """Verbs whose exit code tells of a change, even where nobody could read of it."""
 
 

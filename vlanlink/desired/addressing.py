@@ -5,7 +5,7 @@ Addresses written in the file stand; ``auto``, a subnet, or a missing list becom
 """
 
 import ipaddress
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 
 from vlanlink.dataclass import dataclass
@@ -13,6 +13,8 @@ from vlanlink.desired import ipam
 from vlanlink.desired.context import Context
 from vlanlink.desired.reserved import (
     addresses_in_use,
+    ended_first,
+    kept_by_attachments,
     leased_by_others,
     reserved_by_networks,
     reserved_by_others,
@@ -21,6 +23,7 @@ from vlanlink.desired.reserved import (
 from vlanlink.desired.shim.sources import Shim, shim_of
 from vlanlink.errors import Path, Problem
 from vlanlink.model import LinkName, State
+from vlanlink.store.attached import AttachmentKey
 from vlanlink.store.leases import Leases
 from vlanlink.topology import InterfaceConfig, NetworkConfig, ShimConfig, SubnetConfig, Topology
 from vlanlink.topology.dhcp import address_entries
@@ -67,6 +70,8 @@ class Addressing:
     leased_subnets: dict[str, tuple[str, ...]] = field(default_factory=dict)
     parents: dict[str, str] = field(default_factory=dict)
     """By network, the parent on which addresses are leased."""
+    taken_back: set[AttachmentKey] = field(default_factory=set)
+    """Ended attachments whose addresses others need, the ranges being full."""
     conflicts: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
 
@@ -128,16 +133,40 @@ class _Assignment:
         requests = {owner: list(_requests(owner, subnets)) for owner in owners}
         lan_hosts, held = self._lan_hosts(network), self._held(owners)
         used = self._leased_by_others(network, held) | self._used(network, owners, lan_hosts)
-        allocation = ipam.allocate(
-            subnets,
-            [request for found in requests.values() for request in found],
-            used,
-            (held, self._leased(network)),
-            candidates=_CANDIDATES if lan_hosts else 0,
-        )
+        every = [request for found in requests.values() for request in found]
+        claims = (held, self._leased(network))
+        candidates = _CANDIDATES if lan_hosts else 0
+
+        def allocate(taken: Mapping[Ip, str]) -> ipam.Allocation:
+            return ipam.allocate(subnets, every, taken, claims, candidates=candidates)
+
+        allocation = self._with_ended(network, used, allocate)
         self.result.candidates[network] = allocation.candidates
         for owner in owners:
             self._settle(network, owner, requests[owner], allocation)
+
+    def _with_ended(
+        self,
+        network: str,
+        used: Mapping[Ip, str],
+        allocate: Callable[[Mapping[Ip, str]], ipam.Allocation],
+    ) -> ipam.Allocation:
+        """Where the ranges are full, take the leases of ended attachments back, oldest first."""
+        first = allocate(used)
+        if not first.unmet:
+            return first
+        left = dict(used)
+        holders: dict[str, AttachmentKey] = {}
+        for key, lease in ended_first(self.context, network):
+            for bare in lease.bare:
+                left.pop(ipaddress.ip_address(bare), None)
+                holders[bare] = key
+            allocation = allocate(left)
+            if not allocation.unmet:
+                chosen = (text.partition("/")[0] for text in allocation.chosen.values())
+                self.result.taken_back |= {holders[bare] for bare in chosen if bare in holders}
+                return allocation
+        return first
 
     def _owners(self, network: str) -> Iterator[_AddressOwner]:
         yield from _endpoints(network, self.topology)
@@ -193,6 +222,8 @@ class _Assignment:
         parent = self.topology.networks[network].parent
         if parent is not None:
             used.update(reserved_by_others(parent, self.context.records.others))
+        spaces = {owner.key.namespace for owner in owners}
+        used.update(kept_by_attachments(network, self.topology, self.context, spaces))
         for owner in owners:
             for text in _listed(owner):
                 used[ipaddress.ip_address(text)] = "addresses that the file lists"

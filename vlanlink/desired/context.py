@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import field
 
 from vlanlink.dataclass import dataclass
+from vlanlink.desired.attached import Attached
 from vlanlink.store.dhcp_leases import DhcpLease, DhcpLeases, Endpoint
 from vlanlink.store.keeper import Keeper
 from vlanlink.store.leases import Leases
@@ -39,3 +40,7 @@ class Context:
     """The host's nsswitch.conf(5)."""
     aside: frozenset[str] = frozenset()
     """Namespaces to leave as they are."""
+    attached: tuple[Attached, ...] = ()
+    """The topology's live attachments."""
+    reserved: Mapping[str, str] = field(default_factory=dict)
+    """Bare addresses that nobody may be given, each with its holder."""

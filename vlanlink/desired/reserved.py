@@ -6,9 +6,11 @@ may it be another network's gateway or aux address there, or leased to another t
 """
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from vlanlink.desired.context import Context
 from vlanlink.model import HOST, LinkName, State, owner_in_words
+from vlanlink.store.attached import AttachmentKey, AttachmentLease
 from vlanlink.store.leases import Leases
 from vlanlink.store.record import Record
 from vlanlink.topology import EndpointConfig, NetworkConfig, Topology
@@ -73,6 +75,28 @@ def leased_by_others(parent: str, leases: Mapping[str, Leases]) -> Iterator[tupl
     """Addresses on a parent that are leased to other topologies."""
     for topology, found in leases.items():
         yield from _each(found.on(parent), f"leases of topology {topology}")
+
+
+def kept_by_attachments(
+    network: str, topology: Topology, context: Context, spaces: Collection[str]
+) -> Iterator[tuple[Ip, str]]:
+    """Addresses that attachments on the network's parent keep, except those in ``spaces``."""
+    parents = {name: one.parent or name for name, one in topology.networks.items()}
+    for (of, name), lease in context.leases.attachments.items():
+        if parents.get(of) == parents[network] and not (of == network and name in spaces):
+            yield from _each(lease.bare, f"attachments ({name})")
+    for bare, who in context.reserved.items():
+        yield ipaddress.ip_address(bare), who
+
+
+def ended_first(context: Context, network: str) -> list[tuple[AttachmentKey, AttachmentLease]]:
+    """The leases of the network's ended attachments, those that ended first at the beginning."""
+    ended = [
+        (lease.ended, key, lease)
+        for key, lease in context.leases.attachments.items()
+        if key[0] == network and lease.ended is not None
+    ]
+    return [(key, lease) for _, key, lease in sorted(ended, key=lambda one: one[:2])]
 
 
 def written(entries: Iterable[str] | None) -> tuple[str, ...]:

@@ -7,10 +7,13 @@ empty topology.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from ipaddress import ip_network
 
 from vlanlink.dataclass import dataclass
 from vlanlink.desired import aside
 from vlanlink.desired.addressing import assign_addresses
+from vlanlink.desired.attached import attachment_problems, ended_by_edit, with_attachments
+from vlanlink.desired.attachments import attachment_leases, keep_networks, keep_shims
 from vlanlink.desired.bridge_vlans import open_bridge_vlans, restore_bridge_vlans
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.conflicts import (
@@ -48,7 +51,7 @@ from vlanlink.model import (
 )
 from vlanlink.store.leases import Leases
 from vlanlink.store.record import Record
-from vlanlink.topology import InterfaceConfig, LinkConfig, Topology
+from vlanlink.topology import InterfaceConfig, LinkConfig, SubnetConfig, Topology
 from vlanlink.topology.export import text_of
 
 
@@ -73,13 +76,16 @@ class Resolution:
 def resolve(topology: Topology, observed: State, context: Context | None = None) -> Resolution:
     """Resolve ``topology`` for the machine that ``observed`` shows."""
     context = context or Context()
-    addressing = assign_addresses(topology, observed, context)
-    builder = Builder(topology, observed, context, addressing)
+    attached = [one for one in context.attached if one.id in observed.namespaces]
+    whole = with_attachments(topology, attached, _chosen_subnets(context))
+    addressing = assign_addresses(whole, observed, context)
+    builder = Builder(whole, observed, context, addressing)
     aside.leave_namespaces(builder)
     add_namespaces(builder)
     warn_of_lost_paths(builder)
     _warn_of_unreadable_record(builder)
     _add_links(builder)
+    keep_networks(builder)
     add_shims(builder)
     open_bridge_vlans(builder)
     builder.conflicts += name_conflicts(builder)
@@ -91,21 +97,32 @@ def resolve(topology: Topology, observed: State, context: Context | None = None)
     hand_over(builder)
     _add_routes(builder)
     add_shim_routes(builder)
+    keep_shims(builder)
     builder.conflicts += route_conflicts(builder)
     builder.warnings += (*addressing.warnings, *shim_warnings(builder), *return_routes(builder))
+    builder.conflicts += attachment_problems(topology, context.leases.attachments)
+    builder.warnings += ended_by_edit(topology, context.attached)
     restore_parents(builder)
     restore_bridge_vlans(builder)
     sysctls, files = desired_sysctls(builder), netns_files(builder)
     return Resolution(
         State(_namespaces(builder, sysctls.wanted), files=files),
-        _record(builder, sysctls, files),
-        addressing.leases,
+        _record(builder, topology, sysctls, files),
+        attachment_leases(topology, attached, addressing, context.leases),
         (*addressing.conflicts, *builder.conflicts),
         tuple(builder.warnings),
         tuple(sysctls.restore_commands),
         probes,
         tuple(builder.ended.values()),
     )
+
+
+def _chosen_subnets(context: Context) -> dict[str, tuple[SubnetConfig, ...]]:
+    """The subnets chosen for networks that have none in the file."""
+    return {
+        name: tuple(SubnetConfig(subnet=ip_network(text)) for text in texts)
+        for name, texts in context.leases.subnets.items()
+    }
 
 
 # -- namespaces ------------------------------------------------------------------------------------
@@ -242,8 +259,13 @@ def _namespaces(builder: Builder, sysctls: Mapping[str, Mapping[str, str]]) -> d
     }
 
 
-def _record(builder: Builder, sysctls: Sysctls, files: Mapping[FileKey, NetnsFile]) -> Record:
-    source = builder.topology.source
+def _record(
+    builder: Builder,
+    topology: Topology,
+    sysctls: Sysctls,
+    files: Mapping[FileKey, NetnsFile],
+) -> Record:
+    source = topology.source
     made = [n for n, namespace in builder.namespaces.items() if namespace.owner == builder.name]
     foreign_routes = [
         (space, str(route))
@@ -254,14 +276,14 @@ def _record(builder: Builder, sysctls: Sysctls, files: Mapping[FileKey, NetnsFil
     record = Record(
         topology=builder.name,
         file=source.file if source else None,
-        text=text_of(builder.topology),
+        text=text_of(topology),
         namespaces=tuple(sorted(made)),
-        paths=namespace_paths(builder.topology),
+        paths=namespace_paths(topology),
         sysctls=sysctls.originals,
         parents=builder.parents,
         routes=tuple(sorted(foreign_routes)),
         reserved=_reserved(builder.topology),
-        files=tuple(key for key in files if key[0] in builder.topology.namespaces),
+        files=tuple(key for key in files if key[0] in topology.namespaces),
     )
     return aside.recorded(builder, record)
 

@@ -161,11 +161,11 @@ class Machine:
                 unread[name] = self._why_unread(name, error)
                 continue
             readings.append(reading)
-        processes = processes_by_namespace()
+        processes = {} if wanted.only else processes_by_namespace()
         for reading in readings:
             reading.pids = tuple(processes.get(reading.inode, ()))
         state = assemble(readings, self._owner, NamespaceIds(self._namespaces))
-        files = {} if only_host else self._files.read()
+        files = {} if only_host or wanted.only else self._files.read()
         return replace(state, unread=unread, files=files) if unread or files else state
 
     def _read(self, name: str, others: tuple[str, ...], wanted: Wanted) -> Reading:
@@ -202,9 +202,8 @@ class Machine:
         """Every wanted namespace once: its name and its other names."""
         wanted = wanted or self.wanted
         found: dict[int, list[tuple[str, str]]] = {self._namespaces.inode(HOST): [(HOST, "")]}
-        named_ones = sorted(
-            named(self.host.netns_directory), key=lambda one: one[0] not in wanted.names
-        )
+        everything = () if wanted.only else named(self.host.netns_directory)
+        named_ones = sorted(everything, key=lambda one: one[0] not in wanted.names)
         elsewhere = [one for one in wanted.paths.items() if is_network_namespace(one[1])]
         places = {path for _, path in elsewhere}
         for name, path in (*elsewhere, *named_ones):
@@ -257,6 +256,40 @@ class Machine:
         links leave no such trace.
         """
         return self._do(lambda: dict(unicast_macs(self._namespaces.socket(HOST), links)))
+
+    def identify(self, path: str) -> tuple[int, int]:
+        """Inode and cookie of the network namespace at ``path``. Raises OSError."""
+        return self._do(lambda: self._identify(path))
+
+    def _identify(self, path: str) -> tuple[int, int]:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return self._namespaces.identify(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def find_namespaces(self, places: Mapping[tuple[int, int], str]) -> dict[tuple[int, int], str]:
+        """Where the namespaces are that have these identities: at their place, or a process's."""
+        return self._do(lambda: dict(self._find_by_identity(places)))
+
+    def _find_by_identity(
+        self, places: Mapping[tuple[int, int], str]
+    ) -> Iterator[tuple[tuple[int, int], str]]:
+        processes: dict[int, list[int]] | None = None
+        for identity, place in places.items():
+            if self._is_at(identity, place):
+                yield identity, place
+                continue
+            processes = processes_by_namespace() if processes is None else processes
+            paths = (f"/proc/{pid}/ns/net" for pid in processes.get(identity[0], ()))
+            path = next((one for one in paths if self._is_at(identity, one)), None)
+            if path:
+                yield identity, path
+
+    def _is_at(self, identity: tuple[int, int], path: str) -> bool:
+        with suppress(OSError):
+            return os.stat(path).st_ino == identity[0] and self._identify(path) == identity
+        return False
 
     def dead_names(self) -> frozenset[str]:
         """Files in the netns directory without a namespace mounted on them."""

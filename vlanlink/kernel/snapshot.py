@@ -55,6 +55,8 @@ class Wanted:
     elsewhere; None: all others. Strangers' namespaces may be many, and large."""
     evidence: Evidence = field(default_factory=Evidence)
     """What the records say of namespaces."""
+    only: bool = False
+    """Look at the host's namespace and ``paths``, at nothing else."""
 
     def reads(self, names: Collection[str]) -> bool | None:
         """Whether a namespace of these names is read whole; None: not at all."""

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Final
 
 from vlanlink.errors import ApplyError, ConflictError, Diagnostic
-from vlanlink.model import HOST, LOOPBACK_KIND, Link, State
+from vlanlink.model import HOST, LOOPBACK_KIND, Link, LinkName, State
 from vlanlink.planning.operations import RemoveNamespace, WriteSysctl
 from vlanlink.reconcile.apply import Unfinished
+from vlanlink.reconcile.attached import with_ends
 from vlanlink.reconcile.checks import absolute
 from vlanlink.reconcile.session import Observation, Session
 from vlanlink.store.kept import Kept
@@ -59,7 +60,7 @@ def _news(session: Session, seen: Observation) -> Record | None:
     """The record of the change, if it differs from the one that is there."""
     record = _in_transition(seen)
     changing = bool(seen.todo.operations)
-    record = _placed(session, record, seen.observed, changing=changing)
+    record = _placed(session, record, seen.observed, seen, changing=changing)
     return record if record != seen.records.own else None
 
 
@@ -97,7 +98,7 @@ def put_back(
     if kept:
         left = left or kept.restore()
         kept.discard()
-    if seen.todo.operations:
+    if seen.todo.operations and not seen.narrowed:
         with suppress(OSError):
             _place_again(session, session.records(seen.topology.name).own)
     return left
@@ -106,31 +107,38 @@ def put_back(
 def _place_again(session: Session, own: Record | None) -> None:
     if own is None or own.changing:  # what is left of the change is in it
         return
-    record = _placed(session, own, session.machine.snapshot(), changing=False)
+    now = session.machine.snapshot()
+    record = _placed(session, own, now, None, changing=False)
     if record != own:
         session.store.write(record)
+    place_attachments(session, own.topology, now)
 
 
 def close(session: Session, seen: Observation, now: State) -> None:
     """Record, after ``up``, what is there ``now``, and forget how things were that are restored."""
     _clear_dead_names(session, seen)
-    record = _placed(session, _record(seen), now, changing=False)
+    record = _placed(session, _record(seen), now, seen, changing=False)
     with suppress(OSError):  # knowing more does no harm
         if seen.todo.operations or in_transition(seen.records.own, record) != record:
             session.store.write(record)
         _record_handed_over(session, seen, now)
+        _close_attachments(session, seen, now)
 
 
 def close_down(session: Session, seen: Observation, now: State) -> None:
     """Remove the record after ``down``; namespaces that stay keep one. Raises ApplyError."""
     _clear_dead_names(session, seen)
+    with suppress(OSError):
+        _close_attachments(session, seen, now)
     name = seen.topology.name
+    with suppress(OSError):  # when attachments ended only decides whose addresses go first
+        session.store.write_leases(name, with_ends(seen.leases, ()))
     left = (*_namespaces_left(seen), *namespaces_out_of_reach(seen))
     try:
         _record_handed_over(session, seen, now)
         if left:
             rest = Record(name, namespaces=left, places=_hidden_places(seen))
-            session.store.write(_placed(session, rest, now, changing=False))
+            session.store.write(_placed(session, rest, now, None, changing=False))
         else:
             session.store.remove(name)
     except OSError as error:
@@ -138,10 +146,20 @@ def close_down(session: Session, seen: Observation, now: State) -> None:
         raise ApplyError(Diagnostic(message, hint="remove that file by hand")) from None
 
 
-def _placed(session: Session, record: Record, state: State, *, changing: bool) -> Record:
-    """A record with what its topology has in namespaces; what can't be read stays as recorded."""
+def _placed(
+    session: Session, record: Record, state: State, seen: Observation | None, *, changing: bool
+) -> Record:
+    """A record with what its topology has in namespaces; what can't be read stays as recorded.
+
+    What attachments have is in their own records.
+    """
+    own = seen.records.own if seen and seen.narrowed else None
+    if own:
+        return replace(record, boot=own.boot, places=own.places, changing=own.changing)
     hidden = {name: place for name, place in record.places.items() if name in state.unread}
-    places = {**hidden, **places_of(record.topology, state)}
+    ids = {one.id for one in session.store.attached(record.topology)}
+    found = places_of(record.topology, state)
+    places = {**hidden, **{name: place for name, place in found.items() if name not in ids}}
     return replace(record, boot=session.machine.boot, places=places, changing=changing)
 
 
@@ -217,3 +235,25 @@ def _clear_dead_names(session: Session, seen: Observation) -> None:
     """Remove what a killed run left among the names of namespaces."""
     own = seen.records.own
     session.machine.clear_dead_names(own.namespaces if own else ())
+
+
+def _close_attachments(session: Session, seen: Observation, now: State) -> None:
+    """Record how live attachments are now, and forget those whose namespace or network is gone."""
+    if seen.narrowed:
+        return
+    name, networks = seen.topology.name, seen.topology.networks
+    live = {one.key for one in seen.context.attached if one.record.network in networks}
+    for one in session.store.attached(name):
+        if one.key not in live:
+            session.store.remove_attachment(name, one.key)
+    place_attachments(session, name, now)
+
+
+def place_attachments(session: Session, topology: str, now: State) -> None:
+    """Record the links of attachments as they are now. Raises OSError."""
+    for one in session.store.attached(topology):
+        link = now.link(LinkName(one.id, one.interface))
+        if link and link.owner == topology:
+            found = RecordedLink(link.index, link.kind, _mac(link))
+            if found != one.link:
+                session.store.write_attachment(replace(one, link=found))

@@ -1,14 +1,14 @@
 """A session: one host, opened once a verb, and what is observed there for a topology."""
 
 import errno
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from threading import Event
 
 from vlanlink.dataclass import dataclass
+from vlanlink.desired.attached import with_attachments
 from vlanlink.desired.context import Context, ProbeResults
-from vlanlink.desired.namespaces import namespace_names, namespace_paths
 from vlanlink.desired.resolve import Resolution, resolve
 from vlanlink.desired.sysctls import keys_to_read
 from vlanlink.errors import ApplyError, ConflictError, Diagnostic, PrivilegeError, Problem
@@ -20,8 +20,9 @@ from vlanlink.model import NAMELESS, State
 from vlanlink.planning.operations import MakeNamespace
 from vlanlink.planning.plan import Plan, plan
 from vlanlink.reconcile.apply import Progress
+from vlanlink.reconcile.attached import Attachments, find_attachments, with_ends
 from vlanlink.reconcile.keeping import with_keeper, with_leases
-from vlanlink.reconcile.sight import knows_little, may_hide, namespaces_of
+from vlanlink.reconcile.sight import knows_little, may_hide, namespaces_of, wanted_namespaces
 from vlanlink.store import keeper
 from vlanlink.store.dhcp_leases import DhcpLease, Endpoint
 from vlanlink.store.documents import UntrustedError
@@ -29,10 +30,14 @@ from vlanlink.store.evidence import Evidence
 from vlanlink.store.files import Contents, Store, UnreadableFile
 from vlanlink.store.leases import Leases
 from vlanlink.store.lock import LOCK_SECONDS, Holder, LockedError, LockLostError
-from vlanlink.store.record import Records, former_paths
+from vlanlink.store.record import Records
 from vlanlink.topology import Topology, validated
 
 OWNED = "chown root and chmod go-w it once its contents are known to be right, or remove it"
+
+
+Narrowed = Callable[[State, Resolution], Resolution]
+"""Makes what was resolved for a part of a topology that of all of it, given the observed State."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,13 @@ class Observation:
     """Warnings: leases and pending commits that can't be used."""
     everywhere: bool = False
     """Every namespace that has a name was looked at, not only those that are ours."""
+    narrowed: Narrowed | None = None
+
+    @property
+    def whole(self) -> Topology:
+        """The topology with its live attachments as endpoints."""
+        there = [one for one in self.context.attached if one.id in self.observed.namespaces]
+        return with_attachments(self.topology, there)
 
     @property
     def records(self) -> Records:
@@ -142,10 +154,16 @@ class Session:
         """The record of ``topology``, and those of the others."""
         return self.store.contents().of(topology)
 
+    def _attached_paths(self, contents: Contents) -> dict[str, str]:
+        """Where the namespaces of live attachments are, by id."""
+        names = (record.topology for record in contents.records)
+        return {one.id: one.path for name in names for one in self.attachments(name).live}
+
     def snapshot(self) -> State:
         """The host's namespace and every named one, with all that is in them."""
         contents = self.store.contents()
         self.machine.wanted = Wanted(
+            paths=self._attached_paths(contents),
             topologies=tuple(record.topology for record in contents.records),
             evidence=self.evidence(contents),
         )
@@ -156,7 +174,9 @@ class Session:
         """The host's namespace and those that the records name."""
         contents = self.store.contents()
         names = frozenset(n for record in contents.records for n in namespaces_of(record))
-        paths = {n: path for record in contents.records for n, path in record.paths.items()}
+        paths = self._attached_paths(contents)
+        paths |= {n: path for record in contents.records for n, path in record.paths.items()}
+        names |= paths.keys()
         self.machine.wanted = Wanted(
             paths, whole=names, names=names, evidence=self.evidence(contents)
         )
@@ -168,6 +188,7 @@ class Session:
         contents = self.store.contents()
         names = frozenset(n for record in contents.records for n in namespaces_of(record))
         self.machine.wanted = Wanted(
+            paths=self._attached_paths(contents),
             topologies=tuple(record.topology for record in contents.records),
             names=names,
             whole=names,
@@ -181,7 +202,8 @@ class Session:
         """What the records say; ``topologies`` without a record may have lost it."""
         known = {record.topology for record in contents.records}
         lost = {*(contents.topologies - known), *(set(topologies) - known)}
-        return Evidence.of(contents.records, self.machine.boot, lost)
+        attached = self.store.every_attachment()
+        return Evidence.of(contents.records, self.machine.boot, lost, attached)
 
     def observe(
         self,
@@ -221,16 +243,38 @@ class Session:
         """``everywhere``: look at every namespace that has a name, not at ours only."""
         evidence = self.evidence(contents, topology.name)
         everywhere = everywhere or knows_little(topology, contents)
-        wanted = _wanted(topology, context.records, before, evidence)
-        self.machine.wanted = replace(wanted, links=None) if everywhere else wanted
-        with kernel_errors():
-            observed = self.machine.snapshot()
-            keys = keys_to_read(topology, observed, context.records)
-            if any(keys.values()):
-                observed = self.machine.with_sysctls(observed, keys)
+        wanted = wanted_namespaces(topology, context.records, before, evidence)
+        paths = {one.id: one.path for one in context.attached} | dict(wanted.paths)
+        wanted = replace(wanted, paths=paths, links=None if everywhere else wanted.links)
+        observed = self._read(wanted, topology, context.records)
         found = _observation(topology, observed, context, contents)
         dead = _dead_names(found.todo, self.machine.dead_names(), context.records)
         return replace(found, dead_names=dead, everywhere=everywhere)
+
+    def observe_part(
+        self, part: Topology, context: Context, wanted: Wanted, narrowed: Narrowed
+    ) -> Observation:
+        """Read what is ``wanted``, resolve a part of a topology for it, and plan.
+
+        ``narrowed`` adds the rest of the topology to what was resolved.
+        """
+        part = validated(part)
+        observed = self._read(wanted, part, context.records)
+        resolution = narrowed(observed, resolve(part, observed, context))
+        todo = plan(observed, resolution.desired, part.name)
+        return Observation(part, observed, resolution, todo, context, narrowed=narrowed)
+
+    def _read(self, wanted: Wanted, topology: Topology, records: Records) -> State:
+        self.machine.wanted = wanted
+        with kernel_errors():
+            observed = self.machine.snapshot()
+            keys = keys_to_read(topology, observed, records)
+            return self.machine.with_sysctls(observed, keys) if any(keys.values()) else observed
+
+    def attachments(self, topology: str, leases: Leases | None = None) -> Attachments:
+        """The attachments of a topology, told apart by whether their namespace is still there."""
+        with kernel_errors():
+            return find_attachments(self.store, self.machine, topology, leases)
 
     def context(self, topology: Topology, contents: Contents) -> Context:
         """What the files tell that matters for a topology."""
@@ -238,14 +282,16 @@ class Session:
         leases = self.store.every_lease() if topology.networks else {name: self.store.leases(name)}
         own = leases.pop(name, Leases())
         nsswitch = self.host.nsswitch() if topology.namespaces else ""
+        attached = self.attachments(name, own).live
         return Context(
             contents.of(name),
             self.host.identity(),
-            own,
+            with_ends(own, attached),
             leases,
             known=self.store.dhcp_leases(name),
             keeper=keeper.find(self.store.keeper_file(name)),
             nsswitch=nsswitch,
+            attached=attached,
         )
 
     def replan(
@@ -259,6 +305,8 @@ class Session:
         dhcp = {**seen.context.dhcp, **(leased or {})}
         context = replace(seen.context, probe_results=probed, dhcp=dhcp, now=since_boot())
         resolution = resolve(seen.topology, seen.observed, context)
+        if seen.narrowed:
+            resolution = seen.narrowed(seen.observed, resolution)
         todo = plan(seen.observed, resolution.desired, seen.topology.name)
         return replace(seen, resolution=resolution, todo=todo, context=context)
 
@@ -325,23 +373,6 @@ def _observation(
         unusable(file) for file in contents.unreadable_others if file.topology == topology.name
     )
     return Observation(topology, observed, resolution, todo, context, (), unreadable)
-
-
-def _wanted(
-    topology: Topology, records: Records, before: Topology | None, evidence: Evidence
-) -> Wanted:
-    """The topology's namespaces, now and before, whole; of other topologies' the links."""
-    recorded, now = records.every(), namespace_paths(topology)
-    was = records.own.paths if records.own else namespace_paths(before) if before else {}
-    own = namespace_names(topology) | (namespaces_of(records.own) if records.own else set())
-    return Wanted(
-        paths={**now, **former_paths(was, now, namespace_names(topology))},
-        topologies=tuple({topology.name, *(record.topology for record in recorded)}),
-        names=frozenset(topology.namespaces) | {n for r in recorded for n in r.namespaces},
-        whole=own | (namespace_names(before) if before else frozenset()),
-        links=frozenset(name for record in records.others for name in namespaces_of(record)),
-        evidence=evidence,
-    )
 
 
 def _dead_names(todo: Plan, dead: frozenset[str], records: Records) -> tuple[Problem, ...]:

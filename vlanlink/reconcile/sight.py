@@ -8,11 +8,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from vlanlink.desired.lost_record import is_lost
+from vlanlink.desired.namespaces import namespace_names, namespace_paths
+from vlanlink.kernel.snapshot import Wanted
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Link, LinkName, State
 from vlanlink.planning.operations import MakeLink, Operation, RemoveLink, SetLink
+from vlanlink.store.evidence import Evidence
 from vlanlink.store.files import Contents
-from vlanlink.store.record import Record
+from vlanlink.store.record import Record, Records, former_paths
 from vlanlink.topology import Topology, empty
 
 if TYPE_CHECKING:
@@ -27,6 +30,23 @@ def namespaces_of(record: Record) -> frozenset[str]:
     routed = (space for space, _ in record.routes)
     found = {*record.namespaces, *record.places, *record.paths, *record.sysctls, *routed}
     return frozenset(found - {HOST})
+
+
+def wanted_namespaces(
+    topology: Topology, records: Records, before: Topology | None, evidence: Evidence
+) -> Wanted:
+    """The topology's namespaces, now and before, whole; of other topologies' the links."""
+    recorded, now = records.every(), namespace_paths(topology)
+    was = records.own.paths if records.own else namespace_paths(before) if before else {}
+    own = namespace_names(topology) | (namespaces_of(records.own) if records.own else set())
+    return Wanted(
+        paths={**now, **former_paths(was, now, namespace_names(topology))},
+        topologies=tuple({topology.name, *(record.topology for record in recorded)}),
+        names=frozenset(topology.namespaces) | {n for r in recorded for n in r.namespaces},
+        whole=own | (namespace_names(before) if before else frozenset()),
+        links=frozenset(name for record in records.others for name in namespaces_of(record)),
+        evidence=evidence,
+    )
 
 
 def knows_little(topology: Topology, contents: Contents) -> bool:
@@ -47,7 +67,7 @@ def may_hide(seen: "Observation", unicast_macs: UnicastMacs) -> bool:
     if any(_needs_all(operation, observed) for operation in todo) or _misses_links(seen):
         return True
     parents = set(_parents(seen))
-    known = {str(link.settings.get("mac")) for link in observed.links()}
+    known = {str(link.settings.get("mac")) for link in observed.links()} | set(_attached(seen))
     found = unicast_macs(parents) if parents else {}
     return any(not macs <= known for macs in found.values())
 
@@ -61,6 +81,12 @@ def _misses_links(seen: "Observation") -> bool:
         for space, place in places
         for name in place.links
     )
+
+
+def _attached(seen: "Observation") -> Iterator[str]:
+    """The MACs of attachments, whose namespaces have no name."""
+    for leases in (seen.leases, *seen.context.other_leases.values()):
+        yield from (one.mac for one in leases.attachments.values() if one.mac)
 
 
 def _parents(seen: "Observation") -> Iterator[str]:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import field
 
 from vlanlink.dataclass import dataclass
+from vlanlink.store.attached import AttachmentRecord
 from vlanlink.store.record import Place, Record, RecordedLink
 
 
@@ -31,7 +32,13 @@ class Evidence:
     """By topology, kind and MAC: the namespace that the record has such a link in."""
 
     @classmethod
-    def of(cls, records: Iterable[Record], boot: str, lost: Collection[str] = ()) -> "Evidence":
+    def of(
+        cls,
+        records: Iterable[Record],
+        boot: str,
+        lost: Collection[str] = (),
+        attached: Iterable[AttachmentRecord] = (),
+    ) -> "Evidence":
         """Read the records; those of another boot name nothing that is still there."""
         links: dict[tuple[int, int], tuple[str, RecordedLink]] = {}
         makers: dict[int, str] = {}
@@ -45,6 +52,15 @@ class Evidence:
             for place in record.places.values() if record.boot == boot else ():
                 recorded.add(place.identity)
                 _add(record.topology, place, links, makers, moved)
+        for one in attached:
+            if one.boot != boot:
+                continue
+            recorded.add(one.cookie)
+            if one.link is None:  # a run that was killed, or is not over
+                doubtful.add(one.topology)
+                whole.discard(one.topology)
+            else:
+                _add(one.topology, one.place, links, makers, moved)
         return cls(links, makers, frozenset(recorded), frozenset(whole), frozenset(doubtful), moved)
 
     def owner(

@@ -8,6 +8,7 @@ Network namespaces share /run, and each of them can be a host: ``office@1.json``
 topology office in namespace 1. Leases outlive namespaces, and are by topology only.
 """
 
+import glob
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +17,7 @@ from typing import TypeVar
 
 from vlanlink.dataclass import dataclass
 from vlanlink.host import Host, is_topology_name
+from vlanlink.store.attached import AttachmentKey, AttachmentRecord
 from vlanlink.store.dhcp_leases import DhcpLeases
 from vlanlink.store.documents import (
     UnreadableError,
@@ -136,6 +138,43 @@ class Store:
 
     def _file(self, topology: str) -> str:
         return f"{topology}@{self._namespace}{_SUFFIX}"
+
+    # -- live attachments ----------------------------------------------------------------------
+
+    def attached(self, topology: str) -> tuple[AttachmentRecord, ...]:
+        """The readable records of a topology's live attachments."""
+        return self._attached(glob.escape(topology))
+
+    def every_attachment(self) -> tuple[AttachmentRecord, ...]:
+        """The readable records of all live attachments."""
+        return self._attached("*")
+
+    def _attached(self, topologies: str) -> tuple[AttachmentRecord, ...]:
+        found = []
+        for path in _found(self._directory, f"{topologies}@{self._namespace}+*"):
+            with suppress(OSError, UnreadableError):
+                record = AttachmentRecord.from_dict(load(path))
+                if path == self._attachment(record.topology, record.key):
+                    found.append(record)
+        return tuple(found)
+
+    def attachment(self, topology: str, key: AttachmentKey) -> AttachmentRecord | None:
+        """The record of one attachment, if it is live and readable."""
+        with suppress(OSError, UnreadableError):
+            record = AttachmentRecord.from_dict(load(self._attachment(topology, key)))
+            return record if (record.topology, record.key) == (topology, key) else None
+        return None
+
+    def write_attachment(self, record: AttachmentRecord) -> None:
+        """Write the record of an attachment. Raises OSError."""
+        self._write(self._attachment(record.topology, record.key), record.to_dict())
+
+    def remove_attachment(self, topology: str, key: AttachmentKey) -> None:
+        """Remove the record of an attachment, if there is one."""
+        self._attachment(topology, key).unlink(missing_ok=True)
+
+    def _attachment(self, topology: str, key: AttachmentKey) -> Path:
+        return self._directory / f"{topology}@{self._namespace}+{key[0]}+{key[1]}"
 
     # -- leases --------------------------------------------------------------------------------
 

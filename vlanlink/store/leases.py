@@ -6,6 +6,7 @@ from typing import Any
 
 from vlanlink.dataclass import dataclass
 from vlanlink.store import fields
+from vlanlink.store.attached import AttachmentKey, AttachmentLease, lease_row
 from vlanlink.store.documents import VERSION
 
 LeaseKey = tuple[str, str, str]
@@ -22,10 +23,17 @@ class Leases:
     """By network, the subnets picked for networks without any."""
     parents: Mapping[str, str] = field(default_factory=dict)
     """By network, the parent on which its leases are taken; a dummy parent is not listed."""
+    attachments: Mapping[AttachmentKey, AttachmentLease] = field(default_factory=dict)
 
     def on(self, parent: str) -> dict[str, LeaseKey]:
         """The bare addresses leased on a parent, and the endpoints that they are leased to."""
-        return {
+        attached = {
+            address: (network, name, lease.interface)
+            for (network, name), lease in self.attachments.items()
+            if self.parents.get(network) == parent
+            for address in lease.bare
+        }
+        return attached | {
             address: key
             for key, found in self.addresses.items()
             if self.parents.get(key[0]) == parent
@@ -39,16 +47,28 @@ class Leases:
             for key, found in self.addresses.items()
             if (left := tuple(address for address in found if address not in addresses))
         }
-        networks = {network for network, _, _ in kept}
+        attached = {
+            key: lease
+            for key, lease in self.attachments.items()
+            if not set(lease.bare) & set(addresses)
+        }
+        networks = {network for network, *_ in (*kept, *attached)}
         parents = {name: parent for name, parent in self.parents.items() if name in networks}
-        return replace(self, addresses=kept, parents=parents)
+        return replace(self, addresses=kept, parents=parents, attachments=attached)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""
         rows = [[*endpoint, list(found)] for endpoint, found in self.addresses.items()]
         subnets = {name: list(found) for name, found in self.subnets.items()}
         parents = dict(self.parents)
-        return {"version": VERSION, "addresses": rows, "subnets": subnets, "parents": parents}
+        attached = [lease.to_row(key) for key, lease in self.attachments.items()]
+        return {
+            "version": VERSION,
+            "addresses": rows,
+            "subnets": subnets,
+            "parents": parents,
+            "attachments": attached,
+        }
 
     @classmethod
     def from_dict(cls, data: object) -> "Leases":
@@ -58,6 +78,7 @@ class Leases:
             dict(table.take("addresses", fields.many(_row))),
             table.take("subnets", fields.mapping(fields.text, fields.many(fields.subnet))),
             table.take("parents", fields.mapping(fields.text, fields.file_name)),
+            dict(table.take("attachments", fields.many(lease_row))),
         )
         table.close()
         return leases

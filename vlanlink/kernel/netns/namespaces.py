@@ -19,6 +19,7 @@ from typing import TypeVar
 from vlanlink.dataclass import dataclass
 from vlanlink.kernel import procfs, syscalls
 from vlanlink.kernel.netlink.socket import Socket
+from vlanlink.kernel.netns.identity import identify_here
 from vlanlink.kernel.netns.prefetch import NamespacePrefetch
 from vlanlink.kernel.procfs import SHARED, Proc
 from vlanlink.model import HOST
@@ -106,6 +107,15 @@ class Namespaces:
     def identity(self, name: str) -> int:
         """A number that no other namespace has: as ``identity.identify``."""
         return self.socket(name).namespace_cookie() or self.inode(name)
+
+    def identify(self, descriptor: int) -> tuple[int, int]:
+        """Inode and cookie of an open network namespace. Raises OSError."""
+        self._current = None
+        syscalls.setns(descriptor, syscalls.CLONE_NEWNET)
+        try:
+            return os.fstat(descriptor).st_ino, identify_here()
+        finally:
+            self.enter(HOST)
 
     def socket(self, name: str) -> Socket:
         """An rtnetlink socket inside the namespace."""

@@ -1,0 +1,94 @@
+"""``detach``: an attachment's link goes, and its addresses and MAC are given back."""
+
+from contextlib import suppress
+from dataclasses import replace
+
+from vlanlink.attachment.lookup import Place, find_place, partial
+from vlanlink.attachment.part import Joined, part_of
+from vlanlink.desired.context import Context
+from vlanlink.errors import ConflictError, Diagnostic, UsageError, nearest
+from vlanlink.host import Host
+from vlanlink.reconcile.checks import need_privilege
+from vlanlink.reconcile.lookup import copy_of
+from vlanlink.reconcile.session import Session, open_session
+from vlanlink.reconcile.up import reconcile
+from vlanlink.store.attached import AttachmentKey, AttachmentRecord
+from vlanlink.store.lock import LOCK_SECONDS
+from vlanlink.store.record import Record
+
+
+def detach(
+    network: str,
+    id: str,  # noqa: A002 - as the command line has it
+    host: Host | None = None,
+    *,
+    lock_timeout: float = LOCK_SECONDS,
+) -> None:
+    """End an attachment to TOPOLOGY/NETWORK, and forget its addresses and MAC.
+
+    Raises UsageError for an unknown one, ConflictError, ApplyError and Interrupted as ``attach``.
+    """
+    need_privilege("detaching from a network")
+    with open_session(host) as session, session.locked(lock_timeout):
+        place = find_place(session, network)
+        key = (place.network, id)
+        record = session.store.attachment(place.name, key)
+        if record is None and key not in place.leases.attachments:
+            raise UsageError(_unknown(place, id))
+        if place.own is not None and place.own.text:
+            _take_away(session, place, place.own, key, record)
+        left = {k: lease for k, lease in place.leases.attachments.items() if k != key}
+        if place.own is None:
+            session.store.write_leases(place.name, replace(place.leases, attachments=left))
+        session.store.remove_attachment(place.name, key)
+        if place.own and not any(network == place.network for network, _ in left):
+            _clear_network(session, place.own)
+
+
+def _unknown(place: Place, name: str) -> Diagnostic:
+    known = [one for network, one in place.leases.attachments if network == place.network]
+    meant = nearest(name, known)
+    hint = f"did you mean {meant}?" if meant else "vlanlink attachments lists them"
+    where = f"{place.name}/{place.network}"
+    return Diagnostic(f"unknown attachment to {where}: {name}", hint=hint)
+
+
+def _take_away(
+    session: Session,
+    place: Place,
+    own: Record,
+    key: AttachmentKey,
+    record: AttachmentRecord | None,
+) -> None:
+    lease = place.leases.attachments.get(key)
+    left = {k: one for k, one in place.leases.attachments.items() if k != key}
+    context = Context(
+        place.contents.of(place.name),
+        session.host.identity(),
+        replace(place.leases, attachments=left),
+        place.other_leases,
+    )
+    interfaces = {one.interface for one in (record, lease) if one}
+    joined = Joined(
+        key, own, place.leases, frozenset(interfaces), frozenset(lease.bare if lease else ())
+    )
+    topology = copy_of(own)
+    keys = ((network, key[1]) for network in topology.networks)
+    same = [one for k in keys if (one := session.store.attachment(place.name, k))]
+    wanted = partial(session, place, _paths(session, record), same)
+    reconcile(session, session.observe_part(part_of(topology), context, wanted, joined))
+
+
+def _paths(session: Session, record: AttachmentRecord | None) -> dict[str, str]:
+    """Where the namespace is; nowhere if it is gone."""
+    if record is None:
+        return {}
+    identity = (record.inode, record.cookie)
+    found = session.machine.find_namespaces({identity: record.path})
+    return {record.id: found[identity]} if found else {}
+
+
+def _clear_network(session: Session, own: Record) -> None:
+    """The last attachment's network may need its parent and its shim no longer."""
+    with suppress(ConflictError):  # ``status`` tells
+        reconcile(session, session.observe(copy_of(own)))

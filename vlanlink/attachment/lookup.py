@@ -1,0 +1,78 @@
+"""The topology and network that an attachment is about."""
+
+from collections.abc import Iterable, Mapping
+
+from vlanlink.dataclass import dataclass
+from vlanlink.errors import ConflictError, Diagnostic, UsageError, nearest
+from vlanlink.host import is_topology_name
+from vlanlink.kernel.snapshot import Wanted
+from vlanlink.reconcile.checks import refuse_untrusted
+from vlanlink.reconcile.lookup import copy_of, is_enabled, unknown
+from vlanlink.reconcile.session import Session
+from vlanlink.store.attached import AttachmentRecord
+from vlanlink.store.evidence import Evidence
+from vlanlink.store.files import Contents
+from vlanlink.store.leases import Leases
+from vlanlink.store.record import Record
+from vlanlink.topology import Topology
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A topology, and what is on disk of it and of the others."""
+
+    name: str
+    network: str
+    contents: Contents
+    leases: Leases
+    other_leases: dict[str, Leases]
+
+    @property
+    def own(self) -> Record | None:
+        """The topology's record; None if it is down."""
+        return self.contents.of(self.name).own
+
+
+def find_place(session: Session, word: str) -> Place:
+    """What TOPOLOGY/NETWORK names. Raises UsageError."""
+    name, slash, network = word.partition("/")
+    if not slash or not is_topology_name(name) or not network:
+        hint = "vlanlink ls lists the networks that are up"
+        raise UsageError(Diagnostic(f"{word} is not TOPOLOGY/NETWORK", hint=hint))
+    refuse_untrusted(session, name)
+    every = session.store.every_lease()
+    contents = session.store.contents()
+    if name not in {*every, *contents.topologies} and not is_enabled(session, name):
+        raise UsageError(unknown(name, sorted({*every, *contents.topologies})))
+    own = every.pop(name, Leases())
+    return Place(name, network, contents, own, every)
+
+
+def need_up(place: Place) -> tuple[Record, Topology]:
+    """The topology's record and text. Raises ConflictError if it is down, UsageError."""
+    own = place.own
+    if own is None or not own.text:
+        message = f"topology {place.name} is not up"
+        raise ConflictError(Diagnostic(message, hint="vlanlink up FILE first"))
+    topology = copy_of(own)
+    if place.network not in topology.networks:
+        meant = nearest(place.network, list(topology.networks))
+        known = f"its networks: {', '.join(topology.networks) or 'none'}"
+        hint = f"did you mean {place.name}/{meant}?" if meant else known
+        raise UsageError(
+            Diagnostic(f"topology {place.name} has no network {place.network}", hint=hint)
+        )
+    return own, topology
+
+
+def partial(
+    session: Session,
+    place: Place,
+    paths: Mapping[str, str],
+    attached: Iterable[AttachmentRecord],
+) -> Wanted:
+    """The host's namespace and those at ``paths``, by id; ``attached`` are the records of these."""
+    evidence = Evidence.of(place.contents.records, session.machine.boot, (), attached)
+    return Wanted(
+        paths, topologies=(place.name,), whole=frozenset(paths), evidence=evidence, only=True
+    )

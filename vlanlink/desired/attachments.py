@@ -1,0 +1,72 @@
+"""What attachments leave in a desired State: leases, and what ended ones come back to. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from vlanlink.desired.addressing import Addressing
+from vlanlink.desired.attached import Attached
+from vlanlink.desired.builder import Builder
+from vlanlink.desired.parents import dummy_parent, find_parent
+from vlanlink.model import HOST, Link, LinkName
+from vlanlink.store.leases import Leases
+from vlanlink.topology import Topology
+
+
+def attachment_leases(
+    topology: Topology, attached: Iterable[Attached], addressing: Addressing, leases: Leases
+) -> Leases:
+    """``addressing``'s leases with those of attachments, of which ``leases`` were there before.
+
+    Attachments keep their leases here, and have none among the endpoints'.
+    """
+    live = {one.key: LinkName(one.id, one.record.interface) for one in attached}
+    ids = {name for _, name in live}
+    kept = {}
+    for key, lease in leases.attachments.items():
+        if key[0] not in topology.networks or key in addressing.taken_back:
+            continue
+        found = addressing.addresses.get(live[key]) if key in live else None
+        kept[key] = lease if found is None else replace(lease, addresses=found, ended=None)
+    parents = {network: topology.networks[network].parent for network, _ in kept}
+    return Leases(
+        {key: found for key, found in addressing.leased.items() if key[1] not in ids},
+        addressing.leased_subnets,
+        {**addressing.parents, **{n: parent for n, parent in parents.items() if parent}},
+        kept,
+    )
+
+
+def keep_networks(builder: Builder) -> None:
+    """Keep the parent of each network that attachments come back to."""
+    for name in dict.fromkeys(network for network, _ in builder.context.leases.attachments):
+        network = builder.topology.networks.get(name)
+        if network is not None:
+            parent = network.parent or dummy_parent(builder, name, network)
+            find_parent(builder, parent, network.kind, ("networks", name, "parent"))
+
+
+def keep_shims(builder: Builder) -> None:
+    """Keep a shim whose endpoints have all ended, and the host's routes to ended ones."""
+    attachments = builder.context.leases.attachments
+    networks = [builder.topology.networks.get(network) for network, _ in attachments]
+    shimmed = {
+        (network.parent or "", network.kind) for network in networks if network and network.shim
+    }
+    for seen in builder.observed.host.links.values():
+        if (
+            seen.owner == builder.name
+            and seen.key not in builder.links
+            and seen.parent in builder.links
+            and any(_is_shim(seen, parent, kind) for parent, kind in shimmed)
+        ):
+            builder.links[seen.key] = seen
+    kept = {bare for lease in attachments.values() for bare in lease.bare}
+    for route in builder.observed.host.routes:
+        key = LinkName(HOST, route.dev)
+        one = route.to.partition("/")[0]
+        if route.ours and one in kept and key in builder.links and builder.links[key].owner:
+            builder.add_route(HOST, route)
+
+
+def _is_shim(link: Link, parent: str, kind: str) -> bool:
+    return link.kind == kind and link.parent is not None and parent in ("", link.parent.name)
