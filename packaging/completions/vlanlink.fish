@@ -9,7 +9,7 @@ function _vlanlink_topologies; ls /etc/vlanlink /var/lib/vlanlink 2>/dev/null | 
 function _vlanlink_files; __fish_complete_suffix .toml; end
 function _vlanlink_namespaces; ls /run/netns 2>/dev/null; end
 function _vlanlink_networks; vlanlink ls 2>/dev/null | awk 'NR > 1 { print $2 }'; end
-function _vlanlink_verbs; printf '%s\n' up down restart plan status verify confirm watch ls inspect leases exec init fmt validate import export schema doctor enable disable logs help; end
+function _vlanlink_verbs; printf '%s\n' up down restart plan status verify confirm watch ls inspect attach detach attachments leases exec init fmt validate import export schema doctor enable disable logs help; end
 # End Custom Preamble
 
 # Parse current commandline:
@@ -57,8 +57,8 @@ function _shtab_vlanlink_using
   test "$_shtab_vlanlink_cmdpath" = "$argv"
 end
 
-set -g _shtab_vlanlink_commands up down restart plan status verify confirm watch ls inspect leases exec init fmt validate import export schema doctor enable disable logs help
-set -g _shtab_vlanlink_opts_with_value --confirm --from --kind --lines --lock-timeout --name --output --parent --release --to --user --wait -n -o
+set -g _shtab_vlanlink_commands up down restart plan status verify confirm watch ls inspect attach detach attachments leases exec init fmt validate import export schema doctor enable disable logs help
+set -g _shtab_vlanlink_opts_with_value --address --confirm --container --from --id --interface --kind --lines --lock-timeout --mac --name --output --parent --path --pid --release --to --user --wait -n -o
 
 complete -c vlanlink -e
 complete -c vlanlink -f
@@ -144,6 +144,32 @@ complete -c vlanlink -n '_shtab_vlanlink_using inspect' -l json -d 'print one JS
 complete -c vlanlink -n '_shtab_vlanlink_using inspect' -s v -l verbose -d 'print every operation on stderr'
 complete -c vlanlink -n '_shtab_vlanlink_using inspect' -l debug -d 'print every operation and every netlink message on stderr'
 complete -c vlanlink -n '_shtab_vlanlink_using inspect; and test $_shtab_vlanlink_npos -eq 0' -ka "(_vlanlink_networks)" -d 'a network that is up'
+complete -c vlanlink -n '_shtab_vlanlink_using; and test $_shtab_vlanlink_npos -eq 0' -a attach -d 'give a container or process an endpoint of a network'
+complete -c vlanlink -n '_shtab_vlanlink_using attach' -s h -l help -d 'show this help message and exit'
+complete -c vlanlink -n '_shtab_vlanlink_using attach' -l pid -x -d 'the network namespace of this process'
+complete -c vlanlink -n '_shtab_vlanlink_using attach' -l path -x -d 'the network namespace at this path'
+complete -c vlanlink -n '_shtab_vlanlink_using attach' -l container -x -d 'that of a podman or docker container'
+complete -c vlanlink -n '_shtab_vlanlink_using attach' -l interface -x -d 'the link'"'"'s name there (default: eth0)'
+complete -c vlanlink -n '_shtab_vlanlink_using attach' -l address -x -d 'an address (may be repeated; default: free ones)'
+complete -c vlanlink -n '_shtab_vlanlink_using attach' -l mac -x -d 'the MAC address (default: derived from the id)'
+complete -c vlanlink -n '_shtab_vlanlink_using attach' -l id -x -d 'who keeps addresses and MAC (default: the container'"'"'s name, or the pid)'
+complete -c vlanlink -n '_shtab_vlanlink_using attach' -l lock-timeout -x -d 'wait for another vlanlink process, at most this long (default: 30)'
+complete -c vlanlink -n '_shtab_vlanlink_using attach' -l json -d 'print one JSON object on stdout'
+complete -c vlanlink -n '_shtab_vlanlink_using attach' -s v -l verbose -d 'print every operation on stderr'
+complete -c vlanlink -n '_shtab_vlanlink_using attach' -l debug -d 'print every operation and every netlink message on stderr'
+complete -c vlanlink -n '_shtab_vlanlink_using attach; and test $_shtab_vlanlink_npos -eq 0' -ka "(_vlanlink_networks)" -d 'a network that is up'
+complete -c vlanlink -n '_shtab_vlanlink_using; and test $_shtab_vlanlink_npos -eq 0' -a detach -d 'end an attachment; its addresses and MAC are free again'
+complete -c vlanlink -n '_shtab_vlanlink_using detach' -s h -l help -d 'show this help message and exit'
+complete -c vlanlink -n '_shtab_vlanlink_using detach' -l lock-timeout -x -d 'wait for another vlanlink process, at most this long (default: 30)'
+complete -c vlanlink -n '_shtab_vlanlink_using detach' -l json -d 'print one JSON object on stdout'
+complete -c vlanlink -n '_shtab_vlanlink_using detach' -s v -l verbose -d 'print every operation on stderr'
+complete -c vlanlink -n '_shtab_vlanlink_using detach' -l debug -d 'print every operation and every netlink message on stderr'
+complete -c vlanlink -n '_shtab_vlanlink_using detach; and test $_shtab_vlanlink_npos -eq 0' -ka "(_vlanlink_networks)" -d 'a network that is up'
+complete -c vlanlink -n '_shtab_vlanlink_using; and test $_shtab_vlanlink_npos -eq 0' -a attachments -d 'list what is attached, and the ids that keep addresses'
+complete -c vlanlink -n '_shtab_vlanlink_using attachments' -s h -l help -d 'show this help message and exit'
+complete -c vlanlink -n '_shtab_vlanlink_using attachments' -l json -d 'print one JSON object on stdout'
+complete -c vlanlink -n '_shtab_vlanlink_using attachments' -s v -l verbose -d 'print every operation on stderr'
+complete -c vlanlink -n '_shtab_vlanlink_using attachments' -l debug -d 'print every operation and every netlink message on stderr'
 complete -c vlanlink -n '_shtab_vlanlink_using; and test $_shtab_vlanlink_npos -eq 0' -a leases -d 'list the addresses that endpoints keep, or release some'
 complete -c vlanlink -n '_shtab_vlanlink_using leases' -s h -l help -d 'show this help message and exit'
 complete -c vlanlink -n '_shtab_vlanlink_using leases' -l release -x -d 'release the lease of this address (may be repeated)'

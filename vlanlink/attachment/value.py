@@ -5,7 +5,6 @@ from dataclasses import field
 from typing import Any
 
 from vlanlink.dataclass import dataclass
-from vlanlink.errors import JSON_VERSION
 from vlanlink.host import Host
 from vlanlink.model import HOST, Link, LinkName, State
 from vlanlink.store.attached import AttachmentKey, AttachmentLease
@@ -46,7 +45,6 @@ class Attachment:
     def to_dict(self) -> dict[str, Any]:
         """The JSON form; ``namespace`` is the id."""
         return {
-            "version": JSON_VERSION,
             "topology": self.topology,
             "network": self.network,
             "id": self.id,

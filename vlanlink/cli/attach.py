@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         lock_timeout=options.lock_timeout,
     )
     if options.json:
-        output.print_json(found.to_dict())
+        output.print_json({"version": vlanlink.JSON_VERSION, **found.to_dict()})
     else:
         where = f"{found.topology}/{found.network}"
         has = ", ".join(found.addresses) or "no address"
