@@ -4,7 +4,7 @@
 #   scripts/_packages.sh [--check|--install] SET...
 #
 # SET is python (the virtual environment), demo (what the demo calls), tools (what the tests call),
-# vm (the guest), lab (its virtual machines) or bare (the bare Debian). Lists missing packages and the
+# vm (the guest), lab (its virtual machines), bare (the bare Debian) or package (the .deb). Lists missing packages and the
 # exact command. Then, without an option: asks on a terminal; without one, root installs them and
 # anyone else gets exit status 4. --install answers yes, --check only looks.
 set -euo pipefail
@@ -42,6 +42,13 @@ look_for_vm() {
     if [ "$mode" != --check ] && ! have_virtiofsd && virtiofsd_is_a_package; then
         missing+=(virtiofsd)
     fi
+}
+
+look_for_package() {
+    want dpkg-deb dpkg
+    want lintian lintian
+    want strip binutils
+    want py3compile python3-minimal
 }
 
 look_for_lab() {

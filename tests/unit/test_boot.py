@@ -290,6 +290,19 @@ def test_systemd_has_nothing_against_the_unit(tmp_path: Path, *, watched: bool) 
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_the_unit_of_the_package_is_used(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    packaged = box.directory / "packaged@.service"
+    monkeypatch.setattr(unit, "_PACKAGED", (Path(sys.prefix), packaged))
+    packaged.touch()
+    assert box.enable() == [
+        f"  + file {box.copy} from {box.directory}/mine.toml",
+        f"  + unit {UNIT} at every boot",
+    ]
+    box.disable()
+    packaged.unlink()
+    assert f"  + file {box.template}" in box.enable()
+
+
 # -- who can write the program -------------------------------------------------------------------
 
 

@@ -71,7 +71,7 @@ def enable(
     steps, name = Steps(), unit.name(topology.name)
     with steps.undone_on_error():
         _write_copy(steps, host.copy_path(topology.name), source)
-        notes = _write_unit(steps, unit.path(host), unit.text())
+        notes = () if unit.is_packaged() else _write_unit(steps, unit.path(host), unit.text())
         drop_in = unit.drop_in_path(topology.name, host)
         if watch:
             notes += _write_unit(steps, drop_in, unit.text(unit.DROP_IN))

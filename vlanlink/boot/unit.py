@@ -11,6 +11,16 @@ TEMPLATE: Final = "vlanlink@.service"
 DROP_IN: Final = "watch.conf"
 
 
+_PACKAGED: Final = (Path("/usr/lib/vlanlink"), Path("/usr/lib/systemd/system") / TEMPLATE)
+"""The environment of the Debian package, and its unit."""
+
+
+def is_packaged() -> bool:
+    """Whether this program is the Debian package's, which brings the unit."""
+    prefix, template = _PACKAGED
+    return Path(sys.prefix) == prefix and template.exists()
+
+
 def name(topology: str) -> str:
     """Name of a topology's instance."""
     return f"vlanlink@{topology}.service"
