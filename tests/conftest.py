@@ -22,6 +22,7 @@ hypothesis.settings.register_profile("long", _COMMON, print_blob=True, max_examp
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--browser", help="a Chromium that renders pages in tests")
     parser.addoption("--long", action="store_true", help="property tests try many random examples")
 
 

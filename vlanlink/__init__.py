@@ -34,6 +34,8 @@ _MODULES = {
     "lifecycle": "active boot_files restart",
     "listing": "file_problems inspect networks",
     "model": "Address DhcpClient Link LinkName Namespace NetnsFile Route State",
+    "pictures.tree": "Branch",
+    "picturing": "Graph graph",
     "planning.change": "Change Drift",
     "planning.operation": "Operation",
     "planning.plan": "Plan",
@@ -158,6 +160,13 @@ if TYPE_CHECKING:
         NetnsFile as NetnsFile,
         Route as Route,
         State as State,
+    )
+    from vlanlink.pictures.tree import (
+        Branch as Branch,
+    )
+    from vlanlink.picturing import (
+        Graph as Graph,
+        graph as graph,
     )
     from vlanlink.planning.change import (
         Change as Change,

@@ -30,14 +30,15 @@ def export(
     that its leases keep. ``undo``: the script that takes away what the other one makes. Raises
     UsageError for a name that is unknown.
     """
-    wanted, leases = _wanted(topology, host)
-    plan = blueprint(validated(wanted), (host or Host()).identity(), leases)
+    found, leases = wanted(topology, host)
+    plan = blueprint(validated(found), (host or Host()).identity(), leases)
     if to == "iproute2":
         return as_undo(plan) if undo else as_script(plan)
     return as_networkd(plan) if to == "networkd" else as_conflists(plan)
 
 
-def _wanted(topology: str | Topology, host: Host | None) -> tuple[Topology, Leases]:
+def wanted(topology: str | Topology, host: Host | None) -> tuple[Topology, Leases]:
+    """The topology, by name from the copy that ``up`` keeps, and its leases if root asks."""
     if isinstance(topology, str):
         with open_session(host) as session:
             return stored(session, topology), session.store.leases(topology)

@@ -26,6 +26,7 @@ VERBS: Final[Mapping[str, str]] = {
     "validate": "check topologies without reading the machine; needs no root",
     "import": "make a topology of Docker's or Podman's networks",
     "export": "write a topology as an iproute2 script, networkd files or CNI conflists",
+    "graph": "draw a topology: a tree, an SVG picture or an HTML page",
     "schema": "print the JSON schema of the topology file, for editors",
     "doctor": "find what will fail on this machine, for FILE or in general",
     "enable": "bring a topology up at every boot, with a systemd unit",
