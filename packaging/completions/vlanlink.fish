@@ -9,7 +9,7 @@ function _vlanlink_topologies; ls /etc/vlanlink /var/lib/vlanlink 2>/dev/null | 
 function _vlanlink_files; __fish_complete_suffix .toml; end
 function _vlanlink_namespaces; ls /run/netns 2>/dev/null; end
 function _vlanlink_networks; vlanlink ls 2>/dev/null | awk 'NR > 1 { print $2 }'; end
-function _vlanlink_verbs; printf '%s\n' up down restart plan status verify confirm watch ls inspect attach detach attachments leases exec init fmt validate import export schema doctor enable disable logs help; end
+function _vlanlink_verbs; printf '%s\n' up down restart plan status verify confirm watch ls inspect attach detach attachments leases exec init fmt validate import export graph schema doctor enable disable logs help; end
 # End Custom Preamble
 
 # Parse current commandline:
@@ -57,7 +57,7 @@ function _shtab_vlanlink_using
   test "$_shtab_vlanlink_cmdpath" = "$argv"
 end
 
-set -g _shtab_vlanlink_commands up down restart plan status verify confirm watch ls inspect attach detach attachments leases exec init fmt validate import export schema doctor enable disable logs help
+set -g _shtab_vlanlink_commands up down restart plan status verify confirm watch ls inspect attach detach attachments leases exec init fmt validate import export graph schema doctor enable disable logs help
 set -g _shtab_vlanlink_opts_with_value --address --confirm --container --from --id --interface --kind --lines --lock-timeout --mac --name --output --parent --path --pid --release --to --user --wait -n -o
 
 complete -c vlanlink -e
@@ -213,6 +213,13 @@ complete -c vlanlink -n '_shtab_vlanlink_using export' -l json -d 'print one JSO
 complete -c vlanlink -n '_shtab_vlanlink_using export' -s v -l verbose -d 'print every operation on stderr'
 complete -c vlanlink -n '_shtab_vlanlink_using export' -l debug -d 'print every operation and every netlink message on stderr'
 complete -c vlanlink -n '_shtab_vlanlink_using export; and test $_shtab_vlanlink_npos -eq 0' -ka "(_vlanlink_topologies)" -d 'a topology (TOML), or the name of one that is known here'
+complete -c vlanlink -n '_shtab_vlanlink_using; and test $_shtab_vlanlink_npos -eq 0' -a graph -d 'draw a topology: a tree, an SVG picture or an HTML page'
+complete -c vlanlink -n '_shtab_vlanlink_using graph' -s h -l help -d 'show this help message and exit'
+complete -c vlanlink -n '_shtab_vlanlink_using graph' -s o -l output -xka "(_vlanlink_files)" -d 'write a picture, FILE.svg or FILE.html (default: a tree on stdout)'
+complete -c vlanlink -n '_shtab_vlanlink_using graph' -l live -d 'colour by status and verify on this machine'
+complete -c vlanlink -n '_shtab_vlanlink_using graph' -s v -l verbose -d 'print every operation on stderr'
+complete -c vlanlink -n '_shtab_vlanlink_using graph' -l debug -d 'print every operation and every netlink message on stderr'
+complete -c vlanlink -n '_shtab_vlanlink_using graph; and test $_shtab_vlanlink_npos -eq 0' -ka "(_vlanlink_topologies)" -d 'a topology (TOML), or the name of one that is known here'
 complete -c vlanlink -n '_shtab_vlanlink_using; and test $_shtab_vlanlink_npos -eq 0' -a schema -d 'print the JSON schema of the topology file, for editors'
 complete -c vlanlink -n '_shtab_vlanlink_using schema' -s h -l help -d 'show this help message and exit'
 complete -c vlanlink -n '_shtab_vlanlink_using schema' -s o -l output -xka "(_vlanlink_files)" -d 'write the result to this file (default: stdout)'
