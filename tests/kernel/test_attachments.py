@@ -1,8 +1,13 @@
 """Attachments: endpoints in namespaces that others own and end at any time."""
 
+import json
 import os
+import sys
+import threading
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +15,9 @@ import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.world import World, until
+from vlanlink.kernel import syscalls
+from vlanlink.kernel.netlink.socket import Socket
+from vlanlink.store.attached import AttachmentRecord
 
 pytestmark = [pytest.mark.needs("macvlan"), pytest.mark.usefixtures("lan")]
 
@@ -275,3 +283,162 @@ def test_a_pid_that_means_another_namespace_by_now_is_none_of_ours(
     assert [one.live for one in vlanlink.attachments()] == [False]
     vlanlink.up(office())
     assert "eth0" not in inside(world, stranger, "ip -br link")
+
+
+@pytest.fixture
+def podman(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """A podman that knows one container, db; sets its pid, 0 while it does not run."""
+    told, program = tmp_path / "told", tmp_path / "podman"
+    program.write_text(f'#!/bin/sh\n[ "$*" = "container inspect db" ] || exit 125\ncat {told}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    def tell(pid: int) -> None:
+        new = tmp_path / "new"
+        new.write_text(json.dumps([{"Name": "db", "State": {"Pid": pid, "Running": pid > 0}}]))
+        new.rename(told)
+
+    return tell
+
+
+def test_a_container_by_name(
+    world: World, container: Callable[[], int], podman: Callable[[int], None]
+) -> None:
+    vlanlink.up(office())
+    podman(0)
+    with pytest.raises(vlanlink.ConflictError, match="container db does not run"):
+        vlanlink.attach("office/pub", container="db")
+    with pytest.raises(vlanlink.ConflictError, match="container db2 does not exist"):
+        vlanlink.attach("office/pub", container="db2")
+    with pytest.raises(vlanlink.UsageError, match="is not a container's name"):
+        vlanlink.attach("office/pub", container="--help")
+    pid = container()
+    podman(pid)
+    found = vlanlink.attach("office/pub", container="db")
+    assert found.id == "db"
+    assert "172.16.3.2/24" in inside(world, pid, "ip -br addr show eth0")
+
+
+def test_a_watch_attaches_a_container_again(
+    world: World, container: Callable[[], int], podman: Callable[[int], None]
+) -> None:
+    words: list[tuple[str, tuple[str, ...]]] = []
+    watch = vlanlink.Watch(office(), on_event=lambda e: words.append((e.event, e.what)))
+    thread = threading.Thread(target=watch.run)
+    thread.start()
+    try:
+        until(lambda: ("up", ()) in words)
+        first = container()
+        podman(first)
+        before = vlanlink.attach("office/pub", container="db")
+        podman(0)
+        end(world, first)
+        until(lambda: ("ended", ("attachment db of pub",)) in words)
+        second = container()
+        podman(second)
+        until(lambda: ("attached", ("attachment db of pub",)) in words)
+        (after,) = vlanlink.attachments()
+        assert (after.addresses, after.mac, after.live) == (before.addresses, before.mac, True)
+        assert "172.16.3.2/24" in inside(world, second, "ip -br addr show eth0")
+        assert not {"drift", "failed", "blocked"} & {word for word, _ in words}
+    finally:
+        watch.stop()
+        thread.join()
+
+
+ATTACH = """
+import sys, vlanlink
+for pid in sys.argv[1:]:
+    vlanlink.attach("office/pub", pid=int(pid), id="c" + pid, lock_timeout=300)
+"""
+
+
+def test_many_at_once_from_several_processes(world: World, container: Callable[[], int]) -> None:
+    vlanlink.up(office("shim = true"))
+    pids = [container() for _ in range(24)]
+    words = [sys.executable, "-c", ATTACH]
+    runs = [world.start([*words, *map(str, pids[at::6])]) for at in range(6)]
+    for run in runs:
+        _, errors = run.communicate()
+        assert run.returncode == 0, errors
+    found = [one.addresses for one in vlanlink.attachments()]
+    assert len(found) == 24
+    assert max(Counter(found).values()) == 1
+    assert {f"{a[0]}" for a in found} == {f"172.16.3.{n}/24" for n in range(2, 27) if n != 15}
+    for pid in pids:
+        assert inside(world, pid, "ip -4 -br addr show eth0").count("172.16.3.") == 1
+    assert vlanlink.status("office").state == "up"
+    vlanlink.down("office")
+    assert all("eth0" not in inside(world, pid, "ip -br link") for pid in pids)
+
+
+@pytest.mark.parametrize("calls", [1, 5, 9, 14, 20, 30])
+def test_killed_in_the_middle(world: World, container: Callable[[], int], calls: int) -> None:
+    """After so many system calls that write: whatever is there, status and down tell and mend."""
+    before = dump(world)
+    vlanlink.up(office("shim = true"))
+    pid = container()
+    killer = f"""
+import os, signal
+from vlanlink.kernel.netlink.socket import Socket
+from vlanlink.store.files import Store
+left = {calls}
+def counted(function):
+    def call(*a, **k):
+        global left
+        left -= 1
+        if left <= 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*a, **k)
+    return call
+Socket.request = counted(Socket.request)
+Store._write = counted(Store._write)
+import vlanlink
+vlanlink.attach("office/pub", pid={pid}, id="c1")
+"""
+    run = world.start([sys.executable, "-c", killer])
+    run.communicate()
+    found = vlanlink.attach("office/pub", pid=pid, id="c1")
+    assert found.addresses == ("172.16.3.2/24",)
+    assert vlanlink.status("office").state == "up"
+    run = world.start(
+        [
+            sys.executable,
+            "-c",
+            killer.replace("attach(", "detach(").replace(f", pid={pid}, id=", ", "),
+        ]
+    )
+    run.communicate()
+    vlanlink.status("office")
+    vlanlink.down("office")
+    assert "eth0" not in inside(world, pid, "ip -br link")
+    same(world, before)
+
+
+def test_one_more_looks_at_its_own_namespace_only(
+    container: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Namespaces entered, dumps and requests, beside ten attachments and beside one."""
+    counted: Counter[str] = Counter()
+
+    def count(place: object, name: str) -> None:
+        function = getattr(place, name)
+
+        def call(*words: Any, **more: Any) -> Any:
+            counted[name] += 1
+            return function(*words, **more)
+
+        monkeypatch.setattr(place, name, call)
+
+    vlanlink.up(office("shim = true"))
+    count(syscalls, "setns")
+    count(Socket, "dump")
+    count(Socket, "request")
+    count(AttachmentRecord, "from_dict")
+    found = []
+    for at in range(10):
+        pid = container()
+        counted.clear()
+        vlanlink.attach("office/pub", pid=pid, id=f"c{at}")
+        found.append(dict(counted))
+    assert found[9] == found[1]

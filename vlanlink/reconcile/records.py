@@ -238,13 +238,16 @@ def _clear_dead_names(session: Session, seen: Observation) -> None:
 
 
 def _close_attachments(session: Session, seen: Observation, now: State) -> None:
-    """Record how live attachments are now, and forget those whose namespace or network is gone."""
+    """Record how live attachments are now, and forget those whose namespace or network is gone.
+
+    Containers may come back: a watch attaches them again.
+    """
     if seen.narrowed:
         return
     name, networks = seen.topology.name, seen.topology.networks
-    live = {one.key for one in seen.context.attached if one.record.network in networks}
+    live = {one.key for one in seen.context.attached}
     for one in session.store.attached(name):
-        if one.key not in live:
+        if one.network not in networks or (one.key not in live and one.container is None):
             session.store.remove_attachment(name, one.key)
     place_attachments(session, name, now)
 

@@ -8,7 +8,7 @@ from vlanlink.planning.plan import Plan
 
 Word = Literal[
     "up", "drift", "repaired", "in_sync", "blocked", "failed", "given_up", "down", "replaced",
-    "reloaded", "refused", "waiting", "reverted", "left_out",
+    "reloaded", "refused", "waiting", "reverted", "left_out", "ended", "attached",
 ]  # fmt: skip
 """up: the machine matches the file for the first time · drift: it differs · repaired · in_sync: it
 matches again, and vlanlink did not do it · blocked: the machine doesn't allow it · failed: a repair
@@ -16,7 +16,8 @@ failed · given_up: something else keeps reverting a repair · down: taken down 
 replaced: up from another file now · reloaded: the file was read again · refused: the file that was
 read can't be used · waiting: the last change waits for confirmation · reverted: nobody confirmed
 it, and this watch rolled it back because the process responsible is gone · left_out: by the command
-line only, events that its reader was too slow for."""
+line only, events that its reader was too slow for · ended: the namespace of an attachment is gone ·
+attached: its container is back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """One step of a watch: observe the machine, judge it, and repair or report."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import field
 
@@ -33,14 +33,16 @@ from vlanlink.reconcile.session import (
     open_session,
 )
 from vlanlink.reconcile.up import reconcile
+from vlanlink.store.attached import AttachmentRecord
 from vlanlink.store.lock import LOCK_SECONDS
 from vlanlink.store.pending import PendingCommit
 from vlanlink.store.record import Record
 from vlanlink.topology import Topology, load
 from vlanlink.watcher.aside import namespaces_at_fault, without_obstacles
 from vlanlink.watcher.backoff import Backoff, Policy, doubled
+from vlanlink.watcher.containers import absent, attach_again, note_ends
 from vlanlink.watcher.drift import drifts
-from vlanlink.watcher.event import Event
+from vlanlink.watcher.event import Event, Word
 from vlanlink.watcher.patience import Patience
 
 CONFIRM_POLL_SECONDS = 1.0
@@ -116,13 +118,34 @@ class WatchLoop:
             with open_session(self.host) as session:
                 with _locked(session, events):
                     pending = pending_change(session, self.topology.name)
-                    if pending is None:
-                        return self._observe(session, events)
-                return self._hold(session, pending)
+                    due = self._observe(session, events) if pending is None else None
+                    ended = note_ends(session, self.topology.name)
+                if pending is not None:
+                    return self._hold(session, pending)
+                away, again = absent(session, self.topology.name)
+            self._report_attachments("ended", ended)
+            return self._attach_again(away, due, again)
         except (ConflictError, ApplyError, PrivilegeError) as error:
             if self._state.starting and isinstance(error, PrivilegeError):
                 raise
             return self._failed(error)
+
+    def _report_attachments(self, word: Word, found: Iterable[AttachmentRecord]) -> None:
+        what = tuple(f"attachment {one.id} of {one.network}" for one in found)
+        if what:
+            self.report(Event(word, self.topology.name, what))
+
+    def _attach_again(
+        self, away: tuple[AttachmentRecord, ...], due: float | None, again: float | None
+    ) -> float | None:
+        """Attach the containers that are back; seconds until the next step."""
+        if not self.repair or again is None:
+            return due
+        back = [one for one in away if attach_again(self.host, one)]
+        self._report_attachments("attached", back)
+        if back:
+            return 0.0
+        return again if due is None else min(due, again)
 
     def reload(self) -> None:
         """Read the topology's file again and adopt it, or report why that is impossible."""
