@@ -75,7 +75,9 @@ class LinkName(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        """``web/eth0``, or ``eth0`` for a link on the host."""
+        """``web/eth0``, or ``eth0`` for a link on the host; else ``eth0 of pid 4711 (sleep)``."""
+        if {" ", "/"} & set(self.namespace):
+            return f"{self.name} of {self.namespace}"
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
@@ -289,6 +291,8 @@ class Namespace:
     """Observed: a number that no other namespace has until the next boot."""
     recorded: bool = field(default=False, compare=False)
     """Observed: a topology's record says what in it is ours, whatever its marks say."""
+    stranger: bool = field(default=False, compare=False)
+    """Observed: it has no name of its own, but is called after who holds it."""
 
     def to_dict(self) -> dict[str, object]:
         """The JSON form; routes are written as `ip route` has them."""

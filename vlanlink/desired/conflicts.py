@@ -187,7 +187,10 @@ def _is_up(observed: State, topology: str, key: LinkName, address: str) -> bool:
 
 
 def _address_taken(link: Link, place: Path, address: Address, holder: Link) -> Problem:
-    where = "the host" if holder.namespace == HOST else f"namespace {holder.namespace}"
+    key = holder.key
+    where = "the host" if key.namespace == HOST else f"namespace {key.namespace}"
+    if str(key) == f"{key.name} of {key.namespace}":
+        where = key.namespace
     whose = f" ({owner_in_words(holder.owner)})" if holder.owner else ""
     return Problem(
         place,

@@ -32,6 +32,30 @@ def hand_over(builder: Builder) -> None:
             builder.namespaces[name] = replace(namespace, links={}, routes=frozenset(), sysctls={})
 
 
+def stay_under_strangers(builder: Builder) -> None:
+    """Leave links in place that other programs' links are on: those would be deleted, too."""
+    riders: dict[LinkName, list[str]] = {}
+    for link in builder.observed.links():
+        if link.parent and link.owner is None:
+            riders.setdefault(link.parent, []).append(str(link.key))
+    for key, found in riders.items():
+        below = builder.observed.link(key)
+        if below and below.owner == builder.name and key not in builder.links:
+            what = f"{', '.join(found[:3])}{' …' if len(found) > 3 else ''}"
+            message = f"{key} stays: {what} {'is' if len(found) == 1 else 'are'} on it"
+            builder.warnings.append(Problem((), message))
+            _stay(builder, below)
+
+
+def _stay(builder: Builder, link: Link) -> None:
+    """Keep a link, its peer, and what of ours they are on."""
+    if link.owner == builder.name and link.key not in builder.links:
+        builder.links[link.key] = link
+        for below in (link.parent, link.peer):
+            if found := builder.observed.link(below):
+                _stay(builder, found)
+
+
 def _hand_over_link(builder: Builder, key: LinkName, new_owner: str) -> Iterator[Link]:
     seen = builder.observed.link(key)
     if seen and seen.owner == builder.name and key not in builder.links:

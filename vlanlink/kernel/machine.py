@@ -29,6 +29,7 @@ from vlanlink.kernel.netns.namespaces import (
     processes_by_namespace,
 )
 from vlanlink.kernel.netns.nsid import NamespaceIds
+from vlanlink.kernel.netns.strangers import strangers
 from vlanlink.kernel.ownership import Ownership
 from vlanlink.kernel.procfs import boot_id
 from vlanlink.kernel.snapshot import (
@@ -142,8 +143,8 @@ class Machine:
         return self._do(lambda: inspection.facts(self._namespaces, state, host.identity(), own=own))
 
     def _snapshot_of_all(self) -> State:
-        """As ``snapshot``, with the links of every other namespace that has a name."""
-        return self._snapshot(replace(self.wanted, links=None))
+        """As ``snapshot``, with the links of every other namespace."""
+        return self._snapshot(replace(self.wanted, links=None, strangers=True))
 
     def _snapshot(self, wanted: Wanted | None = None, *, only_host: bool = False) -> State:
         wanted = wanted or self.wanted
@@ -164,7 +165,10 @@ class Machine:
         processes = {} if wanted.only else processes_by_namespace()
         for reading in readings:
             reading.pids = tuple(processes.get(reading.inode, ()))
-        state = assemble(readings, self._owner, NamespaceIds(self._namespaces))
+        foreign = list(self._strangers(readings, processes, wanted)) if wanted.strangers else []
+        state = assemble((*readings, *foreign), self._owner, NamespaceIds(self._namespaces))
+        for reading in foreign:
+            self._namespaces.forget(reading.name)  # held open, it would outlive its processes
         files = {} if only_host or wanted.only else self._files.read()
         return replace(state, unread=unread, files=files) if unread or files else state
 
@@ -183,6 +187,27 @@ class Machine:
         reading.aliases = others
         reading.recorded = reading.identity in recorded
         return reading
+
+    def _strangers(
+        self, readings: list[Reading], processes: Mapping[int, list[int]], wanted: Wanted
+    ) -> Iterator[Reading]:
+        """Namespaces without a name that have links whose parents are elsewhere."""
+        known = {reading.inode for reading in readings}
+        for _, path in named(self.host.netns_directory):
+            with suppress(OSError):
+                known.add(os.stat(path).st_ino)
+        for name, path in strangers(processes, known):
+            try:
+                self._namespaces.register(name, path)
+                reading = self._read(name, (), wanted)
+                reading.stranger = True
+            except OSError:  # it has gone, or is out of our reach
+                self._namespaces.forget(name)
+                continue
+            if any(link.nsid is not None for link in reading.links.values()):
+                yield reading
+            else:
+                self._namespaces.forget(name)
 
     def _why_unread(self, name: str, error: OSError) -> str:
         """Whatever is mounted there, or goes on in there, is a reason to pass over that one."""

@@ -53,6 +53,8 @@ class Wanted:
     links: frozenset[str] | None = frozenset()
     """Those of the others of which links matter, with the addresses of those whose parent is
     elsewhere; None: all others. Strangers' namespaces may be many, and large."""
+    strangers: bool = False
+    """Also namespaces without a name that have links on others' links."""
     evidence: Evidence = field(default_factory=Evidence)
     """What the records say of namespaces."""
     only: bool = False
@@ -86,6 +88,8 @@ class Reading:
     """Of a namespace other than the host's."""
     recorded: bool = False
     """A record says what in it is ours."""
+    stranger: bool = False
+    """It has no name of its own."""
 
 
 def read_namespace(
@@ -201,6 +205,7 @@ def _namespace(reading: Reading, owner_of: OwnerOf, find: "_Finder") -> Namespac
         aliases=reading.aliases,
         identity=reading.identity,
         recorded=reading.recorded,
+        stranger=reading.stranger,
     )
 
 

@@ -24,7 +24,7 @@ def make_namespaces(diff: Diff) -> Iterator[Operation]:
     """Missing namespaces; a name without a namespace behind it counts as missing."""
     for name, namespace in diff.desired.namespaces.items():
         seen = diff.observed.namespaces.get(name)
-        if seen is None or not seen.made:
+        if (seen is None or not seen.made) and not namespace.stranger:
             owner = namespace.owner or diff.topology
             yield MakeNamespace(namespace=name, owner=owner, origin=namespace.origin)
 

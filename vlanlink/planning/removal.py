@@ -128,7 +128,7 @@ def drop_links(diff: Diff, gone: list[Link]) -> Iterator[Operation]:
 
 def _leaving_namespaces(diff: Diff) -> Iterator[Namespace]:
     for name, namespace in diff.observed.namespaces.items():
-        mine = name != HOST and namespace.owner == diff.topology
+        mine = name != HOST and namespace.owner == diff.topology and not namespace.stranger
         if mine and name not in diff.desired.namespaces:
             yield namespace
 

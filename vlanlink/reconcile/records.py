@@ -136,8 +136,10 @@ def close_down(session: Session, seen: Observation, now: State) -> None:
     left = (*_namespaces_left(seen), *namespaces_out_of_reach(seen))
     try:
         _record_handed_over(session, seen, now)
-        if left:
-            rest = Record(name, namespaces=left, places=_hidden_places(seen))
+        if left or _links_left(seen):
+            own = seen.records.own
+            parents = own.parents if own and _links_left(seen) else {}
+            rest = Record(name, namespaces=left, places=_hidden_places(seen), parents=parents)
             session.store.write(_placed(session, rest, now, None, changing=False))
         else:
             session.store.remove(name)
@@ -229,6 +231,12 @@ def _namespaces_left(seen: Observation) -> tuple[str, ...]:
         and name not in removed
         and seen.resolution.desired.namespaces.get(name) is None
     )
+
+
+def _links_left(seen: Observation) -> bool:
+    """Whether links of the host stay because others' links are on them."""
+    name, desired = seen.topology.name, seen.resolution.desired
+    return any(link.owner == name for link in desired.host.links.values())
 
 
 def _clear_dead_names(session: Session, seen: Observation) -> None:

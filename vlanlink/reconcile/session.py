@@ -240,12 +240,14 @@ class Session:
         *,
         everywhere: bool,
     ) -> Observation:
-        """``everywhere``: look at every namespace that has a name, not at ours only."""
+        """``everywhere``: look at every namespace, not at ours only."""
         evidence = self.evidence(contents, topology.name)
         everywhere = everywhere or knows_little(topology, contents)
         wanted = wanted_namespaces(topology, context.records, before, evidence)
         paths = {one.id: one.path for one in context.attached} | dict(wanted.paths)
-        wanted = replace(wanted, paths=paths, links=None if everywhere else wanted.links)
+        wanted = replace(wanted, paths=paths)
+        if everywhere:
+            wanted = replace(wanted, links=None, strangers=True)
         observed = self._read(wanted, topology, context.records)
         found = _observation(topology, observed, context, contents)
         dead = _dead_names(found.todo, self.machine.dead_names(), context.records)
