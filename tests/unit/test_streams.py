@@ -127,7 +127,6 @@ def test_what_nobody_reads_is_left_out_and_counted() -> None:
     assert file.text == b"1\n2\n3\n3 left out\n"
     channel.put(file.write, b"7\n")
     channel.drain()
-    channel.close()
     assert file.text == b"1\n2\n3\n3 left out\n7\n"
 
 
@@ -142,7 +141,6 @@ def test_a_disk_that_was_full_is_tried_again() -> None:
     file.error = None
     channel.put(file.write, b"4\n")
     channel.drain()
-    channel.close()
     assert file.text == b"3 left out\n4\n"
     assert channel.error is not None
 
@@ -154,7 +152,6 @@ def test_without_a_note_nothing_is_left_out() -> None:
         channel.put(file.write, text)
     file.may_go_on.set()
     channel.drain()
-    channel.close()
     assert file.text == text * 2000
 
 

@@ -9,9 +9,9 @@ import io
 import os
 import select
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import NamedTuple, TextIO, cast
 
@@ -42,12 +42,13 @@ class Channel:
     """Text on its way to one file, in order."""
 
     def __init__(self) -> None:
-        """The thread starts with the first text."""
+        """A thread runs while there is something to write."""
         self.error: OSError | None = None
         """The first error of the file."""
-        self._queue: SimpleQueue[_Text | _Gap | Event | None] = SimpleQueue()
+        self._queue: deque[_Text | _Gap | Event] = deque()
         self._thread: Thread | None = None
         self._lock = Lock()
+        """Held for the queue and the thread, never while writing."""
         self._note: Note | None = None
         self._limit = UNREAD_BYTES
         self._accepted = self._done = self._unwritten = 0
@@ -59,52 +60,60 @@ class Channel:
 
     def put(self, write: Callable[[bytes], int], data: bytes) -> None:
         """Accept text. Never blocks."""
-        if self._thread is None:
-            self._thread = Thread(target=self._run, name="vlanlink-output", daemon=True)
-            self._thread.start()
-        if self._note and self._skips(write, data):
-            return
-        self._accepted += len(data)
-        self._queue.put(_Text(write, data))
+        with self._lock:
+            if self._note and self._skips(write, data):
+                return
+            self._accepted += len(data)
+            self._enqueue(_Text(write, data))
 
     def drain(self) -> None:
         """Wait for the reader; only ``LAST_SECONDS`` if lines may be left out."""
-        if self._thread is None:
-            return
         written = Event()
-        self._queue.put(written)
+        with self._lock:
+            if self._thread is None and not self._queue:
+                return
+            self._enqueue(written)
         written.wait(LAST_SECONDS if self._note else None)
 
-    def close(self) -> None:
-        """End the thread once everything is written."""
-        self._queue.put(None)
-
     def _skips(self, write: Callable[[bytes], int], data: bytes) -> bool:
-        with self._lock:
-            if self._gap is None or not self._gap.is_open:
-                if self._accepted - self._done + len(data) <= self._limit:
-                    return False
-                self._gap = _Gap(write)
-                self._queue.put(self._gap)
-            self._gap.lines += data.count(b"\n")
-            return True
+        if self._gap is None or not self._gap.is_open:
+            if self._accepted - self._done + len(data) <= self._limit:
+                return False
+            self._gap = _Gap(write)
+            self._enqueue(self._gap)
+        self._gap.lines += data.count(b"\n")
+        return True
+
+    def _enqueue(self, item: "_Text | _Gap | Event") -> None:
+        self._queue.append(item)
+        if self._thread is None:
+            self._thread = Thread(target=self._run, name="vlanlink-output", daemon=True)
+            self._thread.start()
 
     # -- the thread ----------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while (item := self._queue.get()) is not None:
+        while item := self._next():
             match item:
                 case Event():
                     item.set()
                 case _Gap():
-                    with self._lock:
-                        item.is_open = False
                     self._unwritten += item.lines
                     self._tell_unwritten(item.write)
                 case _Text(write, data):
                     if not self._tell_unwritten(write) or not self._write(write, data):
                         self._unwritten += data.count(b"\n")
                     self._done += len(data)
+
+    def _next(self) -> "_Text | _Gap | Event | None":
+        with self._lock:
+            if not self._queue:
+                self._thread = None
+                return None
+            item = self._queue.popleft()
+            if isinstance(item, _Gap):
+                item.is_open = False
+            return item
 
     def _tell_unwritten(self, write: Callable[[bytes], int]) -> bool:
         """Write the note, if lines were left out; False if the file still can't be written."""
@@ -211,8 +220,6 @@ def installed() -> Iterator[Streams]:
         raise
     finally:
         sys.stdout, sys.stderr = out, err
-        channels.out.close()
-        channels.err.close()
 
 
 def drain() -> None:

@@ -28,6 +28,8 @@ def hand_over(builder: Builder) -> None:
     for name, namespace in builder.observed.namespaces.items():
         if name in builder.namespaces or name == HOST or not namespace.made:
             continue
+        if namespace.stranger:
+            continue
         if namespace.owner != builder.name:
             builder.namespaces[name] = replace(namespace, links={}, routes=frozenset(), sysctls={})
 

@@ -26,7 +26,6 @@ from vlanlink.desired.context import Context
 from vlanlink.desired.dhcp import leased_routes
 from vlanlink.desired.duplicates import AddressProbe, address_probes
 from vlanlink.desired.links import desired_link, peer_link
-from vlanlink.desired.mac_conflicts import mac_conflicts
 from vlanlink.desired.namespaces import add_namespaces, namespace_paths, warn_of_lost_paths
 from vlanlink.desired.netns_files import netns_files
 from vlanlink.desired.ownership import hand_over, kept_routes, restore_parents, stay_under_strangers
@@ -93,7 +92,6 @@ def resolve(topology: Topology, observed: State, context: Context | None = None)
     may_take_parent = frozenset(builder.may_take_parent)
     builder.conflicts += parent_conflicts(builder.links, observed, builder.name, may_take_parent)
     builder.conflicts += (*address_conflicts(builder), *lease_conflicts(builder))
-    builder.conflicts += mac_conflicts(builder)
     probes = address_probes(builder)
     aside.leave_links(builder)
     hand_over(builder)

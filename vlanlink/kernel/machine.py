@@ -42,7 +42,7 @@ from vlanlink.kernel.snapshot import (
 )
 from vlanlink.kernel.timings import Timings
 from vlanlink.kernel.worker import Worker
-from vlanlink.model import HOST, Namespace, State
+from vlanlink.model import HOST, NAMELESS, Namespace, State
 from vlanlink.planning.operations import MakeNamespace, Operation
 from vlanlink.store.record import former_name
 
@@ -191,7 +191,10 @@ class Machine:
     def _strangers(
         self, readings: list[Reading], processes: Mapping[int, list[int]], wanted: Wanted
     ) -> Iterator[Reading]:
-        """Namespaces without a name that have links whose parents are elsewhere."""
+        """Namespaces without a name that have others' links whose parents are elsewhere.
+
+        A namespace of ours that has lost its name is nothing to change: it is about to go.
+        """
         known = {reading.inode for reading in readings}
         for _, path in named(self.host.netns_directory):
             with suppress(OSError):
@@ -201,6 +204,8 @@ class Machine:
                 self._namespaces.register(name, path)
                 reading = self._read(name, (), wanted)
                 reading.stranger = True
+                reading.links = dict(self._of_others(reading))
+                reading.routes = frozenset()
             except OSError:  # it has gone, or is out of our reach
                 self._namespaces.forget(name)
                 continue
@@ -208,6 +213,12 @@ class Machine:
                 yield reading
             else:
                 self._namespaces.forget(name)
+
+    def _of_others(self, reading: Reading) -> Iterator[tuple[int, "SeenLink"]]:
+        for index, link in reading.links.items():
+            owner, _ = self._owner(link, reading)
+            if owner is None or owner.startswith(NAMELESS):
+                yield index, link
 
     def _why_unread(self, name: str, error: OSError) -> str:
         """Whatever is mounted there, or goes on in there, is a reason to pass over that one."""

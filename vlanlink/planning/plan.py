@@ -174,7 +174,7 @@ def undo_target(before: State, done: Plan) -> State:
         keys |= set(op.touched_sysctls(space.links if space else ()))
     namespaces: dict[str, Namespace] = {}
     for name, namespace in before.namespaces.items():
-        if not namespace.made:
+        if not namespace.made or namespace.stranger:
             continue
         links = {
             link.name: link for link in namespace.links.values() if link.owner == done.topology
