@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -29,9 +30,9 @@ pytestmark = pytest.mark.needs("macvlan")
 
 
 @contextmanager
-def watched() -> Iterator[Watched]:
+def watched(**options: Any) -> Iterator[Watched]:
     """A watch of what is up."""
-    with watch_text(OFFICE, replace_file=True) as watch:
+    with watch_text(OFFICE, replace_file=True, **options) as watch:
         yield watch
 
 

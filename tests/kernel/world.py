@@ -87,7 +87,8 @@ class World:
 
     def json(self, words: str, namespace: str = "") -> Any:
         """What `ip -j -d WORDS` says."""
-        return json.loads(self.run(f"ip -j -d {words}", namespace).stdout or "[]")
+        output = self.run(f"ip -j -d {words}", namespace).stdout or "[]"
+        return json.loads(output, strict=False)  # ip prints control characters as they are
 
     def link(self, name: str, namespace: str = "") -> dict[str, Any]:
         """One link as `ip -j -d link` shows it."""
