@@ -171,13 +171,18 @@ def _moves_to(mount_namespace: int) -> bool:
     return True
 
 
+_REST = {"uts": 0x04000000, "ipc": 0x08000000}
+"""Host name and System V IPC, which tests and what they run may set too."""
+
+
 @contextmanager
 def own_world() -> Iterator[World]:
-    """Move this process into new network and mount namespaces, and back at the end."""
+    """Move this process into new network, mount, UTS and IPC namespaces, and back at the end."""
     where = os.getcwd()
+    rest = {flag: os.open(f"/proc/self/ns/{name}", os.O_RDONLY) for name, flag in _REST.items()}
     net = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     mnt = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-    syscalls.unshare(syscalls.CLONE_NEWNET | syscalls.CLONE_NEWNS)
+    syscalls.unshare(syscalls.CLONE_NEWNET | syscalls.CLONE_NEWNS | sum(_REST.values()))
     try:
         syscalls.mount("none", "/", "none", syscalls.MS_REC | syscalls.MS_PRIVATE)
         syscalls.mount("tmpfs", "/run", "tmpfs", 0)
@@ -193,5 +198,8 @@ def own_world() -> Iterator[World]:
         # A thread that Python has joined may still be on its way out, and share our root.
         until(lambda: _moves_to(mnt), "back in the first mount namespace")
         os.chdir(where)
+        for flag, descriptor in rest.items():
+            syscalls.setns(descriptor, flag)
+            os.close(descriptor)
         os.close(net)
         os.close(mnt)

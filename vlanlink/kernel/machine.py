@@ -285,13 +285,13 @@ class Machine:
             values = {key: fresh[key] for key in wanted & fresh.keys()}
             yield name, Namespace(name, sysctls=values, made=False)
 
-    def unicast_macs(self, links: Collection[str]) -> dict[str, frozenset[str]]:
-        """The MACs that each of the host's ``links`` listens to besides its own.
+    def unicast_macs(self, indexes: Collection[int]) -> frozenset[str]:
+        """The MACs that links of the host, by ifindex, listen to besides their own.
 
-        Each macvlan link on it that is up has its MAC there, in whatever namespace it is; ipvlan
+        Each macvlan link on one that is up has its MAC there, in whatever namespace it is; ipvlan
         links leave no such trace.
         """
-        return self._do(lambda: dict(unicast_macs(self._namespaces.socket(HOST), links)))
+        return self._do(lambda: frozenset(unicast_macs(self._namespaces.socket(HOST), indexes)))
 
     def identify(self, path: str) -> tuple[int, int]:
         """Inode and cookie of the network namespace at ``path``. Raises OSError."""

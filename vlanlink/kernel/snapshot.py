@@ -175,13 +175,12 @@ def _routes(socket: Socket, links: Mapping[int, netlink.SeenLink]) -> frozenset[
     return frozenset(found)
 
 
-def unicast_macs(socket: Socket, names: Collection[str]) -> Iterator[tuple[str, frozenset[str]]]:
-    """The MACs in the list of unicast addresses of each link. Raises OSError."""
+def unicast_macs(socket: Socket, indexes: Iterable[int]) -> Iterator[str]:
+    """The MACs in the lists of unicast addresses of links. Raises OSError."""
     with netlink.readable():
-        seen = map(netlink.decode_link, socket.dump(netlink.dump_links()))
-        for link in (link for link in seen if link.name in names):
-            found = socket.dump(netlink.dump_forwarding(link.index))
-            yield link.name, frozenset(filter(None, map(netlink.decode_unicast, found)))
+        for index in indexes:
+            found = socket.dump(netlink.dump_forwarding(index))
+            yield from filter(None, map(netlink.decode_unicast, found))
 
 
 def assemble(readings: Iterable[Reading], owner_of: OwnerOf, ids: NamespaceIds) -> State:

@@ -4,7 +4,7 @@ A topology's own ones are known by its file and its record. Those of strangers a
 where something there could matter: they may be thousands.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING
 
 from vlanlink.desired.lost_record import is_lost
@@ -21,8 +21,8 @@ from vlanlink.topology import Topology, empty
 if TYPE_CHECKING:
     from vlanlink.reconcile.session import Observation
 
-UnicastMacs = Callable[[Collection[str]], Mapping[str, frozenset[str]]]
-"""The MACs that each of some links of the host listens to besides its own."""
+UnicastMacs = Callable[[Collection[int]], frozenset[str]]
+"""The MACs that links of the host, by ifindex, listen to besides their own."""
 
 
 def namespaces_of(record: Record) -> frozenset[str]:
@@ -67,9 +67,10 @@ def may_hide(seen: "Observation", unicast_macs: UnicastMacs) -> bool:
     if any(_needs_all(operation, observed) for operation in todo) or _misses_links(seen):
         return True
     parents = set(_parents(seen))
-    known = {str(link.settings.get("mac")) for link in observed.links()} | set(_attached(seen))
-    found = unicast_macs(parents) if parents else {}
-    return any(not macs <= known for macs in found.values())
+    if not parents:
+        return False
+    known = {link.settings.get("mac") for link in observed.links()}
+    return not unicast_macs(parents) <= known
 
 
 def _misses_links(seen: "Observation") -> bool:
@@ -89,12 +90,14 @@ def _attached(seen: "Observation") -> Iterator[str]:
         yield from (one.mac for one in leases.attachments.values() if one.mac)
 
 
-def _parents(seen: "Observation") -> Iterator[str]:
+def _parents(seen: "Observation") -> Iterator[int]:
     """The topology's parents that are there and keep a list of their children's MACs."""
     here = seen.observed.host.links
     for link in seen.resolution.desired.links():
-        if link.owner == seen.topology.name and link.parent and _is_port(link.kind):
-            yield from {link.parent.name} & here.keys()
+        mine = link.owner == seen.topology.name and _is_port(link.kind)
+        below = here.get(link.parent.name) if mine and link.parent else None
+        if below:
+            yield below.index
 
 
 def _needs_all(operation: Operation, observed: State) -> bool:

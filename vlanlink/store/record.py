@@ -65,10 +65,10 @@ class Place:
     """The topology made the namespace itself."""
     links: Mapping[str, RecordedLink] = field(default_factory=dict)
 
-    def to_dict(self) -> dict[str, Any]:
+    def row(self) -> list[object]:
         """Plain JSON."""
-        links = {name: [one.index, one.kind, one.mac] for name, one in self.links.items()}
-        return {"identity": self.identity, "made": self.made, "links": links}
+        links = [[name, one.index, one.kind, one.mac] for name, one in self.links.items()]
+        return [self.identity, self.made, links]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class Record:
             "reserved": {parent: dict(found) for parent, found in self.reserved.items()},
             "files": [list(key) for key in self.files],
             "boot": self.boot,
-            "places": {name: place.to_dict() for name, place in self.places.items()},
+            "places": {name: place.row() for name, place in self.places.items()},
             "changing": self.changing,
         }
 
@@ -173,21 +173,17 @@ def _parent(value: object, where: str) -> OriginalLink:
 
 
 def _place(value: object, where: str) -> Place:
-    table = fields.Table(value, where)
-    place = Place(
-        table.take("identity", fields.whole),
-        table.take("made", fields.flag),
-        table.take("links", fields.mapping(fields.text, _recorded_link)),
-    )
-    table.close()
-    return place
+    identity, made, links = fields.array(value, where, 3)
+    found = dict(_recorded_link(one, where) for one in fields.array(links, where))
+    return Place(fields.whole(identity, where), fields.flag(made, where), found)
 
 
-def _recorded_link(value: object, where: str) -> RecordedLink:
-    index, kind, mac = fields.array(value, where, 3)
-    return RecordedLink(
+def _recorded_link(value: object, where: str) -> tuple[str, RecordedLink]:
+    name, index, kind, mac = fields.array(value, where, 4)
+    link = RecordedLink(
         fields.whole(index, where), fields.text(kind, where), fields.text_or_none(mac, where)
     )
+    return fields.text(name, where), link
 
 
 def _route(value: object, where: str) -> tuple[str, str]:
