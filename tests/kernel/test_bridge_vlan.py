@@ -113,7 +113,7 @@ def test_it_is_closed_when_the_network_leaves_the_file_and_on_undo(node: World) 
     assert _vlans(node) == [1]
 
     for number in range(4):
-        with refusal(number) as fault, pytest.raises(vlanlink.ApplyError):
+        with refusal(number) as fault, pytest.raises(vlanlink.VlanlinkError):
             vlanlink.up(_topology(extra=MANAGED))
         assert fault.refused
         assert _vlans(node) == [1]

@@ -153,3 +153,47 @@ def test_without_a_wait_it_fails_at_once(world: World) -> None:
 def test_an_odd_time_is_refused(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["up", FILE, "--wait", seconds]) == 2
     assert f"{seconds} is not a number of seconds" in capsys.readouterr().err
+
+
+NEEDS_ADDRESS = """
+[topology]
+name = "late"
+[networks.pub]
+kind = "macvlan"
+parent = "nic0"
+probe = false
+shim = { name = "shim0" }
+wait = "address"
+subnets = [{ subnet = "172.16.86.0/24" }]
+[namespaces.one.interfaces.eth0]
+network = "pub"
+addresses = ["172.16.86.10"]
+"""
+
+
+def test_the_shim_waits_for_the_parents_address(world: World) -> None:
+    Path(FILE).write_text(NEEDS_ADDRESS)
+    process = _started(world, f"up {FILE} --wait 60")
+    world.ip(MAKE)
+    world.ip("link set nic0-peer up")
+    assert process.stderr is not None
+    line = process.stderr.readline().decode()
+    assert line.startswith("waiting for an IPv4 address of nic0 "), line
+    world.ip("addr add 169.254.7.7/16 dev nic0 scope link")
+    world.ip("addr add 172.16.86.5/24 dev nic0-peer")
+    assert "shim0" not in world.names()
+    world.ip("addr add 172.16.86.5/24 dev nic0 valid_lft 3600 preferred_lft 3600")
+    assert process.wait(60) == 0
+    assert "src 172.16.86.5" in world.ip("route show table local dev shim0")
+
+
+def test_without_time_left_the_shim_has_its_own(world: World) -> None:
+    world.ip(MAKE)
+    Path(FILE).write_text(NEEDS_ADDRESS)
+    told: list[tuple[str, ...]] = []
+    vlanlink.up(vlanlink.load(FILE), wait=0.2, on_wait=told.append)
+    assert told == [("an IPv4 address of nic0",)]
+    assert "src 169.254." in world.ip("route show table local dev shim0")
+    Path(FILE).write_text(NEEDS_ADDRESS.replace('wait = "address"\n', ""))
+    vlanlink.up(vlanlink.load(FILE), wait=60.0, on_wait=told.append)
+    assert len(told) == 1

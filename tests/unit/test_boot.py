@@ -34,6 +34,7 @@ class Box:
         self.copy = directory / "etc/office.toml"
         self.template = self.units / "vlanlink@.service"
         self.drop_in = self.units / f"{UNIT}.d/watch.conf"
+        self.online = self.units / f"{UNIT}.d/online.conf"
         self.say("state", "running")
         self.topology = self.load(TEXT)
         shutil.copy(Path(__file__).with_name("fake_systemctl"), directory / "systemctl")
@@ -75,19 +76,21 @@ def test_enable_puts_copy_and_unit_in_place_and_disable_takes_them_away(box: Box
     assert box.enable() == [
         f"  + file {box.copy} from {box.directory}/mine.toml",
         f"  + file {box.template}",
+        f"  + file {box.online}",
         f"  + unit {UNIT} at every boot",
     ]
-    assert box.told() == ["daemon-reload", f"enable {UNIT}"]
+    assert box.told() == ["daemon-reload", "daemon-reload", f"enable {UNIT}"]
     assert vlanlink.load(box.copy) == box.topology
-    for path in (box.copy, box.template):
+    for path in (box.copy, box.template, box.online):
         assert path.stat().st_mode & 0o777 == 0o644
     assert box.enable() == []
     assert box.disable() == [
         f"  - unit {UNIT} at every boot",
         f"  - file {box.copy}",
+        f"  - file {box.online}",
         f"  - file {box.template}",
     ]
-    assert box.told() == [f"disable {UNIT}", "daemon-reload"]
+    assert box.told() == [f"disable {UNIT}", "daemon-reload", "daemon-reload"]
     assert box.files() == set()
     assert box.disable() == []
 
@@ -108,11 +111,44 @@ def test_watched_by_a_drop_in(box: Box) -> None:
     assert box.told()[-1] == "daemon-reload"
     assert box.enable(watch=True) == []
     assert box.enable() == [f"  - file {box.drop_in}"]
-    assert not box.drop_in.parent.exists()
+    assert not box.drop_in.exists()
     assert box.told() == ["daemon-reload"]
     box.enable(watch=True)
     assert f"  - file {box.drop_in}" in box.disable()
     assert box.files() == set()
+
+
+ENABLED_FILES = {
+    "etc",
+    "office.toml",
+    "vlanlink@.service",
+    f"{UNIT}.d",
+    "online.conf",
+    UNIT,
+}
+WAITS = """
+[topology]
+name = "office"
+[networks.lan]
+kind = "macvlan"
+parent = "eth0"
+wait = "address"
+[namespaces.web.interfaces.eth0]
+network = "lan"
+addresses = ["192.0.2.5/24"]
+"""
+
+
+def test_one_that_waits_for_an_address_is_no_part_of_the_network_that_is_online(box: Box) -> None:
+    """An ordering in a unit's file can't be taken back by a drop-in."""
+    box.enable()
+    assert "network-online" not in box.template.read_text()
+    assert "Before=network-online.target" in box.online.read_text()
+    box.topology = box.load(WAITS)
+    assert f"  - file {box.online}" in box.enable()
+    assert not box.online.parent.exists()
+    box.topology = box.load(TEXT)
+    assert f"  + file {box.online}" in box.enable()
 
 
 def test_now_and_watched(box: Box) -> None:
@@ -136,7 +172,7 @@ def test_a_watch_that_is_refused_leaves_what_was_there(box: Box) -> None:
     box.say("refuses", "restart")
     with pytest.raises(vlanlink.ConflictError):
         box.enable(now=True, watch=True)
-    assert not box.drop_in.parent.exists()
+    assert not box.drop_in.exists()
     box.say("refuses", "")
     box.enable(watch=True)
     before = box.drop_in.read_text()
@@ -148,7 +184,7 @@ def test_a_watch_that_is_refused_leaves_what_was_there(box: Box) -> None:
 
 
 def test_a_drop_in_of_somebody_else_is_used_as_it_is(box: Box) -> None:
-    box.drop_in.parent.mkdir()
+    box.drop_in.parent.mkdir(parents=True)
     box.drop_in.write_text("[Service]\n")
     found = vlanlink.enable(box.topology, box.host, watch=True)
     assert "used as it is" in found.notes[0].message
@@ -184,7 +220,7 @@ def test_a_copy_edited_by_hand_is_not_ours_any_more(box: Box) -> None:
     box.copy.write_text(box.copy.read_text().replace("eth0", "eth7"))
     with pytest.raises(vlanlink.ConflictError, match="edited since"):
         box.enable()
-    assert box.files() == {"etc", "office.toml", "vlanlink@.service", UNIT}
+    assert box.files() == ENABLED_FILES
     box.disable()
     assert box.files() == {"etc", "office.toml"}
 
@@ -222,7 +258,7 @@ def test_an_update_that_is_refused_leaves_what_was_there(box: Box) -> None:
     with pytest.raises(vlanlink.ConflictError):
         box.enable(now=True)
     assert box.copy.read_text() == before
-    assert box.files() == {"etc", "office.toml", "vlanlink@.service", UNIT}
+    assert box.files() == ENABLED_FILES
 
 
 def test_where_systemd_is_not_the_init_nothing_is_reloaded(box: Box) -> None:
@@ -256,7 +292,7 @@ def test_what_has_no_file_or_can_be_no_name(box: Box) -> None:
 def test_the_json_form(box: Box) -> None:
     found = json.loads(json.dumps(vlanlink.enable(box.topology, box.host).to_dict()))
     assert (found["topology"], found["enabled"]) == ("office", True)
-    assert found["changes"][2] == {
+    assert found["changes"][3] == {
         "action": "create",
         "object": "unit",
         "name": UNIT,
@@ -277,14 +313,14 @@ def test_the_unit_runs_this_program(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd-analyze")
-@pytest.mark.parametrize("watched", [False, True])
-def test_systemd_has_nothing_against_the_unit(tmp_path: Path, *, watched: bool) -> None:
+@pytest.mark.parametrize("drop_ins", [(), (unit.WATCH,), unit.DROP_INS])
+def test_systemd_has_nothing_against_the_unit(tmp_path: Path, drop_ins: tuple[str, ...]) -> None:
     file = tmp_path / UNIT
     file.write_text(unit.text())
-    drop_in = tmp_path / f"{UNIT}.d/watch.conf"
-    if watched:
-        drop_in.parent.mkdir()
-        drop_in.write_text(unit.text(unit.DROP_IN))
+    directory = tmp_path / f"{UNIT}.d"
+    directory.mkdir()
+    for name in drop_ins:
+        (directory / name).write_text(unit.text(name))
     verify = ["systemd-analyze", "verify", "--man=no", str(file)]
     done = subprocess.run(verify, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -72,11 +72,13 @@ def enable(
     with steps.undone_on_error():
         _write_copy(steps, host.copy_path(topology.name), source)
         notes = () if unit.is_packaged() else _write_unit(steps, unit.path(host), unit.text())
-        drop_in = unit.drop_in_path(topology.name, host)
-        if watch:
-            notes += _write_unit(steps, drop_in, unit.text(unit.DROP_IN))
-        else:
-            _remove_drop_in(steps, drop_in)
+        waits = any(network.wait for network in topology.networks.values())
+        for drop_in, wanted in ((unit.WATCH, watch), (unit.ONLINE, not waits)):
+            path = unit.drop_in_path(topology.name, host, drop_in)
+            if wanted:
+                notes += _write_unit(steps, path, unit.text(drop_in))
+            else:
+                _remove_drop_in(steps, path)
         if not systemctl.check("is-enabled", name):
             steps.systemctl("enable", name, "create", "at every boot", undo="disable")
         if now:
@@ -127,7 +129,8 @@ def disable(topology: str | Topology, host: Host | None = None, *, now: bool = F
     if managed_files.read(copy).ours:
         steps.remove(copy)
         managed_files.remove_empty(copy.parent)
-    _remove_drop_in(steps, unit.drop_in_path(wanted.name, host))
+    for drop_in in unit.DROP_INS:
+        _remove_drop_in(steps, unit.drop_in_path(wanted.name, host, drop_in))
     if managed_files.read(unit.path(host)).ours and not unit.others_enabled(wanted.name, host):
         steps.remove_unit(unit.path(host))
     return AtBoot(wanted.name, False, tuple(steps.done), _foreign_copy(copy))

@@ -1,4 +1,4 @@
-"""The unit ``vlanlink@.service`` and its drop-in: names, paths and contents."""
+"""The unit ``vlanlink@.service`` and its drop-ins: names, paths and contents."""
 
 import re
 import sys
@@ -8,7 +8,9 @@ from typing import Final
 from vlanlink.host import Host
 
 TEMPLATE: Final = "vlanlink@.service"
-DROP_IN: Final = "watch.conf"
+WATCH: Final = "watch.conf"
+ONLINE: Final = "online.conf"
+DROP_INS: Final = (WATCH, ONLINE)
 
 
 _PACKAGED: Final = (Path("/usr/lib/vlanlink"), Path("/usr/lib/systemd/system") / TEMPLATE)
@@ -31,9 +33,9 @@ def path(host: Host) -> Path:
     return host.unit_directory / TEMPLATE
 
 
-def drop_in_path(topology: str, host: Host) -> Path:
-    """Path of the drop-in that makes a topology's unit run ``watch``."""
-    return host.unit_directory / f"{name(topology)}.d" / DROP_IN
+def drop_in_path(topology: str, host: Host, drop_in: str = WATCH) -> Path:
+    """Path of a drop-in of a topology's unit."""
+    return host.unit_directory / f"{name(topology)}.d" / drop_in
 
 
 def text(packaged: str = TEMPLATE) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from vlanlink.dataclass import dataclass
 from vlanlink.errors import printable
 from vlanlink.kernel.netlink.attributes import attributes
-from vlanlink.kernel.netlink.dumps import dump_links
+from vlanlink.kernel.netlink.dumps import dump_addresses, dump_links
 from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.kernel.netns.namespaces import Namespaces
 
@@ -28,12 +28,17 @@ returns; a signal just before the call, or in another thread, does not interrupt
 _HEADER = struct.Struct("=IHHII")
 _IFINFOMSG = struct.Struct("=BxHiII")
 _NEWLINK, _DELLINK = 16, 17
-_IFLA_IFNAME = 3
-_RTMGRP_LINK = 1
+_NEWADDR, _DELADDR = 20, 21
+_IFADDRMSG = struct.Struct("=BBBBI")
+"""Family, prefix length, flags, scope, index."""
+_IFLA_IFNAME, _IFA_ADDRESS, _IFA_LOCAL = 3, 1, 2
+_SCOPE_LINK, _TENTATIVE = 253, 0x40
+_ARRIVALS = 0x1 | 0x10 | 0x100
+"""RTMGRP_LINK, _IPV4_IFADDR and _IPV6_IFADDR."""
 
 
 class Arrivals:
-    """The names of the links in the calling thread's namespace, kept up to date.
+    """The links in the calling thread's namespace and their addresses, kept up to date.
 
     The socket stays in that namespace, so other threads may wait on it.
     """
@@ -45,8 +50,9 @@ class Arrivals:
         )
         self._requests = Socket()
         self._names: dict[int, str] = {}
+        self._addresses: dict[int, set[tuple[int, bytes]]] = {}
         try:
-            self._events.bind((0, _RTMGRP_LINK))
+            self._events.bind((0, _ARRIVALS))
             self._dump()
         except OSError:
             self.close()
@@ -61,8 +67,13 @@ class Arrivals:
         """The names of the links."""
         return frozenset(self._names.values())
 
+    def families(self, name: str) -> frozenset[int]:
+        """The families (4, 6) in which a link has an address for use beyond the link."""
+        found = (self._addresses.get(index, ()) for index, n in self._names.items() if n == name)
+        return frozenset(family for addresses in found for family, _ in addresses)
+
     def wait(self, seconds: float) -> bool:
-        """Sleep until a link changes; False on timeout.
+        """Sleep until a link or an address changes; False on timeout.
 
         Raises OSError; KeyboardInterrupt ends the sleep.
         """
@@ -81,16 +92,22 @@ class Arrivals:
 
     def _dump(self) -> None:
         self._names.clear()
-        for message in self._requests.dump(dump_links()):
-            self._read(message)
+        self._addresses.clear()
+        for request in (dump_links(), dump_addresses()):
+            for message in self._requests.dump(request):
+                self._read(message)
 
     def _read(self, data: bytes) -> None:
         offset = 0
-        while offset + _HEADER.size + _IFINFOMSG.size <= len(data):
+        while offset + _HEADER.size + _IFADDRMSG.size <= len(data):
             length, kind, *_ = _HEADER.unpack_from(data, offset)
-            if length < _HEADER.size + _IFINFOMSG.size:
+            body = data[offset + _HEADER.size : offset + length]
+            if kind in (_NEWADDR, _DELADDR) and len(body) >= _IFADDRMSG.size:
+                self._note_address(kind, body)
+            elif len(body) < _IFINFOMSG.size:
                 raise OSError(errno.EBADMSG, "truncated link message from the kernel")
-            self._note(kind, data[offset + _HEADER.size : offset + length])
+            else:
+                self._note(kind, body)
             offset += (length + 3) & ~3
 
     def _note(self, kind: int, body: bytes) -> None:
@@ -102,6 +119,17 @@ class Arrivals:
             self._names[index] = name.rstrip(b"\0").decode(errors="replace")
         elif kind == _DELLINK:
             self._names.pop(index, None)
+
+    def _note_address(self, kind: int, body: bytes) -> None:
+        family, _, flags, scope, index = _IFADDRMSG.unpack_from(body)
+        get = dict(attributes(body, _IFADDRMSG.size)).get
+        address = get(_IFA_LOCAL) or get(_IFA_ADDRESS) or b""
+        known = self._addresses.setdefault(index, set())
+        row = (4 if family == socket.AF_INET else 6, address)
+        if kind == _NEWADDR and scope < _SCOPE_LINK and not flags & _TENTATIVE:
+            known.add(row)
+        else:
+            known.discard(row)
 
 
 _SOL_NETLINK, _ADD_MEMBERSHIP = 270, 1

@@ -1,15 +1,19 @@
-"""Wait for missing parents: a NIC that udev has still to rename, a tunnel that is not up yet."""
+"""Wait for parents, and for the addresses that shims need: a NIC that udev renames, a lease."""
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from vlanlink.desired.parent_names import missing_parents
 from vlanlink.errors import Diagnostic, Interrupted
 from vlanlink.reconcile.session import Session, kernel_errors
-from vlanlink.topology import Topology
+from vlanlink.topology import NetworkConfig, Topology
+
+if TYPE_CHECKING:
+    from vlanlink.kernel.monitor import Arrivals
 
 OnWait = Callable[[tuple[str, ...]], None]
-"""Called with the missing parents, again whenever that set changes."""
+"""Called with what is missing, again whenever that changes."""
 _SLICE_SECONDS = 0.25
 """Interval at which a wait checks whether it should stop."""
 
@@ -17,7 +21,9 @@ _SLICE_SECONDS = 0.25
 def await_parents(
     session: Session, topology: Topology, seconds: float, on_wait: OnWait | None = None
 ) -> None:
-    """Return when every parent exists, or after ``seconds``: ``observe`` tells what is missing.
+    """Return when every parent is there, with its address where the file waits for that.
+
+    After ``seconds`` it returns anyway: ``observe`` tells what is missing.
 
     The kernel announces new links; nothing is locked meanwhile. Raises Interrupted.
     """
@@ -26,7 +32,7 @@ def await_parents(
     machine = session.machine
     try:
         with kernel_errors(), machine.arrivals() as links:
-            while missing := missing_parents(topology, links.names()):
+            while missing := _missing(topology, links):
                 if machine.interrupted():
                     raise KeyboardInterrupt
                 news, told = missing != told, missing
@@ -39,3 +45,20 @@ def await_parents(
     except KeyboardInterrupt:
         message = f"interrupted while waiting for {', '.join(told)}; nothing was changed"
         raise Interrupted(Diagnostic(message)) from None
+
+
+def _missing(topology: Topology, links: "Arrivals") -> tuple[str, ...]:
+    """Missing parents by name, and the missing addresses of others."""
+    parents = missing_parents(topology, links.names())
+    addresses = (
+        f"an IPv{family} address of {network.parent}"
+        for network in topology.networks.values()
+        if network.wait and network.parent and network.parent not in parents
+        for family in sorted(_families(network) - links.families(network.parent))
+    )
+    return (*parents, *dict.fromkeys(addresses))
+
+
+def _families(network: NetworkConfig) -> frozenset[int]:
+    """The families of a network's subnets; IPv4 without any."""
+    return frozenset(subnet.subnet.version for subnet in network.subnets or ()) or frozenset({4})

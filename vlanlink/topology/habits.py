@@ -95,9 +95,7 @@ INTERFACE_ELSEWHERE: Final[Mapping[str, str]] = {
 }
 """Keys that people expect in a table, and where they belong."""
 
-NETWORK_PLANNED: Final[Mapping[str, str]] = {
-    "wait": "remove wait",
-}
+NETWORK_PLANNED: Final[Mapping[str, str]] = {}
 NAMESPACE_PLANNED: Final[Mapping[str, str]] = {
     "units": "remove units",
 }

@@ -208,6 +208,10 @@ class NetworkConfig(Kinded):
         bool, Key(BOOLEAN, "vepa: the switch sends frames back out of the port they came in on")
     ] = False
     take_parent: Annotated[bool, Key(BOOLEAN, TAKE_PARENT_HELP)] = False
+    wait: Annotated[
+        Literal["address"] | None,
+        Key(Choice(("address",)), "`up --wait` and the boot unit wait for the parent's address"),
+    ] = None
     manage_bridge_vlan: Annotated[
         bool, Key(BOOLEAN, "parent on a VLAN-aware bridge: open its VLAN to the host there")
     ] = False

@@ -65,6 +65,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "shim_prefix": networks.shim_prefix,
     "shim_shared": names.shim_shared,
     "internal_parent": networks.internal_parent,
+    "wait_without_parent": networks.wait_without_parent,
     "address_outside": addresses.address_outside,
     "prefix_missing": addresses.prefix_missing,
     "address_aux": addresses.address_aux,

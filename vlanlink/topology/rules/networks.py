@@ -254,3 +254,11 @@ def probe_nobody(index: RuleIndex) -> Iterator[Problem]:
             mode = f"{network.kind} {network.options.get('mode')}"
             message = f"probe has no effect: {mode} has no neighbours to ask"
             yield Problem((*path, "probe"), message, "remove probe", at_key=True)
+
+
+def wait_without_parent(index: RuleIndex) -> Iterator[Problem]:
+    """Only a parent of the host's gets an address later."""
+    for path, network in _networks(index):
+        if network.wait and network.parent is None and not index.touched(*path, "parent"):
+            message = f"network {path[1]} has no parent whose address it could wait for"
+            yield Problem((*path, "wait"), message, "remove wait, or add parent = …", at_key=True)
