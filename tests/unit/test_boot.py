@@ -332,6 +332,7 @@ def test_the_unit_of_the_package_is_used(box: Box, monkeypatch: pytest.MonkeyPat
     packaged.touch()
     assert box.enable() == [
         f"  + file {box.copy} from {box.directory}/mine.toml",
+        f"  + file {box.online}",
         f"  + unit {UNIT} at every boot",
     ]
     box.disable()
