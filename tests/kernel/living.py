@@ -106,6 +106,14 @@ class LivingHost:
         """The lease comes back with another address."""
         self.configure("192.168.77.6")
 
+    def start_docker(self) -> None:
+        """What Docker's daemon does to the firewall when it starts."""
+        self.world.run(["nft", FIREWALL])
+
+    def stop_docker(self) -> None:
+        """Its rules stay until somebody flushes them."""
+        self.world.run("nft flush ruleset")
+
     def network(self) -> dict[str, Any]:
         """The NIC's own state and addresses, and all routes through it."""
         found = dump(self.world, sysctls=False)["host"]
@@ -135,6 +143,14 @@ class LivingHost:
             self.world.reaches("web", address)
 
 
+FIREWALL = """
+add table ip docker
+add chain ip docker forward { type filter hook forward priority 0; policy drop; }
+add chain ip docker post { type nat hook postrouting priority 100; }
+add rule ip docker post ip saddr 172.17.0.0/16 masquerade
+"""
+
+
 @dataclass(frozen=True)
 class Event:
     """Something that happens to the NIC, and how it ends."""
@@ -144,6 +160,7 @@ class Event:
     same_address: bool = True
     """What was up before works again, with nothing of ours running."""
     nic_stays: bool = True
+    address_stays: bool = False
 
 
 EVENTS = {
@@ -152,6 +169,9 @@ EVENTS = {
     "lease lost and back": Event(LivingHost.lose_lease, LivingHost.configure),
     "lease back with another address": Event(
         LivingHost.lose_lease, LivingHost.move, same_address=False
+    ),
+    "firewall of Docker": Event(
+        LivingHost.start_docker, LivingHost.stop_docker, address_stays=True
     ),
     "driver reloaded": Event(
         LivingHost.lose_nic, LivingHost.find_nic, same_address=False, nic_stays=False

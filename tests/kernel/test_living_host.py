@@ -73,8 +73,11 @@ VERBS = ("before", "first", "meanwhile", "again", "watch")
 """`up` before the event, only while it lasts, both, before and after it; `watch` throughout."""
 
 
+NEEDS = {"firewall of Docker": pytest.mark.needs("nat")}
+
+
 @pytest.mark.parametrize("verb", VERBS)
-@pytest.mark.parametrize("name", EVENTS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=NEEDS.get(n, ())) for n in EVENTS])
 def test_the_host_keeps_what_it_has(host: LivingHost, name: str, verb: str) -> None:
     world, event, topology = host.world, EVENTS[name], host.topology()
     if verb in ("first", "meanwhile") and not event.nic_stays:
@@ -91,6 +94,7 @@ def test_the_host_keeps_what_it_has(host: LivingHost, name: str, verb: str) -> N
             world.reaches("", WEB6)
         before = host.network()
     in_sync = verb in ("again", "watch") or (verb == "before" and event.same_address)
+    in_sync |= event.address_stays
     assert vlanlink.status(topology).state == ("up" if in_sync else "drifted") or verb == "first"
     vlanlink.up(topology)
     host.joins_its_endpoints()
