@@ -209,3 +209,40 @@ def test_firmware_and_managers_that_are_not_there(tmp_path: Path) -> None:
     assert nics(READY.state.host.links.values(), places, managed=True)["lo"].managers == ()
     (tmp_path / "sys_vendor").write_text("QEMU\n")
     assert vendor(replace(places, firmware=tmp_path)) == "QEMU"
+
+
+def test_two_nics_with_one_mac() -> None:
+    links = {"eth0": {"mac": "52:54:00:00:00:01"}, "eth1": {"mac": "52:54:00:00:00:01"}}
+    twin = replace(READY, state=read_state({"host": {"links": links}}))
+    for report in (analyse(twin), analyse(twin, asked(twin))):
+        found = next(one for one in report.findings if one.code == "mac-twice")
+        assert "eth0 and eth1 have the same MAC, 52:54:00:00:00:01" in str(found)
+    links["eth1"]["mac"] = "52:54:00:00:00:02"
+    other = replace(READY, state=read_state({"host": {"links": links}}))
+    assert analyse(other).findings == ()
+
+
+ROUTER = """
+[topology]
+name = "office"
+[networks.lan]
+kind = "macvlan"
+parent = "eth0"
+[namespaces.pfsense.interfaces.eth0]
+network = "lan"
+addresses = ["192.0.2.1/24"]
+"""
+
+
+def test_the_hosts_router_is_its_own_endpoint() -> None:
+    host = {
+        "links": {"eth0": {"addresses": ["192.0.2.5/24"]}},
+        "routes": ["default via 192.0.2.1 dev eth0 foreign"],
+    }
+    facts = replace(READY, state=read_state({"host": host}))
+    found = only(analyse(facts, asked(facts, text=ROUTER)))
+    assert (found.code, found.severity) == ("own-router", "warning")
+    assert "router 192.0.2.1 is its own endpoint pfsense/eth0" in str(found)
+    assert "via 192.0.2.1 dev shim0 onlink src 192.0.2.5" in str(found)
+    elsewhere = ROUTER.replace("192.0.2.1/", "192.0.2.9/")
+    assert analyse(facts, asked(facts, text=elsewhere)).findings == ()

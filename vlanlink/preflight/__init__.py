@@ -8,7 +8,7 @@ in ``machine`` (kernel, privilege, other managers), ``parents`` (the links below
 from collections.abc import Callable, Iterator
 
 from vlanlink.kernel.facts import MachineFacts
-from vlanlink.preflight import machine, parents, topology
+from vlanlink.preflight import machine, neighbours, parents, topology
 from vlanlink.preflight.report import Finding, Report
 from vlanlink.preflight.topology import TopologyNeeds
 
@@ -16,6 +16,7 @@ RULES: tuple[Callable[[MachineFacts, TopologyNeeds | None], Iterator[Finding]], 
     *topology.RULES,
     *machine.RULES,
     *parents.RULES,
+    *neighbours.RULES,
 )
 
 

@@ -1,0 +1,69 @@
+"""Findings about who else is on the parents' LAN: a NIC's double, a router that is an endpoint."""
+
+from collections.abc import Iterator
+
+from vlanlink.desired.routes import ANYWHERE
+from vlanlink.kernel.facts import MachineFacts
+from vlanlink.kinds import KINDS
+from vlanlink.model import Link, Route
+from vlanlink.preflight.report import Finding
+from vlanlink.preflight.topology import TopologyNeeds, used_parents
+
+
+def mac_twice(facts: MachineFacts, needs: TopologyNeeds | None) -> Iterator[Finding]:
+    """Two NICs of one host with one MAC, as cloned machines have them."""
+    parents = [p for p, _ in used_parents(facts, needs) if _is_nic(p)]
+    others = [link for link in facts.state.host.links.values() if _is_nic(link)]
+    pairs = {frozenset((p.name, o.name)) for p in parents for o in others if _alike(p, o)}
+    for one, two in sorted(tuple(sorted(pair)) for pair in pairs):
+        mac = facts.state.host.links[one].settings.get("mac")
+        yield Finding(
+            "mac-twice",
+            "warning",
+            f"{one} and {two} have the same MAC, {mac}",
+            "on one LAN switches and neighbours mix them up: endpoints are reached now and then",
+            f"ip link set {two} address 02:…, or set it where {two} is defined",
+        )
+
+
+def _is_nic(link: Link) -> bool:
+    return link.kind not in KINDS and link.master is None and link.kind != "loopback"
+
+
+def _alike(one: Link, other: Link) -> bool:
+    mac = one.settings.get("mac")
+    return one.key != other.key and bool(mac) and mac == other.settings.get("mac")
+
+
+def own_router(facts: MachineFacts, needs: TopologyNeeds | None) -> Iterator[Finding]:
+    """The host's default route leads to its own endpoint, which its parent can't reach."""
+    for parent, users in used_parents(facts, needs):
+        for route in sorted(facts.state.host.routes, key=str):
+            endpoint = _router(route, parent, users)
+            if endpoint:
+                yield Finding(
+                    "own-router",
+                    "warning",
+                    f"the host's router {route.via} is its own endpoint {endpoint.key}",
+                    f"the host can't reach it through {parent.name}: a parent and the links on it "
+                    "don't hear each other",
+                    'shim = { name = "shim0" } on the network, up, then '
+                    f"ip route replace default via {route.via} dev shim0 onlink"
+                    f"{_source(parent, route)}",
+                )
+
+
+def _router(route: Route, parent: Link, users: tuple[Link, ...]) -> Link | None:
+    if route.to != ANYWHERE[route.family] or route.dev != parent.name or route.via is None:
+        return None
+    on_parent = (link for link in users if link.parent == parent.key and link.namespace)
+    return next((u for u in on_parent if route.via in {a.bare for a in u.addresses}), None)
+
+
+def _source(parent: Link, route: Route) -> str:
+    """The host's own address as the source: the shim has one that no router knows."""
+    own = (a.bare for a in parent.addresses if a.family == route.family and not a.link_local)
+    return next((f" src {address}" for address in own), "")
+
+
+RULES = (mac_twice, own_router)
