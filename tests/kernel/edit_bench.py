@@ -77,16 +77,20 @@ def right(what: str, wrong: list[str]) -> None:
 
 
 def refusal(topology: vlanlink.Topology) -> str:
-    """Why it is refused before anything is changed, as `plan` and `up` say it; "": it is not."""
-    said = []
+    """Why it is refused before anything is changed, as `plan` and `up` say it; "": it is not.
+
+    What `plan` told is what `up` does.
+    """
+    said, told = [], []
     for verb in (vlanlink.plan, vlanlink.up):
         try:
-            verb(topology)
+            told.append(_told(verb(topology)))
         except vlanlink.ConflictError as error:
             said.append(str(error))
         else:
             said.append("")
     assert bool(said[0]) == bool(said[1]), f"plan and up differ: {said}"
+    right("done, not planned", sorted(told[0] ^ told[1]) if told else [])
     return said[0]
 
 

@@ -55,7 +55,7 @@ from tests.kernel.edit_values import (
 
 Edit = Callable[[Hand, Table], None]
 
-QUICK = {"count": 1, "seconds": 1.0 if os.uname().nodename == "vlanlink-vm" else 0.02}
+QUICK = {"count": 1, "seconds": 1.0 if os.uname().nodename == "vlanlink-vm" else 0.05}
 """A `probe` that costs little: nobody answers. An emulated machine is slow to send."""
 
 
@@ -142,6 +142,11 @@ def pairs(kinds: tuple[str, ...]) -> st.SearchStrategy[Pair]:
 def diced(seed: int, kinds: tuple[str, ...]) -> Pair:
     """The same by dice: a short run of Hypothesis has little but the simplest pairs."""
     return pair(Hand(random.Random(seed).randint, kinds))
+
+
+def given_seed(seed: int, kinds: tuple[str, ...]) -> Table:
+    """One topology by dice."""
+    return topology(Hand(random.Random(seed).randint, kinds))
 
 
 def pair(hand: Hand, most_edits: int = 4) -> Pair:

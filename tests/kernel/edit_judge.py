@@ -4,6 +4,7 @@ import re
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from ipaddress import ip_interface
 from pathlib import Path
 from typing import Any
 
@@ -42,19 +43,24 @@ def _below(rows: list[tuple[str, Row]]) -> dict[tuple[str, int], str]:
     A parent is on the host. Ends of a pair have each other's numbers.
     """
     host = {row["ifindex"]: row["ifname"] for space, row in rows if not space}
+    pairs = [(space, row) for space, row in rows if _kind(row) == "veth"]
     found: dict[tuple[str, int], str] = {}
     for space, row in rows:
         number = row.get("link_index")
-        if row.get("linkinfo", {}).get("info_kind") != "veth":
+        if _kind(row) != "veth":
             found[space, row["ifindex"]] = f"/{host.get(number, 'out of sight')}"
             continue
         ends = [
             f"{other}/{end['ifname']}"
-            for other, end in rows
+            for other, end in pairs
             if (end["ifindex"], end.get("link_index")) == (number, row["ifindex"])
         ]
         found[space, row["ifindex"]] = ", ".join(ends) or "out of sight"
     return found
+
+
+def _kind(row: Row) -> str:
+    return str(row.get("linkinfo", {}).get("info_kind", ""))
 
 
 def _raw(world: World, space: str) -> list[list[Row]]:
@@ -97,12 +103,19 @@ def _link(space: str, row: Row, below: Mapping[tuple[str, int], str]) -> Row:
 
 
 def _addresses(row: Row) -> list[Row]:
-    """Whether the kernel made a link-local address or we did is a matter of who was first."""
-    found = [_plain(address) for address in row["addr_info"]]
+    """By subnet: the order counts within one, whose first address is the source of packets.
+
+    Whether the kernel made a link-local address or we did is a matter of who was first.
+    """
+    found = sorted(map(_plain, row["addr_info"]), key=_subnet)
     for address in found:
         if address["local"].startswith("fe80:"):
             address.pop("nodad", None)
     return found
+
+
+def _subnet(address: Row) -> str:
+    return str(ip_interface(f"{address['local']}/{address['prefixlen']}").network)
 
 
 def _plain(row: Row) -> Row:

@@ -172,16 +172,23 @@ def test_a_router_that_does_not_forward(lan: Lan) -> None:
     found = only(examined(TOPOLOGY + ROUTER.replace("SYSCTLS", "")), "no-forwarding")
     assert found.severity == "failure"
     assert "namespace gate has the gateway 10.1.0.1" in found.what
-    mend = 'sysctls = { "net.ipv4.ip_forward" = 1 }'
-    assert mend in str(found.command)
-    assert codes(examined(TOPOLOGY + ROUTER.replace("SYSCTLS", mend))) == []
+    text = TOPOLOGY + ROUTER.replace("SYSCTLS", "")
+    assert codes(examined(f"{text}\n{found.command}\n")) == []
+    written = '"net.ipv4.conf.all.rp_filter" = 2\n"net/ipv4/ip_forward" = 0\n'
+    table = "[namespaces.gate.sysctls]\n" + written
+    again = only(examined(text + table), "no-forwarding")
+    topology = load(f"{text}\n{again.command}\n")
+    assert vlanlink.doctor(topology, host=HOST).findings == ()
+    assert topology.namespaces["gate"].sysctls["net.ipv4.conf.all.rp_filter"] == "2"
 
 
 def test_a_host_that_holds_a_gateway_and_does_not_forward(lan: Lan) -> None:
     text = TOPOLOGY.replace('.0/24"', '.0/24", gateway = "172.16.86.1"')
     lan.world.ip("addr add 172.16.86.1/24 dev eth0")
     lan.world.run("sysctl -qw net.ipv4.ip_forward=0")
-    assert "the host has the gateway" in only(examined(text), "no-forwarding").what
+    found = only(examined(text), "no-forwarding")
+    assert "the host has the gateway" in found.what
+    assert codes(examined(f"{text}\n{found.command}\n")) == []
     lan.world.run("sysctl -qw net.ipv4.ip_forward=1")
     assert codes(examined(text)) == []
 

@@ -55,8 +55,10 @@ def _print(
     sys.stdout.write(f"{colour}{severity:<{_INDENT}}{off}{bold}{head}{off}\n")
     output.say(*(f"{'':{_INDENT}}{line}" for line in rest), style="1" if rich else "")
     output.say(*(f"{'':{_INDENT}}{line}" for line in _wrapped(why)))
-    if command:
-        output.say(f"{'':{_INDENT}}→ {command}")
+    lines = command.splitlines() if command else []
+    if len(lines) > 1:
+        lines.insert(0, "in the topology:")
+    output.say(*(f"{'':{_INDENT}}{'' if at else '→ '}{line}" for at, line in enumerate(lines)))
 
 
 def _wrapped(text: str) -> list[str]:

@@ -22,7 +22,7 @@ class Finding:
     what: str
     why: str
     command: str | None = None
-    """The remedy: a command, or a line of the topology. None if there is nothing to do."""
+    """The remedy: a command, or a table of the topology (several lines). None: nothing to do."""
     place: Diagnostic | None = None
     """The entry of the topology that it concerns."""
 

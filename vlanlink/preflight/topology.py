@@ -1,5 +1,7 @@
 """What a topology needs and this machine lacks."""
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 
@@ -11,7 +13,7 @@ from vlanlink.kernel.facts import MachineFacts
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, family_of
 from vlanlink.preflight.report import Finding
-from vlanlink.sysctl import FORWARDING
+from vlanlink.sysctl import FORWARDING, dotted, proc_path
 from vlanlink.topology import Topology
 
 
@@ -79,16 +81,25 @@ def routers(facts: MachineFacts, needs: TopologyNeeds | None) -> Iterator[Findin
         value = value if value is not None else facts.sysctl(space, key)
         if needs and value == "0":
             who = f"namespace {space}" if space != HOST else "the host"
-            table = f"namespaces.{space}" if space != HOST else "host"
             yield Finding(
                 "no-forwarding",
                 "failure",
                 f"{who} has the gateway {gateway} but does not forward "
                 f"({key.replace('/', '.')} is 0)",
                 "it is that network's router: endpoints reach nobody beyond it",
-                f'[{table}] sysctls = {{ "{key.replace("/", ".")}" = 1 }}',
+                _table_that_forwards(needs.topology, space, key),
                 _place(needs, ("namespaces", space)) if space != HOST else None,
             )
+
+
+def _table_that_forwards(topology: Topology, space: str, key: str) -> str:
+    """The file's table of sysctls with ``key`` turned on, to append or to put in its place."""
+    entry = topology.host if space == HOST else topology.namespaces.get(space)
+    others = {k: v for k, v in (entry.sysctls if entry else {}).items() if proc_path(k) != key}
+    name = space if re.fullmatch("[A-Za-z0-9_-]+", space) else json.dumps(space)
+    table = "host.sysctls" if space == HOST else f"namespaces.{name}.sysctls"
+    rows = [f"{json.dumps(k)} = {json.dumps(v)}" for k, v in others.items()]
+    return "\n".join([f"[{table}]", *rows, f'"{dotted(key)}" = 1'])
 
 
 def _gateways(facts: MachineFacts, needs: TopologyNeeds) -> Iterator[tuple[str, str]]:
