@@ -103,7 +103,7 @@ def _link(space: str, row: Row, below: Mapping[tuple[str, int], str]) -> Row:
 
 
 def _addresses(row: Row) -> list[Row]:
-    """By subnet: the order counts within one, whose first address is the source of packets.
+    """By subnet: the order counts within one of IPv4, whose first address is packets' source.
 
     Whether the kernel made a link-local address or we did is a matter of who was first.
     """
@@ -115,7 +115,8 @@ def _addresses(row: Row) -> list[Row]:
 
 
 def _subnet(address: Row) -> str:
-    return str(ip_interface(f"{address['local']}/{address['prefixlen']}").network)
+    found = ip_interface(f"{address['local']}/{address['prefixlen']}")
+    return str(found.network if found.version == 4 else found)
 
 
 def _plain(row: Row) -> Row:

@@ -101,6 +101,7 @@ def sysctls(**values: int) -> str:
 
 
 ON_HOST = '[host]\nsysctls = { "net.ipv4.conf.default.log_martians" = 1 }\n'
+ON_V0 = '[links.m0]\nkind = "macvlan"\nparent = "v0"\naddresses = ["10.31.0.1/24"]\n'
 ON_L2 = '[links.l0]\nkind = "macvlan"\nparent = "l2"\naddresses = ["10.32.0.1/24"]\n'
 BY_L3 = '[host]\nroutes = [{ to = "10.98.0.0/16", dev = "l3" }]\n'
 
@@ -199,6 +200,12 @@ PAIRS = [
         on_vlan("x", vlan("x", 50), vlan("y", 60)),
         on_vlan("x", vlan("x", 60), vlan("y", 50)),
         "vlan",
+        asks=True,
+    ),
+    case(
+        "a parent shrinks under links that leave",
+        pair("v0", "v1") + network("v0", web()),
+        pair("v0", "v1", "mtu = 1400") + ON_V0 + "[namespaces.web]\n",
         asks=True,
     ),
     case(

@@ -39,7 +39,10 @@ def run(options: argparse.Namespace) -> int:
     else:
         output.print_notes(topology.warnings if topology else ())
         for finding in report.findings:
-            _print(finding.severity, finding.what, finding.why, finding.command, finding.place)
+            command = None if finding.is_table else finding.command
+            _print(finding.severity, finding.what, finding.why, command, finding.place)
+            if finding.is_table:
+                _print_table(str(finding.command))
         output.say(_summary(report.topology, [finding.severity for finding in report.findings]))
     return 0 if report.ok else WILL_FAIL
 
@@ -55,10 +58,12 @@ def _print(
     sys.stdout.write(f"{colour}{severity:<{_INDENT}}{off}{bold}{head}{off}\n")
     output.say(*(f"{'':{_INDENT}}{line}" for line in rest), style="1" if rich else "")
     output.say(*(f"{'':{_INDENT}}{line}" for line in _wrapped(why)))
-    lines = command.splitlines() if command else []
-    if len(lines) > 1:
-        lines.insert(0, "in the topology:")
-    output.say(*(f"{'':{_INDENT}}{'' if at else '→ '}{line}" for at, line in enumerate(lines)))
+    if command:
+        output.say(f"{'':{_INDENT}}→ {command}")
+
+
+def _print_table(table: str) -> None:
+    output.say(*(f"{'':{_INDENT}}{line}" for line in ("→ in the topology:", *table.split("\n"))))
 
 
 def _wrapped(text: str) -> list[str]:

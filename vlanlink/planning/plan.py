@@ -129,8 +129,10 @@ def stage(observed: State, desired: State, topology: str, first: Iterable[Link])
     diff.recreated = find_recreated(diff)
     created = (link.key in diff.recreated or observed.link(link.key) is None for link in links)
     going = _with_dependents(diff, gone_links(diff)) if any(created) else set()
+    resized = {link.key for link in links if "mtu" in link.settings}
     for name, namespace in namespaces.items():
-        kept = {n: one for n, one in namespace.links.items() if one.key not in going}
+        links_here = {n: _on_resized(diff, one, resized) for n, one in namespace.links.items()}
+        kept = {n: one for n, one in links_here.items() if one.key not in going}
         routes = frozenset(r for r in namespace.routes if LinkName(name, r.dev) not in going)
         namespaces[name] = replace(namespace, links=kept, routes=routes)
     for link in links:
@@ -141,6 +143,17 @@ def stage(observed: State, desired: State, topology: str, first: Iterable[Link])
 
 def _own_files(state: State, topology: str) -> dict[FileKey, NetnsFile]:
     return {key: file for key, file in state.files.items() if file.owner == topology}
+
+
+def _on_resized(diff: Diff, link: Link, resized: set[LinkName]) -> Link:
+    """The link without its MTU if one below gets another: the kernel lowers that with it."""
+    below = link
+    while parent := diff.observed.link(below.parent):
+        if parent.key in resized:
+            settings = {key: value for key, value in link.settings.items() if key != "mtu"}
+            return replace(link, settings=settings)
+        below = parent
+    return link
 
 
 def _with_dependents(diff: Diff, gone: Iterable[Link]) -> set[LinkName]:

@@ -25,6 +25,8 @@ class Finding:
     """The remedy: a command, or a table of the topology (several lines). None: nothing to do."""
     place: Diagnostic | None = None
     """The entry of the topology that it concerns."""
+    is_table: bool = False
+    """The remedy is a table of the topology, and has several lines."""
 
     def rank(self) -> int:
         """Sort key; the worst is 0."""

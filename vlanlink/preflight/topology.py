@@ -88,7 +88,8 @@ def routers(facts: MachineFacts, needs: TopologyNeeds | None) -> Iterator[Findin
                 f"({key.replace('/', '.')} is 0)",
                 "it is that network's router: endpoints reach nobody beyond it",
                 _table_that_forwards(needs.topology, space, key),
-                _place(needs, ("namespaces", space)) if space != HOST else None,
+                is_table=True,
+                place=_place(needs, ("namespaces", space)) if space != HOST else None,
             )
 
 
