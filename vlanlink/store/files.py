@@ -94,6 +94,7 @@ class Store:
         self._leases = host.state_directory
         self._namespace = namespace
         self._lock: Lock | None = None
+        self._parsed: dict[Path, tuple[tuple[int, int, int], Record]] = {}
 
     def check(self) -> None:
         """Raise UntrustedError for a directory that others may write, OSError for a link."""
@@ -131,9 +132,16 @@ class Store:
             yield from _each(path, path.name.removesuffix(self._file("")), self._read)
 
     def _read(self, path: Path) -> Record:
+        """The record in a file, parsed once: a verb asks for it several times."""
+        status = path.lstat()
+        key = (status.st_ino, status.st_ctime_ns, status.st_size)
+        known = self._parsed.get(path)
+        if known and known[0] == key:
+            return known[1]
         record = Record.from_dict(load(path))
         if path.name != self._file(record.topology):
             raise UnreadableError(f"it is about topology {record.topology}")
+        self._parsed[path] = (key, record)
         return record
 
     def _file(self, topology: str) -> str:

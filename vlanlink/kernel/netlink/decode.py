@@ -208,12 +208,11 @@ def _other_broadcast(local: bytes | None, prefix: int, found: bytes | None) -> s
 
 def decode_unicast(data: bytes) -> str | None:
     """A MAC of a link's own list of unicast addresses, from an RTM_NEWNEIGH message."""
-    flags = data[_HEADER + _NEIGHBOUR_FLAGS]
-    mac = first(data[_HEADER + _NEIGHBOUR_SIZE :], _NDA_LLADDR)
-    if mac is None or len(mac) != _MAC_LENGTH:
+    if not data[_HEADER + _NEIGHBOUR_FLAGS] & _NTF_SELF:
         return None
-    own = flags & _NTF_SELF and not mac[0] & 1
-    return mac.hex(":") if own else None
+    mac = first(data[_HEADER + _NEIGHBOUR_SIZE :], _NDA_LLADDR)
+    unicast = mac is not None and len(mac) == _MAC_LENGTH and not mac[0] & 1
+    return mac.hex(":") if mac and unicast else None
 
 
 def _valid(times: bytes | None) -> int | None:
