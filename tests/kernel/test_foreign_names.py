@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import vlanlink
+from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.world import World
 from vlanlink.kernel import machine
@@ -179,3 +180,47 @@ def test_without_proc_it_is_said_once(lan: Lan) -> None:
         assert done.stderr.count("/proc is not mounted here") == 1, (verb, done.stderr)
         assert len(done.stderr.splitlines()) == 2, (verb, done.stderr)
     assert lan.world.ip("link") == before
+
+
+# -- mounted over ours -----------------------------------------------------------------------------
+
+OVER: dict[str, Callable[[World], object]] = {
+    "another network namespace": lambda world: (
+        world.ip("netns add other"),
+        world.run("mount --bind /run/netns/other /run/netns/a"),
+    ),
+    "a uts namespace": lambda world: world.run("mount --bind /proc/self/ns/uts /run/netns/a"),
+    "a file": lambda world: world.run("mount --bind /etc/hostname /run/netns/a"),
+    "an empty file": lambda world: (
+        Path("/run/empty").touch(),
+        world.run("mount --bind /run/empty /run/netns/a"),
+    ),
+}
+
+
+@pytest.mark.needs("macvlan")
+@pytest.mark.parametrize("what", OVER)
+def test_what_is_mounted_over_ours_hides_nothing_from_us(lan: Lan, what: str) -> None:
+    world = lan.world
+    before = dump(world)
+    text = TOPOLOGY + '[namespaces.z.interfaces.eth0]\nnetwork = "pub"\n'
+    topology = vlanlink.load("/run/hidden.toml", text=text)
+    vlanlink.up(topology)
+    OVER[what](world)
+    said = "what is mounted on /run/netns/a "
+    with pytest.raises(vlanlink.ConflictError, match=said):
+        vlanlink.up(topology)
+    status = vlanlink.status(topology.name)
+    assert (status.state, said in str(status.problems)) == ("drifted", True)
+    for _ in range(2):
+        with pytest.raises(vlanlink.ApplyError) as caught:
+            vlanlink.down(topology.name)
+        assert said in str(caught.value.not_undone)
+        assert "vlanlink down" in str(caught.value.diagnostics[0].hint)
+        assert "z" not in world.namespaces()
+    world.run("umount /run/netns/a")
+    assert "eth0" in world.names("a"), "it is there as it was"
+    vlanlink.down(topology.name)
+    assert world.namespaces() <= {"other"}
+    world.run("ip netns delete other", check=False)
+    same(world, before)

@@ -29,7 +29,7 @@ from vlanlink.kernel.netns.namespaces import (
     processes_by_namespace,
 )
 from vlanlink.kernel.netns.nsid import NamespaceIds
-from vlanlink.kernel.netns.strangers import strangers
+from vlanlink.kernel.netns.strangers import buried, strangers
 from vlanlink.kernel.ownership import Ownership
 from vlanlink.kernel.procfs import boot_id
 from vlanlink.kernel.snapshot import (
@@ -162,6 +162,9 @@ class Machine:
                 unread[name] = self._why_unread(name, error)
                 continue
             readings.append(reading)
+        hidden = {} if only_host else dict(self._hidden(readings, wanted))
+        readings = [reading for reading in readings if reading.name not in hidden]
+        unread = {**hidden, **unread}
         processes = {} if wanted.only else processes_by_namespace()
         for reading in readings:
             reading.pids = tuple(processes.get(reading.inode, ()))
@@ -187,6 +190,17 @@ class Machine:
         reading.aliases = others
         reading.recorded = reading.identity in recorded
         return reading
+
+    def _hidden(self, readings: list[Reading], wanted: Wanted) -> Iterator[tuple[str, str]]:
+        """Names of recorded namespaces on which something else is mounted, and words for it."""
+        found = {reading.name: reading.identity for reading in readings}
+        suspects = {
+            os.path.join(self.host.netns_directory, name): name
+            for name, identity in wanted.evidence.places.items()
+            if found.get(name) != identity and wanted.reads((name,)) is not None
+        }
+        for path in buried(suspects) if suspects else ():
+            yield suspects[path], f"what is mounted on {path} hides the namespace of that name"
 
     def _strangers(
         self, readings: list[Reading], processes: Mapping[int, list[int]], wanted: Wanted

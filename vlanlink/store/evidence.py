@@ -28,6 +28,8 @@ class Evidence:
     """Topologies whose records name all that they have."""
     lost: frozenset[str] = frozenset()
     """Topologies that are known to lack such a record."""
+    places: Mapping[str, int] = field(default_factory=dict)
+    """By name: the identity of a namespace that a record names."""
     moved: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     """By topology, kind and MAC: the namespace that the record has such a link in."""
 
@@ -43,13 +45,15 @@ class Evidence:
         links: dict[tuple[int, int], tuple[str, RecordedLink]] = {}
         makers: dict[int, str] = {}
         moved: dict[tuple[str, str, str], int] = {}
+        places: dict[str, int] = {}
         whole: set[str] = set()
         doubtful = set(lost)
         recorded: set[int] = set()
         for record in records:
             known = record.boot == boot and not record.changing
             (whole if known else doubtful).add(record.topology)
-            for place in record.places.values() if record.boot == boot else ():
+            for name, place in record.places.items() if record.boot == boot else ():
+                places[name] = place.identity
                 recorded.add(place.identity)
                 _add(record.topology, place, links, makers, moved)
         for one in attached:
@@ -61,7 +65,15 @@ class Evidence:
                 whole.discard(one.topology)
             else:
                 _add(one.topology, one.place, links, makers, moved)
-        return cls(links, makers, frozenset(recorded), frozenset(whole), frozenset(doubtful), moved)
+        return cls(
+            links,
+            makers,
+            frozenset(recorded),
+            frozenset(whole),
+            frozenset(doubtful),
+            places,
+            moved,
+        )
 
     def owner(
         self, identity: int, index: int, kind: str, mac: object, marked: str | None
