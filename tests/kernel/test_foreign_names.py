@@ -191,9 +191,8 @@ OVER: dict[str, Callable[[World], object]] = {
     ),
     "a uts namespace": lambda world: world.run("mount --bind /proc/self/ns/uts /run/netns/a"),
     "a file": lambda world: world.run("mount --bind /etc/hostname /run/netns/a"),
-    "an empty file": lambda world: (
-        Path("/run/empty").touch(),
-        world.run("mount --bind /run/empty /run/netns/a"),
+    "an empty file": lambda world: world.run(
+        ["sh", "-c", "touch /run/empty; mount --bind /run/empty /run/netns/a"]
     ),
 }
 
