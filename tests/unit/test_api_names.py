@@ -93,6 +93,13 @@ def test_a_verb_imports_what_it_needs(words: list[str], unneeded: set[str], topo
     assert sorted(unneeded & found) == []
 
 
+def test_what_one_verb_needs_the_others_do_without(topology: Path) -> None:
+    packages = ("importers", "exporters", "pictures", "topology.json_schema")
+    apart = ("ruamel", *(f"vlanlink.{name}" for name in packages))
+    for words in (["validate", str(topology)], ["up", "--help"], ["plan", "--help"]):
+        assert not [name for name in loaded(*words) if name.startswith(apart)], words
+
+
 def test_reading_a_topology_loads_no_netlink(topology: Path) -> None:
     code = f"import vlanlink; vlanlink.load({str(topology)!r})"
     assert {"pyroute2", "vlanlink.kernel.machine"}.isdisjoint(loaded(code=code))

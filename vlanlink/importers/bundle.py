@@ -78,6 +78,8 @@ class Container:
     mac: Node | None = None
     """Of its first interface."""
     replicas: int = 1
+    service: str = ""
+    """Its name in a compose file, where the container has another one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,7 @@ def _service(name: str, node: Node, notes: Notes) -> Container:
     return Container(
         node.get("container_name").text or name,
         place,
+        service=name,
         attachments=tuple(sorted(attachments, key=lambda one: -one.priority)),
         mode=mode if mode and not is_network else None,
         sysctls=dict(node.get("sysctls").pairs()),

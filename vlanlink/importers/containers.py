@@ -58,7 +58,7 @@ class _Namespace:
 
     def mode(self, name: str, mode: Node) -> None:
         text = mode.text or ""
-        other = text.partition(":")[2]
+        other = self.other(text.partition(":")[2])
         if text == "host":
             self.notes.warn(mode.place, f"{name} gets no namespace: it runs on the host")
         elif text == "none":
@@ -69,6 +69,11 @@ class _Namespace:
         else:
             message = f"{name} gets no namespace: its network is {text}"
             self.notes.decide(mode.place, message)
+
+    def other(self, name: str) -> str:
+        """The namespace of the container or service that ``network_mode`` names."""
+        found = (one for one in self.bundle.containers if name and name in (one.name, one.service))
+        return next((self.names.containers[one.name] for one in found), name)
 
     def known(self, attachment: Attachment) -> Attachment | None:
         """The attachment by the source's key of its network, if that is carried."""
@@ -102,7 +107,8 @@ class _Namespace:
         """What has another meaning here, or no counterpart."""
         for port in container.ports[:1]:
             message = f"{name}: ports are not published; all of them are open on its networks"
-            hint = "clients use the container's own port at its own address"
+            moved = ", ".join(filter(None, map(_moved, container.ports)))
+            hint = f"at its own address, {moved}" if moved else None
             self.notes.warn(port.place, message, hint)
         if name != container.name:
             self.notes.warn(container.place, f"{container.name} becomes namespace {name}")
@@ -211,6 +217,16 @@ class _Namespace:
         """Internal, on a parent: the gateway is there, and Docker doesn't use it."""
         table = self.draft.tables["networks"][self.names.networks[network.name]]
         return network.internal and "parent" in table
+
+
+def _moved(port: Node) -> str:
+    """``8080 is 80`` for a port that is published under another number."""
+    if port.text is None:
+        outside, inside = port.get("published").text or "", port.get("target").text or ""
+    else:
+        outside, _, inside = port.text.partition("/")[0].rpartition(":")
+        outside = outside.rpartition(":")[2]
+    return f"{outside} is {inside}" if outside and inside and outside != inside else ""
 
 
 def _with_interfaces(kept: list[Attachment]) -> dict[str, Attachment]:

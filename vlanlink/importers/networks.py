@@ -121,8 +121,11 @@ class _Table:
             self.notes.decide(network.place, message, hint)
 
     def unmanaged(self) -> None:
-        message = f"the addresses of network {self.name} come from DHCP or the containers"
-        hint = 'write addresses under each interface, or addresses = ["dhcp"]'
+        if self.network.ipam_driver == "dhcp":
+            self.draft.put((*self.path, "dhcp"), True, self.network.place)
+            return
+        message = f"the containers of network {self.name} find their addresses themselves"
+        hint = "write addresses under each interface, or dhcp = true here"
         self.notes.decide(self.network.place, message, hint)
         self.draft.put((*self.path, "subnets"), [], self.network.place)
 

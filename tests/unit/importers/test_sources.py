@@ -157,6 +157,19 @@ def test_podman_says_its_gateway_and_its_range() -> None:
     assert interfaces(found)["web/eth0"] == ("pub", ("10.0.0.130",), "aa:bb:cc:00:00:01")
 
 
+def test_a_network_with_dhcp() -> None:
+    document = {
+        "name": "pub",
+        "driver": "macvlan",
+        "network_interface": "eth0",
+        "ipam_options": {"driver": "dhcp"},
+        "containers": {"f00": {"name": "web", "interfaces": {"eth0": {}}}},
+    }
+    found = inspected(document)
+    assert vlanlink.as_mapping(found.topology)["networks"]["pub"]["dhcp"] is True
+    assert found.decisions == ()
+
+
 def test_compose_as_json_and_as_yaml_are_the_same() -> None:
     document = {
         "name": "shop",
