@@ -20,6 +20,8 @@ from vlanlink.planning.operations import (
 )
 
 _END: Final = "END_OF_FILE"
+_PASSING: Final = "vlanlink-new"
+"""The name of a link until it is in its namespace."""
 _PLAIN: Final[Mapping[str, str]] = {
     "id": "id",
     "protocol": "protocol",
@@ -158,14 +160,17 @@ def _undone(operation: Operation, plan: Blueprint) -> Iterator[str]:
 def _make(operation: MakeLink) -> Iterator[str]:
     link, peer = operation.link, operation.peer
     on = ["link", link.parent.name] if link.parent else []
-    # In the host's namespace, where the parent is; the name is that in the namespace.
-    inside = ["netns", link.namespace] if link.namespace and link.parent else []
-    own = "" if inside else link.namespace
-    other: list[object] = ["peer", *_common(peer)] if peer else []
+    # Made on the host, where the parent is. Kernels up to 6.1 at least refuse a name that the host
+    # has too, even for a link that is made in another namespace (rtnl_newlink).
+    moves = bool(link.namespace and link.parent)
+    own = "" if moves else link.namespace
+    name = _PASSING if moves else link.name
+    other: list[object] = ["peer", "name", peer.name, *_common(peer)] if peer else []
     other += ["netns", peer.namespace] if peer and peer.namespace != own else []
-    yield _ip(
-        own, "link", "add", *on, *_common(link), *inside, "type", link.kind, *other, *_kind(link)
-    )
+    words = (*on, "name", name, *_common(link), "type", link.kind, *other, *_kind(link))
+    yield _ip(own, "link", "add", *words)
+    if moves:
+        yield _ip("", "link", "set", name, "netns", link.namespace, "name", link.name)
     for one in (link, *([peer] if peer else [])):
         for name in _words(one.settings.get("altnames")):
             yield _ip(one.namespace, "link", "property", "add", "dev", one.name, "altname", name)
@@ -179,8 +184,8 @@ _COMMON: Final = {"mac": "address", "mtu": "mtu", "txqueuelen": "txqueuelen"}
 
 
 def _common(link: Link) -> list[object]:
-    """Name and common options, of a link or a peer."""
-    found: list[object] = ["name", link.name]
+    """Common options of a link or a peer."""
+    found: list[object] = []
     for key, word in _COMMON.items():
         value = link.settings.get(key)
         found += [word, value] if value is not None else []
