@@ -68,12 +68,24 @@ def pool(node: Node) -> Pool:
 
 def _ordered(services: Node) -> Iterator[tuple[str, Node]]:
     """The services in the order in which compose starts them: what they depend on first."""
-    left, done = dict(services.items()), set[str]()
+    nodes = dict(services.items())
+    needs = {name: (_needs(node) & nodes.keys()) - {name} for name, node in nodes.items()}
+    needed_by: dict[str, list[str]] = {}
+    for name, others in needs.items():
+        for other in others:
+            needed_by.setdefault(other, []).append(name)
+    left = dict.fromkeys(nodes)
+    ready = [name for name in nodes if not needs[name]]
     while left:
-        ready = [n for n, node in left.items() if not (_needs(node) & left.keys()) - {n}]
+        after: dict[str, None] = {}
         for name in ready or [next(iter(left))]:  # a cycle is compose's to refuse
-            done.add(name)
-            yield name, left.pop(name)
+            if name in left:
+                del left[name]
+                yield name, nodes[name]
+                for one in needed_by.get(name, ()):
+                    needs[one].discard(name)
+                    after |= {} if needs[one] else {one: None}
+        ready = [name for name in after if name in left]
 
 
 def _needs(node: Node) -> set[str]:
