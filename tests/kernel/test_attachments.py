@@ -442,3 +442,17 @@ def test_one_more_looks_at_its_own_namespace_only(
         vlanlink.attach("office/pub", pid=pid, id=f"c{at}")
         found.append(dict(counted))
     assert found[9] == found[1]
+
+
+def test_restart_attaches_again(world: World, container: Callable[[], int]) -> None:
+    vlanlink.up(office())
+    first, ends = container(), container()
+    one = vlanlink.attach("office/pub", pid=first, id="c1")
+    vlanlink.attach("office/pub", pid=ends, id="c2")
+    end(world, ends)
+    vlanlink.restart("office")
+    assert {(a.id, a.live) for a in vlanlink.attachments()} == {("c1", True), ("c2", False)}
+    assert one.addresses[0] in inside(world, first, "ip -br addr show eth0")
+    assert vlanlink.status("office").state == "up"
+    vlanlink.down("office")
+    assert "eth0" not in inside(world, first, "ip -br link")
