@@ -465,3 +465,33 @@ def test_it_needs_raw_sockets(lan: Lan, up: vlanlink.Topology) -> None:
         done = lan.world.run([*words, VLANLINK, "verify", up.name], check=False)
         assert done.returncode == 4, done.stderr
         assert "CAP_NET_RAW" in done.stderr
+
+
+@pytest.mark.needs("macvlan")
+def test_the_way_back_to_a_link_local_source_is_the_way_in(lan: Lan) -> None:
+    """The host has no other IPv6 address; web has a link-local address on two networks."""
+    del lan
+    text = """
+    [topology]
+    name = "office"
+    [networks.pub]
+    kind = "macvlan"
+    parent = "eth0"
+    probe = false
+    shim = true
+    subnets = [{ subnet = "2001:db8:50::/64" }]
+    [networks.back]
+    kind = "macvlan"
+    mode = "private"
+    parent = "eth0"
+    probe = false
+    subnets = [{ subnet = "2001:db8:60::/64" }]
+    [namespaces.web.interfaces]
+    eth0 = { network = "pub" }
+    eth1 = { network = "back" }
+    """
+    vlanlink.up(vlanlink.load("office.toml", text=text))
+    found = vlanlink.verify("office")
+    assert [check.to_dict() for check in found.differences] == []
+    addresses = {check.address for check in found.checks if check.expected == "reachable"}
+    assert "2001:db8:50::1" in addresses

@@ -19,6 +19,7 @@ from vlanlink.model import (
     LOOPBACK,
     TABLE_LOCAL,
     TABLE_MAIN,
+    Address,
     Link,
     LinkName,
     Namespace,
@@ -108,7 +109,7 @@ class Paths:
         if path.source is None:
             reason = f"{title(namespace)} has no source address"
             return replace(path, outcome=Outcome.NO_ROUTE, reason=reason)
-        back = self.path(path.at, path.source)
+        back = self.path(path.at, path.source, self._scope(path))
         if back.outcome is Outcome.ARRIVES:
             through = [title(key.namespace) for key in path.ingress_links[:-1]]
             reason = f"through {' and '.join(through)}" if through else path.reason
@@ -119,6 +120,12 @@ class Paths:
             return replace(path, outcome=Outcome.OUTSIDE, reason=f"return path: {back.reason}")
         reason = f"no return path: {back.reason}"
         return replace(path, outcome=Outcome.NO_RETURN_PATH, reason=reason, block=back.block)
+
+    def _scope(self, path: Path) -> Link | None:
+        """The link by which an answer leaves: a link-local address is one of its own link."""
+        if not path.source or not Address(path.source).link_local or not path.ingress_links:
+            return None
+        return self.state.link(path.ingress_links[-1])
 
     def path(self, namespace: str, address: str, by: Link | None = None) -> Path:
         """The path of packets from a namespace to an address, through link ``by`` if given."""
