@@ -21,6 +21,7 @@ _MODULES = {
     "attachment.listing": "attachments",
     "attachment.value": "Attachment",
     "boot": "AtBoot disable enable",
+    "boot.file_trust": "refuse_untrusted_file",
     "boot.journal": "LogEntry logs",
     "boot.transaction": "Step",
     "commit_confirm.commit": "Confirmation Decide confirm revert_overdue",
@@ -93,6 +94,9 @@ if TYPE_CHECKING:
         AtBoot as AtBoot,
         disable as disable,
         enable as enable,
+    )
+    from vlanlink.boot.file_trust import (
+        refuse_untrusted_file as refuse_untrusted_file,
     )
     from vlanlink.boot.journal import (
         LogEntry as LogEntry,

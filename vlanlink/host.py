@@ -94,6 +94,10 @@ class Host:
         """Path of the copy of a topology that is enabled at boot."""
         return self.configuration_directory / f"{topology}.toml"
 
+    def has_services(self) -> bool:
+        """Whether ``enable`` has tied systemd units to namespaces."""
+        return any(self.unit_directory.glob("*.d/vlanlink.conf"))
+
     def identity(self) -> str:
         """Machine identity, machine-id(5); empty if the machine has none."""
         if self.machine_id is not None:

@@ -240,6 +240,7 @@ complete -c vlanlink -n '_shtab_vlanlink_using enable; and test $_shtab_vlanlink
 complete -c vlanlink -n '_shtab_vlanlink_using; and test $_shtab_vlanlink_npos -eq 0' -a disable -d 'don'"'"'t bring a topology up at boot any more'
 complete -c vlanlink -n '_shtab_vlanlink_using disable' -s h -l help -d 'show this help message and exit'
 complete -c vlanlink -n '_shtab_vlanlink_using disable' -l now -d 'also take it down now'
+complete -c vlanlink -n '_shtab_vlanlink_using disable' -l release-units -d 'let the services of its namespaces run in the host'"'"'s own network'
 complete -c vlanlink -n '_shtab_vlanlink_using disable' -l json -d 'print one JSON object on stdout'
 complete -c vlanlink -n '_shtab_vlanlink_using disable' -s v -l verbose -d 'print every operation on stderr'
 complete -c vlanlink -n '_shtab_vlanlink_using disable' -l debug -d 'print every operation and every netlink message on stderr'

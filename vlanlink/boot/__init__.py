@@ -8,7 +8,7 @@ never overwritten and never removed.
 import os
 from pathlib import Path
 
-from vlanlink.boot import managed_files, systemctl, trust, unit
+from vlanlink.boot import file_trust, managed_files, services, systemctl, trust, unit
 from vlanlink.boot.transaction import Step, Steps
 from vlanlink.dataclass import dataclass
 from vlanlink.errors import (
@@ -65,6 +65,7 @@ def enable(
     if source is None:
         raise UsageError(Diagnostic("a topology that was built in code has no file to enable"))
     _refuse_processes(topology)
+    file_trust.refuse_untrusted_units(topology)
     systemctl.need()
     _need_to_write(host)
     trust.refuse_untrusted_program()
@@ -83,6 +84,7 @@ def enable(
             steps.systemctl("enable", name, "create", "at every boot", undo="disable")
         if now:
             _start(steps, name, watch=watch)
+        notes += services.tie(steps, topology, host, now=now)
     return AtBoot(topology.name, True, tuple(steps.done), notes)
 
 
@@ -111,21 +113,33 @@ def _start(steps: Steps, name: str, *, watch: bool) -> None:
         steps.systemctl("restart", name, "change", f"restarted {how}")
 
 
-def disable(topology: str | Topology, host: Host | None = None, *, now: bool = False) -> AtBoot:
+def disable(
+    topology: str | Topology,
+    host: Host | None = None,
+    *,
+    now: bool = False,
+    release_units: bool = False,
+) -> AtBoot:
     """Don't bring a topology up at boot any more; ``now``: also stop its unit, if active.
 
-    Does nothing if it is not enabled. Raises ConflictError if systemd refuses, PrivilegeError
-    without root, UsageError for an invalid name.
+    With ``release_units`` the services of its namespaces run in the host's own network again, from
+    their next start on. Does nothing if it is not enabled. Raises ConflictError if systemd
+    refuses, or while such services are enabled; PrivilegeError without root, UsageError for an
+    invalid name.
     """
     host = host or Host()
     wanted = empty(topology) if isinstance(topology, str) else topology
     systemctl.need()
     _need_to_write(host)
     steps, name, copy = Steps(), unit.name(wanted.name), host.copy_path(wanted.name)
+    if not release_units:
+        services.refuse_enabled(wanted.name, host)
     if now and systemctl.check("is-active", name):
         steps.systemctl("stop", name, "delete", "up")
     if systemctl.check("is-enabled", name):
         steps.systemctl("disable", name, "delete", "at every boot")
+    if release_units:
+        services.release(steps, wanted.name, host)
     if managed_files.read(copy).ours:
         steps.remove(copy)
         managed_files.remove_empty(copy.parent)

@@ -48,6 +48,14 @@ def has_process(unit: str) -> bool:
     return done.stdout.strip() not in ("", "0")
 
 
+def show(unit: str, *properties: str) -> str:
+    """Properties of a unit, a line each; empty where systemd does not run."""
+    asked = [f"--property={one}" for one in properties]
+    words = ["systemctl", "show", "--value", *asked, unit]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    return done.stdout if done.returncode == 0 else ""
+
+
 def run(*words: str) -> None:
     """Run ``systemctl WORDS``. Raises ConflictError with its output on failure."""
     done = subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False)

@@ -39,7 +39,10 @@ def run(options: argparse.Namespace) -> int:
     """Exit 0 when the machine matches the file."""
     if options.all:
         return _all(options)
-    document = _one(shared.file_or_default(options.file), options)
+    file = shared.file_or_default(options.file)
+    if options.file is None:
+        vlanlink.refuse_untrusted_file(file)
+    document = _one(file, options)
     if options.json:
         output.print_json(document)
     return 0
@@ -50,7 +53,12 @@ def _all(options: argparse.Namespace) -> int:
     files = {path.stem: str(path) for path in vlanlink.boot_files()}
     if not files and not options.json:
         output.say("No topology is in /etc/vlanlink.")
-    return every.each(files, lambda name: _one(files[name], options), as_json=options.json)
+    return every.each(files, lambda name: _unnamed(files[name], options), as_json=options.json)
+
+
+def _unnamed(file: str, options: argparse.Namespace) -> dict[str, Any]:
+    vlanlink.refuse_untrusted_file(file)
+    return _one(file, options)
 
 
 def _one(file: str, options: argparse.Namespace) -> dict[str, Any]:

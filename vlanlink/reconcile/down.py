@@ -37,11 +37,23 @@ def take_down(
         need_known(session, seen)
     todo = checked(seen, before)
     if not dry_run:
+        if stop_services(session, name):  # their processes hold the namespaces
+            seen = session.observe(empty(name), before)
+            todo = checked(seen, before)
         _apply(session, seen, forget=forget)
         if forget:
             _forget(session, name)
         _report_lost(seen, before)
     return todo
+
+
+def stop_services(session: Session, topology: str) -> tuple[str, ...]:
+    """Stop the services that live in a topology's namespaces; those that ran."""
+    if not session.host.has_services():
+        return ()
+    from vlanlink.boot import services
+
+    return services.stop(topology, session.host)
 
 
 def _as_written(session: Session, topology: str | Topology | Heading) -> Topology | None:

@@ -9,7 +9,7 @@ from vlanlink.errors import JSON_VERSION, Diagnostic, TopologyError, UsageError,
 from vlanlink.kernel.machine import Machine
 from vlanlink.planning.plan import Plan
 from vlanlink.reconcile.checks import checked, refuse_other_file
-from vlanlink.reconcile.down import take_down
+from vlanlink.reconcile.down import stop_services, take_down
 from vlanlink.reconcile.lookup import copy_of, stored
 from vlanlink.reconcile.session import Session
 from vlanlink.reconcile.up import bring_up
@@ -41,10 +41,15 @@ def restart(session: Session, topology: str | Topology, *, replace_file: bool = 
     checked(session.observe(wanted))
     former = _former(own, wanted)
     attached, leases = session.store.attached(wanted.name), session.store.leases(wanted.name)
+    stopped = stop_services(session, wanted.name)
     down = take_down(session, wanted)
     _attach_again(session, attached, leases)
     with _brought_back(session, former, was_up=down.was_up):
         up = bring_up(session, wanted, replace_file=True, probe_lan=not down.was_up)
+    if stopped:
+        from vlanlink.boot import services
+
+        services.start(stopped)
     return Restart(wanted.name, down, up)
 
 

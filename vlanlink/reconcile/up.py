@@ -54,12 +54,19 @@ def bring_up(
     timings = session.machine.timings
     with timings.taking("plan"):
         refuse_untrusted(session, topology.name)
+        has_services = any(one.units for one in topology.namespaces.values())
+        if has_services:
+            from vlanlink.boot import file_trust, services
+
+            file_trust.refuse_untrusted_units(topology)
         seen = session.observe(topology)
         refuse_other_file(topology, seen.records.own, replace_file=replace_file)
         if not probe_lan:
             seen = seen.without_probes()
         with guard(seen) if guard and seen.todo.operations else nullcontext():
             done = reconcile(session, seen, lost_leases=True)
+    if has_services:
+        done = replace(done, notes=(*done.notes, *services.untied(topology, session.host)))
     return replace(done, timings=timings.seconds)
 
 

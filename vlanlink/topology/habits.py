@@ -96,9 +96,7 @@ INTERFACE_ELSEWHERE: Final[Mapping[str, str]] = {
 """Keys that people expect in a table, and where they belong."""
 
 NETWORK_PLANNED: Final[Mapping[str, str]] = {}
-NAMESPACE_PLANNED: Final[Mapping[str, str]] = {
-    "units": "remove units",
-}
+NAMESPACE_PLANNED: Final[Mapping[str, str]] = {}
 INTERFACE_PLANNED: Final[Mapping[str, str]] = {
     "ipv6_token": "remove ipv6_token",
 }

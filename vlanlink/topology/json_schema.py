@@ -185,6 +185,10 @@ _TEXTS: Final[Mapping[Callable[[str], Any], Schema]] = {
     values.address: _IP,
     values.unicast_address: _IP,
     values.name_server: _IP,
+    values.unit_name: {
+        "pattern": r"^[A-Za-z0-9:_.@\\-]+\.(service|socket)$",
+        "examples": ["nginx.service"],
+    },
     values.domain: {
         "pattern": r"^[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?$",
         "examples": ["example.org"],

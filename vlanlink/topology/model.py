@@ -41,6 +41,7 @@ UNICAST: Final = Text("an IP address", values.unicast_address)
 PREFIX: Final = Text("an IP prefix", values.prefix)
 ADDRESSES: Final = Array(Text("an IP address", values.entry))
 NAME_SERVERS: Final = Array(Text("an IP address", values.name_server))
+UNITS: Final = Array(Text("the name of a unit", values.unit_name))
 DOMAINS: Final = Array(Text("a domain name", values.domain))
 TOPOLOGY_NAME: Final = Text("a string", values.topology_name)
 NETWORK_KIND: Final = KindName(values.NETWORK_KINDS, values.network_kind)
@@ -385,6 +386,9 @@ class NamespaceConfig(Entry):
     interfaces: Annotated[
         Mapping[str, InterfaceConfig], Key(ByName(Table(InterfaceConfig)), "its links, by name")
     ] = field(default_factory=dict)
+    units: Annotated[
+        tuple[str, ...], Key(UNITS, "systemd services that live in it, with their sockets")
+    ] = ()
     dns: Annotated[
         tuple[Ip, ...] | None, Key(NAME_SERVERS, "name servers for the processes in it")
     ] = None

@@ -54,6 +54,7 @@ FORMS: Final[Mapping[str, str]] = {
     "host_bits": "a subnet or route with host bits set",
     "gateway_with_prefix": "an address with a prefix length where a bare one is expected",
     "address_unusable": "an address that no link can have",
+    "unit_name": "a name that is not that of a systemd service or socket",
     "domain_name": "an invalid domain name",
     "bad_mac": "an invalid MAC address",
     "bad_name": "an invalid host name",

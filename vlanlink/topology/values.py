@@ -193,6 +193,20 @@ def unicast_address(word: str) -> Ip:
     return ip
 
 
+_UNIT: Final = re.compile(
+    r"(?!vlanlink@)[A-Za-z0-9:_.\\-]+(@[A-Za-z0-9:_.\\-]+)?\.(service|socket)", re.ASCII
+)
+
+
+def unit_name(word: str) -> str:
+    """The name of a systemd service or socket."""
+    if len(word) > 255 or word.startswith((".", "-")) or not _UNIT.fullmatch(word):
+        plain = re.fullmatch(r"[A-Za-z0-9_-]+", word)
+        hint = f'write "{word}.service"' if plain else 'write a name such as "nginx.service"'
+        raise InvalidValue("unit_name", f"{quote(word)} is not a unit that can live here", hint)
+    return word
+
+
 def name_server(word: str) -> Ip:
     """An address that resolv.conf(5) can name."""
     ip = unicast_address(word)

@@ -23,6 +23,7 @@ from vlanlink.errors import (
 )
 from vlanlink.host import Host
 from vlanlink.kernel.monitor import Events
+from vlanlink.planning.plan import Plan
 from vlanlink.reconcile.checks import absolute, refuse_other_file, refuse_untrusted
 from vlanlink.reconcile.lookup import copy_of
 from vlanlink.reconcile.session import (
@@ -108,6 +109,10 @@ class WatchLoop:
         with open_session(self.host) as session:
             own = session.records(topology.name).own
             refuse_untrusted(session, topology.name)
+            if any(one.units for one in topology.namespaces.values()):
+                from vlanlink.boot import file_trust
+
+                file_trust.refuse_untrusted_units(topology)
             refuse_other_file(topology, own, replace_file=self.replace_file)
             if self.repair:
                 refuse_if_pending(session, topology.name)
@@ -325,8 +330,21 @@ class WatchLoop:
         else:
             self._state.backoff.count(found, time.monotonic())
             self.report(Event("repaired", self.topology.name, plan=done, diagnostics=done.notes))
+        self._restart_services(done)
         self._reset(session.records(self.topology.name).own)
         return 0.0
+
+    def _restart_services(self, done: Plan) -> None:
+        """Services go on in a namespace that was made again only once they are restarted."""
+        made = {c.name for c in done.changes if (c.action, c.object) == ("create", "namespace")}
+        if not made or not self.host.has_services():
+            return
+        from vlanlink.boot import services
+
+        try:
+            services.restart(self.topology.name, self.host, made)
+        except ConflictError as error:
+            self.report(Event("failed", self.topology.name, diagnostics=error.diagnostics))
 
     def _wait(self) -> float:
         """Seconds until a repair that failed is tried again."""

@@ -93,6 +93,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "namespace_path": namespaces.namespace_path,
     "namespace_twice": namespaces.namespace_twice,
     "files_of_process": namespaces.files_of_process,
+    "unit_twice": namespaces.unit_twice,
     "host_name": namespaces.host_name,
     "search_without_dns": namespaces.search_without_dns,
     "sysctl_key": namespaces.sysctl_key,

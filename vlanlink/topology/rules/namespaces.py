@@ -48,7 +48,7 @@ def namespace_twice(index: RuleIndex) -> Iterator[Problem]:
                 )
 
 
-_FILE_KEYS = ("dns", "search", "hosts")
+_FILE_KEYS = ("dns", "search", "hosts", "units")
 
 
 def files_of_process(index: RuleIndex) -> Iterator[Problem]:
@@ -58,10 +58,23 @@ def files_of_process(index: RuleIndex) -> Iterator[Problem]:
         if namespace.pid is None and namespace.path is None:
             continue
         for key in _FILE_KEYS:
-            if getattr(namespace, key) not in (None, False):
+            if getattr(namespace, key) not in (None, False, ()):
                 message = f"namespace {name} is found by {found}, so it can't have {key}"
                 hint = "its processes have their own /etc: configure names there"
+                hint = "only a namespace with a name can have units" if key == "units" else hint
                 yield Problem(("namespaces", name, key), message, hint, at_key=True)
+
+
+def unit_twice(index: RuleIndex) -> Iterator[Problem]:
+    """A unit runs in one namespace."""
+    seen: dict[str, tuple[str, int]] = {}
+    for name, namespace in index.topology.namespaces.items():
+        for at, unit in enumerate(namespace.units):
+            before = seen.setdefault(unit, (name, at))
+            if before != (name, at):
+                message = f"unit {unit} is in namespace {before[0]} already"
+                related = ("namespaces", before[0], "units", before[1])
+                yield Problem(("namespaces", name, "units", at), message, "remove it", related)
 
 
 def host_name(index: RuleIndex) -> Iterator[Problem]:

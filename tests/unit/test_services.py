@@ -1,0 +1,214 @@
+"""Services in namespaces: drop-ins, what they refuse, and whose files may ask for them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+import vlanlink
+from tests.unit.test_boot import UNIT, Box
+from vlanlink.boot import file_trust, services
+
+TEXT = """
+[topology]
+name = "office"
+
+[namespaces.web]
+dns = ["172.16.2.1"]
+units = ["nginx.service"]
+"""
+
+
+@pytest.fixture
+def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
+    found = Box(tmp_path, monkeypatch)
+    found.topology = found.load(TEXT)
+    return found
+
+
+def tells(box: Box, unit: str, **properties: str) -> None:
+    """What systemctl shows of a unit."""
+    (box.directory / "show").mkdir(exist_ok=True)
+    for name, value in properties.items():
+        box.say(f"show/{unit}.{name}", f"{value}\n")
+
+
+def enabled(box: Box, unit: str) -> None:
+    (box.units / "multi-user.target.wants").mkdir(exist_ok=True)
+    (box.units / "multi-user.target.wants" / unit).symlink_to("../x")
+
+
+def drop_in(box: Box, unit: str = "nginx.service") -> Path:
+    return box.units / f"{unit}.d/vlanlink.conf"
+
+
+def test_enable_ties_a_unit_and_its_socket(box: Box) -> None:
+    tells(box, "nginx.service", TriggeredBy="nginx.socket nginx.path")
+    assert f"  + file {drop_in(box)}" in box.enable()
+    lines = drop_in(box).read_text().splitlines()
+    assert lines[:6] == [
+        "[Unit]",
+        f"BindsTo={UNIT}",
+        f"After={UNIT}",
+        "",
+        "[Service]",
+        "NetworkNamespacePath=/run/netns/web",
+    ]
+    assert "BindReadOnlyPaths=/etc/netns/web/resolv.conf:/etc/resolv.conf" in lines
+    assert "BindReadOnlyPaths=/etc/netns/web/nsswitch.conf:/etc/nsswitch.conf" in lines
+    assert not any("/etc/hosts" in line for line in lines)
+    socket = drop_in(box, "nginx.socket").read_text()
+    assert "[Socket]\nNetworkNamespacePath=/run/netns/web\n" in socket
+    assert "BindReadOnlyPaths" not in socket
+    assert not drop_in(box, "nginx.path").exists()
+    assert box.told()[-1] == "daemon-reload"
+    assert box.enable() == []
+
+
+def test_a_unit_that_runs_elsewhere_is_restarted_with_now(box: Box) -> None:
+    box.say("process", "0")
+    (box.directory / "active").mkdir()
+    box.say("active/nginx.service", "")
+    result = vlanlink.enable(box.topology, box.host)
+    assert [note.message for note in result.notes] == [
+        "nginx.service goes on where it runs until it is restarted"
+    ]
+    assert "restart nginx.service" not in box.told()
+    drop_in(box).unlink()
+    assert "  ~ unit nginx.service in namespace web" in box.enable(now=True)
+    assert box.told()[-1] == "restart nginx.service"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["NetworkNamespacePath=/run/netns/x", "PrivateNetwork=yes", "JoinsNamespaceOf=a.service"],
+)
+def test_a_unit_that_somebody_else_tied_is_refused(box: Box, line: str) -> None:
+    other = box.directory / "other.conf"
+    other.write_text(f"[Service]\n{line}\n")
+    tells(box, "nginx.service", DropInPaths=str(other))
+    with pytest.raises(vlanlink.ConflictError) as caught:
+        box.enable()
+    (found,) = caught.value.diagnostics
+    assert found.message == f"nginx.service is tied to a namespace by {other} already"
+    assert (found.line, found.path) == (7, ("namespaces", "web", "units"))
+    assert box.files() == set()  # all of enable is undone
+
+
+def test_what_ties_nothing_is_no_obstacle(box: Box) -> None:
+    unit = box.directory / "nginx.service"
+    unit.write_text("[Service]\nPrivateNetwork=no\nPrivateTmp=yes\n")
+    tells(box, "nginx.service", FragmentPath=str(unit))
+    box.enable()
+    assert drop_in(box).exists()
+
+
+def test_a_drop_in_of_another_topology_stays(box: Box) -> None:
+    box.enable()
+    other = box.load(TEXT.replace("office", "shop"))
+    with pytest.raises(vlanlink.ConflictError, match="is tied to a namespace by"):
+        vlanlink.enable(other, box.host)
+    assert UNIT in drop_in(box).read_text()
+
+
+def test_disable_refuses_while_units_are_enabled_and_leaves_their_drop_ins(box: Box) -> None:
+    box.enable()
+    enabled(box, "nginx.service")
+    with pytest.raises(vlanlink.ConflictError, match=r"nginx\.service would no longer start"):
+        box.disable()
+    assert box.copy.exists()
+    (box.units / "multi-user.target.wants/nginx.service").unlink()
+    box.disable()
+    assert not box.copy.exists()
+    assert drop_in(box).exists()
+
+
+def test_disable_releases_units_when_told(box: Box) -> None:
+    box.enable()
+    enabled(box, "nginx.service")
+    result = vlanlink.disable("office", box.host, release_units=True)
+    assert f"  - file {drop_in(box)}" in result.lines
+    assert not drop_in(box).parent.exists()
+
+
+def test_an_edited_drop_in_is_not_ours(box: Box) -> None:
+    box.enable()
+    drop_in(box).write_text(drop_in(box).read_text().replace("web", "db"))
+    with pytest.raises(vlanlink.ConflictError, match="is tied to a namespace by"):
+        box.enable()
+    vlanlink.disable("office", box.host, release_units=True)
+    assert drop_in(box).exists()
+
+
+def test_a_unit_that_leaves_the_file_stays_tied(box: Box) -> None:
+    box.enable()
+    box.topology = box.load(TEXT.replace('["nginx.service"]', "[]"))
+    result = vlanlink.enable(box.topology, box.host)
+    assert [note.message for note in result.notes] == [
+        "nginx.service stays tied to its namespace: the file no longer names it"
+    ]
+
+
+def test_up_alone_names_the_step(box: Box) -> None:
+    (note,) = services.untied(box.topology, box.host)
+    assert note.message == "nginx.service is not tied to namespace web yet"
+    assert note.hint == f"vlanlink enable {box.directory}/mine.toml"
+    box.enable()
+    assert services.untied(box.topology, box.host) == ()
+
+
+def test_services_of_a_namespace_are_stopped_and_restarted(box: Box) -> None:
+    box.enable()
+    (box.directory / "active").mkdir()
+    box.say("active/nginx.service", "")
+    box.told()
+    assert services.restart("office", box.host, {"db"}) == ()
+    assert services.restart("office", box.host, {"web", "db"}) == ("nginx.service",)
+    assert services.stop("office", box.host) == ("nginx.service",)
+    assert box.told() == ["restart nginx.service", "stop nginx.service"]
+    assert services.stop("office", box.host) == ()
+    assert drop_in(box).exists()
+
+
+# -- whose files ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", ["file", "directory", "above"])
+def test_a_file_with_units_that_others_can_write_is_refused(box: Box, place: str) -> None:
+    above = box.directory / "above"
+    (above / "directory").mkdir(parents=True)
+    file = above / "directory/office.toml"
+    file.write_text(TEXT)
+    topology = vlanlink.load(file)
+    file_trust.refuse_untrusted_units(topology)
+    open_one = {"file": file, "directory": file.parent, "above": above}[place]
+    open_one.chmod(0o777)
+    with pytest.raises(vlanlink.PrivilegeError, match="others can write it") as caught:
+        vlanlink.enable(topology, box.host)
+    assert caught.value.exit_code == 4
+    assert f"{open_one} has mode 0777" in str(caught.value)
+    without = vlanlink.load(file, text=TEXT.replace('["nginx.service"]', "[]"))
+    file_trust.refuse_untrusted_units(without)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="chown takes root")
+def test_a_file_of_somebody_else_is_refused(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = box.directory / "mine.toml"
+    os.chown(file, 1000, 1000)
+    with pytest.raises(vlanlink.PrivilegeError, match="belongs to user 1000"):
+        file_trust.refuse_untrusted_units(box.topology)
+    monkeypatch.setenv("SUDO_UID", "1000")
+    file_trust.refuse_untrusted_units(box.topology)
+
+
+def test_a_sticky_directory_counts_for_a_file_that_nobody_named(box: Box) -> None:
+    public = box.directory / "tmp"
+    public.mkdir()
+    public.chmod(0o1777)
+    file = public / "vlanlink.toml"
+    file.write_text(TEXT)
+    file_trust.refuse_untrusted_units(vlanlink.load(file))
+    with pytest.raises(vlanlink.PrivilegeError, match="everybody can put files into"):
+        vlanlink.refuse_untrusted_file(str(file))
+    public.chmod(0o755)
+    vlanlink.refuse_untrusted_file(str(file))
