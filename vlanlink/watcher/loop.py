@@ -23,7 +23,6 @@ from vlanlink.errors import (
 )
 from vlanlink.host import Host
 from vlanlink.kernel.monitor import Events
-from vlanlink.planning.plan import Plan
 from vlanlink.reconcile.checks import absolute, refuse_other_file, refuse_untrusted
 from vlanlink.reconcile.lookup import copy_of
 from vlanlink.reconcile.session import (
@@ -45,6 +44,7 @@ from vlanlink.watcher.containers import absent, attach_again, note_ends
 from vlanlink.watcher.drift import drifts
 from vlanlink.watcher.event import Event, Word
 from vlanlink.watcher.patience import Patience
+from vlanlink.watcher.services import restart_services
 
 CONFIRM_POLL_SECONDS = 1.0
 """While a change waits for confirmation, its file is polled: the kernel has no event for it."""
@@ -330,29 +330,9 @@ class WatchLoop:
         else:
             self._state.backoff.count(found, time.monotonic())
             self.report(Event("repaired", self.topology.name, plan=done, diagnostics=done.notes))
-        self._restart_services(done)
+        restart_services(self.host, done, self.report)
         self._reset(session.records(self.topology.name).own)
         return 0.0
-
-    def _restart_services(self, done: Plan) -> None:
-        """Services go on in a namespace that was made again only once they are restarted."""
-        made = {c.name for c in done.changes if (c.action, c.object) == ("create", "namespace")}
-        if not made or not self.host.has_services():
-            return
-        from vlanlink.boot import services
-
-        try:
-            services.restart(self.topology.name, self.host, made)
-        except ConflictError as error:
-            self.report(Event("failed", self.topology.name, diagnostics=error.diagnostics))
-
-    def _wait(self) -> float:
-        """Seconds until a repair that failed is tried again."""
-        return max(0.0, self._state.not_before - time.monotonic())
-
-    def _succeeded(self, observation: Observation) -> None:
-        if not observation.context.aside:
-            self._state.failed_in = frozenset()
 
     def _failed(self, error: ConflictError | ApplyError | PrivilegeError) -> float:
         state = self._state
