@@ -334,6 +334,14 @@ class WatchLoop:
         self._reset(session.records(self.topology.name).own)
         return 0.0
 
+    def _wait(self) -> float:
+        """Seconds until a repair that failed is tried again."""
+        return max(0.0, self._state.not_before - time.monotonic())
+
+    def _succeeded(self, observation: Observation) -> None:
+        if not observation.context.aside:
+            self._state.failed_in = frozenset()
+
     def _failed(self, error: ConflictError | ApplyError | PrivilegeError) -> float:
         state = self._state
         retry = doubled(self.policy, state.failures)
