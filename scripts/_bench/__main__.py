@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from _bench import contenders, foreign, peers, report, scene, startup
+from _bench import attachments, contenders, foreign, peers, report, scene, startup
 from _bench.fetch import AbsentError
 from _bench.judge import NotMadeError, judge
 from _bench.process import Sample, timed
@@ -28,6 +28,11 @@ def main() -> int:
     """Time everything in turn, print a table, and write the figures as JSON."""
     options = _options()
     scene.make_parent()
+    if options.attach:
+        taken = attachments.samples(options.runs)
+        print(report.table("one attachment", taken))
+        print(report.attachments(taken))
+        return 0
     found: dict[scene.Scene | scene.Vlans, Samples] = {}
     for what in _scenes(options):
         found[what] = _time(what, options)
@@ -63,6 +68,11 @@ def _options() -> argparse.Namespace:
         "--foreign",
         action="store_true",
         help="one endpoint beside 3,000 foreign namespaces, 100,000 routes, 2,000 macvlans",
+    )
+    parser.add_argument(
+        "--attach",
+        action="store_true",
+        help="instead of endpoints: one attachment, alone and beside 500, and CNI's ADD and DEL",
     )
     parser.add_argument("--only", type=lambda text: text.split(","), help="contenders, by name")
     parser.add_argument("--progress", action="store_true", help="tell each time when it is taken")

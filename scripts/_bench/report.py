@@ -121,6 +121,19 @@ def foreign(samples: Samples) -> str:
     return "\n".join(_judged(goal, samples, None) for goal in FOREIGN_GOALS)
 
 
+def attachments(samples: Samples) -> str:
+    """The ratios of one attachment beside others to one alone, and to the CNI plugins."""
+    first, beside = (f"vlanlink, {where}" for where in ("the second", "beside 500"))
+    rows = []
+    for verb in ("attach", "detach"):
+        ratios = _ratios(samples[beside, verb], samples[first, verb])
+        rows.append(_row(f"{verb}: beside 500 / alone", ratios, 1.3 if verb == "attach" else None))
+        if ("CNI", verb) in samples:
+            ratios = _ratios(samples[beside, verb], samples["CNI", verb])
+            rows.append(_row(f"{verb}: beside 500 / CNI", ratios, None))
+    return "\n".join(rows)
+
+
 def _growth(by_size: Mapping[int, Samples]) -> list[str]:
     """What an endpoint costs of 4,000, against one of 500."""
     if not {500, 4000} <= by_size.keys() or not all(UP in by_size[n] for n in (500, 4000)):
