@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import vlanlink
+from tests.kernel.examples import example
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.world import World, until
@@ -456,3 +457,24 @@ def test_restart_attaches_again(world: World, container: Callable[[], int]) -> N
     assert vlanlink.status("office").state == "up"
     vlanlink.down("office")
     assert "eth0" not in inside(world, first, "ip -br link")
+
+
+def test_s29_a_container_on_the_examples_network(
+    world: World, container: Callable[[], int], podman: Callable[[int], None]
+) -> None:
+    vlanlink.up(example("29-containers", ('parent = "eth0"', 'parent = "eth0"\nprobe = false')))
+    pid = container()
+    podman(pid)
+    found = vlanlink.attach("containers/pub", container="db")
+    assert found.addresses == ("172.16.29.128/24",)
+    inside(world, pid, "ping -n -c1 -W5 172.16.29.10")
+    vlanlink.detach("containers/pub", "db")
+    vlanlink.down("containers")
+
+
+def test_s28_a_command_in_an_endpoint(world: World) -> None:
+    vlanlink.up(example("28-services", ('parent = "eth0"', 'parent = "eth0"\nprobe = false')))
+    ping = ["ping", "-n", "-c1", "-W5", "172.16.28.11"]
+    vlanlink.run("web", ping, check=True, capture_output=True)
+    assert world.pings("web", "172.16.28.11")
+    vlanlink.down("services")

@@ -8,6 +8,7 @@ import pytest
 import vlanlink
 from tests.unit.test_boot import UNIT, Box
 from vlanlink.boot import file_trust, services
+from vlanlink.cli.parser import parse
 
 TEXT = """
 [topology]
@@ -212,3 +213,28 @@ def test_a_sticky_directory_counts_for_a_file_that_nobody_named(box: Box) -> Non
         vlanlink.refuse_untrusted_file(str(file))
     public.chmod(0o755)
     vlanlink.refuse_untrusted_file(str(file))
+
+
+# -- the pages -----------------------------------------------------------------------------------
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("page", ["services", "containers"])
+def test_every_command_of_the_page_parses(page: str) -> None:
+    text = (ROOT / f"docs/{page}.md").read_text()
+    found = [
+        line.removeprefix("$ ").removeprefix("sudo ").split()
+        for line in text.splitlines()
+        if line.startswith(("sudo vlanlink", "$ sudo vlanlink"))
+    ]
+    assert found
+    for words in found:
+        assert parse(words[1:]).verb == words[1]
+
+
+def test_the_page_shows_what_enable_writes(box: Box) -> None:
+    page = (ROOT / "docs/services.md").read_text()
+    box.enable()
+    written = drop_in(box).read_text().splitlines()[:-1]  # the last line is the checksum
+    assert "\n".join(written) in page
