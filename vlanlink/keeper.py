@@ -81,6 +81,9 @@ def _keep(request: Request) -> int:
     supervisor = Supervisor(request, channel, opened.paths)
     signal.signal(signal.SIGTERM, supervisor.stop)
     keep_needed_capabilities()
+    if not channel.recv(1):
+        print("the process that renews ended at once", file=sys.stderr)
+        return 1
     _detach()
     try:
         supervisor.run()
@@ -148,6 +151,7 @@ def _serve(opened: _Opened, lock: int, channel: socket.socket) -> None:
     _silence()
     become_nobody("CAP_NET_ADMIN", "CAP_NET_RAW")
     die_with_parent()
+    channel.send(b"+")
     Service(opened.endpoints, opened.doors, channel).run()
 
 

@@ -1,10 +1,15 @@
 """DHCP servers on the simulated LAN: dnsmasq on a station."""
 
+import json
+import sys
 from pathlib import Path
+from shutil import which
 from subprocess import Popen
 
+from tests.kernel.dhcp_liar import MODE
 from tests.kernel.lan import Lan
 from tests.kernel.world import until
+from tests.unit.dhcp_server import SERVER_MAC
 
 SERVER = "192.168.77.1"
 RANGE = "192.168.77.100,192.168.77.199"
@@ -28,7 +33,7 @@ class Dnsmasq:
         self.log.write_text("")
         command = [
             "dnsmasq",
-            "--no-daemon",
+            "--keep-in-foreground",
             "--port=0",
             "--no-ping",
             "--conf-file=/dev/null",
@@ -63,3 +68,56 @@ class Dnsmasq:
     def count(self, words: str) -> int:
         """How often its log has ``words``."""
         return self.log.read_text().count(words)
+
+
+class Liar:
+    """A server of ours on a station: its leases are as short as one likes, and it may lie."""
+
+    def __init__(self, lan: Lan, seconds: int, mode: str = "answer") -> None:
+        lan.station("dhcp", "192.0.2.1/24", mac=SERVER_MAC)
+        self.says(mode)
+        lan.world.start([sys.executable, "-m", "tests.kernel.dhcp_liar", str(seconds)], "dhcp")
+        until(MODE.with_suffix(".ready").exists, "the server serves")
+
+    def says(self, mode: str) -> None:
+        """From now on."""
+        MODE.write_text(mode)
+
+
+class Kea:
+    """Kea on a station: its leases may be shorter than dnsmasq's."""
+
+    def __init__(self, lan: Lan, seconds: int) -> None:
+        if "dhcp" not in lan.world.places:
+            lan.station("dhcp", f"{SERVER}/24")
+        self.lan = lan
+        pool = {"pool": RANGE.replace(",", "-")}
+        options = [{"name": "routers", "data": SERVER}]
+        subnet = {"subnet": "192.168.77.0/24", "pools": [pool], "option-data": options}
+        log = [{"output": "/run/kea.log"}]
+        database = {"type": "memfile", "persist": False}
+        config = {
+            "interfaces-config": {"interfaces": ["eth0"], "dhcp-socket-type": "raw"},
+            "valid-lifetime": seconds,
+            "lease-database": database,
+            "subnet4": [subnet],
+            "loggers": [{"name": "kea-dhcp4", "severity": "INFO", "output_options": log}],
+        }
+        Path("/run/kea.json").write_text(json.dumps({"Dhcp4": config}))
+        self.process = self.start()
+
+    def start(self) -> Popen[bytes]:
+        """Start it, and wait until it serves."""
+        log = Path("/run/kea.log")
+        log.write_text("")
+        program = which("kea-dhcp4")
+        assert program is not None
+        words = ["env", "KEA_PIDFILE_DIR=/run", "KEA_LOCKFILE_DIR=none", program]
+        process = self.lan.world.start([*words, "-c", "/run/kea.json"], "dhcp")
+        until(lambda: "DHCP4_STARTED" in log.read_text(), "Kea serves")
+        return process
+
+    def stop(self) -> None:
+        """End it. It forgets its leases."""
+        self.process.kill()
+        self.process.wait()

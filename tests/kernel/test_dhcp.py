@@ -2,12 +2,14 @@
 
 import json
 import os
+import time
 from pathlib import Path
+from shutil import which
 
 import pytest
 
 import vlanlink
-from tests.kernel.dhcp_lan import SERVER, Dnsmasq
+from tests.kernel.dhcp_lan import SERVER, Dnsmasq, Kea, Liar
 from tests.kernel.lan import Lan
 from tests.kernel.wire import ready
 from tests.kernel.world import until
@@ -187,3 +189,124 @@ def test_up_of_what_is_up_leaves_the_keeper_alone(lan: Lan) -> None:
     before = keeper()
     assert not vlanlink.up(topology())
     assert keeper() == before
+
+
+# -- what a server says ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> vlanlink.Host:
+    """The machine, with a directory of its own for the files of namespaces."""
+    return vlanlink.Host(etc_netns_directory=tmp_path / "netns")
+
+
+def test_routes_names_and_mtu_are_the_servers(lan: Lan, host: vlanlink.Host) -> None:
+    ready(lan)
+    Dnsmasq(
+        lan,
+        "--dhcp-option=121,10.0.0.0/8,192.168.77.9,0.0.0.0/0,192.168.77.8",
+        "--dhcp-option=3,192.168.77.7",
+        "--dhcp-option=6,192.168.77.2,192.168.77.3",
+        "--dhcp-option=119,office.example,lab.example",
+        "--dhcp-option-force=26,1400",
+    )
+    vlanlink.up(topology(dhcp="{ metric = 50 }"), host)
+    routes = {r["dst"]: r for r in lan.world.json("-4 route", "web")}
+    assert routes["10.0.0.0/8"]["gateway"] == "192.168.77.9"
+    assert (routes["default"]["gateway"], routes["default"]["metric"]) == ("192.168.77.8", 50)
+    assert lan.world.link("eth0", "web")["mtu"] == 1400
+    resolver = (host.etc_netns_directory / "web/resolv.conf").read_text().splitlines()
+    assert "search office.example lab.example" in resolver
+    assert [line for line in resolver if line.startswith("nameserver")] == [
+        "nameserver 192.168.77.2",
+        "nameserver 192.168.77.3",
+    ]
+    assert vlanlink.status("office", host).state == "up"
+    vlanlink.down("office", host)
+    assert not (host.etc_netns_directory / "web").exists()
+
+
+def test_what_the_file_says_or_refuses_counts_more(lan: Lan, host: vlanlink.Host) -> None:
+    ready(lan)
+    Dnsmasq(lan, "--dhcp-option=6,192.168.77.2", "--dhcp-option-force=26,1400")
+    how = "{ use_routes = false, use_dns = false }"
+    vlanlink.up(topology(dhcp=how, more="mtu = 1450"), host)
+    assert "default" not in lan.world.ip("-4 route", "web")
+    assert lan.world.link("eth0", "web")["mtu"] == 1450
+    assert not (host.etc_netns_directory / "web/resolv.conf").exists()
+
+
+@pytest.mark.parametrize(
+    ("lie", "told"),
+    [
+        ("mask", "unusable): its netmask is 00000000"),
+        ("server", "unusable): it names no server"),
+        ("time", "unusable): it has no lease time"),
+        ("nak", "NAK"),
+        ("foreign", "offer"),
+        ("garbage", "0 offers"),
+    ],
+)
+def test_a_server_that_lies_gives_no_address(lan: Lan, lie: str, told: str) -> None:
+    ready(lan)
+    Liar(lan, 60, lie)
+    with pytest.raises(vlanlink.ConflictError) as caught:
+        vlanlink.up(topology(dhcp="{ timeout = 1 }"))
+    assert told in caught.value.diagnostics[0].message
+    assert "web" not in lan.world.namespaces()
+
+
+def test_nothing_but_names_gets_into_resolv_conf(lan: Lan, host: vlanlink.Host) -> None:
+    ready(lan)
+    Liar(lan, 60, "names")
+    vlanlink.up(topology(), host)
+    resolver = (host.etc_netns_directory / "web/resolv.conf").read_text()
+    assert "nameserver 192.0.2.53" in resolver
+    assert "6.6.6.6" not in resolver.replace("search x nameserver 6.6.6.6", "")
+
+
+# -- a lease that ends -----------------------------------------------------------------------------
+
+
+def test_a_lease_that_nobody_renews_is_lost_and_comes_back(lan: Lan) -> None:
+    ready(lan)
+    server = Liar(lan, 3)
+    vlanlink.up(topology())
+    server.says("silent")
+    until(lambda: not lan.world.addresses("eth0", "web"), "the address goes with the lease")
+    until(lambda: "no answer since" in drift(), "status says since when")
+    assert vlanlink.plan(topology()).changes[0].name == "dhcp"
+    server.says("answer")
+    until(lambda: lan.world.addresses("eth0", "web"), "the keeper got it back")
+    until(lambda: vlanlink.status("office").state == "up", "and its route")
+
+
+def drift() -> str:
+    """The reasons that the plan has."""
+    operations = vlanlink.status("office").plan.operations
+    return " ".join(str(getattr(op, "since", "")) for op in operations)
+
+
+def test_a_refused_renewal_takes_the_address_at_once(lan: Lan) -> None:
+    ready(lan)
+    server = Liar(lan, 4)
+    vlanlink.up(topology())
+    server.says("nak")
+    until(lambda: not lan.world.addresses("eth0", "web"), "the address is gone")
+    server.says("answer")
+    until(lambda: lan.world.addresses("eth0", "web"), "and comes back")
+
+
+def test_short_leases_are_renewed_by_kea(lan: Lan, long_run: bool) -> None:
+    if which("kea-dhcp4") is None:
+        pytest.skip("kea-dhcp4 is not installed")
+    ready(lan)
+    Kea(lan, 8)
+    spaces = [f"n{number}" for number in range(20)]
+    vlanlink.up(topology(*spaces))
+    first = {space: address(lan, space)["local"] for space in spaces}
+    end = time.monotonic() + (1800 if long_run else 20)
+    while time.monotonic() < end:
+        for space in spaces:
+            assert address(lan, space)["local"] == first[space]
+    assert vlanlink.status("office").state == "up"

@@ -1,0 +1,46 @@
+"""DHCP on ipvlan l2, whose endpoints share a MAC: by client ids, with broadcast replies."""
+
+import pytest
+
+import vlanlink
+from tests.kernel.dhcp_lan import SERVER, Dnsmasq
+from tests.kernel.lan import Lan
+from tests.kernel.wire import ready
+from tests.kernel.world import until
+
+pytestmark = pytest.mark.needs("ipvlan")
+
+TEXT = """
+[topology]
+name = "office"
+[networks.pub]
+kind = "ipvlan"
+parent = "eth0"
+dhcp = true
+[namespaces.web.interfaces.eth0]
+network = "pub"
+[namespaces.db.interfaces.eth0]
+network = "pub"
+"""
+
+
+def test_endpoints_with_one_mac_get_addresses_of_their_own(lan: Lan) -> None:
+    lan.station("printer", "192.168.77.100/24")
+    ready(lan)
+    server = Dnsmasq(lan, given="192.168.77.100,192.168.77.103")
+    office = vlanlink.load("/run/office.toml", text=TEXT)
+    vlanlink.up(office)
+    found = {space: lan.world.addresses("eth0", space) for space in ("web", "db")}
+    assert all(len(addresses) == 1 for addresses in found.values())
+    assert found["web"] != found["db"]
+    assert ["192.168.77.100/24"] not in found.values()  # the parent asked, and the printer answered
+    for space in found:
+        lan.world.run(f"ping -c1 -W10 {SERVER}", space)
+    asked = server.count("DHCPACK(")
+    lan.world.ip("link set eth0 down", "web")
+    lan.world.ip("link set eth0 up", "web")
+    until(lambda: server.count("DHCPACK(") > asked, "it is not deaf", 60.0)
+    assert lan.world.addresses("eth0", "web") == found["web"]
+    assert vlanlink.status("office").state in ("up", "drifted")
+    vlanlink.down("office", forget=True)
+    until(lambda: server.count("DHCPRELEASE(") == 2, "both were released", 60.0)
