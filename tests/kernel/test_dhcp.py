@@ -10,7 +10,9 @@ import pytest
 
 import vlanlink
 from tests.kernel.dhcp_lan import SERVER, Dnsmasq, Kea, Liar
+from tests.kernel.examples import example
 from tests.kernel.lan import Lan
+from tests.kernel.test_watch import Process
 from tests.kernel.wire import ready
 from tests.kernel.world import until
 from vlanlink.store import keeper as store_keeper
@@ -29,10 +31,17 @@ dhcp = {dhcp}
 def topology(
     *spaces: str, dhcp: str = "true", more: str = "", interface: str = "", name: str = "office"
 ) -> vlanlink.Topology:
-    text = f'[topology]\nname = "{name}"\n' + NETWORK.format(dhcp=dhcp, more=more)
+    written = text(*spaces, dhcp=dhcp, more=more, interface=interface, name=name)
+    return vlanlink.load(f"/run/{name}.toml", text=written)
+
+
+def text(
+    *spaces: str, dhcp: str = "true", more: str = "", interface: str = "", name: str = "office"
+) -> str:
+    found = f'[topology]\nname = "{name}"\n' + NETWORK.format(dhcp=dhcp, more=more)
     for space in spaces or ("web",):
-        text += f'[namespaces.{space}.interfaces.eth0]\nnetwork = "pub"\n{interface}\n'
-    return vlanlink.load(f"/run/{name}.toml", text=text)
+        found += f'[namespaces.{space}.interfaces.eth0]\nnetwork = "pub"\n{interface}\n'
+    return found
 
 
 def address(lan: Lan, space: str = "web") -> dict[str, object]:
@@ -310,3 +319,39 @@ def test_short_leases_are_renewed_by_kea(lan: Lan, long_run: bool) -> None:
         for space in spaces:
             assert address(lan, space)["local"] == first[space]
     assert vlanlink.status("office").state == "up"
+
+
+def test_watch_tells_of_a_lost_lease_and_leaves_it_to_the_keeper(lan: Lan) -> None:
+    ready(lan)
+    server = Liar(lan, 3)
+    Path("/run/office.toml").write_text(text("web"))
+    watch = Process(lan.world, "/run/office.toml --json")
+    watch.told("up")
+    server.says("silent")
+    watch.told("drift")
+    until(lambda: "no answer since" in drift(), "status says since when")
+    before = keeper()
+    lan.world.ip("link set eth0 mtu 1400", "web")  # other drift is mended meanwhile
+    until(lambda: lan.world.link("eth0", "web")["mtu"] == 1500, "the MTU is back")
+    assert keeper() == before
+    assert not lan.world.addresses("eth0", "web")
+    server.says("answer")
+    until(lambda: lan.world.addresses("eth0", "web"), "the keeper got it back")
+    until(lambda: vlanlink.status("office").state == "up", "all is well")
+    assert watch.count("failed") == 0
+
+
+# -- the example -----------------------------------------------------------------------------------
+
+
+def test_s22_endpoints_of_the_lan_and_the_host_reach_each_other(lan: Lan) -> None:
+    lan.world.ip("addr add 192.168.77.5/24 dev eth0")
+    ready(lan)
+    Dnsmasq(lan)
+    vlanlink.up(example("22-dhcp"))
+    for space in ("web", "db"):
+        (found,) = lan.world.addresses("eth0", space)
+        lan.world.run(f"ping -c1 -W5 {found.partition('/')[0]}")
+        lan.world.run("ping -c1 -W5 192.168.77.5", space)
+    assert vlanlink.verify("leased").ok
+    assert vlanlink.status("leased").state == "up"

@@ -21,7 +21,6 @@ from vlanlink.planning.operations import (
 )
 from vlanlink.planning.plan import Plan
 from vlanlink.store.dhcp_leases import DhcpLease, Endpoint
-from vlanlink.store.keeper import Keeper
 
 if TYPE_CHECKING:
     from vlanlink.reconcile.session import Observation, Session
@@ -45,27 +44,24 @@ def with_keeper(todo: Plan, context: Context, desired: State, observed: State) -
     if not any(link.dhcp for link in desired.links()):
         return todo
     running, lost = context.keeper, context.known.lost
-    operations = tuple(_explained(op, lost, kept=running is not None) for op in todo.operations)
-    wanted = list(_start(running, desired, observed))
-    return replace(todo, operations=(*operations, *wanted))
+    kept = running is not None and running.serves == serving(desired, observed)
+    operations = tuple(_explained(op, lost, kept=kept) for op in todo.operations)
+    if not kept:
+        why = "is gone" if running is None else "keeps other leases"
+        operations += (StartKeeper(namespace=HOST, why=why),)
+    return replace(todo, operations=operations)
 
 
 def _explained(operation: Operation, lost: Mapping[Endpoint, float], *, kept: bool) -> Operation:
+    """The operation, with what is known of a lease that is missing."""
     if not isinstance(operation, AcquireLease):
         return operation
     since = lost.get((operation.namespace, operation.dev))
     if since is None:
-        return operation
+        return replace(operation, kept=kept)
     ago = max(0.0, since_boot() - since)
     clock = time.strftime("%H:%M:%S", time.localtime(time.time() - ago))
     return replace(operation, since=f"no answer since {clock}", kept=kept)
-
-
-def _start(running: Keeper | None, desired: State, observed: State) -> Iterator[StartKeeper]:
-    if running is None:
-        yield StartKeeper(namespace=HOST, why="is gone")
-    elif running.serves != serving(desired, observed):
-        yield StartKeeper(namespace=HOST, why="keeps other leases")
 
 
 def endpoints(desired: State, observed: State) -> dict[LinkName, Link]:
@@ -122,14 +118,19 @@ def to_acquire(operations: Sequence[Operation], *, lost: bool) -> tuple[LinkName
     )
 
 
-def disturbs_keeper(operations: Sequence[Operation]) -> bool:
-    """Whether a keeper has to end first: it holds namespaces and links that go or come."""
-    return any(
-        isinstance(
-            op,
-            MakeNamespace | RemoveNamespace | MakeLink | RemoveLink | AcquireLease | StartKeeper,
-        )
-        for op in operations
+def left_to_keeper(operation: Operation) -> bool:
+    """Whether only the keeper can do it: it goes on asking for a lease that was lost."""
+    return isinstance(operation, AcquireLease) and operation.kept
+
+
+def disturbs_keeper(operations: Sequence[Operation], *, lost: bool) -> bool:
+    """Whether a keeper has to end first: it holds namespaces and links that go or come.
+
+    ``lost``: as in ``to_acquire``.
+    """
+    kinds = MakeNamespace | RemoveNamespace | MakeLink | RemoveLink | StartKeeper
+    return bool(to_acquire(operations, lost=lost)) or any(
+        isinstance(op, kinds) for op in operations
     )
 
 

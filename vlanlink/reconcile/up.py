@@ -88,9 +88,9 @@ def reconcile(
     kept = keep(session, seen)
     restore = partial(put_back, session, seen, kept=kept)
     transaction = Transaction(seen.topology.name, seen.observed, session.machine, restore)
-    disturbs = disturbs_keeper(seen.todo.operations) and not by_keeper
+    disturbs = disturbs_keeper(seen.todo.operations, lost=lost_leases) and not by_keeper
     paused = keeper_paused(session, seen) if disturbs else nullcontext()
-    with paused, translated(seen.topology), transaction, transaction:
+    with paused, translated(seen.topology), transaction:
         write_before(session, seen, kept)
         final, now, warnings = _apply(session, seen, transaction, lost_leases=lost_leases)
         if not by_keeper:

@@ -24,6 +24,7 @@ from vlanlink.errors import (
 from vlanlink.host import Host
 from vlanlink.kernel.monitor import Events
 from vlanlink.reconcile.checks import absolute, refuse_other_file, refuse_untrusted
+from vlanlink.reconcile.keeping import left_to_keeper
 from vlanlink.reconcile.lookup import copy_of
 from vlanlink.reconcile.session import (
     Observation,
@@ -227,7 +228,7 @@ class WatchLoop:
         if not (self._state.starting and self.repair):
             what = tuple(found.values())
             self._report_once(Event("drift", self.topology.name, what, observation.todo))
-        if not self.repair:
+        if not self.repair or all(map(left_to_keeper, observation.todo.operations)):
             self._state.starting = False
             return None
         delay = self._delay(found, suspects)
