@@ -252,7 +252,8 @@ class Supervisor:
             before = store.dhcp_leases(topology)
             old = before.held if before.boot == boot_id() else {}
             held = {**old, **{k: lease for k, lease in self._held.items() if lease}}
-            lost = {k: v for k, v in {**before.lost, **self._lost}.items() if not self._held.get(k)}
+            since = {**self._lost, **before.lost}  # the earlier one
+            lost = {key: then for key, then in since.items() if not self._held.get(key)}
             store.write_dhcp_leases(topology, DhcpLeases(boot_id(), held, lost))
         self._unwritten = False
 

@@ -98,7 +98,7 @@ def test_down_keeps_the_lease_and_the_next_up_asks_for_it(lan: Lan) -> None:
     assert address(lan)["local"] == before
     assert server.count("DHCPDISCOVER(") == 1
     vlanlink.down("office", forget=True)
-    assert server.count("DHCPRELEASE") == 1
+    until(lambda: server.count("DHCPRELEASE") == 1, "the server has it back")
 
 
 def test_an_address_that_a_station_has_is_declined(lan: Lan) -> None:
@@ -198,6 +198,50 @@ def test_up_of_what_is_up_leaves_the_keeper_alone(lan: Lan) -> None:
     before = keeper()
     assert not vlanlink.up(topology())
     assert keeper() == before
+
+
+def test_attachments_write_their_addresses_and_leave_the_keeper_alone(lan: Lan) -> None:
+    ready(lan)
+    Dnsmasq(lan)
+    vlanlink.up(topology())
+    before = keeper()
+    container = lan.world.start("unshare -n sleep 1000")
+    mine = os.stat("/proc/self/ns/net").st_ino
+    place = Path(f"/proc/{container.pid}/ns/net")
+    until(lambda: place.stat().st_ino != mine, "it has a namespace of its own")
+    with pytest.raises(vlanlink.ConflictError, match="by DHCP"):
+        vlanlink.attach("office/pub", pid=container.pid, id="c1")
+    found = vlanlink.attach("office/pub", pid=container.pid, id="c1", addresses=["192.168.77.9/24"])
+    assert found.addresses == ("192.168.77.9/24",)
+    assert keeper() == before
+    assert vlanlink.status("office").state == "up"
+
+
+SYSTEMD_RUN = """#!/bin/sh
+echo "$@" >/run/systemd-run.words
+while [ "$1" != -- ]; do shift; done
+shift
+setsid "$@" >/run/unit.log 2>&1 &
+while ! grep -q ready /run/unit.log; do sleep 0.05; done
+"""
+
+
+def test_with_systemd_the_keeper_is_a_unit(
+    lan: Lan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ready(lan)
+    Dnsmasq(lan)
+    program = tmp_path / "systemd-run"
+    program.write_text(SYSTEMD_RUN)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr("vlanlink.reconcile.keeper.systemd_runs_here", lambda _: True)
+    vlanlink.up(topology())
+    words = Path("/run/systemd-run.words").read_text()
+    assert "--unit=vlanlink-dhcp-office" in words
+    assert "--property=Type=notify" in words
+    assert vlanlink.status("office").state == "up"
+    vlanlink.down("office")
 
 
 # -- what a server says ----------------------------------------------------------------------------

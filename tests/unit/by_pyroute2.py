@@ -107,7 +107,9 @@ def address(data: bytes, *, protocols: bool) -> tuple[int, Address]:
     text = f"{ip}/{message['prefixlen']}"
     ours = get("IFA_PROTO") == PROTOCOL
     if not protocols:
-        ours = permanent and not (message["scope"] == RT_SCOPE_LINK and ":" in text)
+        ours = (permanent or ":" not in text) and not (
+            message["scope"] == RT_SCOPE_LINK and ":" in text
+        )
     broadcast = None
     if ":" not in text:
         own = str(ipaddress.ip_interface(text).network.broadcast_address)

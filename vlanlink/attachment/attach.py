@@ -123,6 +123,7 @@ def _attach(session: Session, place: Place, asked: _Request) -> Attachment:
     wanted = partial(session, place, {asked.id: asked.here}, same)
     space = _target(session, wanted, asked)
     lease = _lease(session, place, topology, asked)
+    _refuse_dhcp(topology, place.network, asked)
     _refuse_taken(place, topology, asked)
     _refuse_other_id(session, place, asked, space, identity)
     record = AttachmentRecord(
@@ -206,6 +207,13 @@ def _refuse_other_id(
         if (one.inode, one.cookie) == identity and one.id != asked.id:
             message = f"the namespace is attached to {place.name} with the id {one.id} already"
             raise ConflictError(Diagnostic(message, hint=f"use that one: --id {one.id}"))
+
+
+def _refuse_dhcp(topology: Topology, network: str, asked: _Request) -> None:
+    """A lease needs somebody who renews it in the container's namespace."""
+    if topology.networks[network].dhcp is not False and not asked.addresses:
+        message = f"endpoints of {network} get their addresses by DHCP, attachments can't yet"
+        raise ConflictError(Diagnostic(message, hint="write one: --address ADDRESS/LENGTH"))
 
 
 def _refuse_taken(place: Place, topology: Topology, asked: _Request) -> None:

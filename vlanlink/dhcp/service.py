@@ -106,6 +106,7 @@ class Service:
     def _begin(self, key: LinkName, now: float) -> machine.Step:
         one = self._endpoints[key]
         if one.lease is None:
+            self._tell(key, lease=None, why="it ended before it could be renewed", changed=False)
             return machine.start(one.client, now, one.wanted)
         young = now - one.lease.obtained < _FRESH_SECONDS
         if now < one.lease.expires:  # the address may have a lifetime of another lease

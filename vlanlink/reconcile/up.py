@@ -88,12 +88,13 @@ def reconcile(
     kept = keep(session, seen)
     restore = partial(put_back, session, seen, kept=kept)
     transaction = Transaction(seen.topology.name, seen.observed, session.machine, restore)
-    disturbs = disturbs_keeper(seen.todo.operations, lost=lost_leases) and not by_keeper
+    aside = by_keeper or seen.narrowed is not None  # an attachment is no concern of the keeper
+    disturbs = not aside and disturbs_keeper(seen.todo.operations, lost=lost_leases)
     paused = keeper_paused(session, seen) if disturbs else nullcontext()
     with paused, translated(seen.topology), transaction:
         write_before(session, seen, kept)
         final, now, warnings = _apply(session, seen, transaction, lost_leases=lost_leases)
-        if not by_keeper:
+        if not aside:
             _settle_keeper(session, final, now)
         close(session, final, now)
         session.complete(phases_of_up(None, seen).total)

@@ -183,7 +183,7 @@ def decode_address(data: bytes, *, protocols: bool) -> tuple[int, Address]:
     ours = get(_IFA_PROTO) == bytes([PROTOCOL])
     if not protocols:
         by_kernel = family == _AF_INET6 and scope == RT_SCOPE_LINK
-        ours = permanent and not by_kernel
+        ours = (permanent or family == _AF_INET) and not by_kernel  # leased ones have an end
     local = get(_IFA_LOCAL) or get(_IFA_ADDRESS)
     return index, Address(
         f"{ip(local)}/{prefix}",
