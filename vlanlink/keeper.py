@@ -35,6 +35,7 @@ from vlanlink.reconcile.up import reconcile
 from vlanlink.store import keeper
 from vlanlink.store.dhcp_leases import DhcpLeases, lease_from
 from vlanlink.store.pending import read_host
+from vlanlink.system_log import log
 
 _QUIET_SECONDS = 0.2
 """Changes of many leases come together."""
@@ -211,12 +212,12 @@ class Supervisor:
         if told["lease"] is None:
             self._lost[key] = since_boot()
             self._held[key] = None
-            _log(syslog.LOG_WARNING, f"{'/'.join(key)}: lost its lease: {told['why']}")
+            log(syslog.LOG_WARNING, f"{'/'.join(key)}: lost its lease: {told['why']}")
         else:
             self._held[key] = lease_from(told["lease"], "a lease")
             self._lost.pop(key, None)
         if told["changed"] and told["lease"]:
-            _log(syslog.LOG_INFO, f"{'/'.join(key)}: {told['lease']['address']} by DHCP")
+            log(syslog.LOG_INFO, f"{'/'.join(key)}: {told['lease']['address']} by DHCP")
         if told["changed"]:
             self._retry_at = time.monotonic()
         self._unwritten = True
@@ -241,7 +242,7 @@ class Supervisor:
                 self._retry_at = None
                 self._reconcile()
         except (OSError, VlanlinkError) as error:
-            _log(syslog.LOG_ERR, f"{self._request.topology}: {error}")
+            log(syslog.LOG_ERR, f"{self._request.topology}: {error}")
             self._retry_at = time.monotonic() + _RETRY_SECONDS
 
     def _write(self) -> None:
@@ -300,11 +301,5 @@ def _notify() -> None:
             sender.sendto(b"READY=1", address)
 
 
-def _log(level: int, message: str) -> None:
-    for line in message.splitlines():
-        syslog.syslog(level | syslog.LOG_DAEMON, line)
-
-
 if __name__ == "__main__":
-    syslog.openlog("vlanlink", syslog.LOG_PID)
     sys.exit(main(sys.argv[1:]))

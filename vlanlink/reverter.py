@@ -22,6 +22,7 @@ from vlanlink.kernel.privilege import keep_needed_capabilities
 from vlanlink.reconcile.session import open_session
 from vlanlink.store.lock import LONGEST_LOCK_SECONDS
 from vlanlink.store.pending import PendingFile
+from vlanlink.system_log import log
 
 _POLL_SECONDS = 0.2
 _TRIES = 5
@@ -59,9 +60,9 @@ def _wait(file: PendingFile) -> int:
     for attempt in range(_TRIES):
         try:
             if _roll_back(file):
-                _log(syslog.LOG_WARNING, f"{file.pending.topology} was not confirmed: rolled back")
+                log(syslog.LOG_WARNING, f"{file.pending.topology} was not confirmed: rolled back")
         except VlanlinkError as error:
-            _log(syslog.LOG_ERR, f"{file.pending.topology} could not be rolled back: {error}")
+            log(syslog.LOG_ERR, f"{file.pending.topology} could not be rolled back: {error}")
             time.sleep(_SECONDS_BETWEEN_TRIES * (attempt + 1))
         else:
             return 0
@@ -73,12 +74,6 @@ def _roll_back(file: PendingFile) -> bool:
         return roll_back(session, file, LONGEST_LOCK_SECONDS)
 
 
-def _log(level: int, message: str) -> None:
-    for line in message.splitlines():
-        syslog.syslog(level | syslog.LOG_DAEMON, line)
-
-
 if __name__ == "__main__":
     keep_needed_capabilities()
-    syslog.openlog("vlanlink", syslog.LOG_PID)
     sys.exit(main(sys.argv[1:]))
