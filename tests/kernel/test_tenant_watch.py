@@ -55,9 +55,11 @@ def test_watch_mends_everybody_else_and_says_whom_it_cannot(up: Lan, deed: Repla
         assert "one" in event.diagnostics[0].message
         for _ in range(2):
             world.ip("addr flush dev eth0", "two")
-            until(lambda: world.addresses("eth0", "two") == ["172.16.86.11/24"], "two is mended")
+            mended = lambda: world.addresses("eth0", "two") == ["172.16.86.11/24"]  # noqa: E731
+            until(mended, "two is mended", seconds=90)  # beside the processes of parallel tests
         world.run(["ip", *mark("other").split()], "two")
-        until(lambda: world.link("lo", "two").get("ifalias") == "vlanlink:office", "and its mark")
+        marked = lambda: world.link("lo", "two").get("ifalias") == "vlanlink:office"  # noqa: E731
+        until(marked, "and its mark", seconds=90)
 
 
 def test_watch_mends_a_forged_mark(up: Lan) -> None:

@@ -214,6 +214,8 @@ class Machine:
             with suppress(OSError):
                 known.add(os.stat(path).st_ino)
         for name, path in strangers(processes, known):
+            if wanted.links is not None and name not in wanted.links:
+                continue
             try:
                 self._namespaces.register(name, path)
                 reading = self._read(name, (), wanted)

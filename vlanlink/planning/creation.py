@@ -21,12 +21,15 @@ from vlanlink.planning.operations import (
 
 
 def make_namespaces(diff: Diff) -> Iterator[Operation]:
-    """Missing namespaces; a name without a namespace behind it counts as missing."""
+    """Missing namespaces; a name without a namespace behind it counts as missing.
+
+    One that others made, and that has gone since, stays gone.
+    """
     for name, namespace in diff.desired.namespaces.items():
         seen = diff.observed.namespaces.get(name)
-        if (seen is None or not seen.made) and not namespace.stranger:
-            owner = namespace.owner or diff.topology
-            yield MakeNamespace(namespace=name, owner=owner, origin=namespace.origin)
+        mine = namespace.owner == diff.topology and not namespace.stranger
+        if mine and (seen is None or not seen.made):
+            yield MakeNamespace(namespace=name, owner=diff.topology, origin=namespace.origin)
 
 
 def make_links(diff: Diff) -> Iterator[Operation]:

@@ -22,7 +22,13 @@ from vlanlink.planning.plan import Plan, plan
 from vlanlink.reconcile.apply import Progress
 from vlanlink.reconcile.attached import Attachments, find_attachments, with_ends
 from vlanlink.reconcile.keeping import with_keeper, with_leases
-from vlanlink.reconcile.sight import knows_little, may_hide, namespaces_of, wanted_namespaces
+from vlanlink.reconcile.sight import (
+    knows_little,
+    may_hide,
+    namespaces_of,
+    that_matter,
+    wanted_namespaces,
+)
 from vlanlink.store import keeper
 from vlanlink.store.dhcp_leases import DhcpLease, Endpoint
 from vlanlink.store.documents import UntrustedError
@@ -249,6 +255,8 @@ class Session:
         if everywhere:
             wanted = replace(wanted, links=None, strangers=True)
         observed = self._read(wanted, topology, context.records)
+        if everywhere:  # what does not matter now will not be read again
+            self.machine.wanted = that_matter(observed, self.machine.wanted)
         found = _observation(topology, observed, context, contents)
         dead = _dead_names(found.todo, self.machine.dead_names(), context.records)
         return replace(found, dead_names=dead, everywhere=everywhere)

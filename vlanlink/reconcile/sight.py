@@ -5,6 +5,7 @@ where something there could matter: they may be thousands.
 """
 
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vlanlink.desired.lost_record import is_lost
@@ -47,6 +48,17 @@ def wanted_namespaces(
         links=frozenset(name for record in records.others for name in namespaces_of(record)),
         evidence=evidence,
     )
+
+
+def that_matter(observed: State, wanted: Wanted) -> Wanted:
+    """What to read again: ours, and the namespaces with links of ours or on the host's."""
+    names = {
+        link.namespace
+        for link in observed.links()
+        if link.owner or (link.parent and link.parent.namespace == HOST)
+    }
+    strangers = any(observed.namespaces[name].stranger for name in names)
+    return replace(wanted, links=frozenset(names - {HOST}), strangers=strangers)
 
 
 def knows_little(topology: Topology, contents: Contents) -> bool:
