@@ -445,20 +445,6 @@ def test_one_more_looks_at_its_own_namespace_only(
     assert found[9] == found[1]
 
 
-def test_restart_attaches_again(world: World, container: Callable[[], int]) -> None:
-    vlanlink.up(office())
-    first, ends = container(), container()
-    one = vlanlink.attach("office/pub", pid=first, id="c1")
-    vlanlink.attach("office/pub", pid=ends, id="c2")
-    end(world, ends)
-    vlanlink.restart("office")
-    assert {(a.id, a.live) for a in vlanlink.attachments()} == {("c1", True), ("c2", False)}
-    assert one.addresses[0] in inside(world, first, "ip -br addr show eth0")
-    assert vlanlink.status("office").state == "up"
-    vlanlink.down("office")
-    assert "eth0" not in inside(world, first, "ip -br link")
-
-
 def test_s29_a_container_on_the_examples_network(
     world: World, container: Callable[[], int], podman: Callable[[int], None]
 ) -> None:
