@@ -325,6 +325,21 @@ PAIRS = [
         link("l0", 'peer = { name = "l4", namespace = "web" }', "veth") + "[namespaces.web]\n",
         link("l0", 'peer = { name = "l4", namespace = "web" }', "veth") + IN_PROCESS,
     ),
+    case(
+        "a process with sysctls under another name",
+        network("eth0", web("p0/pid", DEFAULTS)),
+        network("eth0", web("p0/pid", DEFAULTS.replace("web", "b"), name="b")),
+    ),
+    case(
+        "a process with sysctls leaves its name to a namespace of ours",
+        network("eth0", web("p0/pid", DEFAULTS)),
+        network("eth0", web("", DEFAULTS)),
+    ),
+    case(
+        "to another process with the same sysctls",
+        network("eth0", web("p0/path", DEFAULTS)),
+        network("eth0", web("p1/path", DEFAULTS)),
+    ),
     case("an empty namespace becomes a process", "[namespaces.web]\n", IN_PROCESS),
     case(
         "a default sysctl under a link that lives",

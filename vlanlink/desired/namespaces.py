@@ -1,6 +1,7 @@
 """The namespaces of a topology: which there are, where they are, which of them have ended. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from vlanlink.desired.builder import Builder
 from vlanlink.errors import Path, Problem
@@ -11,9 +12,10 @@ from vlanlink.model import (
     NAMELESS,
     Link,
     Namespace,
+    State,
     owner_in_words,
 )
-from vlanlink.store.record import former_paths
+from vlanlink.store.record import OriginalSysctl, Records, former_paths
 from vlanlink.topology import Topology
 
 
@@ -111,6 +113,26 @@ def _refuse_second_name(builder: Builder, name: str, origin: Path) -> None:
         if name in namespace.aliases:
             whose = f"namespace {other}" if other != HOST else "the host's own namespace"
             builder.conflicts.append(Problem(origin, f"{name} is another name of {whose}"))
+
+
+def relocated(records: Records, topology: Topology, observed: State) -> Records:
+    """The records, the own sysctls under the names that their namespaces have now.
+
+    A namespace given by pid or path may have another name in the file, or be the former one of a
+    name (``former_name``).
+    """
+    own = records.own
+    if own is None or not own.paths:
+        return records
+    former = former_paths(own.paths, namespace_paths(topology), namespace_names(topology))
+    names = dict(zip(own.paths, former, strict=True))
+    sysctls: dict[str, Mapping[str, OriginalSysctl]] = {}
+    for space, originals in own.sysctls.items():
+        name = names.get(space, space)
+        aliased = (n for n, one in observed.namespaces.items() if name in one.aliases)
+        found = name if name in observed.namespaces else next(aliased, name)
+        sysctls[found] = {**sysctls.get(found, {}), **originals}
+    return replace(records, own=replace(own, sysctls=sysctls))
 
 
 def warn_of_lost_paths(builder: Builder) -> None:

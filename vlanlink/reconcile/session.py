@@ -9,6 +9,7 @@ from threading import Event
 from vlanlink.dataclass import dataclass
 from vlanlink.desired.attached import with_attachments
 from vlanlink.desired.context import Context, ProbeResults
+from vlanlink.desired.namespaces import relocated
 from vlanlink.desired.resolve import Resolution, resolve
 from vlanlink.desired.sysctls import keys_to_read
 from vlanlink.errors import ApplyError, ConflictError, Diagnostic, PrivilegeError, Problem
@@ -257,6 +258,8 @@ class Session:
         observed = self._read(wanted, topology, context.records)
         if everywhere:  # what does not matter now will not be read again
             self.machine.wanted = that_matter(observed, self.machine.wanted)
+        records = relocated(context.records, topology, observed)
+        context = replace(context, records=records)
         found = _observation(topology, observed, context, contents)
         dead = _dead_names(found.todo, self.machine.dead_names(), context.records)
         return replace(found, dead_names=dead, everywhere=everywhere)
@@ -278,7 +281,7 @@ class Session:
         self.machine.wanted = wanted
         with kernel_errors():
             observed = self.machine.snapshot()
-            keys = keys_to_read(topology, observed, records)
+            keys = keys_to_read(topology, observed, relocated(records, topology, observed))
             return self.machine.with_sysctls(observed, keys) if any(keys.values()) else observed
 
     def attachments(self, topology: str, leases: Leases | None = None) -> Attachments:

@@ -97,8 +97,14 @@ def file_name(value: object, where: str) -> str:
 
 
 def namespace(value: object, where: str) -> str:
-    """A namespace's name; empty for the host's own."""
-    return file_name(value, where) if value != "" else ""
+    """A namespace's name; empty for the host's own. ``web (/proc/12/ns/net)``: its former one."""
+    if value == "":
+        return ""
+    name, space, path = text(value, where).partition(" (/")
+    if space and path.endswith(")"):
+        full_path(f"/{path[:-1]}", where)
+        return f"{file_name(name, where)}{space}{path}"
+    return file_name(value, where)
 
 
 def address(value: object, where: str) -> str:

@@ -131,7 +131,7 @@ class Record:
             file=table.take("file", fields.text_or_none),
             text=table.take("text", fields.text),
             namespaces=table.take("namespaces", fields.many(fields.file_name)),
-            paths=table.take("paths", fields.mapping(fields.file_name, fields.full_path)),
+            paths=table.take("paths", fields.mapping(fields.namespace, fields.full_path)),
             sysctls=table.take("sysctls", _SYSCTLS),
             parents=table.take("parents", fields.mapping(fields.text, _parent)),
             routes=table.take("routes", fields.many(_route)),
