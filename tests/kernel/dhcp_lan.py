@@ -1,6 +1,8 @@
 """DHCP servers on the simulated LAN: dnsmasq on a station."""
 
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 from shutil import which
@@ -10,6 +12,7 @@ from tests.kernel.dhcp_liar import MODE
 from tests.kernel.lan import Lan
 from tests.kernel.world import until
 from tests.unit.dhcp_server import SERVER_MAC
+from vlanlink.store import keeper
 
 SERVER = "192.168.77.1"
 RANGE = "192.168.77.100,192.168.77.199"
@@ -68,6 +71,15 @@ class Dnsmasq:
     def count(self, words: str) -> int:
         """How often its log has ``words``."""
         return self.log.read_text().count(words)
+
+
+def end_keepers() -> None:
+    """Kill the keepers of the test's machine, and wait for their end."""
+    for file in Path("/run/vlanlink").glob("*.keeper"):
+        found = keeper.find(file)
+        if found is not None and found.pid:
+            os.kill(found.pid, signal.SIGKILL)
+        until(lambda file=file: keeper.find(file) is None, "the keeper has ended")
 
 
 class Liar:

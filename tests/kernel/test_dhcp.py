@@ -3,21 +3,30 @@
 import json
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from shutil import which
 
 import pytest
 
 import vlanlink
-from tests.kernel.dhcp_lan import SERVER, Dnsmasq, Kea, Liar
+from tests.kernel.dhcp_lan import SERVER, Dnsmasq, Kea, Liar, end_keepers
 from tests.kernel.examples import example
 from tests.kernel.lan import Lan
 from tests.kernel.test_watch import Process
 from tests.kernel.wire import ready
-from tests.kernel.world import until
+from tests.kernel.world import World, until
 from vlanlink.store import keeper as store_keeper
 
 pytestmark = pytest.mark.needs("macvlan")
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(world: World) -> Iterator[None]:  # noqa: ARG001 - before its namespaces go
+    """Keepers end with their test, whether it takes its topology down or not."""
+    yield
+    end_keepers()
+
 
 NETWORK = """
 [networks.pub]

@@ -1,14 +1,24 @@
 """DHCP on ipvlan l2, whose endpoints share a MAC: by client ids, with broadcast replies."""
 
+from collections.abc import Iterator
+
 import pytest
 
 import vlanlink
-from tests.kernel.dhcp_lan import SERVER, Dnsmasq
+from tests.kernel.dhcp_lan import SERVER, Dnsmasq, end_keepers
 from tests.kernel.lan import Lan
 from tests.kernel.wire import ready
-from tests.kernel.world import until
+from tests.kernel.world import World, until
 
 pytestmark = pytest.mark.needs("ipvlan")
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(world: World) -> Iterator[None]:  # noqa: ARG001 - before its namespaces go
+    """Keepers end with their test, whether it takes its topology down or not."""
+    yield
+    end_keepers()
+
 
 TEXT = """
 [topology]
