@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from shutil import which
 from subprocess import Popen
@@ -79,7 +80,11 @@ def end_keepers() -> None:
         found = keeper.find(file)
         if found is not None and found.pid:
             os.kill(found.pid, signal.SIGKILL)
-        until(lambda file=file: keeper.find(file) is None, "the keeper has ended")
+        until(partial(_is_gone, file), "the keeper has ended")
+
+
+def _is_gone(file: Path) -> bool:
+    return keeper.find(file) is None
 
 
 class Liar:

@@ -62,5 +62,6 @@ def test_one_round_leads_there_and_loses_nothing(
         now = after(now, operation)
         assert routes - now.host.routes <= told, operation.describe()
     assert plan(now, desired, "office").operations == ()
-    if wanted and before:
+    # The kernel can't change a broadcast address in place: such an address goes for a moment.
+    if wanted and before and not odd.intersection(before, wanted):
         assert DEFAULT not in told  # there is always an address

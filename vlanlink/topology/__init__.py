@@ -6,22 +6,24 @@ wrong, each problem at its line and column. Nothing here asks the machine.
 
 from vlanlink.topology.load import empty, load, parse, validated
 from vlanlink.topology.model import (
-    DefaultRouteConfig,
-    DhcpConfig,
     EndpointConfig,
     HostConfig,
-    HostRouteConfig,
     InterfaceConfig,
-    InterfaceDhcpConfig,
     LinkConfig,
     NamespaceConfig,
     NetworkConfig,
     PeerConfig,
+    Topology,
+)
+from vlanlink.topology.parts import (
+    DefaultRouteConfig,
+    DhcpConfig,
+    HostRouteConfig,
+    InterfaceDhcpConfig,
     ProbeConfig,
     RouteConfig,
     ShimConfig,
     SubnetConfig,
-    Topology,
 )
 from vlanlink.topology.positions import Source
 

@@ -2,13 +2,8 @@
 
 from typing import Any, Final
 
-from vlanlink.topology.model import (
-    DhcpConfig,
-    EndpointConfig,
-    InterfaceConfig,
-    InterfaceDhcpConfig,
-    NetworkConfig,
-)
+from vlanlink.topology.model import EndpointConfig, InterfaceConfig, NetworkConfig
+from vlanlink.topology.parts import DhcpConfig, InterfaceDhcpConfig
 from vlanlink.topology.values import AUTO, DHCP
 
 _INHERITED: Final = ("timeout", "use_routes", "use_dns", "metric", "vendor_class")

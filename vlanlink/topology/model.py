@@ -14,167 +14,45 @@ from vlanlink.topology import habits, toml, values
 from vlanlink.topology.forms import (
     Array,
     At,
-    Boolean,
     ByName,
     Choice,
     Integer,
-    KindName,
-    Number,
-    ParentLink,
     Switch,
     SwitchByName,
     SysctlValue,
     Table,
-    Text,
     form_of,
+)
+from vlanlink.topology.parts import (
+    ADDRESS,
+    ADDRESSES,
+    BOOLEAN,
+    DOMAINS,
+    LINK_KIND,
+    MTU,
+    NAME_SERVERS,
+    NETWORK_KIND,
+    PARENT,
+    PROBE,
+    PROBE_HELP,
+    ROUTES,
+    TAKE_PARENT_HELP,
+    TEXT,
+    TOPOLOGY_NAME,
+    UNITS,
+    DefaultRouteConfig,
+    DhcpConfig,
+    HostRouteConfig,
+    InterfaceDhcpConfig,
+    ProbeConfig,
+    RouteConfig,
+    ShimConfig,
+    SubnetConfig,
 )
 from vlanlink.topology.positions import Severity, Source, without_source
 from vlanlink.topology.problems import InvalidValue, quote
 from vlanlink.topology.tables import ALL_OPTIONS, Entry, Key, Kinded, Row, entry
-from vlanlink.topology.values import Ip, Prefix
-
-TEXT: Final = Text()
-PARENT: Final = ParentLink()
-BOOLEAN: Final = Boolean()
-ADDRESS: Final = Text("an IP address", values.address)
-UNICAST: Final = Text("an IP address", values.unicast_address)
-PREFIX: Final = Text("an IP prefix", values.prefix)
-ADDRESSES: Final = Array(Text("an IP address", values.entry))
-NAME_SERVERS: Final = Array(Text("an IP address", values.name_server))
-UNITS: Final = Array(Text("the name of a unit", values.unit_name))
-DOMAINS: Final = Array(Text("a domain name", values.domain))
-TOPOLOGY_NAME: Final = Text("a string", values.topology_name)
-NETWORK_KIND: Final = KindName(values.NETWORK_KINDS, values.network_kind)
-LINK_KIND: Final = KindName(tuple(KINDS), values.link_kind)
-UINT32: Final = Integer(0, 0xFFFFFFFF)
-MTU: Final = Integer(68, 65535)
-
-
-@entry
-class SubnetConfig(Entry):
-    """A subnet of a network, with the key names of Docker's IPAM."""
-
-    subnet: Annotated[Prefix, Key(PREFIX, "its prefix")]
-    gateway: Annotated[Ip | None, Key(UNICAST, "the router; endpoints get a default route")] = None
-    onlink: Annotated[
-        bool, Key(BOOLEAN, "the gateway answers on this link, though outside the subnet")
-    ] = False
-    ip_range: Annotated[Prefix | None, Key(PREFIX, "the part to choose addresses from")] = None
-    aux_addresses: Annotated[
-        Mapping[str, Ip], Key(ByName(ADDRESS), "addresses of others, never handed out")
-    ] = field(default_factory=dict)
-
-    @classmethod
-    def meant(cls, text: str) -> dict[str, Any]:
-        """A bare prefix."""
-        return {"subnet": text}
-
-
-@entry
-class ShimConfig(Entry):
-    """The host's own endpoint in a network, in detail."""
-
-    name: Annotated[str | None, Key(TEXT, "the link's name; left out: derived")] = None
-    addresses: Annotated[
-        tuple[str, ...] | None, Key(ADDRESSES, "its addresses; left out: chosen if needed")
-    ] = None
-
-
-@entry
-class ProbeConfig(Entry):
-    """How to ask the LAN whether an address is in use."""
-
-    count: Annotated[int, Key(Integer(1, 100), "probes for each address")] = 2
-    seconds: Annotated[float, Key(Number(0.01, 60), "duration, for all addresses together")] = 1.0
-
-
-@entry
-class RouteConfig(Entry):
-    """A route through the interface that it is listed under."""
-
-    to: Annotated[
-        Prefix, Key(Text("an IP prefix", values.destination), 'destination, or "default"')
-    ]
-    via: Annotated[Ip | None, Key(UNICAST, "next hop; left out: on-link")] = None
-    metric: Annotated[int | None, Key(UINT32, "priority; the lowest wins")] = None
-    onlink: Annotated[
-        bool, Key(BOOLEAN, "the next hop answers on this link, in no subnet of it")
-    ] = False
-    src: Annotated[Ip | None, Key(UNICAST, "preferred source address")] = None
-    table: Annotated[int | None, Key(Integer(1, 0xFFFFFFFF), "routing table; default main")] = None
-
-    @classmethod
-    def meant(cls, text: str) -> dict[str, Any] | None:
-        """A route as ``ip route`` has it."""
-        return habits.as_route(text)
-
-    @classmethod
-    def prepared(cls, written: dict[str, Any]) -> dict[str, Any]:
-        """As ``ip route`` does, read ``default`` in the family of the next hop, else as IPv4."""
-        if written.get("to") != values.DEFAULT:
-            return written
-        six = any(":" in str(written.get(key)) for key in ("via", "src"))
-        return {**written, "to": "::/0" if six else "0.0.0.0/0"}
-
-
-@entry
-class HostRouteConfig(RouteConfig):
-    """A route of the host, through any link there."""
-
-    dev: Annotated[str, Key(TEXT, "the outgoing link")]
-
-
-@entry
-class DefaultRouteConfig(Entry):
-    """Which default routes an interface gets; both families if none is named."""
-
-    ipv4: Annotated[bool | None, Key(BOOLEAN, "an IPv4 default route")] = None
-    ipv6: Annotated[bool | None, Key(BOOLEAN, "an IPv6 default route")] = None
-    metric: Annotated[int | None, Key(UINT32, "priority; the lowest wins")] = None
-
-
-@entry
-class DhcpConfig(Entry):
-    """How endpoints ask for an address by DHCP."""
-
-    timeout: Annotated[
-        float | None, Key(Number(1, 3600), "seconds that `up` waits for a lease; default 15")
-    ] = None
-    use_routes: Annotated[bool | None, Key(BOOLEAN, "take the server's routes; default true")] = (
-        None
-    )
-    use_dns: Annotated[
-        bool | None,
-        Key(BOOLEAN, "take the server's name servers and domains; default true"),
-    ] = None
-    metric: Annotated[int | None, Key(UINT32, "priority of these routes; the lowest wins")] = None
-    vendor_class: Annotated[
-        str | None, Key(Text("a string", values.option_text), "vendor class (option 60)")
-    ] = None
-
-
-@entry
-class InterfaceDhcpConfig(DhcpConfig):
-    """The same for one interface; what it leaves out is as the network says."""
-
-    hostname: Annotated[
-        str | None, Key(Text("a string", values.host_name), "host name for the server (option 12)")
-    ] = None
-    client_id: Annotated[
-        str | None,
-        Key(
-            Text("a string", values.client_id),
-            "client identifier (option 61), text or bytes with colons; default: the MAC, in "
-            "ipvlan one of its own (RFC 4361)",
-        ),
-    ] = None
-
-
-ROUTES: Final = Array(Table(RouteConfig))
-PROBE: Final = Switch(ProbeConfig)
-PROBE_HELP: Final = "ask the LAN whether an address is in use before taking it"
-TAKE_PARENT_HELP: Final = "passthru: take the parent from the host even if the host uses it"
-
+from vlanlink.topology.values import Ip
 
 _VLAN_KEYS: Final = ("vlan", "vlan_id", "vid", "id", "tag")
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from vlanlink.kinds import KINDS
-from vlanlink.topology import forms, model, toml
+from vlanlink.topology import forms, model, parts, toml
 from vlanlink.topology.forms import Form
 from vlanlink.topology.problems import one_of
 from vlanlink.topology.tables import Entry, Row, keys_of, option_rows
@@ -32,20 +32,20 @@ def reference() -> Iterator[TableRows]:
 _TABLES: Final[tuple[tuple[str, type[Entry], type[Entry] | None], ...]] = (
     ("[topology]", model.HeadingConfig, None),
     ("[networks.NAME]", model.NetworkConfig, None),
-    ("Each of a network's subnets", model.SubnetConfig, None),
-    ("A network's shim, as a table", model.ShimConfig, None),
+    ("Each of a network's subnets", parts.SubnetConfig, None),
+    ("A network's shim, as a table", parts.ShimConfig, None),
     ("[namespaces.NAME]", model.NamespaceConfig, None),
     ("Every link, interface and peer", model.EndpointConfig, None),
     ("[links.LINK] and [namespaces.NAME.interfaces.LINK]", model.LinkConfig, model.EndpointConfig),
     ("[namespaces.NAME.interfaces.LINK] only", model.InterfaceConfig, model.LinkConfig),
     ("A veth's peer", model.PeerConfig, model.EndpointConfig),
-    ("Each of the routes", model.RouteConfig, None),
-    ("default_route, as a table", model.DefaultRouteConfig, None),
-    ("probe, as a table", model.ProbeConfig, None),
-    ("dhcp, as a table", model.DhcpConfig, None),
-    ("dhcp of an interface, as a table, too", model.InterfaceDhcpConfig, model.DhcpConfig),
+    ("Each of the routes", parts.RouteConfig, None),
+    ("default_route, as a table", parts.DefaultRouteConfig, None),
+    ("probe, as a table", parts.ProbeConfig, None),
+    ("dhcp, as a table", parts.DhcpConfig, None),
+    ("dhcp of an interface, as a table, too", parts.InterfaceDhcpConfig, parts.DhcpConfig),
     ("[host]", model.HostConfig, None),
-    ("Each of the host's routes, too", model.HostRouteConfig, model.RouteConfig),
+    ("Each of the host's routes, too", parts.HostRouteConfig, parts.RouteConfig),
 )
 """Header, entry, and the entry whose keys stand above."""
 

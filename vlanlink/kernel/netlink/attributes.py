@@ -89,7 +89,7 @@ def text(value: bytes | None) -> str:
 
 def subnet_broadcast(address: bytes, prefix: int) -> bytes | None:
     """The broadcast address of an IPv4 address's subnet; /31 and /32 have none (RFC 3021)."""
-    if prefix > 30:
+    if len(address) != 4 or prefix > 30:
         return None
     return (int.from_bytes(address) | 0xFFFFFFFF >> prefix).to_bytes(4)
 

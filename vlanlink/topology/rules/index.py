@@ -19,9 +19,9 @@ from vlanlink.topology.model import (
     InterfaceConfig,
     LinkConfig,
     NetworkConfig,
-    ShimConfig,
     Topology,
 )
+from vlanlink.topology.parts import ShimConfig
 from vlanlink.topology.salvage import Salvage
 from vlanlink.topology.values import Ip, Prefix
 

@@ -7,7 +7,8 @@ from vlanlink.errors import Path, Problem, nearest
 from vlanlink.host import HOST
 from vlanlink.kinds import KINDS
 from vlanlink.kinds.vlan import VLAN_IDS, spelled_vlan
-from vlanlink.topology.model import NetworkConfig, ShimConfig
+from vlanlink.topology.model import NetworkConfig
+from vlanlink.topology.parts import ShimConfig
 from vlanlink.topology.problems import one_of, quote
 from vlanlink.topology.rules.index import Claim, Place, RuleIndex
 

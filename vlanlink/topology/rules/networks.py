@@ -7,7 +7,8 @@ from itertools import islice
 from vlanlink.errors import Path, Problem
 from vlanlink.kinds import KINDS
 from vlanlink.kinds.kind import SiblingTraffic
-from vlanlink.topology.model import InterfaceConfig, NetworkConfig, SubnetConfig
+from vlanlink.topology.model import InterfaceConfig, NetworkConfig
+from vlanlink.topology.parts import SubnetConfig
 from vlanlink.topology.rules.index import RuleIndex, edge_name, is_edge
 from vlanlink.topology.values import Ip, Prefix
 

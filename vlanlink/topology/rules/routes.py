@@ -10,13 +10,8 @@ from vlanlink.host import HOST
 from vlanlink.kinds import KINDS
 from vlanlink.sysctl import proc_path
 from vlanlink.topology import values
-from vlanlink.topology.model import (
-    DefaultRouteConfig,
-    HostRouteConfig,
-    InterfaceConfig,
-    NetworkConfig,
-    RouteConfig,
-)
+from vlanlink.topology.model import InterfaceConfig, NetworkConfig
+from vlanlink.topology.parts import DefaultRouteConfig, HostRouteConfig, RouteConfig
 from vlanlink.topology.rules.index import Place, RuleIndex, holding
 from vlanlink.topology.values import Ip, Prefix
 
