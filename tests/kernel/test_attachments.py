@@ -111,7 +111,8 @@ def test_the_end_of_a_namespace_ends_it_and_the_id_keeps_what_it_had(
     assert vlanlink.status("office").state == "up"
     world.reaches("", "172.16.3.200")
     end(world, first)
-    assert vlanlink.status("office").state == "up"
+    told = vlanlink.status("office")
+    assert told.state == "up", str(told.plan)
     assert not vlanlink.status("office").problems
     assert {(a.id, a.live) for a in vlanlink.attachments()} == {("c1", False), ("c2", True)}
     assert not vlanlink.up(office("shim = true")).changes

@@ -175,6 +175,10 @@ _REST = {"uts": 0x04000000, "ipc": 0x08000000}
 """Host name and System V IPC, which tests and what they run may set too."""
 
 
+_MS_REMOUNT = 32
+_READ_ONLY = syscalls.MS_BIND | _MS_REMOUNT | syscalls.MS_RDONLY
+
+
 @contextmanager
 def own_world() -> Iterator[World]:
     """Move this process into new network, mount, UTS and IPC namespaces, and back at the end."""
@@ -187,6 +191,8 @@ def own_world() -> Iterator[World]:
         syscalls.mount("none", "/", "none", syscalls.MS_REC | syscalls.MS_PRIVATE)
         syscalls.mount("tmpfs", "/run", "tmpfs", 0)
         syscalls.mount("tmpfs", "/var/lib", "tmpfs", 0)
+        syscalls.mount("/etc", "/etc", "none", syscalls.MS_BIND)  # a test never writes to it
+        syscalls.mount("none", "/etc", "none", _READ_ONLY)
         here = World()
         try:
             here.ip("link set lo up")

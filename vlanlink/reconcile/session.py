@@ -251,8 +251,9 @@ class Session:
         evidence = self.evidence(contents, topology.name)
         everywhere = everywhere or knows_little(topology, contents)
         wanted = wanted_namespaces(topology, context.records, before, evidence)
-        paths = {one.id: one.path for one in context.attached} | dict(wanted.paths)
-        wanted = replace(wanted, paths=paths)
+        attached = {one.id: one.path for one in context.attached}
+        whole = None if wanted.whole is None else wanted.whole | attached.keys()
+        wanted = replace(wanted, paths=attached | dict(wanted.paths), whole=whole)
         if everywhere:
             wanted = replace(wanted, links=None, strangers=True)
         observed = self._read(wanted, topology, context.records)

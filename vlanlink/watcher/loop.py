@@ -176,7 +176,7 @@ class WatchLoop:
         first = session.observe(self.topology)
         observation, obstacles = without_obstacles(session, first, failed)
         self.observe_seconds = time.monotonic() - begin
-        names = observation.resolution.desired.namespaces.keys()
+        names = first.resolution.desired.namespaces.keys()  # those set aside, too
         with kernel_errors():
             machine.follow(events, names)  # drops namespaces that lost their name
         if not machine.interrupted():
