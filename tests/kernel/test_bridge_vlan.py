@@ -119,6 +119,7 @@ def test_it_is_closed_when_the_network_leaves_the_file_and_on_undo(node: World) 
         assert _vlans(node) == [1]
     vlanlink.up(_topology(extra=MANAGED))
     assert _vlans(node) == [1, 50]
+    vlanlink.down("pve")
     assert _vlans(node) == [1]
 
 
