@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from _bench.process import timed
-from _bench.scene import Scene
+from _bench.scene import Scene, clear
 
 if TYPE_CHECKING:
     from _bench.report import Samples
@@ -21,6 +21,7 @@ _ROUNDS = 4
 def samples(runs: int) -> Samples:
     """`python3 -c pass`, `--help`, and `validate`, `plan` and `status` of 10 endpoints, in turn."""
     found: Samples = defaultdict(list)
+    clear()
     ours = str(Path(sys.executable).with_name("vlanlink"))
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "small.toml"
