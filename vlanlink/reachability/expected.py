@@ -202,10 +202,11 @@ class Reachability:
                 yield gateway, link
 
     def _written_gateways(self, source: str) -> Iterator[tuple[str, str]]:
-        for key, interface in _interfaces(self.topology):
+        namespace = self.topology.namespaces.get(source)
+        for name, interface in namespace.interfaces.items() if namespace else ():
             network = self.topology.networks.get(interface.network or "")
-            link = self.desired.link(key)
-            if key.namespace != source or network is None or link is None:
+            link = self.desired.link(LinkName(source, name))
+            if network is None or link is None:
                 continue
             own = [ip_address(address.bare) for address in link.addresses]
             for subnet in network.subnets or ():
