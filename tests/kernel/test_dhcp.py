@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -392,6 +393,7 @@ def test_watch_tells_of_a_lost_lease_and_leaves_it_to_the_keeper(lan: Lan) -> No
     until(lambda: lan.world.addresses("eth0", "web"), "the keeper got it back")
     until(lambda: vlanlink.status("office").state == "up", "all is well")
     assert watch.count("failed") == 0
+    watch.ends(signal.SIGTERM)  # it would start another keeper when the test's is ended
 
 
 # -- the example -----------------------------------------------------------------------------------
