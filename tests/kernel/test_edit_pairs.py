@@ -78,12 +78,9 @@ def handed_on(x: int, y: int) -> str:
     return on_vlan("x", vlan("x", x), vlan("y", y)).replace("10.77.", f"10.{x}.")
 
 
-def case(
-    name: str, before: str, after: str, *needs: str, until: str = "", asks: bool = False
-) -> Any:
-    """``until``: what is still wrong; ``asks``: the LAN is asked about addresses."""
-    marks: list[Any] = [pytest.mark.needs(*needs)] if needs else []
-    marks += [pytest.mark.xfail(strict=True, reason=until)] if until else []
+def case(name: str, before: str, after: str, *needs: str, asks: bool = False) -> Any:
+    """``asks``: the LAN is asked about addresses."""
+    marks = [pytest.mark.needs(*needs)] if needs else []
     return pytest.param(before, after, asks, id=name.replace(" ", "-"), marks=marks)
 
 
