@@ -58,6 +58,7 @@ def add_namespaces(builder: Builder) -> None:
     for name, link in builder.topology.links.items():
         if link.peer and link.peer.namespace:
             _add_namespace(builder, link.peer.namespace, ("links", name, "peer", "namespace"))
+    _refuse_second_names(builder)
 
 
 def _add_namespace(
@@ -82,7 +83,6 @@ def _add_namespace(
             return
         message = f"there is no network namespace at {where}"
         builder.conflicts.append(Problem((*origin, key), message))
-    _refuse_second_name(builder, name, origin)
     owner = builder.name if seen is None else seen.owner
     if owner is not None and owner.startswith(NAMELESS):
         message = f"namespace {name} belongs to {owner_in_words(owner)}"
@@ -108,11 +108,13 @@ def _renamed_loopback(space: Namespace, origin: Path) -> Iterator[Problem]:
             yield Problem(origin, message, hint, at_key=True)
 
 
-def _refuse_second_name(builder: Builder, name: str, origin: Path) -> None:
+def _refuse_second_names(builder: Builder) -> None:
     for other, namespace in builder.observed.namespaces.items():
-        if name in namespace.aliases:
-            whose = f"namespace {other}" if other != HOST else "the host's own namespace"
-            builder.conflicts.append(Problem(origin, f"{name} is another name of {whose}"))
+        whose = f"namespace {other}" if other != HOST else "the host's own namespace"
+        for name in namespace.aliases:
+            if name in builder.namespaces and name not in builder.aside:
+                origin = builder.namespaces[name].origin
+                builder.conflicts.append(Problem(origin, f"{name} is another name of {whose}"))
 
 
 def relocated(records: Records, topology: Topology, observed: State) -> Records:
