@@ -31,6 +31,8 @@ look_for_tools() {
     want tcpdump tcpdump
     want nft nftables
     want modprobe kmod
+    want dnsmasq dnsmasq-base
+    look_for_keyring # for what is fetched and not installed
 }
 
 look_for_vm() {

@@ -72,6 +72,12 @@ class Archive:
         """The description of a package's newest version."""
         return self._checked("apt-cache", "show", "--no-all-versions", package)
 
+    def lacking(self, package: str) -> list[str]:
+        """A package and those of its dependencies that this machine does not have."""
+        status = "Dir::State::Status=/var/lib/dpkg/status"
+        words = ["-s", "install", "--no-install-recommends", "-o", status, package]
+        return re.findall(r"^Inst (\S+)", self._checked("apt-get", *words), re.MULTILINE)
+
     def download(self, packages: Sequence[str], into: Path) -> list[Path]:
         """Fetch packages into a directory; returns the files."""
         self._checked("apt-get", "download", *packages, cwd=into)

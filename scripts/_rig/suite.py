@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from _rig import kernels
+from _rig import kea, kernels
 from _rig.problems import EXIT_MISSING, RigError
 from _rig.tools import CHECKOUT
 
@@ -157,13 +157,23 @@ def _unit_part(request: Request, work: Path) -> Part:
 def _here_part(request: Request, work: Path, left: Path) -> Part:
     report = work / "here.xml"
     command = [*_pytest("-n", "auto"), f"--junitxml={report}", *request.options, *request.kernel]
-    environment = {"VLANLINK_KERNEL_TESTS": "here", "VLANLINK_LEFT_FILE": str(left)}
+    environment = {"VLANLINK_KERNEL_TESTS": "here", "VLANLINK_LEFT_FILE": str(left), **_with_kea()}
     status, seconds = _timed("kernel tests that can run on this machine", command, environment)
     number = _line_count(left)
     remark = f"{number} need another kernel or more privilege" if number else ""
     may_be_empty = request.narrowed or number > 0
     where = "kernel, on this machine"
     return _part(where, report, status, seconds, may_be_empty=may_be_empty, remark=remark)
+
+
+def _with_kea() -> dict[str, str]:
+    """PATH with Kea's server, whose tests are skipped without it (in CI they fail)."""
+    try:
+        place = kea.directory()
+    except RigError as problem:
+        print(f"test: can't get Kea: {problem}")
+        place = None
+    return {"PATH": f"{os.environ['PATH']}:{place}"} if place else {}
 
 
 def _guest_part(
