@@ -2,12 +2,12 @@
 
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.kernel.command_line import VLANLINK
 from tests.kernel.judge import same
 from tests.kernel.lan import Lan
 from tests.kernel.world import World, until
@@ -15,7 +15,6 @@ from tests.kernel.world import World, until
 if TYPE_CHECKING:
     import subprocess
 
-VLANLINK = str(Path(sys.executable).parent / "vlanlink")
 FILE, NEW = "/run/office.toml", "/run/new.toml"
 SOON, LATE = "2", "600"
 PATIENCE = 120.0

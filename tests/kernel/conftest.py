@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kernel.command_line import Cli
 from tests.kernel.features import missing
 from tests.kernel.lan import Lan
 from tests.kernel.world import World, own_world
@@ -71,3 +72,9 @@ def lan(world: World) -> Lan:
 def trunk(world: World) -> Lan:
     """A simulated LAN whose switch has VLANs: the host's eth0 is on a trunk. Needs "trunk"."""
     return Lan(world, vlans=(50, 60, 100, 218))
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """The command line, in this process."""
+    return Cli(capsys, monkeypatch)

@@ -10,7 +10,6 @@ import os
 import re
 import resource
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import pytest
 
 import vlanlink
 from tests.kernel.adversary import Adversary
+from tests.kernel.command_line import VLANLINK
 from tests.kernel.judge import differences, dump
 from tests.kernel.lan import Lan
 from tests.kernel.test_tenant_marks import OFFICE, OTHER, record
@@ -27,7 +27,6 @@ from vlanlink.watcher import Policy
 
 pytestmark = pytest.mark.needs("macvlan")
 
-VLANLINK = str(Path(sys.executable).parent / "vlanlink")
 OFFICE_FILE, OTHER_FILE = "/run/office.toml", "/run/other.toml"
 VERBS = {
     "validate": (f"validate {OFFICE_FILE}", {0}),

@@ -1,9 +1,6 @@
 """The command as a user runs it: exit codes, and what stands on stdout with --json."""
 
-import io
 import json
-import signal
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,63 +8,16 @@ from typing import Any
 import pytest
 
 import vlanlink
-from tests.json_schema import judge
+from tests.kernel.command_line import VLANLINK, WITHOUT_PRIVILEGE, Cli
 from tests.kernel.examples import DIRECTORY
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
-from vlanlink.cli.main import main
 
 pytestmark = pytest.mark.needs("macvlan")
 
-VLANLINK = str(Path(sys.executable).parent / "vlanlink")
 FILE = str(DIRECTORY / "01-macvlan.toml")
-WITHOUT_PRIVILEGE = ["setpriv", "--inh-caps=-all", "--bounding-set=-all"]
 
 CHANGE = {"action", "object", "namespace", "name", "summary"}
-ERROR = {"file", "line", "column", "path", "message", "hint"}
-
-
-class Cli:
-    """The command line, run in this process: starting Python anew takes longer than all else."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> None:
-        self.capsys = capsys
-        self.patch = patch
-
-    def run(self, words: str, *, code: int = 0, stdin: str = "") -> str:
-        """What `vlanlink WORDS` prints on stdout; it exits with ``code``."""
-        self.patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
-        handler = signal.getsignal(signal.SIGTERM)
-        try:
-            done = main(words.split())
-        except SystemExit as end:
-            done = end.code if isinstance(end.code, int) else 1
-        finally:
-            signal.signal(signal.SIGTERM, handler)
-        out, err = self.capsys.readouterr()
-        assert done == code, (words, out, err)
-        assert "\x1b" not in out + err
-        return out
-
-    def json(self, words: str, *, code: int = 0, stdin: str = "") -> dict[str, Any]:
-        """The one JSON object on stdout."""
-        found: dict[str, Any] = json.loads(self.run(f"{words} --json", code=code, stdin=stdin))
-        judge(words.split(maxsplit=1)[0], found)
-        assert found.pop("version") == 1
-        return found
-
-    def errors(self, words: str, *, code: int, stdin: str = "") -> list[dict[str, Any]]:
-        """The errors that it tells in JSON."""
-        errors: list[dict[str, Any]] = self.json(words, code=code, stdin=stdin)["errors"]
-        assert errors
-        for error in errors:
-            assert error.keys() == ERROR
-        return errors
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    return Cli(capsys, monkeypatch)
 
 
 def _changes(found: dict[str, Any]) -> list[tuple[str, str, str | None, str]]:

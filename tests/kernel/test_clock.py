@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 import vlanlink
+from tests.kernel.command_line import VLANLINK
 from tests.kernel.confirming import (
     FILE,
     LATE,
     PATIENCE,
-    VLANLINK,
     is_back,
     prepared,
     reverters,
@@ -25,7 +25,7 @@ from tests.kernel.confirming import (
 )
 from tests.kernel.judge import dump
 from tests.kernel.lan import Lan
-from tests.kernel.test_watch import watched
+from tests.kernel.watching import watched
 from tests.kernel.world import World, until
 from vlanlink.cli.main import main
 from vlanlink.kernel.netns.identity import identify

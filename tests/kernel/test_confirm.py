@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import vlanlink
+from tests.kernel.command_line import VLANLINK
 from tests.kernel.confirming import (
     ASKED,
     FILE,
@@ -21,7 +22,6 @@ from tests.kernel.confirming import (
     NEW,
     PATIENCE,
     SOON,
-    VLANLINK,
     gone,
     is_back,
     prepared,

@@ -12,7 +12,7 @@ import vlanlink
 from tests.kernel.dhcp_lan import SERVER, Dnsmasq, Kea, Liar, end_keepers, need_kea
 from tests.kernel.examples import example
 from tests.kernel.lan import Lan
-from tests.kernel.test_watch import Process
+from tests.kernel.watching import Process
 from tests.kernel.wire import ready
 from tests.kernel.world import World, until
 from vlanlink.store import keeper as store_keeper

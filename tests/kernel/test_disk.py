@@ -15,15 +15,14 @@ from typing import Any
 import pytest
 
 import vlanlink
+from tests.kernel.command_line import Cli
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
-from tests.kernel.test_cli import Cli, cli
 from tests.kernel.test_tenant_marks import OFFICE, OTHER
 from tests.unit.test_files_damaged import NUMBERS, TEXTS, changed, places
 from vlanlink.cli.main import main
 from vlanlink.kernel.netns.identity import identify
 
-__all__ = ["cli"]
 pytestmark = pytest.mark.needs("macvlan")
 
 FILES = ("record", "leases", "lock", "copy for the boot")

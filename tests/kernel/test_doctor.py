@@ -2,7 +2,6 @@
 
 import json
 import socketserver
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import pytest
 
 import vlanlink
 from tests.kernel.access import AS_USER, let_everyone_in
+from tests.kernel.command_line import VLANLINK
 from tests.kernel.examples import DIRECTORY
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
@@ -21,7 +21,6 @@ from vlanlink.preflight.report import Finding, Report
 
 pytestmark = pytest.mark.needs("macvlan")
 
-VLANLINK = str(Path(sys.executable).parent / "vlanlink")
 FILE = "/run/office.toml"
 TOPOLOGY = """
 [topology]

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 import vlanlink
+from tests.kernel.command_line import Cli
+from tests.kernel.edit_files import endpoint, load, network
 from tests.kernel.edit_judge import Ear
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
-from tests.kernel.test_cli import Cli
-from tests.kernel.test_watch import watched
+from tests.kernel.watching import watched
 from tests.kernel.wire import ready
 from tests.kernel.world import World, until
 
@@ -30,32 +31,6 @@ while True:
     s.sendto(ra, ("ff02::1%eth0", 0, 0, i))
     time.sleep(0.05)
 """
-NETWORK = """
-[networks.{network}]
-kind = "macvlan"
-parent = "{parent}"
-probe = false
-subnets = [{{ subnet = "10.77.0.0/24"{more} }}]
-"""
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    return Cli(capsys, monkeypatch)
-
-
-def load(text: str, name: str = "edited") -> vlanlink.Topology:
-    Path(f"/run/{name}.toml").write_text(text)
-    return vlanlink.load(f"/run/{name}.toml")
-
-
-def network(more: str = "", *, name: str = "n", parent: str = "eth0") -> str:
-    return NETWORK.format(network=name, parent=parent, more=f", {more}" if more else "")
-
-
-def endpoint(space: str, more: str = "", *, of: str = "n", head: str = "") -> str:
-    head = f"[namespaces.{space}]\n{head}\n" if head else ""
-    return f'{head}[namespaces.{space}.interfaces.eth0]\nnetwork = "{of}"\n{more}\n'
 
 
 # -- 3: undo of altnames ---------------------------------------------------------------------------

@@ -1,41 +1,13 @@
 """Addresses that are handed out: whose they are while a topology is down, and what is reserved."""
 
-from pathlib import Path
-
 import pytest
 
 import vlanlink
+from tests.kernel.command_line import Cli
+from tests.kernel.edit_files import endpoint, load, network
 from tests.kernel.lan import Lan
-from tests.kernel.test_cli import Cli
 
 pytestmark = pytest.mark.needs("macvlan")
-
-NETWORK = """
-[networks.{network}]
-kind = "macvlan"
-parent = "{parent}"
-probe = false
-subnets = [{{ subnet = "10.77.0.0/24"{more} }}]
-"""
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    return Cli(capsys, monkeypatch)
-
-
-def load(text: str, name: str = "edited") -> vlanlink.Topology:
-    Path(f"/run/{name}.toml").write_text(text)
-    return vlanlink.load(f"/run/{name}.toml")
-
-
-def network(more: str = "", *, name: str = "n", parent: str = "eth0") -> str:
-    return NETWORK.format(network=name, parent=parent, more=f", {more}" if more else "")
-
-
-def endpoint(space: str, more: str = "", *, of: str = "n", head: str = "") -> str:
-    head = f"[namespaces.{space}]\n{head}\n" if head else ""
-    return f'{head}[namespaces.{space}.interfaces.eth0]\nnetwork = "{of}"\n{more}\n'
 
 
 def leaving_out(name: str, space: str, more: str = "", address: str = "") -> vlanlink.Topology:

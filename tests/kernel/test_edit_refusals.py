@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 import vlanlink
+from tests.kernel.command_line import Cli
 from tests.kernel.edit_judge import Ear, lines, news
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
-from tests.kernel.test_cli import Cli
 
 pytestmark = pytest.mark.needs("macvlan")
 
@@ -54,11 +54,6 @@ STAYS = [
         id="sysctl",
     ),
 ]
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    return Cli(capsys, monkeypatch)
 
 
 def written(text: str) -> vlanlink.Topology:

@@ -1,17 +1,15 @@
 """What is said of topologies that share things, or whose endpoints hold the same address."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
 import vlanlink
+from tests.kernel.command_line import VLANLINK, Cli
 from tests.kernel.lan import Lan
-from tests.kernel.test_cli import Cli
 
 pytestmark = pytest.mark.needs("macvlan")
 
-VLANLINK = str(Path(sys.executable).parent / "vlanlink")
 SHARED = '[host]\nsysctls = { "net.ipv4.ip_forward" = 1 }\n'
 ROUTES = """
 [networks.p]
@@ -37,11 +35,6 @@ subnets = [{{ subnet = "192.0.2.0/24" }}]
 network = "t{0}"
 addresses = ["192.0.2.9"]
 """
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    return Cli(capsys, monkeypatch)
 
 
 def load(name: str, text: str) -> vlanlink.Topology:

@@ -2,14 +2,12 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.kernel.command_line import VLANLINK
 from tests.kernel.world import World
-
-VLANLINK = str(Path(sys.executable).parent / "vlanlink")
 
 
 @pytest.fixture

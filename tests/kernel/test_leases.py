@@ -5,15 +5,10 @@ from pathlib import Path
 import pytest
 
 import vlanlink
+from tests.kernel.command_line import Cli
 from tests.kernel.lan import Lan
-from tests.kernel.test_cli import Cli
 
 pytestmark = pytest.mark.needs("macvlan")
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    return Cli(capsys, monkeypatch)
 
 
 def subnet(**keys: str) -> str:

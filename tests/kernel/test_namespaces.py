@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import vlanlink
+from tests.kernel.command_line import VLANLINK
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.wire import a_machine
@@ -24,7 +25,6 @@ from vlanlink.planning.operations import MakeNamespace, Operation, RemoveNamespa
 
 pytestmark = pytest.mark.needs("macvlan")
 
-VLANLINK = str(Path(sys.executable).parent / "vlanlink")
 
 NETWORK = """
 [networks.pub]

@@ -2,19 +2,18 @@
 
 import re
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import vlanlink
+from tests.kernel.command_line import VLANLINK
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import HOST_MAC, Capture, Lan
 from tests.kernel.wire import MAC, ready
 from tests.kernel.world import until
 
-VLANLINK = str(Path(sys.executable).parent / "vlanlink")
 FOUR, SIX = "172.16.3.15", "2001:db8:abc8::15"
 macvlan = pytest.mark.needs("macvlan")
 

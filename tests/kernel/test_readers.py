@@ -4,7 +4,6 @@ import os
 import pty
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -14,13 +13,13 @@ from pathlib import Path
 import pytest
 
 import vlanlink
+from tests.kernel.command_line import VLANLINK
 from tests.kernel.lan import Lan
 from tests.kernel.world import World, until
 from vlanlink.reconcile.session import open_session
 
 pytestmark = pytest.mark.needs("macvlan")
 
-VLANLINK = str(Path(sys.executable).parent / "vlanlink")
 FILE = "/run/office.toml"
 TOPOLOGY = """
 [topology]

@@ -2,19 +2,18 @@
 
 import re
 import signal
-import sys
 from pathlib import Path
 
 import pytest
 
 import vlanlink
+from tests.kernel.command_line import VLANLINK
 from tests.kernel.lan import Lan
 from tests.kernel.world import World, until
 
 pytestmark = pytest.mark.needs("macvlan")
 
 ROOT = Path(__file__).parents[2]
-VLANLINK = str(Path(sys.executable).parent / "vlanlink")
 EXITS = {"doctor": (0, 3), "verify": (0,), "status": (0,)}
 ELSEWHERE = {"enable": "tests/unit/test_boot.py", "help": "tests/unit/test_command_line.py"}
 """Commands that need systemd or no machine."""

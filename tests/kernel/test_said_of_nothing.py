@@ -1,17 +1,15 @@
 """What is said where there is nothing to create or delete, or something stays."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
 import vlanlink
+from tests.kernel.command_line import VLANLINK, Cli
 from tests.kernel.lan import Lan
-from tests.kernel.test_cli import Cli
 
 pytestmark = pytest.mark.needs("macvlan")
 
-VLANLINK = str(Path(sys.executable).parent / "vlanlink")
 FILE = "/run/office.toml"
 EMPTY = """
 [topology]
@@ -23,11 +21,6 @@ subnets = [{ subnet = "172.16.86.0/24" }]
 """
 ONE = EMPTY + '[namespaces.one.interfaces.eth0]\nnetwork = "pub"\n'
 SHARED = '[topology]\nname = "{}"\n[host]\nsysctls = {{ "net.ipv4.ip_forward" = 1 }}\n'
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    return Cli(capsys, monkeypatch)
 
 
 def test_a_network_without_endpoints(lan: Lan, cli: Cli) -> None:

@@ -7,19 +7,18 @@ has set its handlers (about 1 ms after its first line), and sends the signal at 
 import json
 import random
 import signal
-import sys
 from pathlib import Path
 
 import pytest
 
 import vlanlink
+from tests.kernel.command_line import VLANLINK
 from tests.kernel.lan import Lan
 from tests.kernel.world import World
 
 pytestmark = pytest.mark.needs("macvlan")
 
 TRIES, MANY_TRIES = 12, 300
-VLANLINK = str(Path(sys.executable).parent / "vlanlink")
 FILE = Path("/run/signals.toml")
 TEXT = """
 [networks.n]

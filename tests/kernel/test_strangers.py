@@ -4,13 +4,13 @@ A container is `unshare --net` with a macvlan link, as Docker makes one: its nam
 under /run/netns.
 """
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 import vlanlink
+from tests.kernel.command_line import VLANLINK
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.world import World, until
@@ -18,7 +18,6 @@ from tests.kernel.world import World, until
 if TYPE_CHECKING:
     from subprocess import Popen
 
-VLANLINK = str(Path(sys.executable).parent / "vlanlink")
 HEAD = """
 [topology]
 name = "office"

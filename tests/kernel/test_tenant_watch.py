@@ -21,8 +21,8 @@ from tests.kernel.test_tenant_marks import (
     tamper,
     up,
 )
-from tests.kernel.test_watch import Watched
-from tests.kernel.test_watch import watched as watch_text
+from tests.kernel.watching import Watched
+from tests.kernel.watching import watched as watch_text
 from tests.kernel.world import until
 
 __all__ = ["up"]

@@ -13,7 +13,7 @@ import vlanlink
 from tests.kernel.confirming import FILE, gone, prepared, reverters, text, waiting
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
-from tests.kernel.test_watch import watched
+from tests.kernel.watching import watched
 from tests.kernel.world import World, until
 from vlanlink.cli.main import main
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 import vlanlink
+from tests.kernel.command_line import VLANLINK, WITHOUT_PRIVILEGE, Cli
 from tests.kernel.examples import DIRECTORY, example
 from tests.kernel.features import missing
 from tests.kernel.lan import HOST_MAC, SWITCH, Lan
-from tests.kernel.test_cli import VLANLINK, WITHOUT_PRIVILEGE, Cli
 from tests.kernel.verified import causes, measured, verified, who
 from tests.kernel.wire import ready
 from tests.kernel.world import World, until
@@ -416,11 +416,6 @@ def test_a_namespace_that_is_gone_is_not_kept_apart(lan: Lan) -> None:
 
 
 # -- the command -----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    return Cli(capsys, monkeypatch)
 
 
 def test_the_command_says_it_in_words_and_json(lan: Lan, up: vlanlink.Topology, cli: Cli) -> None:

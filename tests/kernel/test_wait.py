@@ -2,13 +2,13 @@
 
 import signal
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import pytest
 
 import vlanlink
+from tests.kernel.command_line import VLANLINK
 from tests.kernel.interrupts import noted
 from tests.kernel.judge import dump, same
 from tests.kernel.world import World
@@ -17,7 +17,6 @@ from vlanlink.errors import ConflictError
 
 pytestmark = pytest.mark.needs("macvlan")
 
-VLANLINK = str(Path(sys.executable).parent / "vlanlink")
 FILE = "/run/late.toml"
 TOPOLOGY = """
 [topology]

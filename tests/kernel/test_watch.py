@@ -1,17 +1,12 @@
 """``watch``: drift is reported and repaired, and a watch gives up in a fight."""
 
-import json
 import os
 import random
 import signal
 import socket
 import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,6 +14,7 @@ import vlanlink
 from tests.kernel.interrupts import noted
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
+from tests.kernel.watching import FILE, SECONDS, Process, Watched, watched
 from tests.kernel.wire import ready
 from tests.kernel.world import World, until
 from vlanlink.reconcile.session import open_session
@@ -26,10 +22,6 @@ from vlanlink.watcher import Event, Policy
 
 pytestmark = pytest.mark.needs("macvlan")
 
-VLANLINK = str(Path(sys.executable).parent / "vlanlink")
-FILE = "/run/office.toml"
-SECONDS = 60.0
-"""A namespace that goes keeps its MACs busy until the kernel gets round to it."""
 HEAD = """
 [topology]
 name = "office"
@@ -65,51 +57,6 @@ CHANGES = {
 
 def _text(endpoints: int) -> str:
     return HEAD + "".join(ENDPOINT.format(n, 10 + n) for n in range(endpoints))
-
-
-class Watched:
-    """A watch that goes on meanwhile, and what it told."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        self.reload: Callable[[], None] = lambda: None
-        self._more = threading.Condition()
-
-    def hear(self, event: Event) -> None:
-        with self._more:
-            self.events.append(event)
-            self._more.notify()
-
-    def told(self, word: str, what: str = "") -> Event:
-        """The event, which comes within the bound; it and what was told before are forgotten."""
-
-        def place() -> int:
-            return next((n for n, event in enumerate(self.events, 1) if fits(event)), 0)
-
-        def fits(event: Event) -> bool:
-            return event.event == word and (not what or any(what in w for w in event.what))
-
-        with self._more:
-            assert self._more.wait_for(place, SECONDS), f"no {word} {what!r} in {self.events}"
-            *_, found = self.events[: place()]
-            del self.events[: place()]
-        return found
-
-
-@contextmanager
-def watched(text: str, **options: Any) -> Iterator[Watched]:
-    """A watch in a thread of this process."""
-    Path(FILE).write_text(text)
-    found = Watched()
-    watch = vlanlink.Watch(vlanlink.load(FILE), on_event=found.hear, **options)
-    found.reload = watch.reload
-    thread = threading.Thread(target=watch.run)
-    thread.start()
-    try:
-        yield found
-    finally:
-        watch.stop()
-        thread.join()
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -363,30 +310,6 @@ def test_a_mending_that_fails_is_tried_again_after_pauses(lan: Lan) -> None:
 
 
 # -- as a process ----------------------------------------------------------------------------------
-
-
-class Process:
-    """`vlanlink watch`, with what it prints in files."""
-
-    def __init__(self, world: World, words: str, **environment: str) -> None:
-        command = ["sh", "-c", f"exec {VLANLINK} watch {words} </dev/null >/run/out 2>/run/err"]
-        self.process = subprocess.Popen(command, env={**os.environ, **environment})
-        world.started.append(self.process)
-
-    def lines(self) -> list[str]:
-        found = Path("/run/out")
-        return found.read_text().splitlines() if found.exists() else []
-
-    def told(self, word: str, times: int = 1) -> None:
-        """An event of the word was told so many times, or will be within the bound."""
-        until(lambda: self.count(word) >= times, f"{word} in {self.lines()}", SECONDS)
-
-    def count(self, word: str) -> int:
-        return sum(json.loads(line)["event"] == word for line in self.lines())
-
-    def ends(self, number: signal.Signals) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(30)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
