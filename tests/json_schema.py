@@ -120,6 +120,7 @@ PARTS: Final[dict[str, Schema]] = {
         interface=TEXT,
         address=TEXT,
         in_use=BOOL,
+        attached={**BOOL, "description": "an attachment; namespace is its id"},
     ),
     "finding": table(
         code=TEXT,

@@ -1,21 +1,23 @@
 """Active networks and their endpoints, for ``ls`` and ``inspect``. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from vlanlink.dataclass import dataclass
 from vlanlink.errors import JSON_VERSION, Diagnostic, UsageError, nearest
 from vlanlink.model import HOST, Link, LinkName, State
+from vlanlink.store.attached import AttachmentKey
 from vlanlink.store.leases import Leases
 from vlanlink.topology import Topology
 
 
 @dataclass(frozen=True, slots=True)
 class ActiveTopology:
-    """An active topology, with the subnets picked for networks without any."""
+    """An active topology, with the subnets picked for networks without any, as observed."""
 
     topology: Topology
     chosen: Mapping[str, tuple[str, ...]]
+    state: State
 
     def subnets(self, network: str) -> tuple[dict[str, Any], ...]:
         """The subnets of a network, written or picked."""
@@ -140,7 +142,7 @@ class NetworkDetail:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """An address that an endpoint, or a shim, keeps."""
+    """An address that an endpoint, an attachment or a shim keeps."""
 
     topology: str
     network: str
@@ -152,6 +154,8 @@ class Lease:
     address: str
     in_use: bool
     """The endpoint has it now."""
+    attached: bool = False
+    """The endpoint is an attachment; ``namespace`` is its id."""
 
     @property
     def endpoint(self) -> str:
@@ -168,36 +172,42 @@ class Lease:
             "interface": self.interface,
             "address": self.address,
             "in_use": self.in_use,
+            "attached": self.attached,
         }
 
 
-def list_leases(leases: Mapping[str, Leases], state: State) -> Iterator[Lease]:
-    """Every leased address, by topology."""
+def list_leases(
+    leases: Mapping[str, Leases], state: State, live: Collection[tuple[str, AttachmentKey]]
+) -> Iterator[Lease]:
+    """Every leased address, by topology; ``live`` are the attachments that have theirs now."""
     for topology, found in leases.items():
-        for (network, namespace, interface), addresses in found.addresses.items():
-            link = state.link(LinkName(namespace, interface))
-            ours = link is not None and link.owner == topology
-            held = {address.bare for address in link.addresses} if link and ours else set()
+        for (network, space, interface), addresses in found.addresses.items():
+            held = _held(state.link(LinkName(space, interface)), topology)
             for address in addresses:
-                yield Lease(
-                    topology,
-                    network,
-                    found.parents.get(network),
-                    namespace or None,
-                    interface,
-                    address,
-                    address in held,
-                )
+                where = (topology, network, found.parents.get(network))
+                yield Lease(*where, space or None, interface, address, address in held)
+        for key, lease in found.attachments.items():
+            network, name = key
+            for address in lease.bare:
+                where = (topology, network, found.parents.get(network))
+                in_use = (topology, key) in live
+                yield Lease(*where, name, lease.interface, address, in_use, attached=True)
 
 
-def list_networks(known: Iterable[ActiveTopology], state: State) -> Iterator[NetworkSummary]:
+def _held(link: Link | None, topology: str) -> frozenset[str]:
+    """The addresses of a link, if it is the topology's."""
+    ours = link is not None and link.owner == topology
+    return frozenset(address.bare for address in link.addresses) if link and ours else frozenset()
+
+
+def list_networks(known: Iterable[ActiveTopology]) -> Iterator[NetworkSummary]:
     """A summary of each network of the active topologies."""
     for one in known:
         for name in one.topology.networks:
-            yield _summary(one, name, len(list(_endpoint_links(one.topology, name, state))))
+            yield _summary(one, name, len(list(_endpoint_links(one, name))))
 
 
-def describe_network(name: str, known: Iterable[ActiveTopology], state: State) -> NetworkDetail:
+def describe_network(name: str, known: Iterable[ActiveTopology]) -> NetworkDetail:
     """One network in detail. Raises UsageError if no topology has it, or more than one."""
     everything = list(known)
     owner, _, short = name.rpartition("/")
@@ -208,23 +218,23 @@ def describe_network(name: str, known: Iterable[ActiveTopology], state: State) -
     ]
     if len(found) != 1:
         raise UsageError(_not_one(name, short, found, everything))
-    return _detail(found[0], short, state)
+    return _detail(found[0], short)
 
 
-def describe_networks(known: Iterable[ActiveTopology], state: State) -> Iterator[NetworkDetail]:
+def describe_networks(known: Iterable[ActiveTopology]) -> Iterator[NetworkDetail]:
     """Every network of the active topologies in detail."""
     for one in known:
         for name in one.topology.networks:
-            yield _detail(one, name, state)
+            yield _detail(one, name)
 
 
-def _detail(known: ActiveTopology, name: str, state: State) -> NetworkDetail:
-    links = list(_endpoint_links(known.topology, name, state))
+def _detail(known: ActiveTopology, name: str) -> NetworkDetail:
+    links = list(_endpoint_links(known, name))
     endpoints = tuple(
         EndpointStatus(link.namespace, link.name, _mac(link), _addresses(link)) for link in links
     )
     summary = _summary(known, name, len(endpoints))
-    host_links = tuple(_host_links(known.topology, name, links, state))
+    host_links = tuple(_host_links(known, name, links))
     return NetworkDetail(summary, known.subnets(name), endpoints, host_links)
 
 
@@ -253,19 +263,18 @@ def _summary(known: ActiveTopology, name: str, endpoints: int) -> NetworkSummary
     )
 
 
-def _endpoint_links(topology: Topology, network: str, state: State) -> Iterator[Link]:
+def _endpoint_links(known: ActiveTopology, network: str) -> Iterator[Link]:
     """The links of a network's endpoints."""
-    for space, namespace in topology.namespaces.items():
+    for space, namespace in known.topology.namespaces.items():
         for name, interface in namespace.interfaces.items():
-            link = state.link(LinkName(space, name)) if interface.network == network else None
-            if link is not None and link.owner == topology.name:
+            link = known.state.link(LinkName(space, name)) if interface.network == network else None
+            if link is not None and link.owner == known.topology.name:
                 yield link
 
 
-def _host_links(
-    topology: Topology, network: str, endpoints: list[Link], state: State
-) -> Iterator[HostLink]:
+def _host_links(known: ActiveTopology, network: str, endpoints: list[Link]) -> Iterator[HostLink]:
     """The parent, the shim, and the topology's links on the host beside it."""
+    topology, state = known.topology, known.state
     found = topology.networks[network]
     parent = next((link.parent for link in endpoints), None)
     if parent is None and found.parent:

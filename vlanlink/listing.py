@@ -15,13 +15,14 @@ from vlanlink.inventory import (
     list_networks,
 )
 from vlanlink.reconcile.lookup import copy_of
+from vlanlink.reconcile.recorded import recorded
 from vlanlink.reconcile.session import Session, open_session, unusable
 
 
 def networks(host: Host | None = None) -> tuple[NetworkSummary, ...]:
     """The networks of every topology that is up here, as `docker network ls` lists them."""
     with open_session(host) as session:
-        return tuple(list_networks(_active(session), session.recorded()))
+        return tuple(list_networks(_active(session)))
 
 
 @overload
@@ -41,21 +42,19 @@ def inspect(
     UsageError if there is none, or more than one.
     """
     with open_session(host) as session:
-        known, state = _active(session), session.recorded()
-        if name is None:
-            return tuple(describe_networks(known, state))
-        return describe_network(name, known, state)
+        known = _active(session)
+        return tuple(describe_networks(known)) if name is None else describe_network(name, known)
 
 
 def _active(session: Session) -> list[ActiveTopology]:
-    found = []
+    found, states = [], recorded(session)
     for record in session.store.records():
         with suppress(TopologyError):  # ``file_problems`` tells
-            if record.text:
+            if record.text and record.topology in states:
                 leases = session.store.leases(record.topology)
                 attached = session.attachments(record.topology, leases).live
                 whole = with_attachments(copy_of(record), attached)
-                found.append(ActiveTopology(whole, leases.subnets))
+                found.append(ActiveTopology(whole, leases.subnets, states[whole.name]))
     return found
 
 

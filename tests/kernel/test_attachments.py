@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import vlanlink
+from tests.kernel.attaching import OFFICE, end, inside, office, start_container
 from tests.kernel.examples import example
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
@@ -22,51 +23,11 @@ from vlanlink.store.attached import AttachmentRecord
 
 pytestmark = [pytest.mark.needs("macvlan"), pytest.mark.usefixtures("lan")]
 
-OFFICE = """
-[topology]
-name = "office"
-
-[networks.pub]
-kind = "macvlan"
-parent = "eth0"
-probe = false
-{keys}
-subnets = [{{ subnet = "172.16.3.0/24", gateway = "172.16.3.1", ip_range = "{range}" }}]
-
-[namespaces.web.interfaces.eth0]
-network = "pub"
-addresses = ["172.16.3.15"]
-"""
-
-
-def office(keys: str = "", ip_range: str = "172.16.3.0/26", more: str = "") -> vlanlink.Topology:
-    text = OFFICE.format(keys=keys, range=ip_range) + more
-    return vlanlink.load("/run/office.toml", text=text)
-
 
 @pytest.fixture
 def container(world: World) -> Callable[[], int]:
-    """The pid of a process in a new network namespace, as of a container."""
-
-    def start() -> int:
-        process = world.start(["unshare", "-n", "sleep", "1000"])
-        mine = os.stat("/proc/self/ns/net").st_ino
-        where = Path(f"/proc/{process.pid}/ns/net")
-        until(lambda: where.stat().st_ino != mine, "it has a namespace of its own")
-        return process.pid
-
-    return start
-
-
-def end(world: World, pid: int) -> None:
-    process = next(one for one in world.started if one.pid == pid)
-    process.kill()
-    process.communicate()
-    world.settle()
-
-
-def inside(world: World, pid: int, words: str) -> str:
-    return world.run(["nsenter", f"--net=/proc/{pid}/ns/net", *words.split()]).stdout
+    """Starts a process in a new network namespace, as of a container; its pid."""
+    return lambda: start_container(world)
 
 
 def test_an_attachment_is_an_endpoint(lan: Lan, world: World, container: Callable[[], int]) -> None:

@@ -233,6 +233,7 @@ def test_they_are_listed(lan: Lan, cli: Cli) -> None:
         "interface": "eth0",
         "address": "10.77.0.2",
         "in_use": False,
+        "attached": False,
     }
     assert cli.json("leases b") == {"leases": [row]}
     assert [one.to_dict() for one in vlanlink.leases("b")] == [row]

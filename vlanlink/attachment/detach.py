@@ -5,9 +5,11 @@ from dataclasses import replace
 
 from vlanlink.attachment.lookup import Place, find_place, partial
 from vlanlink.attachment.part import Joined, part_of
+from vlanlink.attachment.unused import Tidied, is_used
 from vlanlink.desired.context import Context
 from vlanlink.errors import ConflictError, Diagnostic, UsageError, nearest
 from vlanlink.host import Host
+from vlanlink.planning.plan import plan
 from vlanlink.reconcile.checks import need_privilege
 from vlanlink.reconcile.lookup import copy_of
 from vlanlink.reconcile.session import Session, open_session
@@ -35,14 +37,16 @@ def detach(
         record = session.store.attachment(place.name, key)
         if record is None and key not in place.leases.attachments:
             raise UsageError(_unknown(place, id))
-        if place.own is not None and place.own.text:
-            _take_away(session, place, place.own, key, record)
-        left = {k: lease for k, lease in place.leases.attachments.items() if k != key}
-        if place.own is None:
-            session.store.write_leases(place.name, replace(place.leases, attachments=left))
+        others = {k: lease for k, lease in place.leases.attachments.items() if k != key}
+        left = replace(place.leases, attachments=others)
+        own = place.own if place.own and place.own.text else None
+        if own:
+            _take_away(session, place, own, key, record)
+        else:
+            session.store.write_leases(place.name, left)
         session.store.remove_attachment(place.name, key)
-        if place.own and not any(network == place.network for network, _ in left):
-            _clear_network(session, place.own)
+        if own and not is_used(copy_of(own), left, place.network):
+            _tidy(session, own)
 
 
 def _unknown(place: Place, name: str) -> Diagnostic:
@@ -88,7 +92,11 @@ def _paths(session: Session, record: AttachmentRecord | None) -> dict[str, str]:
     return {record.id: found[identity]} if found else {}
 
 
-def _clear_network(session: Session, own: Record) -> None:
-    """The last attachment's network may need its parent and its shim no longer."""
+def _tidy(session: Session, own: Record) -> None:
+    """Remove the shim and the parents that nothing needs any more; the rest is left as it is."""
+    seen = session.observe(copy_of(own))
+    tidied = Tidied(own)
+    resolution = tidied(seen.observed, seen.resolution)
+    todo = plan(seen.observed, resolution.desired, own.topology)
     with suppress(ConflictError):  # ``status`` tells
-        reconcile(session, session.observe(copy_of(own)))
+        reconcile(session, replace(seen, resolution=resolution, todo=todo, narrowed=tidied))

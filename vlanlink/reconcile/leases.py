@@ -32,7 +32,8 @@ def leases_of(session: Session, topology: str | None) -> tuple[Lease, ...]:
     if topology is not None and topology not in known and not is_enabled(session, topology):
         raise UsageError(unknown(topology, sorted(known)))
     wanted = {name: found for name, found in kept.items() if topology in (None, name)}
-    return tuple(list_leases(wanted, state))
+    live = {(name, one.key) for name in wanted for one in session.attachments(name).live}
+    return tuple(list_leases(wanted, state, live))
 
 
 def release(
@@ -100,4 +101,6 @@ def _listed(names: list[str]) -> str:
 
 def _in_use(lease: Lease) -> Diagnostic:
     message = f"{lease.address} is in use by {lease.endpoint}"
-    return Diagnostic(message, hint=f"vlanlink down {lease.topology} first")
+    detach = f"vlanlink detach {lease.topology}/{lease.network} {lease.namespace} gives it back"
+    hint = detach if lease.attached else f"vlanlink down {lease.topology} first"
+    return Diagnostic(message, hint=hint)

@@ -1,7 +1,7 @@
 """``restart``: down, then up, under one lock; a failure brings back what was up before."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from vlanlink.dataclass import dataclass
@@ -13,6 +13,8 @@ from vlanlink.reconcile.down import stop_services, take_down
 from vlanlink.reconcile.lookup import copy_of, stored
 from vlanlink.reconcile.session import Session
 from vlanlink.reconcile.up import bring_up
+from vlanlink.store.attached import AttachmentRecord
+from vlanlink.store.leases import Leases
 from vlanlink.store.record import Record
 from vlanlink.topology import Topology
 
@@ -38,8 +40,10 @@ def restart(session: Session, topology: str | Topology, *, replace_file: bool = 
     refuse_other_file(wanted, own, replace_file=replace_file)
     checked(session.observe(wanted))
     former = _former(own, wanted)
+    attached, leases = session.store.attached(wanted.name), session.store.leases(wanted.name)
     stopped = stop_services(session, wanted.name)
     down = take_down(session, wanted)
+    _attach_again(session, attached, leases)
     with _brought_back(session, former, was_up=down.was_up):
         up = bring_up(session, wanted, replace_file=True, probe_lan=not down.was_up)
     if stopped:
@@ -47,6 +51,15 @@ def restart(session: Session, topology: str | Topology, *, replace_file: bool = 
 
         services.start(stopped)
     return Restart(wanted.name, down, up)
+
+
+def _attach_again(session: Session, attached: Sequence[AttachmentRecord], leases: Leases) -> None:
+    """Let ``up`` create what ``down`` removed from namespaces that others own."""
+    if attached:
+        with suppress(OSError):  # what can't be written is attached by hand
+            session.store.write_leases(attached[0].topology, leases)
+            for one in attached:
+                session.store.write_attachment(one)
 
 
 def _known(session: Session, name: str) -> Topology:

@@ -37,7 +37,7 @@ from vlanlink.store.evidence import Evidence
 from vlanlink.store.files import Contents, Store, UnreadableFile
 from vlanlink.store.leases import Leases
 from vlanlink.store.lock import LOCK_SECONDS, Holder, LockedError, LockLostError
-from vlanlink.store.record import Records
+from vlanlink.store.record import Records, former_name
 from vlanlink.topology import Topology, validated
 
 OWNED = "chown root and chmod go-w it once its contents are known to be right, or remove it"
@@ -162,9 +162,13 @@ class Session:
         return self.store.contents().of(topology)
 
     def _attached_paths(self, contents: Contents) -> dict[str, str]:
-        """Where the namespaces of live attachments are, by id."""
-        names = (record.topology for record in contents.records)
-        return {one.id: one.path for name in names for one in self.attachments(name).live}
+        """Where the namespaces of live attachments are, by id; an id's second one by path, too."""
+        found: dict[str, str] = {}
+        for record in contents.records:
+            for one in self.attachments(record.topology).live:
+                taken = found.get(one.id, one.path) != one.path
+                found[former_name(one.id, one.path) if taken else one.id] = one.path
+        return found
 
     def snapshot(self) -> State:
         """The host's namespace and every named one, with all that is in them."""
@@ -173,19 +177,6 @@ class Session:
             paths=self._attached_paths(contents),
             topologies=tuple(record.topology for record in contents.records),
             evidence=self.evidence(contents),
-        )
-        with kernel_errors():
-            return self.machine.snapshot()
-
-    def recorded(self) -> State:
-        """The host's namespace and those that the records name."""
-        contents = self.store.contents()
-        names = frozenset(n for record in contents.records for n in namespaces_of(record))
-        paths = self._attached_paths(contents)
-        paths |= {n: path for record in contents.records for n, path in record.paths.items()}
-        names |= paths.keys()
-        self.machine.wanted = Wanted(
-            paths, whole=names, names=names, evidence=self.evidence(contents)
         )
         with kernel_errors():
             return self.machine.snapshot()

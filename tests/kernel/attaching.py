@@ -1,0 +1,48 @@
+"""What tests of attachments share: a topology, and namespaces that come and go as containers do."""
+
+import os
+from pathlib import Path
+
+import vlanlink
+from tests.kernel.world import World, until
+
+OFFICE = """
+[topology]
+name = "office"
+
+[networks.pub]
+kind = "macvlan"
+parent = "eth0"
+probe = false
+{keys}
+subnets = [{{ subnet = "172.16.3.0/24", gateway = "172.16.3.1", ip_range = "{range}" }}]
+
+[namespaces.web.interfaces.eth0]
+network = "pub"
+addresses = ["172.16.3.15"]
+"""
+
+
+def office(keys: str = "", ip_range: str = "172.16.3.0/26", more: str = "") -> vlanlink.Topology:
+    text = OFFICE.format(keys=keys, range=ip_range) + more
+    return vlanlink.load("/run/office.toml", text=text)
+
+
+def start_container(world: World) -> int:
+    """The pid of a process in a new network namespace, as of a container."""
+    process = world.start(["unshare", "-n", "sleep", "1000"])
+    mine = os.stat("/proc/self/ns/net").st_ino
+    where = Path(f"/proc/{process.pid}/ns/net")
+    until(lambda: where.stat().st_ino != mine, "it has a namespace of its own")
+    return process.pid
+
+
+def end(world: World, pid: int) -> None:
+    process = next(one for one in world.started if one.pid == pid)
+    process.kill()
+    process.communicate()
+    world.settle()
+
+
+def inside(world: World, pid: int, words: str) -> str:
+    return world.run(["nsenter", f"--net=/proc/{pid}/ns/net", *words.split()]).stdout
