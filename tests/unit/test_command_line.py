@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -73,6 +74,19 @@ def test_every_example_parses(name: str) -> None:
     [
         ("stauts", "unknown verb: stauts", "did you mean status?"),
         ("zzz", "unknown verb: zzz", "vlanlink help lists the verbs"),
+        ("stop office", "unknown verb: stop", "did you mean down?"),
+        ("apply x.toml", "unknown verb: apply", "did you mean up?"),
+        ("start x.toml", "unknown verb: start", "did you mean up?"),
+        ("list", "unknown verb: list", "did you mean ls?"),
+        ("show lan", "unknown verb: show", "did you mean inspect?"),
+        ("shell web", "unknown verb: shell", "did you mean exec?"),
+        ("lint x.toml", "unknown verb: lint", "did you mean validate?"),
+        ("version", "unknown verb: version", "did you mean --version?"),
+        ("--verison", "unknown option: --verison", "did you mean --version?"),
+        ("-V", "unknown option: -V", "did you mean --version?"),
+        ("--zzz", "unknown option: --zzz", "vlanlink help lists the verbs"),
+        ("up x.toml --confirm", "missing value: --confirm SECONDS", "usage: vlanlink up"),
+        ("init -o", "missing value: --output FILE", "usage: vlanlink init"),
         ("help upp", "unknown verb: upp", "did you mean up?"),
         ("plan --chek", "unknown option: --chek", "did you mean --check? usage: vlanlink plan"),
         ("up --waite=3 x.toml", "unknown option: --waite", "did you mean --wait? usage:"),
@@ -109,12 +123,21 @@ def test_typing_errors(
 def test_a_name_where_a_file_belongs(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, err = run("validate office", 2, capsys)
     assert err == (
-        "error: not a file name: office\n"
-        "  hint: a file name ends in .toml or contains a /: ./office\n"
+        "error: not a file name: office\n  hint: a file name ends in .toml or contains a /\n"
     )
-    (here / "office.toml").write_text(OFFICE)
+    (here / "office").write_text(OFFICE)
     _, err = run("validate office", 2, capsys)
-    assert err.endswith("  hint: did you mean office.toml?\n")
+    assert err.endswith(": did you mean ./office? a file name ends in .toml or contains a /\n")
+    (here / "office").rename(here / "office.toml")
+    for word in ("office", "ofice", "ofice.toml", "./ofice.toml"):
+        _, err = run(f"validate {word}", 2, capsys)
+        assert err.endswith("  hint: did you mean office.toml?\n")
+
+
+def test_an_option_that_needs_no_name_in_capitals_has_one() -> None:
+    for name, sub in parsers(parser()).items():
+        words = usage(sub).removeprefix(f"usage: vlanlink {name}")
+        assert not re.search(r" [a-z]+(?=[\]. ]|$)", words), words
 
 
 def test_usage_in_a_line() -> None:

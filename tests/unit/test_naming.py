@@ -8,6 +8,7 @@ import pytest
 from vlanlink.cli import naming
 
 HINT = "run it as root: sudo vlanlink up …, or see vlanlink status office"
+ANY = "run it as root: sudo vlanlink …"
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +38,12 @@ def test_not_on_the_path_of_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["/opt/x/vlanlink"])
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     assert naming.as_run("vlanlink down office") == "/opt/x/vlanlink down office"
+
+
+def test_a_hint_for_any_verb(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/opt/x/vlanlink"])
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    assert naming.as_run(ANY) == "run it as root: sudo /opt/x/vlanlink …"
 
 
 def test_a_relative_path_is_made_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -158,14 +158,19 @@ def read(file: str) -> "vlanlink.Topology":
 def need_file(word: str) -> str:
     """The word. Raises UsageError if it is not a file name."""
     if not is_file(word):
-        raise UsageError(Diagnostic(f"not a file name: {word}", hint=_file_hint(word)))
+        raise UsageError(
+            Diagnostic(f"not a file name: {word or repr(word)}", hint=_file_hint(word))
+        )
     return word
 
 
 def _file_hint(word: str) -> str:
-    if Path(f"{word}.toml").exists():
-        return f"did you mean {word}.toml?"
-    return f"a file name ends in .toml or contains a /: ./{word}"
+    if word and Path(word).is_file():
+        return f"did you mean ./{word}? a file name ends in .toml or contains a /"
+    meant = vlanlink.nearest(f"{word}.toml", sorted(map(str, Path().glob("*.toml"))))
+    return (
+        f"did you mean {meant}?" if word and meant else "a file name ends in .toml or contains a /"
+    )
 
 
 def _standard_input(file: str) -> BinaryIO | None:

@@ -12,7 +12,7 @@ from vlanlink.cli.verbs import VERBS
 
 SECURE_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Where sudo looks by default (sudoers(5), secure_path); users can't read the real setting."""
-_COMMAND: Final = re.compile(rf"(?<![\w/@.:-])(sudo )?vlanlink (?={'|'.join(VERBS)}|…)\b")
+_COMMAND: Final = re.compile(rf"(?<![\w/@.:-])(sudo )?vlanlink (?=(?:{'|'.join(VERBS)})\b|…)")
 
 
 def as_run(text: str) -> str:

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any, Final, NoReturn
 
 import vlanlink
-from vlanlink.cli import debug
+from vlanlink.cli import debug, guesses
 from vlanlink.cli.verbs import UNLOGGED, VERBS, module
 
 DESCRIPTION: Final = (
@@ -40,21 +40,30 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise UsageError; the hint is the usage."""
         missing = re.fullmatch(r"the following arguments are required: (.*)", message)
-        text = f"missing argument: {missing[1]}" if missing else message
-        raise _error(text, usage(self))
+        if missing:
+            message = f"missing argument: {missing[1]}"
+        if valueless := re.fullmatch(r"argument (\S+): expected one argument", message):
+            message = f"missing value: {self._with_value(valueless[1])}"
+        raise _error(message, usage(self))
+
+    def _with_value(self, names: str) -> str:
+        """``-o FILE`` for ``-o/--output``."""
+        action = next(one for one in self._actions if names == "/".join(one.option_strings))
+        return " ".join([action.option_strings[-1], *_values(action)])
 
     def unknown(self, word: str) -> "vlanlink.UsageError":
         """The error for a word that no argument takes."""
         option = word.partition("=")[0]
         if not option.startswith("-"):
             return _error(f"unexpected argument: {word}", usage(self))
-        options = [name for action in self._actions for name in action.option_strings]
+        options = _known_options(self)
         if option in options:
             hint = f"options follow the verb: {self.prog} {option} …"
             return _error(f"{option} precedes the verb", hint)
-        meant = vlanlink.nearest(option, options)
+        meant = vlanlink.nearest(option, options) or guesses.meant(option)
         hint = f"did you mean {meant}? " if meant else ""
-        return _error(f"unknown option: {option}", hint + usage(self))
+        general = "vlanlink help lists the verbs" if " " not in self.prog else usage(self)
+        return _error(f"unknown option: {option}", hint + general)
 
 
 def _error(text: str, hint: str) -> "vlanlink.UsageError":
@@ -94,6 +103,8 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     if verb is not None and verb not in VERBS:
         raise vlanlink.UsageError(unknown_verb(verb))
     top = parser([verb] if verb else ())
+    if verb is None and words[0] not in _known_options(top):
+        raise top.unknown(words[0])
     options, rest = top.parse_known_args(words)
     if rest:
         raise parsers(top)[options.verb].unknown(rest[0])
@@ -102,9 +113,13 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
 
 def unknown_verb(word: str) -> "vlanlink.Diagnostic":
     """The error for a verb that doesn't exist."""
-    meant = vlanlink.nearest(word, tuple(VERBS))
+    meant = guesses.meant(word)
     hint = f"did you mean {meant}?" if meant else "vlanlink help lists the verbs"
     return vlanlink.Diagnostic(f"unknown verb: {word}", hint=hint)
+
+
+def _known_options(of: Parser) -> list[str]:
+    return [name for action in of._actions for name in action.option_strings]
 
 
 def usage(sub: Parser) -> str:
@@ -129,7 +144,7 @@ def _arguments(sub: Parser) -> Iterator[str]:
 
 
 def _values(action: argparse.Action) -> list[str]:
-    return [] if action.nargs == 0 else [str(action.metavar or action.dest)]
+    return [] if action.nargs == 0 else [str(action.metavar or action.dest.upper())]
 
 
 def _epilog(verb: ModuleType) -> str:

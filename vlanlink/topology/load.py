@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
-from vlanlink.errors import Diagnostic, Path, Problem, TopologyError, UsageError
+from vlanlink.errors import Diagnostic, Path, Problem, TopologyError, UsageError, nearest
 from vlanlink.topology import toml, values
 from vlanlink.topology.model import UNNAMED, Topology
 from vlanlink.topology.positions import DEEPEST, Severity, Source, Span, without_source
@@ -272,7 +272,19 @@ def _content(file: str) -> bytes:
         return _bytes(file)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise _unreadable(file, f"can't read {quote(file)}: {reason}") from error
+        hint = nearest_file(file) if isinstance(error, FileNotFoundError) else None
+        raise _unreadable(file, f"can't read {quote(file)}: {reason}", hint) from error
+
+
+def nearest_file(missing: str) -> str | None:
+    """A hint: the topology in the same directory whose name is most similar."""
+    path = PurePath(missing)
+    try:
+        names = sorted(name for name in os.listdir(path.parent) if name.endswith(".toml"))
+    except OSError:
+        return None
+    meant = nearest(path.name, names)
+    return f"did you mean {path.with_name(meant)}?" if meant else None
 
 
 def _decoded(file: str, data: bytes) -> str:
@@ -306,8 +318,8 @@ def _all(number: int) -> bytes:
     return found
 
 
-def _unreadable(file: str, message: str) -> TopologyError:
-    return TopologyError(Diagnostic(message=message, file=file))
+def _unreadable(file: str, message: str, hint: str | None = None) -> TopologyError:
+    return TopologyError(Diagnostic(message=message, file=file, hint=hint))
 
 
 def _not_text(file: str, data: bytes, error: UnicodeDecodeError) -> Diagnostic:
