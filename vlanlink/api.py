@@ -173,8 +173,11 @@ def status(
     """How a topology stands here: up, drifted (with what differs), or down.
 
     A name is looked up in the copy that ``up`` keeps; without one, every topology of which
-    something is known here. Raises UsageError for a name that is unknown.
+    something is known here. Raises UsageError for a name that is unknown, and PrivilegeError
+    where copies or namespaces could be overlooked.
     """
+    if not isinstance(topology, Topology):
+        need_privilege("reading which topologies are up")
     with open_session(host) as session:
         if topology is None:
             return tuple(_statuses(session))

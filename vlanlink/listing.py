@@ -14,6 +14,7 @@ from vlanlink.inventory import (
     describe_networks,
     list_networks,
 )
+from vlanlink.reconcile.checks import need_privilege
 from vlanlink.reconcile.lookup import copy_of
 from vlanlink.reconcile.recorded import recorded
 from vlanlink.reconcile.session import Session, open_session, unusable
@@ -21,6 +22,7 @@ from vlanlink.reconcile.session import Session, open_session, unusable
 
 def networks(host: Host | None = None) -> tuple[NetworkSummary, ...]:
     """The networks of every topology that is up here, as `docker network ls` lists them."""
+    need_privilege("listing the networks")
     with open_session(host) as session:
         return tuple(list_networks(_active(session)))
 
@@ -41,6 +43,7 @@ def inspect(
     ``name`` is NETWORK, or TOPOLOGY/NETWORK where several topologies have one of that name. Raises
     UsageError if there is none, or more than one.
     """
+    need_privilege("inspecting a network")
     with open_session(host) as session:
         known = _active(session)
         return tuple(describe_networks(known)) if name is None else describe_network(name, known)

@@ -131,3 +131,13 @@ def test_without_any_privilege(world: World, file: str) -> None:
     result = world.run([*AS_USER, *VLANLINK, "down", "least"], check=False)
     assert result.returncode == 4, result.stderr
     assert "takes CAP_NET_ADMIN and CAP_SYS_ADMIN" in result.stderr
+
+
+@pytest.mark.parametrize("words", ["ls", "inspect pub", "status", "status least", "attachments"])
+def test_an_ordinary_user_is_not_told_that_nothing_is_up(words: str, lan: Lan, file: str) -> None:
+    lan.world.run([*VLANLINK, "up", file])
+    let_everyone_in()
+    done = lan.world.run([*AS_USER, *VLANLINK, *words.split()], check=False)
+    assert (done.returncode, done.stdout) == (4, ""), done.stderr
+    assert "takes CAP_NET_ADMIN" in done.stderr
+    assert "warning" not in done.stderr

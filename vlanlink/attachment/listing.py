@@ -6,6 +6,7 @@ from vlanlink.attachment.value import Attachment, described
 from vlanlink.errors import UsageError
 from vlanlink.host import Host
 from vlanlink.kernel.snapshot import Wanted
+from vlanlink.reconcile.checks import need_privilege
 from vlanlink.reconcile.lookup import is_enabled, unknown
 from vlanlink.reconcile.session import Session, kernel_errors, open_session
 
@@ -15,6 +16,7 @@ def attachments(scope: str | None = None, host: Host | None = None) -> tuple[Att
 
     Raises UsageError for an unknown topology.
     """
+    need_privilege("listing the attachments")
     topology, _, network = (scope or "").partition("/")
     with open_session(host) as session:
         known = {*session.store.leased(), *session.store.contents().topologies}

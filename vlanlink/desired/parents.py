@@ -6,7 +6,7 @@ from dataclasses import replace
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.lost_record import may_have_been_brought_up
 from vlanlink.desired.parent_names import dummy_name, vlan_problem
-from vlanlink.errors import Path, Problem
+from vlanlink.errors import Path, Problem, nearest
 from vlanlink.kinds import KINDS
 from vlanlink.kinds.dummy import DUMMY
 from vlanlink.kinds.kind import IPV6_MINIMUM_MTU
@@ -27,7 +27,9 @@ def find_parent(builder: Builder, name: str, kind: str, path: Path) -> Link | No
         return _make_vlan(builder, name, implied, path)
     if seen is None:
         builder.conflicts.append(
-            Problem(path, f"parent {name} does not exist on this machine", _parents_hint(builder))
+            Problem(
+                path, f"parent {name} does not exist on this machine", _parents_hint(builder, name)
+            )
         )
         return None
     builder.refuse_leaving(seen.key, path)
@@ -38,9 +40,22 @@ def find_parent(builder: Builder, name: str, kind: str, path: Path) -> Link | No
     return _real(builder, seen, kind)
 
 
-def _parents_hint(builder: Builder) -> str:
+def _parents_hint(builder: Builder, name: str) -> str:
     names = sorted(n for n, link in builder.observed.host.links.items() if n != LOOPBACK)
-    return "existing links: " + ", ".join(names[:12]) if names else "the only link here is lo"
+    if not names:
+        return "the only link here is lo"
+    meant = _as_written_elsewhere(name) or nearest(name, names)
+    guess = f'did you mean "{meant}"? ' if meant else ""
+    return f"{guess}existing links: {', '.join(names[:12])}"
+
+
+def _as_written_elsewhere(name: str) -> str | None:
+    """The name in ``eth0.50@eth0``, as ``ip link`` prints a link, or in ``eth0.050``."""
+    link = name.partition("@")[0]
+    below, dot, digits = link.rpartition(".")
+    if dot and digits.isascii() and digits.isdigit():
+        link = f"{below}.{digits.lstrip('0') or '0'}"
+    return link if link and link != name else None
 
 
 def dummy_parent(builder: Builder, name: str, network: NetworkConfig) -> str:

@@ -4,8 +4,9 @@ A correction is offered only if TOML reads it.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
+from unicodedata import category
 
 from vlanlink.topology import toml
 
@@ -23,6 +24,7 @@ _WORD: Final = r"""[^\s\[\]{},;=\#"']+"""
 _TOKEN: Final = re.compile(
     rf""""(?:\\.|[^"\\])*"|'[^']*'|\#.*|[\[\]{{}},;=]|\s+|{_WORD}(?:[ \t]+{_WORD})*|."""
 )
+_NO_SIGN: Final = re.compile(rf"(?P<key>{_KEY})[ \t]+(?P<value>[\"'\[{{].*|true|false|[0-9]+)")
 _BOOLEANS: Final = {
     "true": True,
     "yes": True,
@@ -46,7 +48,13 @@ def correction(line: str) -> str | None:
             return f"remove {pair['key']}: TOML has no null"
         if not value:
             return f"write a value: {pair['key']} = …"
-    for fixed in (_header(line), _statement(_closed(line)), _statement(line.replace('"', ""))):
+    closed = _closed(line)
+    for fixed in (
+        _header(line),
+        _signed(line),
+        _statement(closed),
+        _statement(line.replace('"', "")),
+    ):
         if fixed is not None and fixed != line.strip() and _is_read(fixed):
             return f"write {fixed}"
     return None
@@ -70,6 +78,11 @@ def _is_read(fixed: str) -> bool:
     part = fixed.endswith(",") or fixed.startswith(("{", "["))
     around = ("{}", "x = [\n{}\n]", "x = {{\n{}\n}}") if part else ("{}",)
     return any(_parses(outer.format(fixed)) for outer in around)
+
+
+def is_whole(line: str) -> bool:
+    """Whether a line is a header or a pair by itself, and so no part of an array or table."""
+    return bool(line.strip()) and not line.lstrip().startswith("#") and _parses(line)
 
 
 def _parses(text: str) -> bool:
@@ -101,6 +114,34 @@ def _statement(line: str) -> str | None:
         return "".join(_rewritten(text, "")).rstrip()
     value = "".join(_rewritten(found["value"], found["key"])).rstrip(", ")
     return f"{found['key']} = {value}"
+
+
+def _signed(line: str) -> str | None:
+    """``key "value"``, which lacks its equals sign."""
+    found = _NO_SIGN.fullmatch(line.strip())
+    return f"{found['key']} = {found['value']}" if found else None
+
+
+def without_invisible(line: str) -> tuple[str, str] | None:
+    """The line without characters that only look like a space or like nothing, and which it has."""
+    strange = [one for one in line if one != " " and category(one) in ("Zs", "Cf")]
+    if not strange:
+        return None
+    shown = "".join(" " if category(one) == "Zs" else one for one in line)
+    plain = "".join(one for one in shown if category(one) != "Cf")
+    return plain, f"U+{ord(strange[0]):04X}"
+
+
+def opening(lines: Sequence[str]) -> int | None:
+    """The number of the last line whose bracket none of the lines closes; None if there is none."""
+    opened: list[int] = []
+    for at, line in enumerate(lines, 1):
+        for token in _TOKEN.findall(line):
+            if token in "[{":
+                opened.append(at)
+            elif token in "]}" and opened:
+                opened.pop()
+    return opened[-1] if opened else None
 
 
 def _closed(line: str) -> str:

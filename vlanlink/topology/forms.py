@@ -296,9 +296,13 @@ class ByName(NamedTuple):
 
     def _not_a_table(self, value: Any, at: At) -> InvalidValue:
         wrong = wrong_type("a table", value, at, self)
-        if isinstance(value, list) and value and isinstance(self.item, Table):
-            names = [one.get("name") if isinstance(one, dict) else None for one in value]
-            header = toml.dotted((*at.path, names[0] if isinstance(names[0], str) else "NAME"))
+        if not isinstance(self.item, Table):
+            return wrong
+        one = value[0] if isinstance(value, list) and value else value
+        name = one.get("name") if isinstance(one, dict) else one
+        header = toml.dotted((*at.path, name if isinstance(name, str) and name else "NAME"))
+        wrong.hint = f"write [{header}] and its keys below it"
+        if isinstance(one, dict):
             wrong.hint = f"write [{header}] instead of [[{toml.dotted(at.path)}]]"
         return wrong
 

@@ -8,7 +8,7 @@ from vlanlink.errors import nearest
 
 _KEYS: Final[Mapping[str, str]] = {
     "networks": "network net nets lan lans vlans docker_networks",
-    "namespaces": "namespace netns containers container services hosts nodes vms",
+    "namespaces": "namespace netns containers container services hosts nodes vms endpoints",
     "links": "link interfaces interface devices ethernets nics",
     "kind": "driver type link_type link_kind",
     "mode": "macvlan_mode ipvlan_mode driver_mode",
@@ -62,6 +62,12 @@ _WORDS: Final[Mapping[str, str]] = {
 }
 _IN_HEADER: Final = "remove name: the table's header has it"
 _IN_SUBNET: Final = "write it in the subnet's entry: subnets = [{ subnet = …, … }]"
+_SUBNETS: Final = "it belongs to the network: [networks.NAME] with subnets = [{ subnet = …, … }]"
+_VLAN: Final = 'a VLAN is part of the parent: [networks.NAME] with parent = "eth0.50"'
+_NAME_SERVERS: Final = 'write dns = ["192.0.2.53"] under [namespaces.NAME]'
+_OF_NAMESPACE: Final = "write it under [namespaces.NAME]"
+_NETWORK: Final = "interfaces have networks: [namespaces.NAME.interfaces.LINK] with network = …"
+_ENDPOINT: Final = "write it under an interface: [namespaces.NAME.interfaces.LINK]"
 _IN_NAMESPACE: Final = "define the link under [namespaces.NAME.interfaces.LINK]"
 _ON_INTERFACE: Final = "write them under the interface, [namespaces.NAME.interfaces.LINK]"
 
@@ -79,8 +85,10 @@ NETWORK_ELSEWHERE: Final[Mapping[str, str]] = {
 }
 NAMESPACE_ELSEWHERE: Final[Mapping[str, str]] = {
     "name": _IN_HEADER,
-    "routes": _ON_INTERFACE,
-    "addresses": _ON_INTERFACE,
+    **dict.fromkeys(("routes", "addresses"), _ON_INTERFACE),
+    **dict.fromkeys(("network", "networks"), _NETWORK),
+    **dict.fromkeys(("mac", "default_route", "dhcp", "ipv6"), _ENDPOINT),
+    "nameservers": "did you mean dns?",
 }
 LINK_ELSEWHERE: Final[Mapping[str, str]] = {
     "name": _IN_HEADER,
@@ -92,6 +100,10 @@ LINK_ELSEWHERE: Final[Mapping[str, str]] = {
 INTERFACE_ELSEWHERE: Final[Mapping[str, str]] = {
     "name": _IN_HEADER,
     "sysctls": "write them under [namespaces.NAME]",
+    **dict.fromkeys(("dns", "nameservers", "nameserver"), _NAME_SERVERS),
+    **dict.fromkeys(("search", "hosts", "units", "pid", "path", "unprivileged"), _OF_NAMESPACE),
+    **dict.fromkeys(("gateway", "gateway4", "gateway6", "subnets", "ip_range"), _SUBNETS),
+    **dict.fromkeys(("vlan", "vlan_id", "vid"), _VLAN),
 }
 """Keys that people expect in a table, and where they belong."""
 

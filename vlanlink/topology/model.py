@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import field, make_dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
-from vlanlink.errors import Diagnostic, Problem
+from vlanlink.errors import Diagnostic, Path, Problem
 from vlanlink.kinds import COMMON, KINDS, Kind
 from vlanlink.topology import habits, toml, values
 from vlanlink.topology.forms import (
@@ -288,8 +288,25 @@ class NamespaceConfig(Entry):
         """Interfaces are one level deeper."""
         if not isinstance(written[key], dict) or habits.meant_key(key, tuple(cls._keys)):
             return super().refusal(key, written, at)
-        hint = f"write [{toml.dotted((*at.path, 'interfaces', key))}]"
+        dotted = _dotted_name((at.name, key), written[key], tuple(cls._keys))
+        if dotted:
+            header = toml.dotted((*at.path[:-1], *dotted))
+            hint = f"quote a name that has a dot in it: [{header}]"
+        else:
+            hint = f"write [{toml.dotted((*at.path, 'interfaces', key))}]"
         return InvalidValue("unknown_key", f"unknown key {quote(key)}", hint, at_key=True)
+
+
+def _dotted_name(name: Path, table: Any, keys: tuple[str, ...]) -> Path | None:
+    """The header of [namespaces.web.example.com.interfaces.eth0], with the name in one part."""
+    if not isinstance(table, dict):
+        return None
+    if any(one in keys for one in table):
+        links = table.get("interfaces")
+        below = ("interfaces", next(iter(links))) if links and isinstance(links, dict) else ()
+        return (".".join(map(str, name)), *below)
+    found = (_dotted_name((*name, part), one, keys) for part, one in table.items())
+    return next((header for header in found if header), None)
 
 
 @entry
@@ -311,6 +328,11 @@ class HeadingConfig(Entry):
     name: Annotated[
         str | None, Key(TOPOLOGY_NAME, "the topology's name; default: the file's stem")
     ] = None
+
+    @classmethod
+    def meant(cls, text: str) -> dict[str, Any]:
+        """The name alone."""
+        return {"name": text}
 
 
 UNNAMED: Final = "unnamed"

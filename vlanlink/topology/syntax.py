@@ -101,7 +101,7 @@ def _leave_out(error: Exception, lines: list[str], reading: Reading) -> bool:
         if doubled:
             return True
     span, opened = _place(error, lines, damage)
-    _note(reading, span, *_words(error, opened, lines[span.line - 1 : span.line]))
+    _note(reading, span, *_words(error, opened, lines[: span.line]))
     first = min(opened.line, span.line) if opened else span.line
     ends = [end for one, end in damage if one.line == first]
     last = max([span.line, *ends]) if opened else span.line
@@ -173,16 +173,28 @@ def _stopped(error: Exception, lines: list[str]) -> Span | None:
     return None
 
 
-def _words(error: Exception, opened: Span | None, line: list[str]) -> tuple[str, str | None]:
+def _words(error: Exception, opened: Span | None, lines: list[str]) -> tuple[str, str | None]:
+    """The message, and the hint; ``lines`` end with the one where the reader stopped."""
     if not isinstance(error, toml.TOMLDecodeError):
         return "TOML syntax error: a number with too many digits", None
-    from vlanlink.topology.corrections import correction
+    from vlanlink.topology import corrections
 
     message = re.sub(r" \(at .*\)$", "", str(error))
     hint = next((hint for start, hint in _HINTS if message.startswith(start)), None)
     if opened:
         hint = f"what begins on line {opened.line} is never closed"
-    hint = (correction(line[0]) if line else None) or hint
+    above = corrections.opening(lines[:-1]) if message.startswith("Unclosed") else None
+    line = lines[-1] if lines else ""
+    invisible = corrections.without_invisible(line)
+    if invisible:
+        line, character = invisible
+        hint = f"write {line.strip()}" if corrections.is_whole(line) else hint
+    if above and corrections.is_whole(line):
+        hint = f"close the bracket that line {above} opens"
+    else:
+        hint = corrections.correction(line) or hint
+    if invisible:
+        hint = f"the line has the invisible character {character}: {hint or 'remove it'}"
     return f"TOML syntax error: {message[:1].lower()}{message[1:]}", hint
 
 

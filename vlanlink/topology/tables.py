@@ -187,11 +187,16 @@ def keys_of(table: type[Entry]) -> Mapping[str, Row]:
     return table._keys
 
 
+_TELLING: Final = frozenset({"kind", "parent", "network"})
+"""Keys of networks, links and interfaces that no other table has."""
+
+
 def unknown_key(key: str, value: object, known: tuple[str, ...], at: At) -> InvalidValue:
     """The refusal of an unknown key, with the known one that was meant."""
     near = habits.meant_key(key, known)
     hint = f"did you mean {near}?" if near else f"known keys: {', '.join(known)}"
-    if isinstance(value, dict) and "kind" in known and (key.isdigit() or not near):
+    is_part = isinstance(value, dict) and (key.isdigit() or (not near and set(value) & _TELLING))
+    if is_part and "kind" in known:
         near, name = "kind", f"{at.name}.{key}"
         hint = f"quote a name that has a dot in it: [{toml.dotted((*at.path[:-1], name))}]"
     return InvalidValue("unknown_key", f"unknown key {quote(key)}", hint, at_key=True, meant=near)

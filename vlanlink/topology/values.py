@@ -10,6 +10,7 @@ from ipaddress import (
     ip_address,
     ip_interface,
     ip_network,
+    summarize_address_range,
 )
 from typing import Any, Final
 
@@ -122,23 +123,23 @@ def _without_host_bits(word: str, whole: Any) -> Prefix:
 def _prefix_hint(word: str) -> str:
     found = repaired(word)
     if found is None:
-        return _covering(word) or 'write a prefix such as "192.0.2.0/24" or "2001:db8::/64"'
+        return _within(word) or 'write a prefix such as "192.0.2.0/24" or "2001:db8::/64"'
     if "/" in found:
         return f'write "{ip_interface(found).network}"'
     length = 64 if ":" in found else 24
     return f'add the prefix length: "{ip_network((found, length), strict=False)}"'
 
 
-def _covering(word: str) -> str | None:
-    """The hint for ``192.0.2.10-192.0.2.20``."""
+def _within(word: str) -> str | None:
+    """The hint for ``192.0.2.10-192.0.2.20``: no address outside may be handed out."""
     ends = [repaired(end) for end in word.split("-")]
     if len(ends) != 2 or ends[0] is None or ends[1] is None or "/" in f"{ends[0]}{ends[1]}":
         return None
     first, last = ip_address(ends[0]), ip_address(ends[1])
-    if first.version != last.version:
+    if first.version != last.version or int(first) > int(last):
         return None
-    length = first.max_prefixlen - (int(first) ^ int(last)).bit_length()
-    return f'write "{ip_network((first, length), strict=False)}"'
+    largest = min(summarize_address_range(first, last), key=lambda part: part.prefixlen)
+    return f'write "{largest}", the largest prefix in that range'
 
 
 def repaired(word: str) -> str | None:
