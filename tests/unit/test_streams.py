@@ -1,5 +1,6 @@
 """The command with streams that are closed, full or read by nobody: no traceback, the exit code."""
 
+import json
 import os
 import subprocess
 import sys
@@ -165,3 +166,19 @@ def test_one_file_has_one_order() -> None:
         check=True,
     )
     assert done.stdout == b"".join(b"%d\n%d\n" % (n, n) for n in range(50))
+
+
+def test_an_encoding_without_our_signs(tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text(
+        '[networks.lan]\nkind = "macvlan"\n[namespaces."é".interfaces.eth0]\nnetwork = "lan"\n'
+    )
+    ascii_only = {**ENVIRONMENT, "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+    run = [sys.executable, "-m", "vlanlink"]
+    drawn = subprocess.run([*run, "graph", path], capture_output=True, check=True, env=ascii_only)
+    assert b"\\u" not in drawn.stdout
+    path.write_text('[networks."é"]\nkind = 1\n')
+    told = subprocess.run(
+        [*run, "validate", "--json", path], capture_output=True, check=False, env=ascii_only
+    )
+    assert json.loads(told.stdout)["errors"][0]["path"] == "networks.é.kind"

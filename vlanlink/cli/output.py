@@ -21,10 +21,11 @@ def say(*lines: str, stream: TextIO | None = None, style: str = "") -> None:
 
 
 def json_text(value: object, indent: int | None = None) -> str:
-    """``value`` as JSON, every character printable as it stands or escaped."""
+    """``value`` as JSON, every character that can be printed as it stands, the others escaped."""
     import json
 
-    lines = json.dumps(value, indent=indent, ensure_ascii=False).split("\n")
+    ascii_only = (sys.stdout.encoding or "utf-8").lower().replace("-", "") != "utf8"
+    lines = json.dumps(value, indent=indent, ensure_ascii=ascii_only).split("\n")
     return "\n".join(line if line.isprintable() else _escaped(line) for line in lines)
 
 

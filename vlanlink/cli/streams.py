@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Lock, Thread
-from typing import NamedTuple, TextIO, cast
+from typing import Final, NamedTuple, TextIO, cast
 
 UNREAD_BYTES = 1 << 16
 """How much of a stream that may leave lines out is kept for its reader."""
@@ -161,8 +161,19 @@ class Stream(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Hand text on; what the encoding lacks is escaped."""
-        self.channel.put(self._write, text.encode(self.encoding, "backslashreplace"))
+        self.channel.put(self._write, _encoded(text, self.encoding))
         return len(text)
+
+
+_PLAIN: Final = str.maketrans({"→": "->", "…": "...", "─": "-", "├": "|", "└": "`", "·": "-"})
+"""Spellings of our own signs where an encoding lacks them."""
+
+
+def _encoded(text: str, encoding: str) -> bytes:
+    try:
+        return text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_PLAIN).encode(encoding, "backslashreplace")
 
 
 def _writer(stream: TextIO) -> Callable[[bytes], int]:
