@@ -27,6 +27,7 @@ from vlanlink.kinds import (
     Option,
     QosMap,
 )
+from vlanlink.kinds.common import TOKEN
 from vlanlink.model import SELF_VLAN, Link, Setting
 from vlanlink.planning.operations import (
     AddAddress,
@@ -210,6 +211,10 @@ def _set_link(operation: SetLink, marks: Marks) -> list[bytes]:
             bridge: Attributes = [("IFLA_AF_SPEC", {"attrs": spec})]
             code = 19 if value else 17
             messages.append(request(ifinfmsg, code, ACKED, {"family": 7, **body}, bridge))
+    if TOKEN in new:
+        inet6 = {"attrs": [("IFLA_INET6_TOKEN", new[TOKEN])]}
+        token: Attributes = [("IFLA_AF_SPEC", {"attrs": [("AF_INET6", inet6)]})]
+        messages.append(request(ifinfmsg, 19, ACKED, body, token))
     attributes = _common(new)
     if operation.owner is not None:
         group, alias = marks.group(operation.owner), marks.alias(operation.owner)

@@ -108,6 +108,7 @@ def test_a_lease_with_everything() -> None:
         1400,
     )
     assert (found.left(100.0), found.left(3000.0), found.left(9999.0)) == (3600, 700, 0)
+    assert (found.left(100.4), found.left(3699.9)) == (3600, 1)  # the kernel counts whole seconds
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from vlanlink.desired.builder import Builder
 from vlanlink.desired.dhcp import as_leased, dhcp_client, leased_mtu, standalone_addresses
 from vlanlink.errors import Path
 from vlanlink.kinds import COMMON, KINDS, Kind
+from vlanlink.kinds.common import NO_TOKEN, TOKEN
 from vlanlink.kinds.kind import IPV6_MINIMUM_MTU, Options
 from vlanlink.model import HOST, Address, Link, LinkName, Setting
 from vlanlink.sysctl import proc_path
@@ -36,10 +37,10 @@ def desired_link(
         assigned = tuple(standalone_addresses(builder, key, entry))
     addresses = tuple(as_leased(builder, key, text) for text in assigned)
     settings |= leased_mtu(builder, key, addresses, parent) if "mtu" not in settings else {}
-    mode = entry.ipv6 if isinstance(entry, InterfaceConfig) else "static"
+    mode, token = _ipv6_of(entry)
     defaults = _defaults(kind, settings, parent)
     mtu = settings.get("mtu", defaults.get("mtu"))
-    settings |= ipv6_policy(builder, key, addresses, mtu, mode)
+    settings |= ipv6_policy(builder, key, addresses, mtu, mode, token)
     return Link(
         key.name,
         kind.name,
@@ -52,6 +53,13 @@ def desired_link(
         dhcp=dhcp_client(builder, key, entry, network) if key.namespace != HOST else None,
         origin=origin,
     )
+
+
+def _ipv6_of(entry: LinkConfig) -> tuple[str, str]:
+    """The source of its IPv6 addresses, and the host part of those by advertisement."""
+    if not isinstance(entry, InterfaceConfig):
+        return "static", NO_TOKEN
+    return entry.ipv6, str(entry.ipv6_token or NO_TOKEN)
 
 
 def peer_link(builder: Builder, link: Link, peer: PeerConfig) -> Link:
@@ -120,6 +128,7 @@ def ipv6_policy(
     addresses: tuple[Address, ...],
     mtu: Setting,
     mode: str = "static",
+    token: str = NO_TOKEN,
 ) -> dict[str, Setting]:
     """The IPv6 sysctls of a link: no IPv6 but what the file says. The file's sysctls override."""
     if not builder.has_ipv6 or (isinstance(mtu, int) and mtu < IPV6_MINIMUM_MTU):
@@ -127,6 +136,7 @@ def ipv6_policy(
     if mode == "slaac":
         # 2: a namespace that forwards accepts advertisements too (ip-sysctl.rst).
         policy: dict[str, Setting] = {"disable_ipv6": 0, "accept_ra": 2, "accept_dad": 1}
+        policy[TOKEN] = token
     elif any(address.family == 6 for address in addresses):
         policy = {"disable_ipv6": 0, "accept_ra": 0, "accept_dad": 0}
     else:

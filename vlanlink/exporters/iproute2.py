@@ -7,6 +7,7 @@ from typing import Final
 from vlanlink.errors import Diagnostic, printable
 from vlanlink.exporters.blueprint import Blueprint, Exported
 from vlanlink.kinds import KINDS, Choice, Flag, MacList, Number, QosMap
+from vlanlink.kinds.common import TOKEN
 from vlanlink.model import HOST, TABLE_LOCAL, TABLE_MAIN, Address, Link, NetnsFile, Route, Setting
 from vlanlink.planning.operations import (
     AddAddress,
@@ -219,6 +220,8 @@ def _words(value: Setting) -> list[str]:
 
 def _set(space: str, name: str, new: Mapping[str, Setting]) -> Iterator[str]:
     words: list[object] = []
+    if TOKEN in new:
+        yield _ip(space, "token", "set", new[TOKEN], "dev", name)
     for key, value in new.items():
         if key == "up":
             words.append("up" if value else "down")

@@ -13,6 +13,7 @@ from vlanlink.kernel.netlink.nl80211 import NETLINK_GENERIC, wifi_clients
 from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.kernel.netns.namespaces import Namespaces
 from vlanlink.kernel.netns.nsid import NamespaceIds
+from vlanlink.kinds.common import TOKEN
 from vlanlink.model import (
     HOST,
     LOOPBACK_KIND,
@@ -31,6 +32,8 @@ from vlanlink.store.evidence import Evidence
 OwnerOf = Callable[[netlink.SeenLink, "Reading"], tuple[str | None, bool]]
 """The owner of a link in a namespace, and whether its mark says so completely."""
 _PAIR = "veth"
+_ALWAYS = 2
+"""accept_ra where forwarding does not matter (ip-sysctl.rst)."""
 _WITH_PORTS = frozenset({"bridge", "bond", "team", "openvswitch"})
 """Masters that take all frames of their ports by a receive handler; a VRF has none."""
 
@@ -112,6 +115,8 @@ def read_namespace(
         routes = _routes(socket, links) if whole else frozenset()
         if any(link.vlan_aware for link in links.values()):
             _add_vlans(socket, links)
+        if name != HOST and any(map(_hears_routers, links.values())):
+            _add_tokens(socket, links)
     sysctls = read_sysctls(name, namespaces, keys)
     path = None if name == HOST else namespaces.path(name)
     inode = os.fstat(namespaces.descriptor(name)).st_ino
@@ -147,6 +152,18 @@ def _add_vlans(socket: Socket, links: Mapping[int, netlink.SeenLink]) -> None:
         if link and link.vlan_aware:
             link.settings[VLAN_AWARE] = True
             link.settings.update({self_vlan(vlan): True for vlan in vlans})
+
+
+def _hears_routers(link: netlink.SeenLink) -> bool:
+    """Whether it accepts advertisements as an interface with ``ipv6 = "slaac"`` does."""
+    return link.settings.get("accept_ra") == _ALWAYS
+
+
+def _add_tokens(socket: Socket, links: Mapping[int, netlink.SeenLink]) -> None:
+    for message in socket.dump(netlink.dump_tokens()):
+        index, token = netlink.decode_token(message)
+        if index in links and _hears_routers(links[index]):
+            links[index].settings[TOKEN] = token
 
 
 def read_sysctls(name: str, namespaces: Namespaces, keys: Collection[str]) -> dict[str, str]:

@@ -50,3 +50,9 @@ LINK_SYSCTLS: Final[Mapping[str, str]] = {
 """Settings of a link that are sysctls under net/FAMILY/conf/IFACE, read back by netlink.
 
 Written in this order: once IPv6 is on, router advertisements come in."""
+
+TOKEN: Final = "ipv6_token"
+"""The setting that is the host part of addresses by router advertisement (ip-token(8)). The kernel
+takes it where it accepts advertisements, so after the sysctls."""
+NO_TOKEN: Final = "::"
+"""The host part is made of the MAC."""

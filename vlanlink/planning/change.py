@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from vlanlink.dataclass import dataclass
 from vlanlink.kinds import COMMON, KINDS, Option
+from vlanlink.kinds.common import NO_TOKEN, TOKEN
 from vlanlink.model import Link, LinkName, Setting, show
 
 Action = Literal["create", "change", "delete"]
@@ -92,6 +93,8 @@ def summarise(link: Link) -> str:
         for o in COMMON
         if settings.get(o.key) is not None and settings[o.key] != o.default
     ]
+    token = settings.get(TOKEN, NO_TOKEN)
+    parts += [f"{TOKEN} {token}"] if token != NO_TOKEN else []
     return ", ".join([head, *parts])
 
 

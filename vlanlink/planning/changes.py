@@ -1,11 +1,11 @@
 """Changes of links in place. Pure."""
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from vlanlink.kinds import KINDS, kind_options
-from vlanlink.kinds.common import LINK_SYSCTLS
+from vlanlink.kinds.common import LINK_SYSCTLS, NO_TOKEN, TOKEN
 from vlanlink.kinds.kind import IPV6_MINIMUM_MTU
 from vlanlink.model import SELF_VLAN, Address, Link, LinkName, Setting
 from vlanlink.planning.diff import Diff, depth
@@ -21,6 +21,8 @@ from vlanlink.planning.operations import (
 
 _UNLISTED: Mapping[str, Setting] = {SELF_VLAN: False}
 """A bridge lists the VLANs that are open."""
+_APART = frozenset((*LINK_SYSCTLS, TOKEN))
+"""Settings that are no attributes of the link itself."""
 
 
 def change_links(diff: Diff) -> Iterator[Operation]:
@@ -36,6 +38,8 @@ def change_links(diff: Diff) -> Iterator[Operation]:
         mac = macs.get(change.seen.key) or _parents_new_mac(change.seen, macs)
         if mac:
             yield from _renew_ipv6(change)
+        elif change.new.get(TOKEN, NO_TOKEN) != NO_TOKEN:
+            yield from _forget(change, [a for a in _derived(change.seen) if not a.link_local])
 
 
 def _in_place(diff: Diff) -> Iterator[InPlace]:
@@ -47,7 +51,7 @@ def _in_place(diff: Diff) -> Iterator[InPlace]:
 
 def _change(change: InPlace, interim: Mapping[str, Setting]) -> Iterator[Operation]:
     seen, want = change.seen, change.want
-    new = {key: value for key, value in change.new.items() if key not in LINK_SYSCTLS}
+    new = {key: value for key, value in change.new.items() if key not in _APART}
     policy = {key: change.new[key] for key in LINK_SYSCTLS if key in change.new}
     writes = [policy_write(want, k, seen.settings.get(k), v) for k, v in policy.items()]
     # The kernel derives the link-local address from the MAC when IPv6 goes on; and a link
@@ -58,6 +62,8 @@ def _change(change: InPlace, interim: Mapping[str, Setting]) -> Iterator[Operati
     if new or marks:
         yield _set_link(change, new, owner=want.owner if marks else None, interim=interim)
     yield from writes if later else ()
+    if TOKEN in change.new:
+        yield _set_link(change, {TOKEN: change.new[TOKEN]})
 
 
 def _set_link(
@@ -99,10 +105,23 @@ def _renew_ipv6(change: InPlace) -> Iterator[Operation]:
     other link-local address is there.
     """
     seen, want = change.seen, change.want
-    derived = [a for a in seen.addresses if not a.ours and _is_derived(a, seen)]
-    stale = [address for address in derived if address not in want.addresses]
+    stale = [address for address in _derived(seen) if address not in want.addresses]
     if not stale or not _keeps_ipv6({**seen.settings, **change.new}, seen):
         return
+    yield from _forget(change, stale)
+    if any(address.link_local for address in stale):
+        yield policy_write(want, "addr_gen_mode", 0, 1, quiet=True, switch=True)
+        yield policy_write(want, "addr_gen_mode", 1, 0, quiet=True)
+
+
+def _derived(link: Link) -> list[Address]:
+    """The IPv6 addresses that the kernel derived from the link's MAC."""
+    return [one for one in link.addresses if not one.ours and _is_derived(one, link)]
+
+
+def _forget(change: InPlace, stale: Iterable[Address]) -> Iterator[Operation]:
+    """Remove what the kernel derived; a change of the MAC or the token leaves it."""
+    seen = change.seen
     for address in stale:
         yield RemoveAddress(
             namespace=seen.namespace,
@@ -110,11 +129,8 @@ def _renew_ipv6(change: InPlace) -> Iterator[Operation]:
             index=seen.index,
             address=address,
             quiet=True,
-            origin=want.origin,
+            origin=change.want.origin,
         )
-    if any(address.link_local for address in stale):
-        yield policy_write(want, "addr_gen_mode", 0, 1, quiet=True, switch=True)
-        yield policy_write(want, "addr_gen_mode", 1, 0, quiet=True)
 
 
 def _is_derived(address: Address, link: Link) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from vlanlink.kinds import COMMON
-from vlanlink.kinds.common import LINK_SYSCTLS
+from vlanlink.kinds.common import LINK_SYSCTLS, NO_TOKEN, TOKEN
 from vlanlink.model import LOOPBACK, Address, Link, LinkName, Namespace, Setting
 from vlanlink.planning.changes import policy_write
 from vlanlink.planning.diff import Diff, depth, route_order
@@ -82,6 +82,8 @@ def _start(diff: Diff, link: Link) -> Iterator[Operation]:
         initial = link.defaults.get(option.key, False)
         if not option.at_creation and value is not None and bool(value) != initial:
             new[option.key] = value
+    if link.settings.get(TOKEN, NO_TOKEN) != NO_TOKEN:
+        new[TOKEN] = link.settings[TOKEN]
     yield SetLink(
         namespace=link.namespace,
         name=link.name,

@@ -1,7 +1,7 @@
 """Two links of one name: what differs, and whether one can become the other in place. Pure."""
 
 from vlanlink.kinds import COMMON, KINDS, Option
-from vlanlink.kinds.common import LINK_SYSCTLS
+from vlanlink.kinds.common import LINK_SYSCTLS, NO_TOKEN, TOKEN
 from vlanlink.model import HOST, SELF_VLAN, Link, LinkName, Setting, show
 from vlanlink.planning.diff import Diff
 from vlanlink.planning.inheritance import why_inherited
@@ -25,6 +25,10 @@ def changed_settings(seen: Link, want: Link) -> dict[str, Setting]:
         value = want.settings.get(key)
         if value is not None and seen.settings.get(key) != value:
             new[key] = value
+    token = want.settings.get(TOKEN)
+    hears = want.settings.get("accept_ra") != 0  # else the kernel takes none
+    if token is not None and hears and seen.settings.get(TOKEN, NO_TOKEN) != token:
+        new[TOKEN] = token
     return new
 
 

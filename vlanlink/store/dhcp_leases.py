@@ -4,6 +4,7 @@ Times are seconds since boot, with the boot's id: a wall clock jumps. After a re
 more than the address to ask for again.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Any, Final
@@ -50,10 +51,10 @@ class DhcpLease:
         return float("inf") if self.seconds == FOREVER else self.obtained + self.seconds
 
     def left(self, now: float) -> int | None:
-        """Seconds left, 0 if it has ended; None: it never ends."""
+        """Seconds left, begun ones too, 0 if it has ended; None: it never ends."""
         if self.seconds == FOREVER:
             return None
-        return max(0, min(self.seconds, int(self.expires - now)))
+        return max(0, min(self.seconds, math.ceil(self.expires - now)))
 
     @property
     def terms(self) -> tuple[object, ...]:

@@ -109,9 +109,7 @@ INTERFACE_ELSEWHERE: Final[Mapping[str, str]] = {
 
 NETWORK_PLANNED: Final[Mapping[str, str]] = {}
 NAMESPACE_PLANNED: Final[Mapping[str, str]] = {}
-INTERFACE_PLANNED: Final[Mapping[str, str]] = {
-    "ipv6_token": "remove ipv6_token",
-}
+INTERFACE_PLANNED: Final[Mapping[str, str]] = {}
 """Keys of the format that don't work yet, and what to do instead."""
 
 _YES: Final = frozenset({"true", "yes", "on", "y", "1", "enabled", "enable"})

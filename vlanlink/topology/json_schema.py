@@ -185,6 +185,7 @@ _TEXTS: Final[Mapping[Callable[[str], Any], Schema]] = {
     values.address: _IP,
     values.unicast_address: _IP,
     values.name_server: _IP,
+    values.host_part: {"pattern": f"^{_IPV6}$", "examples": ["::42"]},
     values.unit_name: {
         "pattern": r"^[A-Za-z0-9:_.@\\-]+\.(service|socket)$",
         "examples": ["nginx.service"],

@@ -6,6 +6,7 @@ What several values must be to each other stands in ``rules``.
 
 from collections.abc import Mapping
 from dataclasses import field, make_dataclass
+from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
 from vlanlink.errors import Diagnostic, Path, Problem
@@ -28,6 +29,7 @@ from vlanlink.topology.parts import (
     ADDRESSES,
     BOOLEAN,
     DOMAINS,
+    HOST_PART,
     LINK_KIND,
     MTU,
     NAME_SERVERS,
@@ -214,6 +216,10 @@ class InterfaceConfig(LinkConfig):
         Literal["static", "slaac", "off"],
         Key(Choice(("static", "slaac", "off")), "as the file says, as the router says, or none"),
     ] = "static"
+    ipv6_token: Annotated[
+        IPv6Address | None,
+        Key(HOST_PART, "with slaac, the host part of its addresses; left out: made of the MAC"),
+    ] = None
 
     @classmethod
     def meant(cls, text: str) -> dict[str, Any]:

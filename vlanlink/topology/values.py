@@ -100,6 +100,24 @@ def _not_an_address(word: str) -> InvalidValue:
     )
 
 
+def host_part(word: str) -> IPv6Address:
+    """The lower half of an IPv6 address, such as ``::42``; the upper is the router's prefix."""
+    try:
+        found = IPv6Address(_plain(word, ip_interface).ip)
+    except ValueError:
+        example = 'write its last four groups, such as "::42"'
+        message = f"{quote(word)} is not the host part of an IPv6 address"
+        raise InvalidValue("host_part", message, example) from None
+    own = IPv6Address(int(found) & _HOST_PART)
+    if found != own or not int(own) or "/" in word:
+        message = f"{quote(word)} is not a host part: it has a prefix or is zero"
+        raise InvalidValue("host_part", message, f'write "{own if int(own) else "::42"}"')
+    return found
+
+
+_HOST_PART: Final = (1 << 64) - 1
+
+
 def prefix(word: str) -> Prefix:
     """An address with a prefix length and no host bits."""
     try:

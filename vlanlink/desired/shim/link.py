@@ -13,9 +13,12 @@ from vlanlink.desired.builder import Builder
 from vlanlink.desired.links import derived_mac, ipv6_policy
 from vlanlink.desired.shim.sources import Shim
 from vlanlink.kinds import KINDS, kind_options
+from vlanlink.kinds.common import NO_TOKEN, TOKEN
 from vlanlink.model import HOST, Address, Link, LinkName, Setting, family_of
 
 _LINK_LOCAL = int(ipaddress.IPv4Address("169.254.1.0"))
+_HALF = 64
+"""The prefix length of addresses by advertisement (RFC 4291, section 2.5.1)."""
 _LINK_LOCALS = 168 * 256
 """RFC 3927, section 2.1 reserves the first 256 addresses. Clouds serve metadata from 169.254.169.0
 and above."""
@@ -43,6 +46,20 @@ def endpoint_links(builder: Builder, network: str) -> list[Link]:
     return [builder.links[key] for key in keys if key in builder.links]
 
 
+def reachable_addresses(shim: Shim, endpoint: Link) -> tuple[Address, ...]:
+    """An endpoint's addresses that the host can know, with those by advertisement and token.
+
+    The router gives its prefixes to the parent too.
+    """
+    token = str(endpoint.settings.get(TOKEN, NO_TOKEN))
+    if token == NO_TOKEN:
+        return endpoint.addresses
+    own = int(ipaddress.IPv6Address(token))
+    networks = (ipaddress.ip_interface(text).network for text in shim.parent_addresses.get(6, ()))
+    found = [f"{net[own]}/{net.prefixlen}" for net in networks if net.prefixlen == _HALF]
+    return (*endpoint.addresses, *map(Address, dict.fromkeys(found)))
+
+
 def _link(builder: Builder, sharing: list[Shim], endpoints: list[Link]) -> Link:
     """A sibling of ``endpoints``, with only the addresses that it needs."""
     first, name = endpoints[0], sharing[0].name
@@ -50,7 +67,12 @@ def _link(builder: Builder, sharing: list[Shim], endpoints: list[Link]) -> Link:
     mac = derived_mac(builder.context.identity, builder.name, HOST, name)
     own_mac = kind.mac(first.settings) != "fixed"
     mtus = [mtu for link in endpoints if isinstance(mtu := link.settings.get("mtu"), int)]
-    families = {address.family for link in endpoints for address in link.addresses}
+    families = {
+        address.family
+        for shim in sharing
+        for link in endpoints
+        for address in reachable_addresses(shim, link)
+    }
     own = [text for shim in sharing for text in builder.addressing.shim_addresses[shim.network]]
     addresses = tuple(_addresses(own, families, mac))
     settings: dict[str, Setting] = {

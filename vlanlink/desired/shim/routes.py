@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.routes import ANYWHERE, KERNEL_METRIC
-from vlanlink.desired.shim.link import endpoint_links
+from vlanlink.desired.shim.link import endpoint_links, reachable_addresses
 from vlanlink.desired.shim.sources import Shim, arp_ignore
 from vlanlink.errors import Problem
 from vlanlink.model import HOST, TABLE_LOCAL, TABLE_MAIN, Link, Route, family_of
@@ -155,7 +155,7 @@ def _routes_of_host(builder: Builder) -> Iterator[Route]:
 def _add_routes_to(
     builder: Builder, host: _HostRoutes, shim: Shim, endpoint: Link, ranges: list[Route]
 ) -> None:
-    for address in endpoint.addresses:
+    for address in reachable_addresses(shim, endpoint):
         if address.link_local:
             continue
         if any(_in(address.bare, ipaddress.ip_network(route.to)) for route in ranges):
@@ -230,9 +230,10 @@ def _host_addresses(builder: Builder, shim: Shim, link: Link, endpoint: Link) ->
     The shim's IPv4 address is what the host sends ARP requests from (arp_announce), and what
     MASQUERADE turns other sources into.
     """
-    here = {address.family for address in endpoint.addresses}
+    addresses = reachable_addresses(shim, endpoint)
+    here = {address.family for address in addresses}
     found = [a.bare for a in link.addresses if a.family == 4 and 4 in here]
-    for address in endpoint.addresses:
+    for address in addresses:
         if address.link_local:
             continue
         prefix = ipaddress.ip_interface(address.text).network

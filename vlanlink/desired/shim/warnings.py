@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from vlanlink.desired.builder import Builder
-from vlanlink.desired.shim.link import endpoint_links
+from vlanlink.desired.shim.link import endpoint_links, reachable_addresses
 from vlanlink.desired.shim.sources import Shim, parent_addresses, sysctl_keys
 from vlanlink.desired.sysctls import asked_sysctls
 from vlanlink.errors import Problem
@@ -30,10 +30,12 @@ def shim_warnings(builder: Builder) -> Iterator[Problem]:
 
 def _of_slaac(builder: Builder, shim: Shim) -> Iterator[str]:
     for link in endpoint_links(builder, shim.network):
-        if builder.topology.namespaces[link.namespace].interfaces[link.name].ipv6 == "slaac":
+        entry = builder.topology.namespaces[link.namespace].interfaces[link.name]
+        if entry.ipv6 == "slaac" and reachable_addresses(shim, link) == link.addresses:
+            lacks = "an address of the host's in its prefix" if entry.ipv6_token else "ipv6_token"
             yield (
                 f"{link.key} gets IPv6 addresses from the LAN's router: "
-                "the host can't reach those through the shim"
+                f"without {lacks} the host can't reach those through the shim"
             )
 
 

@@ -9,6 +9,7 @@ from vlanlink.kernel.netlink.decode import (
     decode_link,
     decode_number,
     decode_route,
+    decode_token,
     decode_unicast,
     readable,
 )
@@ -17,6 +18,7 @@ from vlanlink.kernel.netlink.dumps import (
     dump_forwarding,
     dump_links,
     dump_routes,
+    dump_tokens,
 )
 
 __all__ = [
@@ -25,10 +27,12 @@ __all__ = [
     "decode_link",
     "decode_number",
     "decode_route",
+    "decode_token",
     "decode_unicast",
     "dump_addresses",
     "dump_forwarding",
     "dump_links",
     "dump_routes",
+    "dump_tokens",
     "readable",
 ]

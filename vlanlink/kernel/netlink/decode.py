@@ -37,6 +37,7 @@ from vlanlink.kernel.netlink.constants import (
 )
 from vlanlink.kernel.netlink.options import decode_common, decode_options
 from vlanlink.kinds import COMMON, KINDS
+from vlanlink.kinds.common import NO_TOKEN
 from vlanlink.model import TABLE_LOCAL, Address, Route, Setting
 
 _HEADER = 16
@@ -52,6 +53,7 @@ _NEXT_HOP = struct.Struct("=HBBi")
 
 _IFLA_IFNAME, _IFLA_LINK, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_IFALIAS = 3, 5, 10, 18, 20
 _IFLA_AF_SPEC, _IFLA_LINK_NETNSID = 26, 37
+_IFLA_PROTINFO, _IFLA_INET6_TOKEN = 12, 7
 _NDA_LLADDR, _NTF_SELF, _MAC_LENGTH = 2, 2, 6
 _NEIGHBOUR_SIZE, _NEIGHBOUR_FLAGS = 12, 10
 """struct ndmsg: its length, and where its flags are (linux/neighbour.h)."""
@@ -156,6 +158,13 @@ def decode_number(data: bytes, attribute: int) -> tuple[int, int]:
     """The number of a link from an RTM_NEWLINK message, and an attribute of it that is a number."""
     _, index, _ = _LINK.unpack_from(data, _HEADER)
     return index, u32(first(data[_HEADER + _LINK.size :], attribute))
+
+
+def decode_token(data: bytes) -> tuple[int, str]:
+    """The number of a link, and the host part of its addresses by advertisement."""
+    _, index, _ = _LINK.unpack_from(data, _HEADER)
+    info = first(data[_HEADER + _LINK.size :], _IFLA_PROTINFO)
+    return index, ip(first(info or b"", _IFLA_INET6_TOKEN)) or NO_TOKEN
 
 
 @lru_cache(maxsize=256)

@@ -16,7 +16,7 @@ from vlanlink.kernel.netlink.constants import (
 )
 
 _IFLA_EXT_MASK = 29
-_AF_BRIDGE = 7
+_AF_INET6, _AF_BRIDGE = 10, 7
 
 
 _DUMP = REQUEST | DUMP
@@ -32,6 +32,11 @@ _ROUTES: Final = {
 def dump_links() -> bytearray:
     """A request for all links, without their counters."""
     return bytearray(_LINKS)
+
+
+def dump_tokens() -> bytearray:
+    """A request for what IPv6 knows of all links: with their counters, but it alone has tokens."""
+    return message.request(GETLINK, _DUMP, struct.pack("=B15x", _AF_INET6))
 
 
 def dump_addresses(index: int = 0) -> bytearray:

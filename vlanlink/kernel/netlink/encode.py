@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Collection, Mapping
-from socket import AF_INET, AF_INET6, AF_UNSPEC, inet_aton
+from socket import AF_INET, AF_INET6, AF_UNSPEC, inet_aton, inet_pton
 from typing import Final
 
 from vlanlink.kernel.marks import PROTOCOL, Marks
@@ -41,7 +41,7 @@ from vlanlink.kernel.netlink.options import (
     flags_and_mask,
 )
 from vlanlink.kinds import COMMON, KINDS, Names, kind_options
-from vlanlink.kinds.common import LINK_SYSCTLS
+from vlanlink.kinds.common import LINK_SYSCTLS, TOKEN
 from vlanlink.model import SELF_VLAN, Address, Link, Setting
 from vlanlink.planning.operations import (
     AddAddress,
@@ -69,7 +69,8 @@ _CACHEINFO = struct.Struct("=IIII")
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_TABLE = 1, 4, 5, 6, 7, 15
 
 _FAMILIES = {4: AF_INET, 6: AF_INET6}
-_COMMON_KEYS: Final = frozenset(option.key for option in COMMON) | LINK_SYSCTLS.keys()
+_IFLA_AF_SPEC, _IFLA_INET6_TOKEN = 26, 7
+_COMMON_KEYS: Final = frozenset((*(o.key for o in COMMON), *LINK_SYSCTLS, TOKEN))
 
 
 class UnknownSettingError(Exception):
@@ -165,6 +166,9 @@ def _set_link(operation: SetLink, marks: Marks) -> list[bytearray]:
         for key, value in new.items()
         if key.startswith(SELF_VLAN)
     ]
+    if TOKEN in new:  # before the link is up, so that the first advertisement finds it
+        token = _token(str(new[TOKEN]))
+        messages.append(_link(SETLINK, REQUEST | ACK, operation.index, token))
     attributes = _mark(operation.owner, marks) if operation.owner is not None else []
     attributes += encode_common(new)
     iff, mask = flags_and_mask(new)
@@ -172,6 +176,11 @@ def _set_link(operation: SetLink, marks: Marks) -> list[bytearray]:
         set_link = _link(SETLINK, REQUEST | ACK, operation.index, *attributes, iff=iff, mask=mask)
         messages.append(set_link)
     return messages
+
+
+def _token(text: str) -> bytes:
+    token = message.attribute(_IFLA_INET6_TOKEN, inet_pton(AF_INET6, text))
+    return message.nested(_IFLA_AF_SPEC, message.nested(AF_INET6, token))
 
 
 def _set_names(operation: SetLink, option: Names) -> list[bytearray]:

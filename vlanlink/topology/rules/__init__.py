@@ -75,6 +75,8 @@ RULES: Final[Mapping[str, Rule]] = {
     "choice_without_subnet": addresses.choice_without_subnet,
     "auto_twice": addresses.auto_twice,
     "ipv6_off": addresses.ipv6_off,
+    "token_without_slaac": addresses.token_without_slaac,
+    "token_twice": addresses.token_twice,
     "dhcp_place": dhcp.dhcp_place,
     "dhcp_routed": dhcp.dhcp_routed,
     "dhcp_down": dhcp.dhcp_down,

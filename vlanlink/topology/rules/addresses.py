@@ -201,3 +201,29 @@ def _ipv6_requests(place: Place, interface: InterfaceConfig) -> Iterator[tuple[P
     wanted = interface.default_route
     if not isinstance(wanted, bool | None) and wanted.ipv6:
         yield (*place.path, "default_route", "ipv6"), "an IPv6 default route"
+
+
+def token_without_slaac(index: RuleIndex) -> Iterator[Problem]:
+    """A host part waits for a router's prefix."""
+    for place, entry in _with_token(index):
+        if entry.ipv6 != "slaac" and not index.touched(*place.path, "ipv6"):
+            path = (*place.path, "ipv6_token")
+            message = f'ipv6_token has no effect: {place.label} has ipv6 = "{entry.ipv6}"'
+            yield Problem(path, message, 'add ipv6 = "slaac", or remove ipv6_token', at_key=True)
+
+
+def token_twice(index: RuleIndex) -> Iterator[Problem]:
+    """Two endpoints of a network would make the same address of it."""
+    found: dict[Hashable, Place] = {}
+    for place, entry in _with_token(index):
+        first = found.setdefault((place.network or place.path, entry.ipv6_token), place)
+        if first is not place:
+            message = f"{place.label} has the host part of {first.label}: their addresses collide"
+            path, other = (*place.path, "ipv6_token"), (*first.path, "ipv6_token")
+            yield Problem(path, message, "write another one", related=other)
+
+
+def _with_token(index: RuleIndex) -> Iterator[tuple[Place, InterfaceConfig]]:
+    for place in index.places:
+        if isinstance(place.entry, InterfaceConfig) and place.entry.ipv6_token is not None:
+            yield place, place.entry
