@@ -15,7 +15,7 @@ from tests.kernel.dhcp_liar import MODE
 from tests.kernel.lan import Lan
 from tests.kernel.world import until
 from tests.unit.dhcp_server import SERVER_MAC
-from vlanlink.store import keeper
+from vlanlink.store import keeper_file
 
 SERVER = "192.168.77.1"
 RANGE = "192.168.77.100,192.168.77.199"
@@ -79,14 +79,14 @@ class Dnsmasq:
 def end_keepers() -> None:
     """Kill the keepers of the test's machine, and wait for their end."""
     for file in Path("/run/vlanlink").glob("*.keeper"):
-        found = keeper.find(file)
+        found = keeper_file.find(file)
         if found is not None and found.pid:
             os.kill(found.pid, signal.SIGKILL)
         until(partial(_is_gone, file), "the keeper has ended")
 
 
 def _is_gone(file: Path) -> bool:
-    return keeper.find(file) is None
+    return keeper_file.find(file) is None
 
 
 class Liar:

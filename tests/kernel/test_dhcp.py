@@ -15,7 +15,7 @@ from tests.kernel.lan import Lan
 from tests.kernel.watching import Process
 from tests.kernel.wire import ready
 from tests.kernel.world import World, until
-from vlanlink.store import keeper as store_keeper
+from vlanlink.store import keeper_file
 
 pytestmark = pytest.mark.needs("macvlan")
 
@@ -121,9 +121,9 @@ def test_an_address_that_a_station_has_is_declined(lan: Lan) -> None:
 # -- the keeper ------------------------------------------------------------------------------------
 
 
-def keeper(name: str = "office") -> store_keeper.Keeper:
+def keeper(name: str = "office") -> keeper_file.Keeper:
     (file,) = Path("/run/vlanlink").glob(f"{name}@*.keeper")
-    found = store_keeper.find(file)
+    found = keeper_file.find(file)
     assert found is not None
     return found
 
@@ -243,7 +243,7 @@ def test_with_systemd_the_keeper_is_a_unit(
     program.write_text(SYSTEMD_RUN)
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr("vlanlink.reconcile.keeper.systemd_runs_here", lambda _: True)
+    monkeypatch.setattr("vlanlink.reconcile.keeper_process.systemd_runs_here", lambda _: True)
     vlanlink.up(topology())
     words = Path("/run/systemd-run.words").read_text()
     assert "--unit=vlanlink-dhcp-office" in words

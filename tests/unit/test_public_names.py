@@ -127,7 +127,7 @@ def names_of(path: Path) -> Iterator[str]:
 
 
 PRINTING = {"print", "sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__"}
-PROGRAMS = {"__main__.py", "keeper.py", "reverter.py"}
+PROGRAMS = {"__main__.py", "lease_keeper.py", "reverter.py"}
 """Programs of their own: one flushes what `cli` printed, the others answer who starts them."""
 
 

@@ -6,7 +6,7 @@ from dataclasses import field
 from vlanlink.dataclass import dataclass
 from vlanlink.desired.attached import Attached
 from vlanlink.store.dhcp_leases import DhcpLease, DhcpLeases, Endpoint
-from vlanlink.store.keeper import Keeper
+from vlanlink.store.keeper_file import Keeper
 from vlanlink.store.leases import Leases
 from vlanlink.store.record import Records
 

@@ -9,8 +9,8 @@ from vlanlink.host import is_topology_name
 from vlanlink.planning.plan import Plan
 from vlanlink.reconcile.apply import Transaction
 from vlanlink.reconcile.checks import checked, refuse_untrusted
+from vlanlink.reconcile.dhcp_plan import keeper_paused
 from vlanlink.reconcile.failures import translated
-from vlanlink.reconcile.keeping import keeper_paused
 from vlanlink.reconcile.lookup import enabled, need_known, unknown
 from vlanlink.reconcile.records import close_down, namespaces_out_of_reach, put_back
 from vlanlink.reconcile.session import Observation, Session
@@ -86,7 +86,7 @@ def _apply(session: Session, seen: Observation, *, forget: bool) -> None:
 def _release(session: Session, seen: Observation) -> None:
     """Give the DHCP leases back to their servers."""
     if session.store.dhcp_leases(seen.topology.name).held:
-        from vlanlink.reconcile.dhcp import release
+        from vlanlink.reconcile.dhcp_acquire import release
 
         release(session, seen)
 

@@ -22,7 +22,7 @@ from vlanlink.planning.operations import MakeNamespace
 from vlanlink.planning.plan import Plan, plan
 from vlanlink.reconcile.apply import Progress
 from vlanlink.reconcile.attached import Attachments, find_attachments, with_ends
-from vlanlink.reconcile.keeping import with_keeper, with_leases
+from vlanlink.reconcile.dhcp_plan import with_keeper, with_leases
 from vlanlink.reconcile.sight import (
     knows_little,
     may_hide,
@@ -30,7 +30,7 @@ from vlanlink.reconcile.sight import (
     that_matter,
     wanted_namespaces,
 )
-from vlanlink.store import keeper
+from vlanlink.store import keeper_file
 from vlanlink.store.dhcp_leases import DhcpLease, Endpoint
 from vlanlink.store.documents import UntrustedError
 from vlanlink.store.evidence import Evidence
@@ -294,7 +294,7 @@ class Session:
             with_ends(own, attached),
             leases,
             known=self.store.dhcp_leases(name),
-            keeper=keeper.find(self.store.keeper_file(name)),
+            keeper=keeper_file.find(self.store.keeper_file(name)),
             nsswitch=nsswitch,
             attached=attached,
         )

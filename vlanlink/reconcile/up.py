@@ -20,14 +20,14 @@ from vlanlink.reconcile.checks import (
     refuse_other_file,
     refuse_untrusted,
 )
-from vlanlink.reconcile.failures import translated
-from vlanlink.reconcile.keeping import (
+from vlanlink.reconcile.dhcp_plan import (
     disturbs_keeper,
     for_kernel,
     keeper_paused,
     to_acquire,
     without_leases,
 )
+from vlanlink.reconcile.failures import translated
 from vlanlink.reconcile.lan import announce, create_parents, probe
 from vlanlink.reconcile.progress import phases_of_up
 from vlanlink.reconcile.records import close, keep, put_back, write_before, write_between
@@ -123,7 +123,7 @@ def _apply(
     if first.operations:
         now = transaction.step(first, without_leases(desired), phases.of("apply"))
     if wanted:
-        from vlanlink.reconcile.dhcp import acquire  # other topologies do without
+        from vlanlink.reconcile.dhcp_acquire import acquire  # other topologies do without
 
         leased = acquire(session, final, now, wanted, phases.of("dhcp"))
         final = session.replan(final, leased=leased)
@@ -136,9 +136,9 @@ def _apply(
 def _settle_keeper(session: Session, final: Observation, now: State) -> None:
     asks = any(link.dhcp for link in final.resolution.desired.links())
     if asks or session.store.keeper_file(final.topology.name).exists():
-        from vlanlink.reconcile import keeper
+        from vlanlink.reconcile import keeper_process
 
-        keeper.settle(session, final.topology.name, final.resolution.desired, now)
+        keeper_process.settle(session, final.topology.name, final.resolution.desired, now)
 
 
 def _recorded(seen: Observation) -> tuple[object, object]:

@@ -24,7 +24,7 @@ from vlanlink.errors import (
 from vlanlink.host import Host
 from vlanlink.kernel.monitor import Events
 from vlanlink.reconcile.checks import absolute, refuse_other_file, refuse_untrusted
-from vlanlink.reconcile.keeping import left_to_keeper
+from vlanlink.reconcile.dhcp_plan import left_to_keeper
 from vlanlink.reconcile.lookup import copy_of
 from vlanlink.reconcile.session import (
     Observation,

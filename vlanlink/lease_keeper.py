@@ -1,4 +1,4 @@
-"""Renew the DHCP leases of a topology: ``python -m vlanlink.keeper REQUEST``.
+"""Renew the DHCP leases of a topology: ``python -m vlanlink.lease_keeper REQUEST``.
 
 Two processes. The one that talks to the LAN gets its sockets opened, and keeps CAP_NET_ADMIN and
 CAP_NET_RAW alone, as the user nobody. The other one waits; when a lease changes it writes that
@@ -26,13 +26,13 @@ from vlanlink.host import Host, boot_id, since_boot
 from vlanlink.kernel.privilege import become_nobody, die_with_parent, keep_needed_capabilities
 from vlanlink.model import LinkName, State
 from vlanlink.reconcile.apply import Unfinished
-from vlanlink.reconcile.dhcp import many_files, new_client, open_ports
-from vlanlink.reconcile.keeper import READY
-from vlanlink.reconcile.keeping import endpoints, for_kernel
+from vlanlink.reconcile.dhcp_acquire import many_files, new_client, open_ports
+from vlanlink.reconcile.dhcp_plan import endpoints, for_kernel
+from vlanlink.reconcile.keeper_process import READY
 from vlanlink.reconcile.lookup import stored
 from vlanlink.reconcile.session import Session, open_session
 from vlanlink.reconcile.up import reconcile
-from vlanlink.store import keeper
+from vlanlink.store import keeper_file
 from vlanlink.store.dhcp_leases import DhcpLeases, lease_from
 from vlanlink.store.pending import read_host
 from vlanlink.system_log import log
@@ -67,7 +67,7 @@ def _parse(text: str) -> Request:
 
 def _keep(request: Request) -> int:
     with open_session(request.host) as session:
-        lock = keeper.claim(session.store.keeper_file(request.topology))
+        lock = keeper_file.claim(session.store.keeper_file(request.topology))
         if lock is None:
             print("another keeper renews the leases", file=sys.stderr)
             return 1
@@ -78,7 +78,7 @@ def _keep(request: Request) -> int:
             return 1
     pid, channel = fork(partial(_serve, opened, lock))
     _close(opened)
-    keeper.write(lock, keeper.Keeper(os.getpid(), request.serves))
+    keeper_file.write(lock, keeper_file.Keeper(os.getpid(), request.serves))
     supervisor = Supervisor(request, channel, opened.paths)
     signal.signal(signal.SIGTERM, supervisor.stop)
     keep_needed_capabilities()

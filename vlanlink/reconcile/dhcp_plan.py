@@ -1,4 +1,4 @@
-"""DHCP leases between runs: which still count, and whether a keeper renews them."""
+"""What DHCP adds to a plan: leases that count, those to get, and who is to renew them."""
 
 import hashlib
 import time
@@ -141,7 +141,7 @@ def keeper_paused(session: "Session", seen: "Observation") -> Iterator[None]:
     if not session.store.keeper_file(name).exists():
         yield
         return
-    from vlanlink.reconcile import keeper as process  # other topologies do without
+    from vlanlink.reconcile import keeper_process as process  # other topologies do without
 
     had = process.stop(session, name)
     try:

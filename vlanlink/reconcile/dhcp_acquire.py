@@ -18,7 +18,7 @@ from vlanlink.kernel.packet.arp_nd import close_all
 from vlanlink.kernel.packet.client_socket import open_client
 from vlanlink.model import HOST, Link, LinkName, State
 from vlanlink.reconcile.apply import Progress, Unfinished
-from vlanlink.reconcile.keeping import endpoints
+from vlanlink.reconcile.dhcp_plan import endpoints
 from vlanlink.reconcile.lookup import copy_of
 from vlanlink.reconcile.session import Observation, Session
 from vlanlink.store.dhcp_leases import DhcpLease, DhcpLeases, Endpoint

@@ -1,4 +1,4 @@
-"""Start and stop the process that renews a topology's leases (``vlanlink.keeper``)."""
+"""Start and stop the process that renews a topology's leases (``vlanlink.lease_keeper``)."""
 
 import json
 import os
@@ -15,13 +15,13 @@ from vlanlink.boot.systemctl import systemd_runs_here
 from vlanlink.errors import VlanlinkError
 from vlanlink.model import State
 from vlanlink.reconcile.apply import Unfinished
-from vlanlink.reconcile.keeping import endpoints, serving
+from vlanlink.reconcile.dhcp_plan import endpoints, serving
 from vlanlink.reconcile.lookup import copy_of
 from vlanlink.reconcile.session import Observation, Session
-from vlanlink.store import keeper
+from vlanlink.store import keeper_file
 from vlanlink.store.pending import host_row
 
-PROGRAM: Final = "vlanlink.keeper"
+PROGRAM: Final = "vlanlink.lease_keeper"
 READY: Final = "ready"
 """The keeper prints it when it renews."""
 _START_SECONDS = 60.0
@@ -34,7 +34,7 @@ def settle(session: Session, topology: str, desired: State, now: State) -> None:
 
     Raises Unfinished if the keeper can't be started.
     """
-    running = keeper.find(session.store.keeper_file(topology))
+    running = keeper_file.find(session.store.keeper_file(topology))
     if not endpoints(desired, now):
         stop(session, topology)
     elif running is None or running.serves != serving(desired, now):
@@ -120,7 +120,7 @@ def _last_line(text: str) -> str:
 def stop(session: Session, topology: str) -> bool:
     """End the keeper and wait until its sockets are closed; whether there was one."""
     path = session.store.keeper_file(topology)
-    running = keeper.find(path)
+    running = keeper_file.find(path)
     if running is None:
         with suppress(OSError):
             path.unlink(missing_ok=True)
@@ -137,7 +137,7 @@ def _ended(path: Path, number: int) -> bool:
     """Send a signal; whether the keeper ends of it."""
     deadline = time.monotonic() + _STOP_SECONDS
     sent = False
-    while (running := keeper.find(path)) is not None:
+    while (running := keeper_file.find(path)) is not None:
         if time.monotonic() > deadline:
             return False
         if not sent and running.pid and _is_keeper(running.pid):
