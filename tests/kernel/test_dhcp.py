@@ -175,6 +175,47 @@ def test_a_killed_keeper_is_told_of_and_comes_back_with_the_address(lan: Lan) ->
     assert server.count("DHCPDISCOVER(") == 1
 
 
+def test_watch_starts_a_killed_keeper_at_once(lan: Lan) -> None:
+    ready(lan)
+    Dnsmasq(lan)
+    Path("/run/office.toml").write_text(text("web"))
+    watch = Process(lan.world, "/run/office.toml --json")
+    watch.told("up")
+    before, had = keeper(), address(lan)["local"]
+    os.kill(before.pid, signal.SIGKILL)
+    watch.told("drift")
+    until(lambda: vlanlink.status("office").state == "up", "another one renews")
+    assert keeper().pid != before.pid
+    assert address(lan)["local"] == had
+    watch.ends(signal.SIGTERM)
+    assert keeper().pid  # everything stays up, the leases too
+
+
+def test_in_its_unit_the_keeper_is_part_of_it(
+    lan: Lan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ready(lan)
+    Dnsmasq(lan)
+    program = tmp_path / "systemd-run"
+    program.write_text("#!/bin/sh\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("NOTIFY_SOCKET", "/run/notify")
+    monkeypatch.setattr("vlanlink.reconcile.keeper_process.systemd_runs_here", lambda _: True)
+    group = tmp_path / "cgroup"
+    group.write_text("0::/system.slice/system-vlanlink.slice/vlanlink@office.service\n")
+    own = f"/proc/{os.getpid()}/cgroup"
+    lan.world.run(["mount", "--bind", str(group), own])
+    try:
+        vlanlink.up(topology())
+    finally:
+        lan.world.run(["umount", own])
+    environment = Path(f"/proc/{keeper().pid}/environ").read_bytes()
+    assert b"NOTIFY_SOCKET" not in environment
+    assert vlanlink.status("office").state == "up"
+    vlanlink.down("office")
+
+
 def test_the_keeper_renews_after_the_link_was_down(lan: Lan) -> None:
     ready(lan)
     server = Dnsmasq(lan)

@@ -170,6 +170,8 @@ class Events:
         self._followed: dict[str, _Followed] = {}
         self._sockets: dict[int, socket.socket] = {}
         self._processes: dict[int, int] = {}
+        self._others: frozenset[int] = frozenset()
+        self._ended: frozenset[int] = frozenset()
         self._senders: dict[int, str] = {}
         self._poll.register(self._mounts, select.EPOLLPRI | select.EPOLLERR)
         self._poll.register(self._wakeup, select.EPOLLIN)
@@ -188,7 +190,7 @@ class Events:
             os.eventfd_write(self._wakeup, 1)
 
     def follow(self, namespaces: Namespaces, inodes: Mapping[str, int]) -> bool:
-        """Monitor exactly these namespaces; True if some of them are new.
+        """Monitor exactly these namespaces; True if some are new, or a process has ended already.
 
         Earlier changes in a new one are not reported: take another snapshot. Call it in the thread
         of ``namespaces``. Raises OSError.
@@ -204,8 +206,13 @@ class Events:
             self._sockets[listener.fileno()] = listener
             self._poll.register(listener, select.EPOLLIN)
         found = (_PROCESS.fullmatch(namespaces.path(name)) for name in inodes if name)
-        self._follow_processes({int(match[1]) for match in found if match})
-        return bool(new)
+        self._follow_processes({int(match[1]) for match in found if match} | self._others)
+        ended, self._ended = self._ended, self._others - self._processes.keys()
+        return bool(new or self._ended - ended)
+
+    def also_follow(self, *pids: int) -> None:
+        """From the next ``follow`` on, report the end of these processes too."""
+        self._others = frozenset(pids)
 
     def drop_unnamed(self) -> None:
         """Drop namespaces that left their path, so that the kernel can delete them."""

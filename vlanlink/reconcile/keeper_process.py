@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from vlanlink.boot import unit
 from vlanlink.boot.systemctl import systemd_runs_here
 from vlanlink.errors import VlanlinkError
 from vlanlink.model import State
@@ -56,10 +57,18 @@ def start(session: Session, topology: str, serves: str) -> None:
     """Start the keeper and wait until it renews. Raises Unfinished."""
     request = json.dumps({"topology": topology, "serves": serves, "host": host_row(session.host)})
     command = [sys.executable, "-P", "-m", PROGRAM, request]
-    if systemd_runs_here(session.host):
+    if systemd_runs_here(session.host) and not _in_unit_of(topology):
         _start_unit(topology, command)
     else:
         _start_detached(command)
+
+
+def _in_unit_of(topology: str) -> bool:
+    """Whether this process belongs to the topology's unit; the keeper does too then."""
+    try:
+        return f"/{unit.name(topology)}\n" in Path("/proc/self/cgroup").read_text()
+    except OSError:
+        return False
 
 
 def _start_unit(topology: str, command: list[str]) -> None:
@@ -93,6 +102,7 @@ def _start_detached(command: list[str]) -> None:
             stdout=pipe,
             stderr=pipe,
             cwd="/",
+            env={key: value for key, value in os.environ.items() if key != "NOTIFY_SOCKET"},
             start_new_session=True,
             text=True,
         )

@@ -177,6 +177,8 @@ class WatchLoop:
         observation, obstacles = without_obstacles(session, first, failed)
         self.observe_seconds = time.monotonic() - begin
         names = first.resolution.desired.namespaces.keys()  # those set aside, too
+        keeper = first.context.keeper
+        events.also_follow(*([keeper.pid] if keeper and keeper.pid else ()))
         with kernel_errors():
             machine.follow(events, names)  # drops namespaces that lost their name
         if not machine.interrupted():
