@@ -8,7 +8,7 @@ import pytest
 
 import vlanlink
 from tests.kernel.lan import Lan
-from tests.kernel.test_watch import Process
+from tests.kernel.watching import Process
 from tests.kernel.wire import ready
 from tests.kernel.world import until
 
