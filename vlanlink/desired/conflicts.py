@@ -141,6 +141,31 @@ def _staying(builder: Builder, parent: Link) -> Iterator[Address]:
     yield from (address for address in parent.addresses if not address.ours)
 
 
+def mac_conflicts(builder: Builder) -> Iterator[Problem]:
+    """MACs that a link on the same parent or the parent itself has: the kernel allows one."""
+    foreign = _foreign_links(builder.observed, builder.name)
+    for link in builder.links.values():
+        kind, parent = KINDS.get(link.kind), builder.observed.link(link.parent)
+        if kind is None or parent is None or link.owner != builder.name or not link.up:
+            continue
+        if not kind.rx_handler or kind.mac(link.settings) != "derived":
+            continue
+        siblings = (
+            one for one in foreign.get(parent.key, ()) if rx_handler(one.kind) == kind.rx_handler
+        )
+        for other in (parent, *siblings):
+            if other.up and other.settings.get("mac") == link.settings.get("mac"):
+                yield _mac_taken(link, other)
+
+
+def _mac_taken(link: Link, holder: Link) -> Problem:
+    return Problem(
+        (*link.origin, "mac"),
+        f"{link.key} can't have MAC {holder.settings['mac']}: {_who_has_it(holder)}",
+        "use another MAC: a parent and the links on it can't share one",
+    )
+
+
 def lease_conflicts(builder: Builder) -> Iterator[Problem]:
     """Addresses in the file that are leased to another topology's endpoint."""
     leased = cache(partial(_leases_on, builder.context.other_leases))
@@ -187,17 +212,21 @@ def _is_up(observed: State, topology: str, key: LinkName, address: str) -> bool:
 
 
 def _address_taken(link: Link, place: Path, address: Address, holder: Link) -> Problem:
+    return Problem(
+        place,
+        f"{link.key} can't have {address.bare}: {_who_has_it(holder)}",
+        "use another address",
+        at_key=place == link.origin,
+    )
+
+
+def _who_has_it(holder: Link) -> str:
     key = holder.key
     where = "the host" if key.namespace == HOST else f"namespace {key.namespace}"
     if str(key) == f"{key.name} of {key.namespace}":
         where = key.namespace
     whose = f" ({owner_in_words(holder.owner)})" if holder.owner else ""
-    return Problem(
-        place,
-        f"{link.key} can't have {address.bare}: {where} has it on {holder.name}{whose}",
-        "use another address",
-        at_key=place == link.origin,
-    )
+    return f"{where} has it on {holder.name}{whose}"
 
 
 def _over_wifi(

@@ -19,7 +19,7 @@ from vlanlink.topology import InterfaceConfig, LinkConfig, ProbeConfig
 
 @dataclass(frozen=True, slots=True)
 class AddressProbe:
-    """A question to the LAN about an address, sent from the parent of its link."""
+    """A question to the LAN about an address, sent from the parent of its link, or beside it."""
 
     segment: str
     """The network, or the link's name if it is in none."""
@@ -27,6 +27,9 @@ class AddressProbe:
     address: str
     """Without prefix."""
     probe: ProbeConfig
+    kind: str
+    mac: str | None = None
+    """The MAC of its link; None if that has its parent's."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -76,7 +79,7 @@ def _probes(builder: Builder, link: Link) -> Iterator[AddressProbe]:
             continue
         how = probe if isinstance(probe, ProbeConfig) else ProbeConfig()
         if not _held(builder, link, address):
-            yield AddressProbe(segment, link.parent, address.bare, how)
+            yield AddressProbe(segment, link.parent, address.bare, how, link.kind, own_mac(link))
 
 
 def _segment(builder: Builder, link: Link, address: Address) -> tuple[str, bool | ProbeConfig]:
@@ -107,6 +110,13 @@ def _on_a_segment(builder: Builder, link: Link) -> bool:
             return False  # a pair that does not exist yet has nothing behind it
         below = parent.parent
     return True
+
+
+def own_mac(link: Link) -> str | None:
+    """The MAC of a link; None if it has its parent's."""
+    mac = link.settings.get("mac")
+    has_own = KINDS[link.kind].mac(link.settings) == "derived"
+    return str(mac) if has_own and mac else None
 
 
 def _held(builder: Builder, link: Link, address: Address) -> bool:

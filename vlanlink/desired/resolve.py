@@ -19,6 +19,7 @@ from vlanlink.desired.builder import Builder
 from vlanlink.desired.conflicts import (
     address_conflicts,
     lease_conflicts,
+    mac_conflicts,
     name_conflicts,
     parent_conflicts,
 )
@@ -92,6 +93,7 @@ def resolve(topology: Topology, observed: State, context: Context | None = None)
     may_take_parent = frozenset(builder.may_take_parent)
     builder.conflicts += parent_conflicts(builder.links, observed, builder.name, may_take_parent)
     builder.conflicts += (*address_conflicts(builder), *lease_conflicts(builder))
+    builder.conflicts += mac_conflicts(builder)
     probes = address_probes(builder)
     aside.leave_links(builder)
     hand_over(builder)

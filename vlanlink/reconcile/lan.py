@@ -100,13 +100,12 @@ def _probe_once(
 ) -> tuple[ProbeResults, set[str]]:
     """The answers, and the parents on which nobody can answer."""
     parents = {link.key: link for link in _parents(now, probes)}
-    packets = _packets(parents, seen, now, probes)
-    topology = seen.topology.name
-    own = {str(link.settings.get("mac")) for link in now.links() if link.owner == topology}
+    own = _own_macs(now, seen.topology.name)
+    packets = _packets(session, parents, seen, now, probes)
     try:
         taken = session.machine.probe_lan(
             tuple(packets.values()),
-            own=own,
+            own=own | {str(link.settings.get("mac")) for link in parents.values()},
             count=max(probe.probe.count for probe in probes),
             seconds=max(probe.probe.seconds for probe in probes),
         )
@@ -121,20 +120,48 @@ def _probe_once(
     return answers, {key.name for key, link in parents.items() if not link.carrier}
 
 
+def _own_macs(now: State, topology: str) -> frozenset[str]:
+    mine = (link for link in now.links() if link.owner == topology)
+    return frozenset(str(link.settings.get("mac")) for link in mine)
+
+
 def _packets(
-    parents: Mapping[LinkName, Link], seen: Observation, now: State, probes: Sequence[AddressProbe]
+    session: Session,
+    parents: Mapping[LinkName, Link],
+    seen: Observation,
+    now: State,
+    probes: Sequence[AddressProbe],
 ) -> dict[AddressProbe, ArpProbe]:
     on_host, host_macs = _of_the_host(now, seen.topology.name)
-    return {
-        probe: ArpProbe(
-            link.index,
-            str(link.settings.get("mac")),
-            probe.address,
-            host_macs if probe.address in on_host else frozenset(),
-        )
-        for probe in probes
-        if (link := parents.get(probe.parent)) and link.carrier
-    }
+    shared = _shared_parents(session, parents, seen, now, probes)
+    found: dict[AddressProbe, ArpProbe] = {}
+    for probe in probes:
+        link = parents.get(probe.parent)
+        if link is None or not link.carrier:
+            continue
+        own = host_macs if probe.address in on_host else frozenset()
+        mac = probe.mac if link.key in shared else None
+        sender = mac or str(link.settings.get("mac"))
+        kind = probe.kind if mac else ""
+        found[probe] = ArpProbe(link.index, sender, probe.address, own, kind)
+    return found
+
+
+def _shared_parents(
+    session: Session,
+    parents: Mapping[LinkName, Link],
+    seen: Observation,
+    now: State,
+    probes: Sequence[AddressProbe],
+) -> frozenset[LinkName]:
+    """The parents with links of others, which hear nothing that the parent sends.
+
+    Each that is up is in its parent's list of unicast addresses.
+    """
+    own = _own_macs(now, seen.topology.name)
+    asked = {probe.parent for probe in probes if probe.mac} & parents.keys()
+    listed = session.machine.unicast_macs
+    return frozenset(key for key in asked if not listed((parents[key].index,)) <= own)
 
 
 def _of_the_host(now: State, topology: str) -> tuple[frozenset[str], frozenset[str]]:

@@ -68,6 +68,7 @@ _IFA_PROTO = 11
 _CACHEINFO = struct.Struct("=IIII")
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_TABLE = 1, 4, 5, 6, 7, 15
 
+_MTU_BESIDE = 128
 _FAMILIES = {4: AF_INET, 6: AF_INET6}
 _IFLA_AF_SPEC, _IFLA_INET6_TOKEN = 26, 7
 _COMMON_KEYS: Final = frozenset((*(o.key for o in COMMON), *LINK_SYSCTLS, TOKEN))
@@ -227,6 +228,29 @@ def remove_group(group: int) -> bytearray:
 def bare_link(kind: str) -> bytearray:
     """A request for a link that has a kind and nothing else."""
     return _link(NEWLINK, REQUEST | ACK | CREATE | EXCL, 0, _link_info(kind, []))
+
+
+def make_beside(kind: str, parent: int, index: int, descriptor: int) -> bytearray:
+    """A request for a link that is up, on ``parent``, in the namespace of a descriptor.
+
+    Its options are the defaults of its kind; the kernel chooses its name and MAC. Its MTU holds
+    every ARP and neighbour discovery packet and is too small for IPv6, so the kernel itself sends
+    nothing from it (ipv6_add_dev() in net/ipv6/addrconf.c).
+    """
+    options = {o.key: o.default for o in KINDS[kind].options if o.always}
+    attributes = (
+        message.u32(_IFLA_LINK, parent),
+        *encode_common({"mtu": _MTU_BESIDE}),
+        message.u32(_IFLA_NET_NS_FD, descriptor),
+        _link_info(kind, encode_options(KINDS[kind], options)),
+    )
+    flags = REQUEST | ACK | CREATE | EXCL
+    return _link(NEWLINK, flags, index, *attributes, iff=IFF_UP, mask=IFF_UP)
+
+
+def remove_beside(index: int) -> bytearray:
+    """The message that deletes the link ``index``."""
+    return _link(DELLINK, REQUEST | ACK, index)
 
 
 # -- addresses and routes ----------------------------------------------------------------------

@@ -11,7 +11,7 @@ import socket
 import struct
 import time
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import cycle
 from threading import Event
@@ -21,6 +21,7 @@ from vlanlink.dataclass import dataclass
 from vlanlink.kernel import procfs
 from vlanlink.kernel.netns.namespaces import Namespaces
 from vlanlink.kernel.packet import packets
+from vlanlink.kernel.packet.beside import LinksBeside, links_beside
 from vlanlink.kernel.worker import Worker
 from vlanlink.model import HOST, family_of
 
@@ -36,7 +37,7 @@ _CLOSERS = 128
 _ETH_P_ALL = 3
 _SOL_PACKET = 263
 _ADD_MEMBERSHIP, _IGNORE_OUTGOING = 1, 23
-_ALLMULTI = 2
+_ALLMULTI, _UNICAST = 2, 3
 _SO_ATTACH_FILTER, _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 26, 32, 33
 
 _T = TypeVar("_T")
@@ -47,10 +48,13 @@ class ArpProbe:
     """A probe for an address on the segment of a link of the host."""
 
     parent_index: int
-    parent_mac: str
+    mac: str
+    """The sender's MAC: the parent's, or that of a link which is to have the address."""
     address: str
     own: frozenset[str] = frozenset()
     """MACs whose replies to this probe don't count, in addition to those passed to ``probe``."""
+    beside: str = ""
+    """The kind of the links on the parent that have to hear it, too; empty: only the wire does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +84,18 @@ def probe(
     """The probes whose address is in use, and the MAC that has it.
 
     All are sent in parallel, ``count`` times each within ``seconds``; it returns sooner if all are
-    answered. Replies from ``own`` MACs and from the parents don't count. If stopped, it returns
+    answered. Replies from ``own`` MACs and from the probes' own don't count. If stopped, it returns
     what it knows. Raises OSError if a probe could not be sent: that address is undecided.
     """
     if not probes:
         return {}
-    namespaces.enter(HOST)
-    ignored = {*(mac.lower() for mac in own), *(p.parent_mac.lower() for p in probes)}
-    with _packet_socket(probes) as sock:
-        run = _ProbeRun(sock, probes, ignored)
+    kinds = {p.parent_index: p.beside for p in probes if p.beside}
+    ignored = {*(mac.lower() for mac in own), *(p.mac.lower() for p in probes)}
+    with ExitStack() as stack:
+        beside = stack.enter_context(links_beside(namespaces, kinds)) if kinds else None
+        namespaces.enter(HOST)
+        sock = stack.enter_context(_packet_socket(probes))
+        run = _ProbeRun(sock, beside, probes, ignored)
         run.run(deque(paced(list(dict.fromkeys(probes)), count, seconds)), seconds, stop)
         return run.in_use
 
@@ -105,8 +112,15 @@ def paced(items: Sequence[_T], count: int, seconds: float) -> Iterator[tuple[flo
 class _ProbeRun:
     """Probes in flight."""
 
-    def __init__(self, sock: socket.socket, probes: Sequence[ArpProbe], ignored: set[str]) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        beside: LinksBeside | None,
+        probes: Sequence[ArpProbe],
+        ignored: set[str],
+    ) -> None:
         self.socket = sock
+        self.beside = beside
         self.ignored = ignored
         self.names = {p.parent_index: "" for p in probes}
         for index in self.names:
@@ -142,25 +156,37 @@ class _ProbeRun:
         """Send a probe; False if there was no room for the frame."""
         if probe in self.in_use:
             return True
-        frame = packets.address_probe(probe.parent_mac, probe.address)
-        name = self.names[probe.parent_index]
+        frame = packets.address_probe(probe.mac, probe.address)
+        index, protocol = probe.parent_index, _protocol(probe.address)
+        # With a thousand siblings their copies fill the queue of a virtual parent, and the wire's
+        # is dropped: then the parent sends it.
+        beside = self.beside if probe.beside else None
+        if beside and self._accepts(beside.socket, frame, (beside.names[index], protocol)):
+            return True  # it has left when the parent sends it
+        if not self._accepts(self.socket, frame, (self.names[index], protocol)):
+            return False
+        self.unsent.discard(probe)
+        return True
+
+    def _accepts(self, sender: socket.socket, frame: bytes, to: tuple[str, int]) -> bool:
         try:
-            self.socket.sendto(frame, (name, _protocol(probe.address)))
+            sender.sendto(frame, to)
         except OSError as error:
             if error.errno in (errno.ENOBUFS, errno.EAGAIN):
                 return False
-            raise OSError(error.errno, error.strerror, name) from None
-        self.unsent.discard(probe)
+            raise OSError(error.errno, error.strerror, to[0]) from None
         return True
 
     def _receive(self) -> None:
         with suppress(BlockingIOError):
             for _ in range(1024):  # bounded, so that sending gets its turn
-                data, (name, *_) = self.socket.recvfrom(2048)
+                data, (name, _, direction, *_) = self.socket.recvfrom(2048)
                 frame = packets.parse(data)
                 found = packets.claim(frame) if frame else None
                 if not found or (probe := self.open.get((name, found[0]))) is None:
                     continue
+                if direction == socket.PACKET_OUTGOING and found[1] == probe.mac.lower():
+                    self.unsent.discard(probe)
                 if found[1] not in self.ignored and found[1] not in probe.own:
                     self.in_use[self.open.pop((name, found[0]))] = found[1]
 
@@ -190,17 +216,28 @@ def _packet_socket(probes: Sequence[ArpProbe]) -> Iterator[socket.socket]:
         program = ctypes.create_string_buffer(_filter())
         attach = struct.pack("HP", len(program) // 8, ctypes.addressof(program))
         sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, attach)
-        sock.setsockopt(_SOL_PACKET, _IGNORE_OUTGOING, 1)
+        # A link on a parent answers a MAC that no other link on it has by way of the parent.
+        sock.setsockopt(_SOL_PACKET, _IGNORE_OUTGOING, not any(p.beside for p in probes))
         widen(sock)
-        # Answers to a probe from :: go to all nodes, others' probes to the address's group; a link
-        # with IPv6 disabled receives neither.
-        for index in {p.parent_index for p in probes if family_of(p.address) == 6}:
-            membership = struct.pack("iHH8s", index, _ALLMULTI, 0, b"")
+        for membership in _memberships(probes):
             sock.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, membership)
         with suppress(BlockingIOError):
             while True:
                 sock.recv(1)  # packets from before the filter was attached
         yield sock
+
+
+def _memberships(probes: Iterable[ArpProbe]) -> Iterator[bytes]:
+    """What the parents have to receive (struct packet_mreq, packet(7)).
+
+    Answers to a probe from :: go to all nodes, others' probes to the address's group; a link with
+    IPv6 disabled receives neither. Answers to a MAC that the parent does not have are filtered out
+    by its NIC.
+    """
+    for index in {p.parent_index for p in probes if family_of(p.address) == 6}:
+        yield struct.pack("iHH8s", index, _ALLMULTI, 0, b"")
+    for index, mac in {(p.parent_index, p.mac) for p in probes if p.beside}:
+        yield struct.pack("iHH8s", index, _UNICAST, 6, bytes.fromhex(mac.replace(":", "")))
 
 
 def widen(sock: socket.socket) -> None:
