@@ -124,6 +124,23 @@ def test_an_endpoint_that_is_up_gets_an_address_more(shared: Lan) -> None:
     assert shared.world.addresses("eth0", "a") == ["10.77.0.9/24", "10.77.0.10/24"]
 
 
+def test_a_clone_of_this_machine_is_a_station_like_any_other(shared: Lan) -> None:
+    """It has the same file and machine-id, so its endpoint has the same MAC."""
+    vlanlink.up(load(one("10.77.0.9")))
+    mac = shared.world.link("eth0", "a")["address"]
+    vlanlink.down("office")
+    shared.station("clone", "10.77.0.9/24", mac=mac)
+    ready(shared)
+    with pytest.raises(vlanlink.ConflictError, match=f"10.77.0.9 is in use .* by {mac}"):
+        vlanlink.up(load(one("10.77.0.9")))
+
+
+def test_a_switch_that_reflects_probes_has_no_address(shared: Lan) -> None:
+    shared.hairpin(on=True)
+    vlanlink.up(load(one("10.77.0.9", "fd77::9")))
+    assert shared.world.addresses("eth0", "a") == ["10.77.0.9/24", "fd77::9/64"]
+
+
 def test_three_hundred_are_asked_for_in_one_wait(lan: Lan) -> None:
     lan.station("router", *ROUTER)
     ready(lan)

@@ -8,6 +8,7 @@ from vlanlink.desired.context import ProbeResults
 from vlanlink.desired.duplicates import AddressProbe, probing_parents
 from vlanlink.errors import Diagnostic
 from vlanlink.kernel.packet.arp_nd import Announcement, ArpProbe
+from vlanlink.kernel.packet.beside import Beside
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Link, LinkName, State
 from vlanlink.planning.plan import plan, stage
@@ -105,7 +106,7 @@ def _probe_once(
     try:
         taken = session.machine.probe_lan(
             tuple(packets.values()),
-            own=own | {str(link.settings.get("mac")) for link in parents.values()},
+            own=own,
             count=max(probe.probe.count for probe in probes),
             seconds=max(probe.probe.seconds for probe in probes),
         )
@@ -140,10 +141,9 @@ def _packets(
         if link is None or not link.carrier:
             continue
         own = host_macs if probe.address in on_host else frozenset()
-        mac = probe.mac if link.key in shared else None
-        sender = mac or str(link.settings.get("mac"))
-        kind = probe.kind if mac else ""
-        found[probe] = ArpProbe(link.index, sender, probe.address, own, kind)
+        beside = Beside(probe.kind, probe.mac) if probe.mac and link.key in shared else None
+        mac = str(link.settings.get("mac"))
+        found[probe] = ArpProbe(link.index, mac, probe.address, own, beside)
     return found
 
 

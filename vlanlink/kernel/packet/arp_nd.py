@@ -21,7 +21,7 @@ from vlanlink.dataclass import dataclass
 from vlanlink.kernel import procfs
 from vlanlink.kernel.netns.namespaces import Namespaces
 from vlanlink.kernel.packet import packets
-from vlanlink.kernel.packet.beside import LinksBeside, links_beside
+from vlanlink.kernel.packet.beside import Beside, LinksBeside, links_beside
 from vlanlink.kernel.worker import Worker
 from vlanlink.model import HOST, family_of
 
@@ -32,6 +32,7 @@ _GAP_SECONDS = 0.0005
 """Gap between frames, so that neither our buffers nor a switch's storm control drop them."""
 _RETRY_SECONDS = 0.002
 _RETRIES = 100
+_FULL = (errno.ENOBUFS, errno.EAGAIN)
 _CLOSERS = 128
 
 _ETH_P_ALL = 3
@@ -48,13 +49,12 @@ class ArpProbe:
     """A probe for an address on the segment of a link of the host."""
 
     parent_index: int
-    mac: str
-    """The sender's MAC: the parent's, or that of a link which is to have the address."""
+    parent_mac: str
     address: str
     own: frozenset[str] = frozenset()
     """MACs whose replies to this probe don't count, in addition to those passed to ``probe``."""
-    beside: str = ""
-    """The kind of the links on the parent that have to hear it, too; empty: only the wire does."""
+    beside: Beside | None = None
+    """How it reaches other links on the parent; None: only the wire hears it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +84,13 @@ def probe(
     """The probes whose address is in use, and the MAC that has it.
 
     All are sent in parallel, ``count`` times each within ``seconds``; it returns sooner if all are
-    answered. Replies from ``own`` MACs and from the probes' own don't count. If stopped, it returns
+    answered. Replies from ``own`` MACs and from the parents don't count. If stopped, it returns
     what it knows. Raises OSError if a probe could not be sent: that address is undecided.
     """
     if not probes:
         return {}
-    kinds = {p.parent_index: p.beside for p in probes if p.beside}
-    ignored = {*(mac.lower() for mac in own), *(p.mac.lower() for p in probes)}
+    kinds = {p.parent_index: p.beside.kind for p in probes if p.beside}
+    ignored = {*(mac.lower() for mac in own), *(p.parent_mac.lower() for p in probes)}
     with ExitStack() as stack:
         beside = stack.enter_context(links_beside(namespaces, kinds)) if kinds else None
         namespaces.enter(HOST)
@@ -156,39 +156,46 @@ class _ProbeRun:
         """Send a probe; False if there was no room for the frame."""
         if probe in self.in_use:
             return True
-        frame = packets.address_probe(probe.mac, probe.address)
-        index, protocol = probe.parent_index, _protocol(probe.address)
-        # With a thousand siblings their copies fill the queue of a virtual parent, and the wire's
-        # is dropped: then the parent sends it.
-        beside = self.beside if probe.beside else None
-        if beside and self._accepts(beside.socket, frame, (beside.names[index], protocol)):
-            return True  # it has left when the parent sends it
-        if not self._accepts(self.socket, frame, (self.names[index], protocol)):
-            return False
+        frame = packets.address_probe(probe.parent_mac, probe.address)
+        name = self.names[probe.parent_index]
+        if self.beside and probe.beside:
+            self._send_beside(self.beside, probe, probe.beside)
+        try:
+            self.socket.sendto(frame, (name, _protocol(probe.address)))
+        except OSError as error:
+            if error.errno in _FULL:
+                return False
+            raise OSError(error.errno, error.strerror, name) from None
         self.unsent.discard(probe)
         return True
 
-    def _accepts(self, sender: socket.socket, frame: bytes, to: tuple[str, int]) -> bool:
+    def _send_beside(self, links: LinksBeside, probe: ArpProbe, beside: Beside) -> None:
+        """Send it to the other links on the parent, too.
+
+        The wire gets a copy, after them: with a thousand of them that one may be dropped, which is
+        one reason for sending from the parent, too. The other: a station with this MAC can't answer
+        it.
+        """
+        to = links.names[probe.parent_index], _protocol(probe.address)
         try:
-            sender.sendto(frame, to)
+            links.socket.sendto(beside.frame(probe.address), to)
         except OSError as error:
-            if error.errno in (errno.ENOBUFS, errno.EAGAIN):
-                return False
-            raise OSError(error.errno, error.strerror, to[0]) from None
-        return True
+            if error.errno not in _FULL:
+                raise OSError(error.errno, error.strerror, self.names[probe.parent_index]) from None
 
     def _receive(self) -> None:
         with suppress(BlockingIOError):
             for _ in range(1024):  # bounded, so that sending gets its turn
-                data, (name, _, direction, *_) = self.socket.recvfrom(2048)
+                data, (name, *_) = self.socket.recvfrom(2048)
                 frame = packets.parse(data)
                 found = packets.claim(frame) if frame else None
                 if not found or (probe := self.open.get((name, found[0]))) is None:
                     continue
-                if direction == socket.PACKET_OUTGOING and found[1] == probe.mac.lower():
-                    self.unsent.discard(probe)
-                if found[1] not in self.ignored and found[1] not in probe.own:
-                    self.in_use[self.open.pop((name, found[0]))] = found[1]
+                if found[1] in self.ignored or found[1] in probe.own:
+                    continue
+                if probe.beside and data.startswith(probe.beside.frame(probe.address)):
+                    continue  # the probe itself, on its way out or reflected by a switch
+                self.in_use[self.open.pop((name, found[0]))] = found[1]
 
     def _unsent_links(self) -> str:
         return ", ".join(sorted({self.names[p.parent_index] for p in self.unsent}))
@@ -236,7 +243,7 @@ def _memberships(probes: Iterable[ArpProbe]) -> Iterator[bytes]:
     """
     for index in {p.parent_index for p in probes if family_of(p.address) == 6}:
         yield struct.pack("iHH8s", index, _ALLMULTI, 0, b"")
-    for index, mac in {(p.parent_index, p.mac) for p in probes if p.beside}:
+    for index, mac in {(p.parent_index, p.beside.mac) for p in probes if p.beside}:
         yield struct.pack("iHH8s", index, _UNICAST, 6, bytes.fromhex(mac.replace(":", "")))
 
 

@@ -16,10 +16,23 @@ from vlanlink.kernel import syscalls
 from vlanlink.kernel.netlink.encode import make_beside, remove_beside
 from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.kernel.netns.namespaces import Namespaces
+from vlanlink.kernel.packet import packets
 from vlanlink.model import HOST
 
 _FIRST_INDEX = 1 << 30
 """The kernel refuses the ifindex of a link that the namespace which asks has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """How a probe reaches other links on a parent: a link of this kind sends it, with this MAC."""
+
+    kind: str
+    mac: str
+
+    def frame(self, address: str) -> bytes:
+        """The probe for an address."""
+        return packets.address_probe(self.mac, address)
 
 
 @dataclass(frozen=True, slots=True)
