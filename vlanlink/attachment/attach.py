@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -26,7 +26,8 @@ from vlanlink.reconcile.up import reconcile
 from vlanlink.store.attached import AttachmentLease, AttachmentRecord
 from vlanlink.store.lock import LOCK_SECONDS
 from vlanlink.store.record import Record, RecordedLink
-from vlanlink.topology import Topology, validated
+from vlanlink.topology import Topology, validated, values
+from vlanlink.topology.problems import InvalidValue
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 _ANYWHERE = {"0.0.0.0/0": "4", "::/0": "6"}
@@ -79,7 +80,9 @@ def attach(
         if not _ID.fullmatch(name):
             hint = "use up to 100 letters, digits, '.', '_' and '-': --id ID"
             raise UsageError(Diagnostic(f"{name!r} is not a valid id", hint=hint))
-        asked = _Request(name, interface, tuple(addresses), mac, descriptor, where, found)
+        wanted = tuple(_canonical(word, values.entry) for word in addresses)
+        mac = _canonical(mac, values.mac) if mac else None
+        asked = _Request(name, interface, wanted, mac, descriptor, where, found)
         with open_session(host) as session, session.locked(lock_timeout):
             return _attach(session, find_place(session, network), asked)
 
@@ -125,6 +128,7 @@ def _attach(session: Session, place: Place, asked: _Request) -> Attachment:
     lease = _lease(session, place, topology, asked)
     _refuse_dhcp(topology, place.network, asked)
     _refuse_taken(place, topology, asked)
+    _refuse_taken_mac(place, topology, asked)
     _refuse_other_id(session, place, asked, space, identity)
     record = AttachmentRecord(
         topology=place.name,
@@ -229,6 +233,29 @@ def _refuse_taken(place: Place, topology: Topology, asked: _Request) -> None:
         if holder:
             hint = "choose another address, or leave it out: a free one is chosen"
             raise ConflictError(Diagnostic(f"{holder} has {text}", hint=hint))
+
+
+def _refuse_taken_mac(place: Place, topology: Topology, asked: _Request) -> None:
+    """MACs that other ids keep, and those that the file gives its endpoints."""
+    macs = {
+        lease.mac: f"attachment {key[1]}"
+        for key, lease in place.leases.attachments.items()
+        if key != (place.network, asked.id)
+    }
+    for space, namespace in topology.namespaces.items():
+        macs |= {one.mac: f"{space}/{name}" for name, one in namespace.interfaces.items()}
+    holder = macs.get(asked.mac) if asked.mac else None
+    if holder:
+        hint = "choose another MAC, or leave it out: one is derived from the id"
+        raise ConflictError(Diagnostic(f"{holder} has MAC {asked.mac}", hint=hint))
+
+
+def _canonical(word: str, spelled: Callable[[str], str]) -> str:
+    """An address or MAC as the kernel writes it; what is none is told where all is checked."""
+    try:
+        return spelled(word)
+    except InvalidValue:
+        return word
 
 
 def _lease(session: Session, place: Place, topology: Topology, asked: _Request) -> AttachmentLease:
