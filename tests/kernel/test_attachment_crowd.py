@@ -79,7 +79,7 @@ def test_many_at_once_ends_in_the_middle_and_detach_beside(world: World, long_ru
     """Every fifth container ends while others are attached, every third id is detached."""
     before = dump(world)
     vlanlink.up(office("shim = true", ip_range="172.16.3.0/24"))
-    pids = {f"c{n}": start_container(world) for n in range(200 if long_run else 48)}
+    pids = {f"c{n}": start_container(world) for n in range(200 if long_run else 40)}
     tasks = [["attach", name, str(pid)] for name, pid in pids.items()]
     names = list(pids)
     for at in range(0, len(names), 3):
@@ -108,7 +108,7 @@ def test_many_at_once_ends_in_the_middle_and_detach_beside(world: World, long_ru
     same(world, before)
 
 
-@pytest.mark.parametrize("calls", [1, 3, 5, 8, 11, 14, 17, 20])
+@pytest.mark.parametrize("calls", [1, 3, 8, 14, 20])
 def test_a_container_that_ends_in_the_middle(world: World, calls: int) -> None:
     """Before so many dumps, requests and writes: attached and ended, or an error and nothing."""
     before = dump(world)
@@ -119,8 +119,8 @@ def test_a_container_that_ends_in_the_middle(world: World, calls: int) -> None:
     process = next(one for one in world.started if one.pid == pid)
     process.communicate()
     world.settle()
-    assert output.returncode == 0 or "VlanlinkError" in output.stderr or "Error" in output.stderr
-    assert "172.16.3.2" not in world.ip("neigh")
+    told = output.stderr.strip().splitlines()
+    assert output.returncode == 0 or told[-1].startswith("vlanlink.errors."), output.stderr
     assert {one.live for one in vlanlink.attachments()} <= {False}
     assert vlanlink.status("office").state == "up"
     later = start_container(world)

@@ -309,32 +309,6 @@ def test_a_watch_attaches_a_container_again(
         thread.join()
 
 
-ATTACH = """
-import sys, vlanlink
-for pid in sys.argv[1:]:
-    vlanlink.attach("office/pub", pid=int(pid), id="c" + pid, lock_timeout=300)
-"""
-
-
-def test_many_at_once_from_several_processes(world: World, container: Callable[[], int]) -> None:
-    vlanlink.up(office("shim = true"))
-    pids = [container() for _ in range(24)]
-    words = [sys.executable, "-c", ATTACH]
-    runs = [world.start([*words, *map(str, pids[at::6])]) for at in range(6)]
-    for run in runs:
-        _, errors = run.communicate()
-        assert run.returncode == 0, errors
-    found = [one.addresses for one in vlanlink.attachments()]
-    assert len(found) == 24
-    assert max(Counter(found).values()) == 1
-    assert {f"{a[0]}" for a in found} == {f"172.16.3.{n}/24" for n in range(2, 27) if n != 15}
-    for pid in pids:
-        assert inside(world, pid, "ip -4 -br addr show eth0").count("172.16.3.") == 1
-    assert vlanlink.status("office").state == "up"
-    vlanlink.down("office")
-    assert all("eth0" not in inside(world, pid, "ip -br link") for pid in pids)
-
-
 @pytest.mark.parametrize("calls", [1, 5, 9, 14, 20, 30])
 def test_killed_in_the_middle(world: World, container: Callable[[], int], calls: int) -> None:
     """After so many system calls that write: whatever is there, status and down tell and mend."""
