@@ -225,6 +225,7 @@ complete -c vlanlink -n '_shtab_vlanlink_using schema' -s h -l help -d 'show thi
 complete -c vlanlink -n '_shtab_vlanlink_using schema' -s o -l output -xka "(_vlanlink_files)" -d 'write the result to this file (default: stdout)'
 complete -c vlanlink -n '_shtab_vlanlink_using; and test $_shtab_vlanlink_npos -eq 0' -a doctor -d 'find what will fail on this machine, for FILE or in general'
 complete -c vlanlink -n '_shtab_vlanlink_using doctor' -s h -l help -d 'show this help message and exit'
+complete -c vlanlink -n '_shtab_vlanlink_using doctor' -l probe -d 'ask the LAN whether FILE'"'"'s addresses are in use and its gateways are there'
 complete -c vlanlink -n '_shtab_vlanlink_using doctor' -l json -d 'print one JSON object on stdout'
 complete -c vlanlink -n '_shtab_vlanlink_using doctor' -s v -l verbose -d 'print every operation on stderr'
 complete -c vlanlink -n '_shtab_vlanlink_using doctor' -l debug -d 'print every operation and every netlink message on stderr'

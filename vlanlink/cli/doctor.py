@@ -10,12 +10,17 @@ from vlanlink.cli import arguments as shared
 from vlanlink.cli import output
 
 WILL_FAIL = 3
-EXAMPLES = ("vlanlink doctor", "sudo vlanlink doctor office.toml")
+EXAMPLES = (
+    "vlanlink doctor",
+    "sudo vlanlink doctor office.toml",
+    "sudo vlanlink doctor --probe office.toml",
+)
 EXITS = {
     0: "nothing is known that will fail",
-    1: "the kernel can't be read",
+    1: "the kernel can't be read, or the LAN can't be asked",
     2: "the command line or the file has errors",
     WILL_FAIL: "something will fail",
+    4: "--probe without privilege",
     130: "interrupted",
 }
 READ_ON = "docs/doctor.md"
@@ -25,15 +30,20 @@ _INDENT = 9
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """[FILE] [--json]."""
+    """[FILE] [--probe] [--json]."""
     shared.add_file(parser, optional=True)
+    parser.add_argument(
+        "--probe",
+        action="store_true",
+        help="ask the LAN whether FILE's addresses are in use and its gateways are there",
+    )
     shared.add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Exit 0 if nothing is known that will fail, else 3."""
     topology = shared.read(options.file) if options.file else None
-    report = vlanlink.doctor(topology)
+    report = vlanlink.doctor(topology, probe=options.probe)
     if options.json:
         output.print_json(report.to_dict())
     else:

@@ -6,7 +6,7 @@ address. Addresses that a link already holds are not probed again, nor those wit
 """
 
 import ipaddress
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from vlanlink.dataclass import dataclass
@@ -14,7 +14,13 @@ from vlanlink.desired.builder import Builder
 from vlanlink.errors import Problem
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Address, Link, LinkName, State
-from vlanlink.topology import InterfaceConfig, LinkConfig, ProbeConfig
+from vlanlink.topology import (
+    InterfaceConfig,
+    LinkConfig,
+    NetworkConfig,
+    ProbeConfig,
+    Topology,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,18 @@ class AddressProbe:
         return self.segment, self.address
 
 
+@dataclass(frozen=True, slots=True)
+class LanAnswers:
+    """What the LAN said to a topology's questions, each with the name of the parent."""
+
+    hosts: Mapping[tuple[str, str], str]
+    """By parent and address, the MAC that has it."""
+    silent: tuple[tuple[str, str], ...] = ()
+    """Parents and gateways that nobody there has."""
+    unasked: tuple[str, ...] = ()
+    """Parents that are missing or have no carrier."""
+
+
 def address_probes(builder: Builder) -> tuple[AddressProbe, ...]:
     """Mark the addresses that were not probed yet, and return the probes for them.
 
@@ -56,6 +74,29 @@ def address_probes(builder: Builder) -> tuple[AddressProbe, ...]:
         for address in builder.addressing.candidates.get(first.segment, ()):
             found.append(replace(first, address=address))
     return tuple(found)
+
+
+def gateway_probes(topology: Topology, desired: State) -> tuple[AddressProbe, ...]:
+    """Questions about the networks' gateways, but for those that the topology has itself."""
+    mine = [link for link in desired.links() if link.owner == topology.name]
+    own = {address.bare for link in mine for address in link.addresses}
+    found: dict[tuple[str, str], AddressProbe] = {}
+    for space, namespace in topology.namespaces.items():
+        for name, interface in namespace.interfaces.items():
+            link = desired.link(LinkName(space, name))
+            network = topology.networks.get(interface.network or "")
+            if link and network and network.parent and not KINDS[link.kind].layer3(link.settings):
+                for one in _about_gateways(str(interface.network), network, link):
+                    if one.address not in own:
+                        found.setdefault(one.key, one)
+    return tuple(found.values())
+
+
+def _about_gateways(name: str, network: NetworkConfig, link: Link) -> Iterator[AddressProbe]:
+    for subnet in network.subnets or ():
+        if subnet.gateway is not None and link.parent is not None:
+            address, how = str(subnet.gateway), ProbeConfig()
+            yield AddressProbe(name, link.parent, address, how, link.kind, own_mac(link))
 
 
 def probing_parents(probes: Iterable[AddressProbe], desired: State) -> frozenset[LinkName]:

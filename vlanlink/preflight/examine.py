@@ -6,7 +6,7 @@ from dataclasses import replace
 from vlanlink.desired.namespaces import namespace_paths
 from vlanlink.desired.resolve import Resolution, resolve
 from vlanlink.desired.sysctls import asked_sysctls, keys_to_read
-from vlanlink.errors import PrivilegeError, Problem
+from vlanlink.errors import Diagnostic, PrivilegeError, Problem, UsageError
 from vlanlink.host import Host
 from vlanlink.kernel.features import missing_capabilities
 from vlanlink.kernel.machine import Machine
@@ -15,7 +15,9 @@ from vlanlink.model import HOST, Namespace, State
 from vlanlink.preflight import analyse, first
 from vlanlink.preflight.report import Report
 from vlanlink.preflight.topology import TopologyNeeds
-from vlanlink.reconcile.checks import need_visible_names
+from vlanlink.reconcile.checks import need_privilege, need_visible_names
+from vlanlink.reconcile.failures import translated
+from vlanlink.reconcile.lan import ask
 from vlanlink.reconcile.session import Session, kernel_errors, marked_topologies, open_session
 from vlanlink.sysctl import FORWARDING_KEYS
 from vlanlink.topology import Topology, empty
@@ -24,20 +26,31 @@ _NO_TOPOLOGY = Topology(name="none")
 _PER_LINK = ("rp_filter", "arp_ignore", "arp_filter")
 
 
-def doctor(topology: Topology | None = None, host: Host | None = None) -> Report:
+def doctor(
+    topology: Topology | None = None, host: Host | None = None, *, probe: bool = False
+) -> Report:
     """Findings for a topology, or for the machine in general.
 
-    Without privilege it inspects only the host's own namespace. Raises ConflictError if the
-    kernel can't be read, PrivilegeError if the host is another namespace than the caller's
-    and can't be entered.
+    Without privilege it inspects only the host's own namespace. ``probe`` asks the LAN, as ``up``
+    does, whether the topology's addresses are in use and its gateways are there; without it nothing
+    is sent. Raises ConflictError if the kernel can't be read, ApplyError if the LAN can't be asked,
+    PrivilegeError if the host is another namespace than the caller's and can't be entered, or to
+    probe without privilege, UsageError to probe without a topology.
     """
+    if probe and topology is None:
+        message = "there is nothing to ask the LAN about without a topology"
+        raise UsageError(Diagnostic(message, hint="vlanlink doctor --probe FILE"))
     with open_session(host) as session, kernel_errors():
         machine = session.machine
         if topology is None:
             state = machine.host_snapshot() if missing_capabilities() else session.snapshot()
             return analyse(machine.facts(_with_sysctls(machine, state, topology)))
-        seen = _seen_by_a_user if missing_capabilities() else _seen_whole
-        needs, state = seen(session, topology)
+        if probe:
+            need_privilege("asking the LAN whether an address is taken", "CAP_NET_RAW")
+        if missing_capabilities():
+            needs, state = _seen_by_a_user(session, topology)
+        else:
+            needs, state = _seen_whole(session, topology, probe=probe)
         return analyse(machine.facts(_with_sysctls(machine, state, topology)), needs)
 
 
@@ -64,8 +77,14 @@ def first_topology(
         return first.text(machine.facts(state), free, parent, kind, taken)
 
 
-def _seen_whole(session: Session, topology: Topology) -> tuple[TopologyNeeds, State]:
+def _seen_whole(
+    session: Session, topology: Topology, *, probe: bool
+) -> tuple[TopologyNeeds, State]:
     seen = session.observe(topology)
+    lan = None
+    if probe:
+        with translated(topology):
+            seen, lan = ask(session, seen)
     conflicts = seen.problems()
     try:
         need_visible_names(session.machine, seen)
@@ -73,7 +92,7 @@ def _seen_whole(session: Session, topology: Topology) -> tuple[TopologyNeeds, St
         conflicts += error.diagnostics
     warnings = (*seen.resolution.warnings, *seen.todo.warnings)
     needs = _needs(topology, seen.observed, seen.resolution, warnings)
-    return replace(needs, conflicts=conflicts), seen.observed
+    return replace(needs, conflicts=conflicts, lan=lan), seen.observed
 
 
 def _seen_by_a_user(session: Session, topology: Topology) -> tuple[TopologyNeeds, State]:

@@ -66,4 +66,50 @@ def _source(parent: Link, route: Route) -> str:
     return next((f" src {address}" for address in own), "")
 
 
-RULES = (mac_twice, own_router)
+def lan_hosts(facts: MachineFacts, needs: TopologyNeeds | None) -> Iterator[Finding]:
+    """Hosts that have addresses which `up` would choose; one that the file has is refused."""
+    del facts
+    if not needs or not needs.lan:
+        return
+    written = {a.bare for link in needs.wanted.values() for a in link.addresses}
+    by_parent: dict[str, list[str]] = {}
+    for (parent, address), mac in needs.lan.hosts.items():
+        if address not in written:
+            by_parent.setdefault(parent, []).append(f"{address} ({mac})")
+    for parent, found in by_parent.items():
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        yield Finding(
+            "lan-hosts",
+            "note",
+            f"hosts on the LAN of {parent} have {', '.join(found[:3])}{more}",
+            "up passes over these addresses; a range that nobody else uses keeps the two apart",
+            'ip_range = "…" in the subnet, outside what the LAN\'s DHCP server leases',
+        )
+
+
+def silent_gateways(facts: MachineFacts, needs: TopologyNeeds | None) -> Iterator[Finding]:
+    """Gateways that nobody on the LAN has."""
+    del facts
+    for parent, gateway in needs.lan.silent if needs and needs.lan else ():
+        yield Finding(
+            "gateway-silent",
+            "warning",
+            f"nobody on the LAN of {parent} answers for the gateway {gateway}",
+            "endpoints reach nothing beyond their subnet",
+            "check gateway, parent and its VLAN id, and that the router is on",
+        )
+
+
+def unasked(facts: MachineFacts, needs: TopologyNeeds | None) -> Iterator[Finding]:
+    """Parents from which nobody could be asked."""
+    del facts
+    for parent in needs.lan.unasked if needs and needs.lan else ():
+        yield Finding(
+            "lan-unasked",
+            "note",
+            f"the LAN of {parent} was not asked: that link is missing or has no carrier",
+            "up creates what is missing, and asks then",
+        )
+
+
+RULES = (mac_twice, own_router, lan_hosts, silent_gateways, unasked)

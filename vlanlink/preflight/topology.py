@@ -7,6 +7,7 @@ from dataclasses import field
 
 from vlanlink.dataclass import dataclass
 from vlanlink.desired.conflicts import ancestors
+from vlanlink.desired.duplicates import LanAnswers
 from vlanlink.desired.requirements import too_new
 from vlanlink.errors import Diagnostic, Path, Problem
 from vlanlink.kernel.facts import MachineFacts
@@ -30,6 +31,8 @@ class TopologyNeeds:
     """What `up` would warn of."""
     sysctls: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """The sysctls that it writes, by namespace and path."""
+    lan: LanAnswers | None = None
+    """What the LAN said, if it was asked."""
 
 
 def refusals(facts: MachineFacts, needs: TopologyNeeds | None) -> Iterator[Finding]:

@@ -5,7 +5,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from vlanlink.desired.context import ProbeResults
-from vlanlink.desired.duplicates import AddressProbe, probing_parents
+from vlanlink.desired.duplicates import (
+    AddressProbe,
+    LanAnswers,
+    gateway_probes,
+    probing_parents,
+)
 from vlanlink.errors import Diagnostic
 from vlanlink.kernel.packet.arp_nd import Announcement, ArpProbe
 from vlanlink.kernel.packet.beside import Beside
@@ -89,6 +94,41 @@ def probe(
     else:
         raise Unfinished("hosts on the LAN have every address that was tried")
     return seen, results, tuple(map(_unprobed, sorted(dead)))
+
+
+def ask(session: Session, seen: Observation) -> tuple[Observation, LanAnswers]:
+    """Ask what ``up`` would ask, from the parents that are there, and who has the gateways.
+
+    Returns what is resolved by the answers, and the answers. Raises Unfinished.
+    """
+    results: dict[tuple[str, str], str | None] = {}
+    parents: dict[tuple[str, str], LinkName] = {}
+    for _ in range(ROUNDS):
+        probes = seen.resolution.probes
+        if not probes:
+            break
+        parents |= {probe.key: probe.parent for probe in probes}
+        results |= _probe_once(session, seen, seen.observed, probes)[0]
+        seen = session.replan(seen, results)
+    gateways = gateway_probes(seen.topology, seen.resolution.desired)
+    routers = _probe_once(session, seen, seen.observed, gateways)[0] if gateways else {}
+    asked = {*parents.values(), *(probe.parent for probe in gateways)}
+    unasked = {key for key in asked if not _has_carrier(seen.observed, key)}
+    answers = LanAnswers(
+        {(parents[key].name, key[1]): mac for key, mac in results.items() if mac},
+        tuple(
+            (probe.parent.name, probe.address)
+            for probe in gateways
+            if probe.parent not in unasked and routers.get(probe.key) is None
+        ),
+        tuple(sorted(key.name for key in unasked)),
+    )
+    return seen, answers
+
+
+def _has_carrier(state: State, key: LinkName) -> bool:
+    link = state.link(key)
+    return link is not None and link.carrier
 
 
 def _unprobed(parent: str) -> Diagnostic:
