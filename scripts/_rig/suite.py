@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from _rig import kea, kernels
+from _rig import daemons, kea, kernels
 from _rig.problems import EXIT_MISSING, RigError
 from _rig.tools import CHECKOUT
 
@@ -53,6 +53,7 @@ class Request:
     """The parsed command line."""
 
     kernels: Sequence[str]  # all kernel tests run in these guests and none here
+    daemons: str | None  # days with the daemons of this Debian, and nothing else
     sensitive: bool  # only kernel-sensitive tests, on the oldest and newest kernel
     install: bool
     unit: Sequence[str]  # paths; empty: skip this part
@@ -93,6 +94,15 @@ def _parse(arguments: Sequence[str]) -> Request:
         help="run only kernel-sensitive tests, in guests with the oldest and the newest kernel, "
         f"at most {_SENSITIVE_SECONDS} s each",
     )
+    parser.add_argument(
+        "--daemons",
+        nargs="?",
+        choices=daemons.SUITES,
+        const=daemons.SUITES[-1],
+        help="run only the days with real daemons (systemd-networkd, NetworkManager, DHCP clients "
+        "and others) of this Debian, on this machine; needs root. --record writes what they do to "
+        "tests/kernel/recordings",
+    )
     parser.add_argument("--install", action="store_true", help="install missing Debian packages")
     known, rest = parser.parse_known_args(arguments)
     unit = [word for word in rest if word.startswith(_UNIT)]
@@ -100,6 +110,7 @@ def _parse(arguments: Sequence[str]) -> Request:
     everything = not unit and not kernel
     return Request(
         kernels=_chosen_kernels(known.kernel),
+        daemons=known.daemons,
         sensitive=known.sensitive,
         install=known.install,
         unit=[_UNIT] if everything else unit,
@@ -118,6 +129,8 @@ def _chosen_kernels(choice: str | None) -> list[str]:
 def _run_parts(request: Request, work: Path) -> list[Part]:
     if request.sensitive:
         return [_sensitive_part(request, work, version) for version in _oldest_and_newest()]
+    if request.daemons:
+        return [_daemons_part(request, work, request.daemons)]
     parts = []
     if request.unit:
         parts.append(_unit_part(request, work))
@@ -145,6 +158,17 @@ def _sensitive_part(request: Request, work: Path, version: str) -> Part:
         return Part(f"kernel, in the guest ({version})", 0, 0, 0, 0.0, True, "did NOT run")
     narrowed = replace(request, options=[*request.options, "-m", "sensitive"])
     return _guest_part(narrowed, work, version, None, seconds=_SENSITIVE_SECONDS)
+
+
+def _daemons_part(request: Request, work: Path, suite: str) -> Part:
+    """Run the days with real daemons, which come from a Debian in the cache."""
+    if not _packages("bare", install=request.install):
+        return _not_run(f"daemons of {suite}", None)
+    report = work / "daemons.xml"
+    command = [*_pytest("-n", "2"), f"--junitxml={report}", *request.options, "tests/daemons"]
+    environment = {"VLANLINK_DAEMONS": str(daemons.get(suite))}
+    status, seconds = _timed(f"days with the daemons of {suite}", command, environment)
+    return _part(f"daemons of {suite}", report, status, seconds, may_be_empty=request.narrowed)
 
 
 def _unit_part(request: Request, work: Path) -> Part:

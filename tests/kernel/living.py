@@ -161,6 +161,8 @@ class Event:
     """What was up before works again, with nothing of ours running."""
     nic_stays: bool = True
     address_stays: bool = False
+    away: bool = True
+    """The host has no address between the two."""
 
 
 EVENTS = {

@@ -1,0 +1,1 @@
+"""Days with real daemons: the network managers of a Debian, beside vlanlink on one host."""
