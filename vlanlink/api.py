@@ -1,12 +1,13 @@
 """The verbs: the only place that joins text, kernel and files. Nothing here prints."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, overload
 
+from vlanlink import log
 from vlanlink.commit_confirm.commit import (
     Decide,
     await_confirmation,
@@ -298,22 +299,30 @@ def popen(
 ) -> "Popen[Any]":
     """Start ``command`` inside a namespace; ``options`` are those of subprocess.Popen.
 
-    Files in /etc/netns/NAMESPACE replace those in /etc, as with ``enter``. Raises UsageError for an
-    unknown namespace, OSError as Popen does, PrivilegeError without root.
+    Files in /etc/netns/NAMESPACE replace those in /etc; one that has no counterpart there is a
+    warning in the log. Raises UsageError for an unknown namespace, OSError as Popen does,
+    PrivilegeError without root.
     """
     from vlanlink.kernel.netns.exec import start
 
     path, overlay = _namespace_path(namespace, host), _overlay(namespace, host)
-    return start(path, namespace, overlay, command, options)
+    return start(path, namespace, overlay, command, options, _log_warning)
 
 
 def enter(
-    namespace: str, command: Sequence[str], host: Host | None = None, *, user: str | None = None
+    namespace: str,
+    command: Sequence[str],
+    host: Host | None = None,
+    *,
+    user: str | None = None,
+    on_warning: Callable[[Diagnostic], None] | None = None,
 ) -> NoReturn:
     """Become ``command`` inside a namespace: this process is replaced by it.
 
-    ``user``: the name or number of the user that it runs as, with that user's groups and without
-    capabilities; the environment stays. Raises UsageError if there is no such namespace or user,
+    Files in /etc/netns/NAMESPACE replace those in /etc. ``on_warning`` is called for each that has
+    no counterpart there; by default it is a warning in the log. ``user``: the name or number of the
+    user that the command runs as, with that user's groups and without capabilities; the environment
+    stays. Raises UsageError if there is no such namespace or user,
     FileNotFoundError and PermissionError as execvp(3) does, PrivilegeError without root.
     """
     from vlanlink.kernel.netns.exec import become
@@ -322,7 +331,12 @@ def enter(
     if found:
         need_privilege("running a command as another user", "CAP_SETGID", "CAP_SETUID")
     path, overlay = _namespace_path(namespace, host), _overlay(namespace, host)
-    become(path, namespace, overlay, command, found)
+    become(path, namespace, overlay, command, found, on_warning or _log_warning)
+
+
+def _log_warning(warning: Diagnostic) -> None:
+    if logger := log.wanted(log.WARNING):
+        logger.warning("%s", warning.message)
 
 
 def _user(name: str) -> "struct_passwd":

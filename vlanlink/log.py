@@ -1,6 +1,7 @@
 """The ``vlanlink`` logger. Nothing is imported or written unless the program uses ``logging``.
 
-INFO has a line per operation, DEBUG one per netlink message.
+WARNING has a line per file in /etc/netns that replaces nothing, INFO one per operation, DEBUG one
+per netlink message.
 """
 
 import sys
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from logging import Logger
 
 NAME: Final = "vlanlink"
+WARNING: Final = 30
 INFO: Final = 20
 DEBUG: Final = 10
 

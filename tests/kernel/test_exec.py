@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import vlanlink
 from tests.kernel.command_line import VLANLINK
 from tests.kernel.world import World
 
@@ -27,10 +28,66 @@ def test_ignored_signals_stay_ignored(web: World, ignored: str) -> None:
     assert mask(f"{VLANLINK} exec") == mask("ip netns exec")
 
 
-@pytest.mark.parametrize("target", ["/nowhere/stub-resolv.conf", "nowhere", "real"])
-def test_a_name_server_file_counts_wherever_etc_leads(web: World, target: str) -> None:
+@pytest.mark.parametrize("between", ["timeout 20", "flock /run/f", "unshare --uts --fork"])
+@pytest.mark.parametrize("ignored", ["PIPE", "XFSZ PIPE"])
+def test_signals_stay_ignored_through_what_stands_between(
+    web: World, between: str, ignored: str
+) -> None:
+    """The shell's child hands on what it inherited."""
+
+    def mask(command: str) -> str:
+        script = f"trap '' {ignored}; {between} {command} grep SigIgn: /proc/self/status; exit $?"
+        return web.run(["sh", "-c", script]).stdout
+
+    assert mask(f"{VLANLINK} exec web --") == mask("ip netns exec web")
+
+
+@pytest.fixture
+def etc(world: World) -> Path:  # noqa: ARG001 - after the world is made
+    """The machine's /etc, to write to."""
     subprocess.run("cp -a /etc /run/etc && mount --bind /run/etc /etc", shell=True, check=True)
     Path("/etc/netns/web").mkdir(parents=True)
+    return Path("/etc")
+
+
+@pytest.mark.parametrize("kind", ["file", "directory"])
+def test_a_file_with_nothing_to_replace_is_named(web: World, etc: Path, kind: str) -> None:
+    """As `ip netns exec`, which says so too, and goes on."""
+    own, target = etc / "netns/web/for.web", etc / "for.web"
+    if kind == "directory":
+        own.mkdir()
+    else:
+        own.write_text("web's\n")
+    (etc / "netns/web/hosts").write_text("192.0.2.1 web\n")
+    words = [VLANLINK, "exec", "web", "--", "cat", "/etc/hosts"]
+    assert "failed" in web.run(["ip", "netns", "exec", *words[2:3], *words[4:]]).stderr
+    done = web.run(words)
+    assert done.stdout == "192.0.2.1 web\n"
+    command = "mkdir" if kind == "directory" else "touch"
+    assert done.stderr == (
+        f"warning: {own} is not used: there is no {target} to mount it over\n"
+        f"  hint: {command} {target}, or remove {own}\n"
+    )
+    web.run(f"{command} {target}")
+    done = web.run([*words[:-1], str(target)], check=kind == "file")
+    assert kind == "directory" or (done.stdout, done.stderr) == ("web's\n", "")
+    assert "warning" not in done.stderr
+
+
+def test_the_library_logs_a_file_with_nothing_to_replace(
+    web: World, etc: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (etc / "netns/web/for.web").write_text("")
+    done = vlanlink.run("web", ["true"])
+    assert done.returncode == 0
+    (line,) = (record for record in caplog.records if record.name == "vlanlink")
+    assert "for.web is not used" in line.getMessage()
+    assert web.namespaces() == {"web"}
+
+
+@pytest.mark.parametrize("target", ["/nowhere/stub-resolv.conf", "nowhere", "real"])
+@pytest.mark.usefixtures("etc")
+def test_a_name_server_file_counts_wherever_etc_leads(web: World, target: str) -> None:
     Path("/etc/netns/web/resolv.conf").write_text("nameserver 192.0.2.53\n")
     resolv = Path("/etc/resolv.conf")
     resolv.unlink(missing_ok=True)

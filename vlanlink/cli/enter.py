@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         raise vlanlink.UsageError(vlanlink.Diagnostic("missing argument: CMD", hint=USAGE))
     streams.drain()
     try:
-        vlanlink.enter(options.namespace, options.command, user=options.user)
+        vlanlink.enter(options.namespace, options.command, user=options.user, on_warning=_warn)
     except FileNotFoundError:
         output.say(f"error: {options.command[0]}: not found", stream=sys.stderr)
         return NOT_FOUND
@@ -54,3 +54,9 @@ def run(options: argparse.Namespace) -> int:
         text = os.strerror(error.errno) if error.errno else str(error)
         output.say(f"error: {options.command[0]}: {text}", stream=sys.stderr)
         return NOT_EXECUTABLE
+
+
+def _warn(warning: vlanlink.Diagnostic) -> None:
+    """Print it before the command replaces this process."""
+    output.print_notes((warning,))
+    streams.drain()

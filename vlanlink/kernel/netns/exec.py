@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -27,8 +27,17 @@ def find_namespace(name: str, directory: Path, paths: Mapping[str, str]) -> str 
     return next((path for path in candidates if path and is_namespace(path)), None)
 
 
+Warn = Callable[[Diagnostic], None]
+"""It gets a warning for each file of a namespace that replaces nothing."""
+
+
 def become(
-    path: str, name: str, overlay: Path, command: Sequence[str], user: "struct_passwd | None" = None
+    path: str,
+    name: str,
+    overlay: Path,
+    command: Sequence[str],
+    user: "struct_passwd | None",
+    warn: Warn,
 ) -> NoReturn:
     """Replace this process by ``command`` in the namespace at ``path``. Raises OSError.
 
@@ -36,7 +45,7 @@ def become(
     without capabilities; the environment stays, as with setpriv(1).
     Raises ConflictError for a file that can't be mounted.
     """
-    _enter(path, name, overlay)
+    _enter(path, name, overlay, warn)
     ignored = inherited.ignored()
     for number in inherited.HIDDEN:
         signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
@@ -48,7 +57,12 @@ def become(
 
 
 def start(
-    path: str, name: str, overlay: Path, command: Sequence[str], options: Mapping[str, Any]
+    path: str,
+    name: str,
+    overlay: Path,
+    command: Sequence[str],
+    options: Mapping[str, Any],
+    warn: Warn,
 ) -> "subprocess.Popen[Any]":
     """Start ``command`` in the namespace at ``path``, as ``become`` does. Raises OSError.
 
@@ -57,14 +71,14 @@ def start(
     import subprocess  # `enter` replaces the process and needs none
 
     def enter_and_start() -> "subprocess.Popen[Any]":
-        _enter(path, name, overlay)
+        _enter(path, name, overlay, warn)
         return subprocess.Popen(command, **options)
 
     with Worker("vlanlink") as thread:
         return thread.do(enter_and_start)
 
 
-def _enter(path: str, name: str, overlay: Path) -> None:
+def _enter(path: str, name: str, overlay: Path, warn: Warn) -> None:
     """Move the calling thread into a namespace, with mounts of its own (ip-netns(8)).
 
     /sys shows the namespace's devices, and files in ``overlay`` replace those in /etc. The C
@@ -81,17 +95,19 @@ def _enter(path: str, name: str, overlay: Path) -> None:
         syscalls.unmount("/sys")
         syscalls.mount(name, "/sys", "sysfs", 0)
     for file in sorted(overlay.iterdir()) if overlay.is_dir() else ():
-        _replace(Path("/etc") / file.name, file)
+        _replace(Path("/etc") / file.name, file, warn)
     if (overlay / "nsswitch.conf").exists() and _NSCD.is_dir():
         syscalls.mount("none", os.fspath(_NSCD), "tmpfs", 0)
 
 
-def _replace(target: Path, file: Path) -> None:
-    """Mount ``file`` on ``target``, if that exists. Raises ConflictError."""
+def _replace(target: Path, file: Path, warn: Warn) -> None:
+    """Mount ``file`` on ``target``, or warn that there is none. Raises ConflictError."""
     try:
         _bind(file, target)
     except FileNotFoundError:
-        return
+        message = f"{file} is not used: there is no {target} to mount it over"
+        create = f"mkdir {target}" if file.is_dir() else f"touch {target}"
+        warn(Diagnostic(message, hint=f"{create}, or remove {file}", severity="warning"))
     except OSError as error:
         message = f"can't mount {file} over {target}: {error.strerror}"
         hint = f"replace a file by a file and a directory by a directory, or remove {file}"

@@ -14,8 +14,10 @@ HIDDEN = (signal.SIGPIPE, signal.SIGXFSZ)
 """Signals whose inherited disposition Python replaces."""
 _SHELLS = frozenset({"sh", "dash", "bash", "ash", "busybox", "ksh", "mksh", "zsh", "fish"})
 _MANAGERS = frozenset({"systemd", "init"})
-_GO_BETWEENS = frozenset({"sudo", "doas"})
-"""They ignore SIGPIPE for themselves, and hand on what they inherited."""
+_GO_BETWEENS = frozenset(
+    {"sudo", "doas", "su", "runuser", "timeout", "flock", "unshare", "nsenter", "xargs", "find"}
+)
+"""They wait for what they start, and hand on what they inherited whatever they ignore."""
 _DEPTH = 8
 
 
