@@ -3,8 +3,9 @@
 from contextlib import suppress
 from typing import Literal
 
-from vlanlink.errors import PrivilegeError
-from vlanlink.exporters.blueprint import Exported, blueprint
+from vlanlink.desired.bound import bound
+from vlanlink.errors import ConflictError, PrivilegeError
+from vlanlink.exporters.blueprint import Exported, blueprint, unnamed_nics
 from vlanlink.exporters.cni import as_conflists
 from vlanlink.exporters.iproute2 import as_script, as_undo
 from vlanlink.exporters.networkd import as_networkd
@@ -28,20 +29,28 @@ def export(
 
     A name is looked up as by ``status``. MACs are those of this machine, and as root the addresses
     that its leases keep. ``undo``: the script that takes away what the other one makes. Raises
-    UsageError for a name that is unknown.
+    UsageError for a name that is unknown, ConflictError for a parent's MAC that no NIC here has.
     """
     found, leases = wanted(topology, host)
-    plan = blueprint(validated(found), (host or Host()).identity(), leases)
+    if nameless := [found.diagnose(problem) for problem in unnamed_nics(found)]:
+        raise ConflictError(*nameless)
+    plan = blueprint(found, (host or Host()).identity(), leases)
     if to == "iproute2":
         return as_undo(plan) if undo else as_script(plan)
     return as_networkd(plan) if to == "networkd" else as_conflists(plan)
 
 
 def wanted(topology: str | Topology, host: Host | None) -> tuple[Topology, Leases]:
-    """The topology, by name from the copy that ``up`` keeps, and its leases if root asks."""
+    """The topology, by name from the copy that ``up`` keeps, and its leases if root asks.
+
+    Its parents are named as they are called on this machine.
+    """
     if isinstance(topology, str):
         with open_session(host) as session:
-            return stored(session, topology), session.store.leases(topology)
+            found = bound(stored(session, topology), session.machine.host_snapshot())
+            return found, session.store.leases(topology)
+    found = validated(topology)
     with suppress(PrivilegeError), open_session(host) as session:
-        return topology, session.store.leases(topology.name)
-    return topology, Leases()
+        found = bound(found, session.machine.host_snapshot())
+        return found, session.store.leases(topology.name)
+    return found, Leases()

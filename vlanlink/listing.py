@@ -4,6 +4,7 @@ from contextlib import suppress
 from typing import overload
 
 from vlanlink.desired.attached import with_attachments
+from vlanlink.desired.bound import bound
 from vlanlink.errors import Diagnostic, TopologyError
 from vlanlink.host import Host
 from vlanlink.inventory import (
@@ -56,8 +57,9 @@ def _active(session: Session) -> list[ActiveTopology]:
             if record.text and record.topology in states:
                 leases = session.store.leases(record.topology)
                 attached = session.attachments(record.topology, leases).live
-                whole = with_attachments(copy_of(record), attached)
-                found.append(ActiveTopology(whole, leases.subnets, states[whole.name]))
+                state = states[record.topology]
+                whole = with_attachments(bound(copy_of(record), state), attached)
+                found.append(ActiveTopology(whole, leases.subnets, state))
     return found
 
 

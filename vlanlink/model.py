@@ -231,6 +231,8 @@ class Link:
     carrier: bool = field(default=True, compare=False)
     wifi_client: bool = field(default=False, compare=False)
     """A Wi-Fi link that sends under its own MAC alone."""
+    nic_mac: str | None = field(default=None, compare=False)
+    """Observed, of a NIC: the MAC that tells it from all others, whatever MAC is set."""
     dhcp: DhcpClient | None = field(default=None, compare=False)
     """Desired: it asks for an address by DHCP."""
     origin: Path = field(default=(), compare=False)

@@ -17,7 +17,7 @@ from vlanlink.pictures.tree import Branch, as_tree
 from vlanlink.planning.plan import Plan
 from vlanlink.reachability.result import Check
 from vlanlink.reconcile.apply import Progress
-from vlanlink.topology import Topology, validated
+from vlanlink.topology import Topology
 
 
 @dataclass(frozen=True)  # without slots: each format is made once
@@ -57,7 +57,7 @@ def graph(
     Raises UsageError for a name that is unknown.
     """
     found, leases = wanted(topology, host)
-    plan = blueprint(validated(found), (host or Host()).identity(), leases)
+    plan = blueprint(found, (host or Host()).identity(), leases)
     if not live:
         return Graph(found.name, scene(plan))
     now = status(found, host)

@@ -20,7 +20,7 @@ TEXT = f"""
 name = "home"
 [networks.lan]
 kind = "macvlan"
-parent = "eth0"
+parent = {{parent}}
 probe = false
 shim = true
 subnets = [
@@ -53,9 +53,9 @@ class LivingHost:
         """Its machine."""
         return self.lan.world
 
-    def topology(self) -> vlanlink.Topology:
+    def topology(self, parent: str = '"eth0"') -> vlanlink.Topology:
         """A network with a shim, as its user has it in a file."""
-        Path(FILE).write_text(TEXT)
+        Path(FILE).write_text(TEXT.replace("{parent}", parent))
         return vlanlink.load(FILE)
 
     def configure(self, address: str = HOST4) -> None:
@@ -114,6 +114,41 @@ class LivingHost:
         """Its rules stay until somebody flushes them."""
         self.world.run("nft flush ruleset")
 
+    def rename(self) -> None:
+        """What udev does when somebody has written another name for the NIC."""
+        self.world.ip("link set eth0 down")
+        self.world.ip("link set eth0 name lan0")
+        self.world.ip("link property add dev lan0 altname eth0")
+        self.set_up()
+
+    def rename_back(self) -> None:
+        """The NIC has the name again that it had, and no other."""
+        self.world.ip("link property del dev lan0 altname eth0")
+        self.world.ip("link set lan0 down")
+        self.world.ip("link set lan0 name eth0")
+        self.set_up()
+
+    def flush_routes(self) -> None:
+        """`ip route flush` by hand: connected routes go too."""
+        for family in ("-4", "-6"):
+            self.world.ip(f"{family} route flush table main")
+
+    def renew(self) -> None:
+        """The manager takes the address away and configures it again, routes and all."""
+        self.lose_lease()
+        self.configure()
+
+    def flush_rules(self) -> None:
+        """`ip rule flush`: only the rule for table local stays."""
+        for family in ("-4", "-6"):
+            self.world.ip(f"{family} rule flush")
+
+    def restore_rules(self) -> None:
+        """The rules that the kernel starts with, written by hand."""
+        self.world.ip("-4 rule add from all lookup main pref 32766")
+        self.world.ip("-4 rule add from all lookup default pref 32767")
+        self.world.ip("-6 rule add from all lookup main pref 32766")
+
     def network(self) -> dict[str, Any]:
         """The NIC's own state and addresses, and all routes through it."""
         found = dump(self.world, sysctls=False)["host"]
@@ -160,6 +195,8 @@ class Event:
     same_address: bool = True
     """What was up before works again, with nothing of ours running."""
     nic_stays: bool = True
+    parent: str = '"eth0"'
+    """As the file has it."""
     address_stays: bool = False
     away: bool = True
     """The host has no address between the two."""
@@ -174,6 +211,17 @@ EVENTS = {
     ),
     "firewall of Docker": Event(
         LivingHost.start_docker, LivingHost.stop_docker, address_stays=True
+    ),
+    "routes flushed": Event(LivingHost.flush_routes, LivingHost.renew, address_stays=True),
+    "rules flushed": Event(LivingHost.flush_rules, LivingHost.restore_rules, address_stays=True),
+    "renamed, the old name an altname": Event(
+        LivingHost.rename, LivingHost.rename_back, address_stays=True
+    ),
+    "renamed, the parent named by MAC": Event(
+        LivingHost.rename,
+        LivingHost.rename_back,
+        address_stays=True,
+        parent=f'{{ mac = "{HOST_MAC}" }}',
     ),
     "driver reloaded": Event(
         LivingHost.lose_nic, LivingHost.find_nic, same_address=False, nic_stays=False

@@ -37,7 +37,7 @@ def watching(
 @contextmanager
 def _going_on(verb: str, host: LivingHost, event: Event) -> Iterator[None]:
     """The event, with ``verb`` before, in the middle of, or throughout it."""
-    topology = host.topology()
+    topology = host.topology(event.parent)
     if verb == "watch":
         with watching(topology) as events:
             event.begins(host)
@@ -62,7 +62,7 @@ def _going_on(verb: str, host: LivingHost, event: Event) -> Iterator[None]:
 
 def keeps_what_it_has(host: LivingHost, event: Event, verb: str) -> None:
     """The host keeps its network, and reaches its endpoints; `down` takes nothing from it."""
-    world, topology = host.world, host.topology()
+    world, topology = host.world, host.topology(event.parent)
     if verb in ("first", "meanwhile") and not event.nic_stays:
         event.begins(host)
         with pytest.raises(vlanlink.ConflictError, match="eth0 does not exist"):

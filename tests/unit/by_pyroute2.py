@@ -68,7 +68,15 @@ def link(data: bytes) -> SeenLink:
         nsid=get("IFLA_LINK_NETNSID"),
         master_index=get("IFLA_MASTER") or 0,
         carrier=bool(flags & IFF_LOWER_UP),
+        nic_mac=_nic_mac(kind_name, get),
     )
+
+
+def _nic_mac(kind: str | None, get: Any) -> str | None:
+    if kind == "veth" and not get("IFLA_MASTER"):
+        return str(get("IFLA_ADDRESS"))
+    found = get("IFLA_PERM_ADDRESS")
+    return str(found) if found and not kind else None
 
 
 def _common(option: Option, message: Any) -> Setting:

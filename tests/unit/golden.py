@@ -29,6 +29,7 @@ from typing import Any
 from tests.unit.simulated import carried_out
 from vlanlink.desired.context import Context
 from vlanlink.desired.links import derived_mac
+from vlanlink.desired.renamed import with_names_of_now
 from vlanlink.desired.resolve import Resolution, resolve
 from vlanlink.kinds import COMMON, KINDS
 from vlanlink.model import (
@@ -64,6 +65,7 @@ _FIELDS = (
     "master",
     "carrier",
     "wifi_client",
+    "nic_mac",
     "addresses",
 )
 _ROUTE_WORDS = ("via", "dev", "src", "metric", "table")
@@ -99,7 +101,8 @@ class Case:
 
     @cached_property
     def resolution(self) -> Resolution:
-        return resolve(self.topology, self.observed, Context(self.records, IDENTITY))
+        context = with_names_of_now(Context(self.records, IDENTITY), self.observed)
+        return resolve(self.topology, self.observed, context)
 
     @property
     def desired(self) -> State:
@@ -204,6 +207,7 @@ def _link(space: str, name: str, row: Mapping[str, Any], number: int) -> Link:
         master=row.get("master"),
         carrier=row.get("carrier", True),
         wifi_client=row.get("wifi_client", False),
+        nic_mac=row.get("nic_mac"),
     )
 
 

@@ -57,7 +57,7 @@ class Told:
 def arrived(chunks: Sequence[bytes]) -> frozenset[str]:
     """What the links are called, as far as was heard."""
     arrivals = Arrivals.__new__(Arrivals)
-    arrivals._names = {}
+    arrivals._words = {}
     arrivals._events = Told(chunks)  # type: ignore[assignment]
     more = True
     while more:

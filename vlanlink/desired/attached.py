@@ -59,10 +59,7 @@ def with_attachments(
         namespaces[one.id] = replace(entry, interfaces=found)
     if len(namespaces) == len(topology.namespaces):
         return topology
-    joined = replace(topology, namespaces=namespaces)
-    for key in ("checked", "source", "warnings"):
-        object.__setattr__(joined, key, getattr(topology, key))
-    return joined
+    return topology.edited(namespaces=namespaces)
 
 
 def _interface(

@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterable, Iterator
 from ipaddress import ip_interface
 from zlib import crc32
 
-from vlanlink.kinds.vlan import implied_vlan
 from vlanlink.model import HOST, Link, LinkName, Route, State
 from vlanlink.topology import Topology
 
@@ -39,7 +38,7 @@ def parents_first(topology: Topology) -> tuple[str, ...]:
         if name in seen:
             return
         seen.add(name)
-        entry, implied = topology.links.get(name), implied_vlan(name)
+        entry, implied = topology.links.get(name), topology.implied(name)
         below = entry.parent if entry else implied and implied[0]
         if below:
             add(below)
@@ -54,8 +53,8 @@ def parents_first(topology: Topology) -> tuple[str, ...]:
 def missing_parents(topology: Topology, there: Collection[str]) -> tuple[str, ...]:
     """The missing host links that something else must create before the topology can come up.
 
-    ``there``: the names of the host's links. Links of the file and implied VLANs are created, so
-    of these the parents count.
+    ``there``: the names and altnames of the host's links, and the MACs of its NICs. Links of the
+    file and implied VLANs are created, so of these the parents count.
     """
     found = (_missing(name, topology, there) for name in _named_parents(topology))
     return tuple(dict.fromkeys(name for name in found if name is not None))
@@ -74,7 +73,7 @@ def _foreign(name: str, topology: Topology, observed: State) -> str | None:
         return _foreign(below, topology, observed) if below else None
     if seen is not None and seen.owner != topology.name:
         return name if seen.owner is None else None
-    implied = implied_vlan(name)
+    implied = topology.implied(name)
     return _foreign(implied[0], topology, observed) if implied else None
 
 
@@ -124,5 +123,5 @@ def _missing(name: str, topology: Topology, there: Collection[str]) -> str | Non
         return _missing(below, topology, there) if below else None
     if name in there:
         return None
-    implied = implied_vlan(name)
+    implied = topology.implied(name)
     return _missing(implied[0], topology, there) if implied else name

@@ -3,17 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from vlanlink.desired.bound import nics_with
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.lost_record import may_have_been_brought_up
 from vlanlink.desired.parent_names import dummy_name, vlan_problem
+from vlanlink.desired.renamed import name_of_now
 from vlanlink.errors import Path, Problem, nearest
 from vlanlink.kinds import KINDS
 from vlanlink.kinds.dummy import DUMMY
 from vlanlink.kinds.kind import IPV6_MINIMUM_MTU
-from vlanlink.kinds.vlan import implied_vlan
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Setting
 from vlanlink.store.record import OriginalLink
 from vlanlink.topology import NetworkConfig
+from vlanlink.topology.mac_parents import is_by_mac
 
 
 def find_parent(builder: Builder, name: str, kind: str, path: Path) -> Link | None:
@@ -22,15 +24,11 @@ def find_parent(builder: Builder, name: str, kind: str, path: Path) -> Link | No
     if key in builder.links and builder.links[key].owner is not None:
         return _real(builder, builder.links[key], kind)
     seen = builder.observed.link(key)
-    implied = implied_vlan(name)
+    implied = builder.topology.implied(name)
     if implied and (seen is None or seen.owner == builder.name):
         return _make_vlan(builder, name, implied, path)
     if seen is None:
-        builder.conflicts.append(
-            Problem(
-                path, f"parent {name} does not exist on this machine", _parents_hint(builder, name)
-            )
-        )
+        builder.conflicts.append(_missing(builder, name, path))
         return None
     builder.refuse_leaving(seen.key, path)
     problem = implied and vlan_problem(seen, implied)
@@ -38,6 +36,31 @@ def find_parent(builder: Builder, name: str, kind: str, path: Path) -> Link | No
         builder.conflicts.append(Problem(path, problem))
     _bring_up(builder, seen, path)
     return _real(builder, seen, kind)
+
+
+def _missing(builder: Builder, name: str, path: Path) -> Problem:
+    if is_by_mac(name):
+        return _no_single_nic(builder, name, path)
+    own = builder.records.own
+    now = name_of_now(name, own.parents) if own else None
+    if now:
+        hint = f"ip link property add dev {now} altname {name}, or name it by altname or MAC here"
+        return Problem(path, f"parent {name} has been renamed to {now}", hint)
+    return Problem(
+        path, f"parent {name} does not exist on this machine", _parents_hint(builder, name)
+    )
+
+
+def _no_single_nic(builder: Builder, mac: str, path: Path) -> Problem:
+    """Why a MAC stands for no NIC."""
+    same = sorted(link.name for link in nics_with(mac, builder.observed))
+    if same:
+        message = f"several NICs have the MAC {mac}: {', '.join(same)}"
+        return Problem(path, message, f'name one of them: parent = "{same[0]}"')
+    nics = sorted((n.name, n.nic_mac) for n in builder.observed.host.links.values() if n.nic_mac)
+    found = ", ".join(f"{name} ({mac})" for name, mac in nics[:12])
+    hint = f"NICs here: {found}" if found else "there are no NICs here"
+    return Problem(path, f"no NIC on this machine has the MAC {mac}", hint)
 
 
 def _parents_hint(builder: Builder, name: str) -> str:
@@ -111,6 +134,7 @@ def implied_link(builder: Builder, name: str, vlan_id: int, below: Link, owner: 
 
 def _refuse_other_name(builder: Builder, name: str, below: Link, vlan_id: int, path: Path) -> None:
     """One of the topology's own leaves, or the file has it twice, which its rules refuse."""
+    _refuse_two_names(builder, name, below, vlan_id, path)
     for other in builder.observed.children(below.key):
         if other.owner == builder.name:
             continue
@@ -123,6 +147,16 @@ def _refuse_other_name(builder: Builder, name: str, below: Link, vlan_id: int, p
                     f'write parent = "{other.name}"',
                 )
             )
+
+
+def _refuse_two_names(builder: Builder, name: str, below: Link, vlan_id: int, path: Path) -> None:
+    """Two names of one NIC make two names of one VLAN, which the rules of the file can't see."""
+    for other in builder.links.values() if builder.topology.vlans else ():
+        same = other.kind == "vlan" and other.parent == below.key and other.name != name
+        is_one = (other.settings.get("id"), other.settings.get("protocol", "802.1q"))
+        if same and is_one == (vlan_id, "802.1q"):
+            message = f"{name} is VLAN {vlan_id} of {below.name}, which {other.name} is already"
+            builder.conflicts.append(Problem(path, message, f'write parent = "{other.name}"'))
 
 
 def _no_ipv6(builder: Builder, inherited: Mapping[str, Setting]) -> dict[str, Setting]:
@@ -141,7 +175,7 @@ def _bring_up(builder: Builder, seen: Link, path: Path) -> None:
     before = builder.records.parent(seen.name)
     if before is None:
         before = OriginalLink(None if _is_forgotten(builder, seen) else seen.up)
-    builder.parents[seen.name] = before
+    builder.parents[seen.name] = replace(before, index=seen.index)
     if before.up and seen.up:
         return
     if seen.key not in builder.links:

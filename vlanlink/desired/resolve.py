@@ -14,6 +14,7 @@ from vlanlink.desired import aside
 from vlanlink.desired.addressing import assign_addresses
 from vlanlink.desired.attached import attachment_problems, ended_by_edit, with_attachments
 from vlanlink.desired.attachments import attachment_leases, keep_networks, keep_shims
+from vlanlink.desired.bound import bound
 from vlanlink.desired.bridge_vlans import open_bridge_vlans, restore_bridge_vlans
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.conflicts import (
@@ -76,7 +77,7 @@ class Resolution:
 
 def resolve(topology: Topology, observed: State, context: Context | None = None) -> Resolution:
     """Resolve ``topology`` for the machine that ``observed`` shows."""
-    context = context or Context()
+    context, topology = context or Context(), bound(topology, observed)
     attached = [one for one in context.attached if one.id in observed.namespaces]
     whole = with_attachments(topology, attached, _chosen_subnets(context))
     addressing = assign_addresses(whole, observed, context)

@@ -5,16 +5,17 @@ from dataclasses import replace
 from typing import Final
 
 from vlanlink.dataclass import dataclass
+from vlanlink.desired.bound import parents
 from vlanlink.desired.context import Context
 from vlanlink.desired.resolve import resolve
 from vlanlink.errors import JSON_VERSION, Diagnostic, Path, Problem
-from vlanlink.kinds.vlan import implied_vlan
 from vlanlink.model import HOST, LOOPBACK, Link, Namespace, State
 from vlanlink.planning.operations import Operation
 from vlanlink.planning.plan import plan
 from vlanlink.store.leases import Leases
 from vlanlink.sysctl import proc_path
-from vlanlink.topology import LinkConfig, NetworkConfig, Topology
+from vlanlink.topology import Topology
+from vlanlink.topology.mac_parents import is_by_mac
 
 _DEVICE: Final = "device"
 
@@ -63,9 +64,12 @@ class Exported:
 
 
 def blueprint(topology: Topology, identity: str = "", leases: Leases | None = None) -> Blueprint:
-    """Resolve and plan ``topology``; ``identity`` gives MACs, ``leases`` the addresses kept."""
-    parents = tuple(dict.fromkeys(real_parents(topology)))
-    links = {name: _device(name, index) for index, name in enumerate(parents, 2)}
+    """Resolve and plan ``topology``; ``identity`` gives MACs, ``leases`` the addresses kept.
+
+    A NIC that the topology knows by its MAC alone is called that.
+    """
+    below = tuple(dict.fromkeys(real_parents(topology)))
+    links = {name: _device(name, index) for index, name in enumerate(below, 2)}
     links[LOOPBACK] = replace(_device(LOOPBACK, 1), kind="loopback")
     sysctls = {proc_path(key): "" for key in topology.host.sysctls}
     before = State({HOST: Namespace(HOST, links=links, sysctls=sysctls)})
@@ -73,7 +77,7 @@ def blueprint(topology: Topology, identity: str = "", leases: Leases | None = No
     found = resolve(topology, before, context)
     operations = plan(before, found.desired, topology.name).operations
     problems = (*found.conflicts, *found.ended, *found.warnings)
-    return Blueprint(topology, found.desired, operations, parents, problems)
+    return Blueprint(topology, found.desired, operations, below, problems)
 
 
 def _device(name: str, index: int) -> Link:
@@ -81,26 +85,20 @@ def _device(name: str, index: int) -> Link:
     return Link(name, _DEVICE, index=index, settings=settings)
 
 
+def unnamed_nics(topology: Topology) -> Iterator[Problem]:
+    """The NICs that only have a MAC in the topology, and no name yet."""
+    for path, parent in parents(topology):
+        if is_by_mac(parent):
+            message = "the NIC with this MAC is not on this machine: what it is called is unknown"
+            yield Problem(path, message, "export on its machine, or write its name here")
+
+
 def real_parents(topology: Topology) -> Iterator[str]:
     """The links of the host that the topology does not make itself."""
-    for name in _named(topology):
+    devices = (route.dev for route in topology.host.routes)
+    for name in (*(parent for _, parent in parents(topology)), *devices):
         found = name
-        while found not in topology.links and (implied := implied_vlan(found)):
+        while found not in topology.links and (implied := topology.implied(found)):
             found = implied[0]
         if found not in topology.links:
             yield found
-
-
-def _named(topology: Topology) -> Iterator[str]:
-    """All parents that the topology names, and the devices of the host's routes."""
-    spaces = topology.namespaces.values()
-    entries: list[NetworkConfig | LinkConfig] = [
-        *topology.networks.values(),
-        *topology.links.values(),
-        *(one for space in spaces for one in space.interfaces.values()),
-    ]
-    for entry in entries:
-        if isinstance(entry.parent, str):
-            yield entry.parent
-    for route in topology.host.routes:
-        yield route.dev

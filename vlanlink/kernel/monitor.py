@@ -18,6 +18,7 @@ from pathlib import Path
 from vlanlink.dataclass import dataclass
 from vlanlink.errors import printable
 from vlanlink.kernel.netlink.attributes import attributes
+from vlanlink.kernel.netlink.decode import SeenLink, decode_link, readable
 from vlanlink.kernel.netlink.dumps import dump_addresses, dump_links
 from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.kernel.netns.namespaces import Namespaces
@@ -31,7 +32,7 @@ _NEWLINK, _DELLINK = 16, 17
 _NEWADDR, _DELADDR = 20, 21
 _IFADDRMSG = struct.Struct("=BBBBI")
 """Family, prefix length, flags, scope, index."""
-_IFLA_IFNAME, _IFA_ADDRESS, _IFA_LOCAL = 3, 1, 2
+_IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _SCOPE_LINK, _TENTATIVE = 253, 0x40
 _ARRIVALS = 0x1 | 0x10 | 0x100
 """RTMGRP_LINK, _IPV4_IFADDR and _IPV6_IFADDR."""
@@ -49,7 +50,7 @@ class Arrivals:
             socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE
         )
         self._requests = Socket()
-        self._names: dict[int, str] = {}
+        self._words: dict[int, frozenset[str]] = {}
         self._addresses: dict[int, set[tuple[int, bytes]]] = {}
         try:
             self._events.bind((0, _ARRIVALS))
@@ -64,12 +65,14 @@ class Arrivals:
         self._requests.close()
 
     def names(self) -> frozenset[str]:
-        """The names of the links."""
-        return frozenset(self._names.values())
+        """What a parent can be called: names, altnames, and the MACs of NICs."""
+        return frozenset().union(*self._words.values())
 
     def families(self, name: str) -> frozenset[int]:
         """The families (4, 6) in which a link has an address for use beyond the link."""
-        found = (self._addresses.get(index, ()) for index, n in self._names.items() if n == name)
+        found = (
+            self._addresses.get(index, ()) for index, one in self._words.items() if name in one
+        )
         return frozenset(family for addresses in found for family, _ in addresses)
 
     def wait(self, seconds: float) -> bool:
@@ -90,8 +93,12 @@ class Arrivals:
             return True
         return False
 
+    def refresh(self) -> None:
+        """Read all again: the kernel does not announce altnames of links that are down."""
+        self._dump()
+
     def _dump(self) -> None:
-        self._names.clear()
+        self._words.clear()
         self._addresses.clear()
         for request in (dump_links(), dump_addresses()):
             for message in self._requests.dump(request):
@@ -107,18 +114,18 @@ class Arrivals:
             elif len(body) < _IFINFOMSG.size:
                 raise OSError(errno.EBADMSG, "truncated link message from the kernel")
             else:
-                self._note(kind, body)
+                self._note(kind, data[offset : offset + length])
             offset += (length + 3) & ~3
 
-    def _note(self, kind: int, body: bytes) -> None:
-        family, _, index, _, _ = _IFINFOMSG.unpack_from(body)
+    def _note(self, kind: int, message: bytes) -> None:
+        family, _, index, _, _ = _IFINFOMSG.unpack_from(message, _HEADER.size)
         if family != socket.AF_UNSPEC:  # AF_BRIDGE: a port left its bridge, the link still exists
             return
-        name = dict(attributes(body, _IFINFOMSG.size)).get(_IFLA_IFNAME)
-        if kind == _NEWLINK and name:
-            self._names[index] = name.rstrip(b"\0").decode(errors="replace")
+        if kind == _NEWLINK:
+            with readable():
+                self._words[index] = _words(decode_link(message))
         elif kind == _DELLINK:
-            self._names.pop(index, None)
+            self._words.pop(index, None)
 
     def _note_address(self, kind: int, body: bytes) -> None:
         family, _, flags, scope, index = _IFADDRMSG.unpack_from(body)
@@ -130,6 +137,12 @@ class Arrivals:
             known.add(row)
         else:
             known.discard(row)
+
+
+def _words(link: SeenLink) -> frozenset[str]:
+    altnames = link.settings.get("altnames")
+    found = map(str, altnames) if isinstance(altnames, tuple) else ()
+    return frozenset((link.name, *found, *([link.nic_mac] if link.nic_mac else ())))
 
 
 _SOL_NETLINK, _ADD_MEMBERSHIP = 270, 1

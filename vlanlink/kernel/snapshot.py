@@ -243,6 +243,7 @@ def _link(seen: netlink.SeenLink, reading: Reading, owner_of: OwnerOf, find: "_F
         master=master.name if master and master.kind in _WITH_PORTS else None,
         carrier=seen.carrier,
         wifi_client=seen.index in reading.wifi_clients,
+        nic_mac=seen.nic_mac,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from vlanlink.desired.bound import bound
 from vlanlink.desired.namespaces import namespace_paths
 from vlanlink.desired.resolve import Resolution, resolve
 from vlanlink.desired.sysctls import asked_sysctls, keys_to_read
@@ -91,7 +92,7 @@ def _seen_whole(
     except PrivilegeError as error:
         conflicts += error.diagnostics
     warnings = (*seen.resolution.warnings, *seen.todo.warnings)
-    needs = _needs(topology, seen.observed, seen.resolution, warnings)
+    needs = _needs(seen.topology, seen.observed, seen.resolution, warnings)
     return replace(needs, conflicts=conflicts, lan=lan), seen.observed
 
 
@@ -102,6 +103,7 @@ def _seen_by_a_user(session: Session, topology: Topology) -> tuple[TopologyNeeds
     }
     contents, machine = session.store.contents(), session.machine
     state = machine.host_snapshot()
+    topology = bound(topology, state)
     keys = keys_to_read(topology, state, contents.of(topology.name)).get(HOST, frozenset())
     state = machine.with_sysctls(state, {HOST: keys})
     state = replace(state, namespaces={**state.namespaces, **elsewhere})

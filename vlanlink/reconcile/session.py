@@ -8,8 +8,10 @@ from threading import Event
 
 from vlanlink.dataclass import dataclass
 from vlanlink.desired.attached import with_attachments
+from vlanlink.desired.bound import bound
 from vlanlink.desired.context import Context, ProbeResults
 from vlanlink.desired.namespaces import relocated
+from vlanlink.desired.renamed import with_names_of_now
 from vlanlink.desired.resolve import Resolution, resolve
 from vlanlink.desired.sysctls import keys_to_read
 from vlanlink.errors import ApplyError, ConflictError, Diagnostic, PrivilegeError, Problem
@@ -219,7 +221,7 @@ class Session:
         a reading of its own; it has no sysctls, and no namespaces outside the netns directory.
         Raises TopologyError for a topology that was made in code and is wrong.
         """
-        topology = validated(topology)
+        topology = validated(topology.written or topology)
         contents = survey.contents if survey else self.store.contents()
         context = replace(self.context(topology, contents), aside=aside)
         if survey:
@@ -263,8 +265,9 @@ class Session:
 
         ``narrowed`` adds the rest of the topology to what was resolved.
         """
-        part = validated(part)
+        part = validated(part.written or part)
         observed = self._read(wanted, part, context.records)
+        part, context = bound(part, observed), with_names_of_now(context, observed)
         resolution = narrowed(observed, resolve(part, observed, context))
         todo = plan(observed, resolution.desired, part.name)
         return Observation(part, observed, resolution, todo, context, narrowed=narrowed)
@@ -273,7 +276,8 @@ class Session:
         self.machine.wanted = wanted
         with kernel_errors():
             observed = self.machine.snapshot()
-            keys = keys_to_read(topology, observed, relocated(records, topology, observed))
+            known = relocated(records, topology, observed)
+            keys = keys_to_read(bound(topology, observed), observed, known)
             return self.machine.with_sysctls(observed, keys) if any(keys.values()) else observed
 
     def attachments(self, topology: str, leases: Leases | None = None) -> Attachments:
@@ -370,7 +374,8 @@ def kernel_errors() -> Iterator[None]:
 def _observation(
     topology: Topology, observed: State, context: Context, contents: Contents
 ) -> Observation:
-    context = with_leases(context, observed)
+    topology = bound(topology, observed)
+    context = with_names_of_now(with_leases(context, observed), observed)
     resolution = resolve(topology, observed, context)
     todo = plan(observed, resolution.desired, topology.name)
     todo = with_keeper(todo, context, resolution.desired, observed)

@@ -17,6 +17,8 @@ OnWait = Callable[[tuple[str, ...]], None]
 _SLICE_SECONDS = 0.25
 """Interval at which a wait checks whether it should stop."""
 
+_REFRESH_SECONDS = 1.0
+
 
 def await_parents(
     session: Session, topology: Topology, seconds: float, on_wait: OnWait | None = None
@@ -27,7 +29,8 @@ def await_parents(
 
     The kernel announces new links; nothing is locked meanwhile. Raises Interrupted.
     """
-    deadline = time.monotonic() + seconds
+    looked = time.monotonic()
+    deadline = looked + seconds
     told: tuple[str, ...] = ()
     machine = session.machine
     try:
@@ -42,6 +45,9 @@ def await_parents(
                 if left <= 0:
                     return
                 links.wait(min(left, _SLICE_SECONDS))
+                if time.monotonic() - looked > _REFRESH_SECONDS:
+                    links.refresh()
+                    looked = time.monotonic()
     except KeyboardInterrupt:
         message = f"interrupted while waiting for {', '.join(told)}; nothing was changed"
         raise Interrupted(Diagnostic(message)) from None

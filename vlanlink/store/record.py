@@ -39,11 +39,16 @@ class OriginalLink:
     """None: unknown, the record of that time is lost."""
     vlans: Mapping[int, bool] = field(default_factory=dict)
     """Of a VLAN-aware bridge: the VLANs in use, and whether they were open to the host."""
+    index: int = field(default=0, compare=False)
+    """Its ifindex, which stays when it is renamed; 0: unknown."""
+    formerly: str = field(default="", compare=False)
+    """Its name in the record, if it is called otherwise now; not kept."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""
         vlans = {str(vlan): was_open for vlan, was_open in self.vlans.items()}
-        return {"up": self.up, **({"vlans": vlans} if vlans else {})}
+        index = {"index": self.index} if self.index else {}
+        return {"up": self.up, **({"vlans": vlans} if vlans else {}), **index}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +172,8 @@ def _sysctl(value: object, where: str) -> OriginalSysctl:
 def _parent(value: object, where: str) -> OriginalLink:
     table = fields.Table(value, where)
     up = table.take("up", fields.flag_or_none)
-    link = OriginalLink(up, table.take("vlans", _VLANS) if table.has("vlans") else {})
+    vlans = table.take("vlans", _VLANS) if table.has("vlans") else {}
+    link = OriginalLink(up, vlans, table.take("index", fields.whole) if table.has("index") else 0)
     table.close()
     return link
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from vlanlink.topology import toml
+from vlanlink.topology import mac_parents, toml
+from vlanlink.topology.forms import Parent
 from vlanlink.topology.model import Topology
 from vlanlink.topology.tables import Entry, Kinded, keys_of
 
@@ -20,7 +21,9 @@ def to_toml(topology: Topology) -> str:
 
 def text_of(topology: Topology) -> str:
     """The text that a topology was read from, or one that makes an equal topology."""
-    return to_toml(topology) if topology.source is None else topology.source.text
+    if topology.source is not None:
+        return topology.source.text
+    return to_toml(topology.written or topology)
 
 
 def _written(value: Any) -> Any:
@@ -39,7 +42,8 @@ def _said(entry: Entry) -> Iterator[tuple[str, Any]]:
     for key in sorted(rows, key=lambda key: key not in _FIRST):
         value = getattr(entry, key)
         if value != rows[key].default:
-            yield key, _written(value)
+            by_mac = isinstance(rows[key].form, Parent)
+            yield key, mac_parents.as_written(value) if by_mac else _written(value)
     for key, value in entry.options.items() if isinstance(entry, Kinded) else ():
         yield key, _option(value)
 

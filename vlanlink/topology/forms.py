@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from vlanlink.errors import Path
 from vlanlink.kinds import kind as rows
-from vlanlink.topology import habits, toml, values
+from vlanlink.topology import habits, mac_parents, toml, values
 from vlanlink.topology.problems import InvalidValue, one_of, quote
 from vlanlink.topology.salvage import Salvage
 
@@ -95,15 +95,31 @@ class Text(NamedTuple):
         return str(value) if plain or values.is_time(value) else None
 
 
-class ParentLink(Text):
-    """The name of a link of the host."""
+class Parent(NamedTuple):
+    """A link of the host: its name or an altname, or a table that tells its MAC."""
 
-    def read(self, value: Any, at: At) -> Any:
-        """The name."""
+    entry: Readable
+
+    def read(self, value: Any, at: At) -> str:
+        """The name, or the word for a MAC."""
         if isinstance(value, dict):
-            hint = 'write the name of a link of the host, such as "eth0"'
-            raise InvalidValue("not_supported", "a parent table is not supported yet", hint)
-        return Text.read(self, value, at)
+            found = self.entry.read(value, at)
+            return mac_parents.as_word(found.mac, found.vlan)
+        if not isinstance(value, str):
+            raise wrong_type("a link's name or a table", value, at, self)
+        if isinstance(meant := self._by_mac(value), dict):
+            message = f"{quote(value)} is a MAC address, not the name of a link"
+            raise InvalidValue("parent_mac", message, f"write {toml.value(meant)}")
+        return value
+
+    def meant(self, value: Any) -> Any:
+        """As of any string."""
+        return Text().meant(value)
+
+    def _by_mac(self, value: str) -> str | dict[str, Any]:
+        """What is meant by a MAC in a string, with the id of a VLAN or without."""
+        mac, dot, vlan = value.lower().replace("-", ":").partition(".")
+        return mac_parents.as_written(f"{mac}{dot}{vlan}")
 
 
 class Integer(NamedTuple):

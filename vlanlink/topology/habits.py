@@ -107,11 +107,6 @@ INTERFACE_ELSEWHERE: Final[Mapping[str, str]] = {
 }
 """Keys that people expect in a table, and where they belong."""
 
-NETWORK_PLANNED: Final[Mapping[str, str]] = {}
-NAMESPACE_PLANNED: Final[Mapping[str, str]] = {}
-INTERFACE_PLANNED: Final[Mapping[str, str]] = {}
-"""Keys of the format that don't work yet, and what to do instead."""
-
 _YES: Final = frozenset({"true", "yes", "on", "y", "1", "enabled", "enable"})
 _NO: Final = frozenset({"false", "no", "off", "n", "0", "disabled", "disable", "none"})
 

@@ -49,7 +49,7 @@ def _tables(rows: Iterable[Row]) -> Iterator[type[Entry]]:
         form: Any = row.form
         while isinstance(form, forms.Array | forms.ByName):
             form = form.item
-        if isinstance(form, forms.Table | forms.Switch):
+        if isinstance(form, forms.Table | forms.Switch | forms.Parent):
             yield cast("type[Entry]", form.entry)
 
 
@@ -119,7 +119,7 @@ def _property(row: Row) -> Schema:
 
 
 _EXAMPLES: Final[Mapping[str, tuple[Any, ...]]] = {
-    "parent": ("eth0", "eth0.50"),
+    "parent": ("eth0", "eth0.50", {"mac": "52:54:00:12:34:56", "vlan": 50}),
     "network": ("pub",),
     "name": ("office",),
     "mtu": (1500, 9000),
@@ -162,6 +162,8 @@ def _value(form: Form) -> Schema:
             }
         case forms.Table(entry=entry):
             return _reference(entry)
+        case forms.Parent(entry=entry):
+            return {"anyOf": [{"type": "string"}, _reference(entry)]}
         case forms.Switch(entry=entry):
             return {"anyOf": [{"type": "boolean"}, _reference(entry)]}
     return dict(_PLAIN[type(form)])

@@ -5,12 +5,14 @@ What several values must be to each other stands in ``rules``.
 """
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import field, make_dataclass
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
 from vlanlink.errors import Diagnostic, Path, Problem
 from vlanlink.kinds import COMMON, KINDS, Kind
+from vlanlink.kinds.vlan import implied_vlan
 from vlanlink.topology import habits, toml, values
 from vlanlink.topology.forms import (
     Array,
@@ -63,8 +65,6 @@ _VLAN_KEYS: Final = ("vlan", "vlan_id", "vid", "id", "tag")
 class NetworkConfig(Kinded):
     """What ``docker network create`` makes: a kind and a parent that endpoints share."""
 
-    planned: ClassVar[Mapping[str, str]] = habits.NETWORK_PLANNED
-
     elsewhere: ClassVar[Mapping[str, str]] = habits.NETWORK_ELSEWHERE
 
     kind: Annotated[str, Key(NETWORK_KIND, "kind of the links")]
@@ -105,11 +105,12 @@ class NetworkConfig(Kinded):
 
     @classmethod
     def refusal(cls, key: str, written: Mapping[str, Any], at: At) -> InvalidValue | None:
-        """A network is on a VLAN by its parent's name."""
+        """A network is on a VLAN by its parent."""
         parent, vlan = written.get("parent"), written[key]
-        if key not in _VLAN_KEYS or not isinstance(parent, str) or not isinstance(vlan, int):
+        on = {**parent, "vlan": vlan} if isinstance(parent, dict) else f"{parent}.{vlan}"
+        if key not in _VLAN_KEYS or parent is None or not isinstance(vlan, int):
             return super().refusal(key, written, at)
-        hint = f'write parent = "{parent}.{vlan}" instead'
+        hint = f"write parent = {toml.value(on)} instead"
         return InvalidValue("unknown_key", f"unknown key {quote(key)}", hint, at_key=True)
 
     @classmethod
@@ -193,8 +194,6 @@ class LinkConfig(Kinded, EndpointConfig):
 class InterfaceConfig(LinkConfig):
     """A link in a namespace, standalone or an endpoint of a network."""
 
-    planned: ClassVar[Mapping[str, str]] = habits.INTERFACE_PLANNED
-
     elsewhere: ClassVar[Mapping[str, str]] = habits.INTERFACE_ELSEWHERE
 
     network: Annotated[str | None, Key(TEXT, "the network that it is an endpoint of")] = None
@@ -262,8 +261,6 @@ class NamespaceConfig(Entry):
     """A network namespace: a named one, or that of a path or a process."""
 
     elsewhere: ClassVar[Mapping[str, str]] = habits.NAMESPACE_ELSEWHERE
-    planned: ClassVar[Mapping[str, str]] = habits.NAMESPACE_PLANNED
-
     sysctls: Annotated[
         Mapping[str, str], Key(ByName(SysctlValue()), "sysctls below net, set in the namespace")
     ] = field(default_factory=dict)
@@ -374,6 +371,12 @@ class Topology(Entry):
     """The text that it was read from; None if it was made in code."""
     warnings: tuple[Diagnostic, ...] = field(default=(), init=False, compare=False, repr=False)
     """What is allowed but probably not meant."""
+    written: "Topology | None" = field(default=None, init=False, compare=False, repr=False)
+    """Where this one names its parents as they are called now: as the file has it."""
+    vlans: Mapping[str, tuple[str, int]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
+    """In such a one, the link below and the id of VLANs whose name does not tell."""
 
     @classmethod
     def rows(cls, written: Mapping[str, Any]) -> Mapping[str, Row]:
@@ -386,6 +389,16 @@ class Topology(Entry):
         """The topology, named by its heading."""
         heading = found.pop(_HEADING.name, None)
         return cls(**found, name=(heading and heading.name) or UNNAMED)
+
+    def edited(self, **changes: Any) -> "Topology":
+        """With other values for some fields; all that is known of its file stays."""
+        made = copy(self)
+        made.__dict__.update(changes)
+        return made
+
+    def implied(self, name: str) -> tuple[str, int] | None:
+        """The link below and the VLAN id of a parent that is made when it is missing."""
+        return self.vlans.get(name) or implied_vlan(name)
 
     def diagnose(self, problem: Problem, severity: Severity = "error") -> Diagnostic:
         """A problem at its place in the file; at its path if the topology was made in code."""

@@ -13,7 +13,7 @@ from vlanlink.topology.forms import (
     Integer,
     KindName,
     Number,
-    ParentLink,
+    Parent,
     Switch,
     Table,
     Text,
@@ -22,7 +22,6 @@ from vlanlink.topology.tables import Entry, Key, entry
 from vlanlink.topology.values import Ip, Prefix
 
 TEXT: Final = Text()
-PARENT: Final = ParentLink()
 BOOLEAN: Final = Boolean()
 ADDRESS: Final = Text("an IP address", values.address)
 HOST_PART: Final = Text("the host part of an IPv6 address", values.host_part)
@@ -37,6 +36,21 @@ NETWORK_KIND: Final = KindName(values.NETWORK_KINDS, values.network_kind)
 LINK_KIND: Final = KindName(tuple(KINDS), values.link_kind)
 UINT32: Final = Integer(0, 0xFFFFFFFF)
 MTU: Final = Integer(68, 65535)
+
+
+@entry
+class ParentConfig(Entry):
+    """A parent by the MAC of its NIC, whatever the NIC is called."""
+
+    mac: Annotated[
+        str, Key(Text("a MAC address", values.mac), "the permanent MAC of a physical link")
+    ]
+    vlan: Annotated[
+        int | None, Key(Integer(1, 4094), "this VLAN of it; left out: the NIC itself")
+    ] = None
+
+
+PARENT: Final = Parent(ParentConfig)
 
 
 @entry

@@ -40,7 +40,6 @@ class InvalidValue(ValueError):  # noqa: N818 - users read it, not programmers
 
 FORMS: Final[Mapping[str, str]] = {
     "unknown_key": "an unknown key; the nearest known one is named",
-    "not_supported": "a key or value of the format that this version does not support yet",
     "missing_key": "a required key is missing",
     "wrong_type": "a string instead of a number, and the like",
     "not_a_choice": "a word that is not one of the valid ones",
@@ -57,6 +56,7 @@ FORMS: Final[Mapping[str, str]] = {
     "unit_name": "a name that is not that of a systemd service or socket",
     "domain_name": "an invalid domain name",
     "bad_mac": "an invalid MAC address",
+    "parent_mac": "a parent's MAC in a string instead of a table",
     "bad_name": "an invalid host name",
     "dhcp_option": "text that a DHCP option can't hold",
     "mac_group": "a multicast or zero MAC address",

@@ -32,6 +32,7 @@ def reference() -> Iterator[TableRows]:
 _TABLES: Final[tuple[tuple[str, type[Entry], type[Entry] | None], ...]] = (
     ("[topology]", model.HeadingConfig, None),
     ("[networks.NAME]", model.NetworkConfig, None),
+    ("parent, as a table", parts.ParentConfig, None),
     ("Each of a network's subnets", parts.SubnetConfig, None),
     ("A network's shim, as a table", parts.ShimConfig, None),
     ("[namespaces.NAME]", model.NamespaceConfig, None),
@@ -74,6 +75,7 @@ _NOUNS: Final[Mapping[type, str]] = {
     forms.Boolean: "true or false",
     forms.Macs: "a list, each a MAC address",
     forms.Table: "a table",
+    forms.Parent: "a string or a table",
     forms.Switch: "true, false or a table",
     forms.SysctlValue: "a number, a string or a boolean",
 }

@@ -107,8 +107,6 @@ class Entry:
         ]
         return f"{type(self).__name__}({', '.join(shown)})"
 
-    planned: ClassVar[Mapping[str, str]] = {}
-    """Keys of the format that don't work yet, and what to write instead."""
     elsewhere: ClassVar[Mapping[str, str]] = {}
     """Keys that people expect here, and where they belong."""
 
@@ -131,10 +129,7 @@ class Entry:
         if key in cls.elsewhere:
             hint = cls.elsewhere[key]
             return InvalidValue("unknown_key", f"unknown key {quote(key)}", hint, at_key=True)
-        if key not in cls.planned:
-            return None
-        message = f"{key} is not supported yet"
-        return InvalidValue("not_supported", message, cls.planned[key], at_key=True)
+        return None
 
     @classmethod
     def prepared(cls, written: dict[str, Any]) -> dict[str, Any]:

@@ -65,7 +65,8 @@ def shim_of(
     table = network.shim if isinstance(network.shim, ShimConfig) else ShimConfig()
     kind = KINDS[network.kind]
     modes = [str(kind.get(network.options, o.key)) for o in kind.options if o.always]
-    parent = network.parent or dummy_name(topology.name, name)
+    written = (topology.written or topology).networks[name].parent  # stays when a NIC is renamed
+    parent = written or dummy_name(topology.name, name)
     return Shim(
         network=name,
         name=table.name or shim_name(topology.name, parent, kind.name, *modes),

@@ -51,8 +51,9 @@ flags."""
 _NEXT_HOP = struct.Struct("=HBBi")
 """struct rtnexthop: length, flags, hops, index."""
 
-_IFLA_IFNAME, _IFLA_LINK, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_IFALIAS = 3, 5, 10, 18, 20
-_IFLA_AF_SPEC, _IFLA_LINK_NETNSID = 26, 37
+_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_LINK, _IFLA_MASTER, _IFLA_LINKINFO = 1, 3, 5, 10, 18
+_IFLA_IFALIAS = 20
+_IFLA_AF_SPEC, _IFLA_LINK_NETNSID, _IFLA_PERM_ADDRESS = 26, 37, 54
 _IFLA_PROTINFO, _IFLA_INET6_TOKEN = 12, 7
 _NDA_LLADDR, _NTF_SELF, _MAC_LENGTH = 2, 2, 6
 _NEIGHBOUR_SIZE, _NEIGHBOUR_FLAGS = 12, 10
@@ -77,6 +78,7 @@ _OF_A_LINK = either_way(
     _IFLA_AF_SPEC,
     IFLA_GROUP,
     _IFLA_LINK_NETNSID,
+    _IFLA_PERM_ADDRESS,
 )
 _OF_AN_ADDRESS = either_way(
     _IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST, _IFA_CACHEINFO, _IFA_FLAGS, _IFA_PROTO
@@ -98,7 +100,7 @@ _DEVCONF = (
 )
 """Settings out of arrays of numbers: 12, 17, 18 and 19, one less than linux/ip.h IPV4_DEVCONF_*,
 and 3, 26 and 27, linux/ipv6.h DEVCONF_*."""
-_BRIDGE = "bridge"
+_BRIDGE, _PAIR = "bridge", "veth"
 _ANYWHERE = {2: "0.0.0.0", 10: "::"}
 
 
@@ -118,6 +120,8 @@ class SeenLink:
     master_index: int
     carrier: bool
     vlan_aware: bool = False
+    nic_mac: str | None = None
+    """Of a NIC, the MAC that tells it from all others."""
 
 
 @contextmanager
@@ -151,7 +155,21 @@ def decode_link(data: bytes) -> SeenLink:
         master_index=u32(get(_IFLA_MASTER)),
         carrier=bool(flags & IFF_LOWER_UP),
         vlan_aware=kind == _BRIDGE and is_vlan_aware(first(info, _IFLA_INFO_DATA) or b""),
+        nic_mac=_nic_mac(kind, found),
     )
+
+
+def _nic_mac(kind: str, found: Mapping[int, bytes]) -> str | None:
+    """The permanent MAC of a device. Links of a kind share MACs: ipvlan even reports its parent's.
+
+    An end of a veth pair is the NIC of a container. It has no permanent MAC, so it counts with the
+    one that is set, unless it is a port, which may have its master's.
+    """
+    if not kind:
+        return found.get(_IFLA_PERM_ADDRESS, b"").hex(":") or None
+    if kind != _PAIR or u32(found.get(_IFLA_MASTER)):
+        return None
+    return found.get(_IFLA_ADDRESS, b"").hex(":") or None
 
 
 def decode_number(data: bytes, attribute: int) -> tuple[int, int]:

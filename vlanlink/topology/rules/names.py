@@ -7,6 +7,7 @@ from vlanlink.errors import Path, Problem, nearest
 from vlanlink.host import HOST
 from vlanlink.kinds import KINDS
 from vlanlink.kinds.vlan import VLAN_IDS, spelled_vlan
+from vlanlink.topology.mac_parents import is_by_mac
 from vlanlink.topology.model import NetworkConfig
 from vlanlink.topology.parts import ShimConfig
 from vlanlink.topology.problems import one_of, quote
@@ -57,22 +58,28 @@ def _name_path(place: Place) -> Path:
     return (*place.path, "name") if place.path[-1] == "peer" else place.path
 
 
-def _link_form(name: str) -> str | None:
+def _link_form(name: str, longest: int = _LONGEST_LINK) -> str | None:
     if not name or name in (".", ".."):
         return "empty or only dots"
     if any(one in "/:%" or one.isspace() or not one.isprintable() for one in name):
         return "it contains a space, '/', ':', '%' or a control character"
     length = len(name.encode("utf-8", "surrogatepass"))
-    return f"{length} bytes" if length > _LONGEST_LINK else None
+    return f"{length} bytes" if length > longest else None
 
 
 def parent_name(index: RuleIndex) -> Iterator[Problem]:
     """So are parents; the hint gives a VLAN with a long name a short one."""
     for path, name in index.parents():
-        wrong = _link_form(name)
+        wrong = None if is_by_mac(name) else _parent_form(index, name)
         if wrong and index.implied(name) not in index.vlans:
             message = f"{quote(name)} is not a valid link name: {wrong}"
             yield Problem(path, message, _short(index, name))
+
+
+def _parent_form(index: RuleIndex, name: str) -> str | None:
+    """A name that no VLAN gets may be an altname, which can be longer."""
+    longest = _LONGEST_LINK if index.implied(name) else _LONGEST_ALTNAME
+    return _link_form(name, longest)
 
 
 def _short(index: RuleIndex, name: str) -> str:
