@@ -128,6 +128,7 @@ complete -c vlanlink -n '_shtab_vlanlink_using; and test $_shtab_vlanlink_npos -
 complete -c vlanlink -n '_shtab_vlanlink_using watch' -s h -l help -d 'show this help message and exit'
 complete -c vlanlink -n '_shtab_vlanlink_using watch' -l no-repair -d 'report drift, change nothing'
 complete -c vlanlink -n '_shtab_vlanlink_using watch' -l replace -d 'go on if the topology is up from another file'
+complete -c vlanlink -n '_shtab_vlanlink_using watch' -l wait -x -d 'wait for missing parents, at most this long (default: don'"'"'t wait)'
 complete -c vlanlink -n '_shtab_vlanlink_using watch' -l json -d 'one JSON object per line and event'
 complete -c vlanlink -n '_shtab_vlanlink_using watch' -s v -l verbose -d 'print every operation on stderr'
 complete -c vlanlink -n '_shtab_vlanlink_using watch' -l debug -d 'print every operation and every netlink message on stderr'

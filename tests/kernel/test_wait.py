@@ -11,7 +11,7 @@ import vlanlink
 from tests.kernel.command_line import VLANLINK
 from tests.kernel.interrupts import noted
 from tests.kernel.judge import dump, same
-from tests.kernel.world import World
+from tests.kernel.world import World, until
 from vlanlink.cli.main import main
 from vlanlink.errors import ConflictError
 
@@ -196,3 +196,42 @@ def test_without_time_left_the_shim_has_its_own(world: World) -> None:
     Path(FILE).write_text(NEEDS_ADDRESS.replace('wait = "address"\n', ""))
     vlanlink.up(vlanlink.load(FILE), wait=60.0, on_wait=told.append)
     assert len(told) == 1
+
+
+def test_a_watch_waits_for_the_parents_address(world: World) -> None:
+    """As the unit with `--watch` does."""
+    Path(FILE).write_text(NEEDS_ADDRESS)
+    world.ip(MAKE)
+    world.batch("link set nic0 up\nlink set nic0-peer up")
+    process = world.start([VLANLINK, "watch", FILE, "--wait", "60"])
+    assert process.stderr is not None
+    line = process.stderr.readline().decode()
+    assert line.startswith("waiting for an IPv4 address of nic0 "), line
+    assert "shim0" not in world.names()
+    world.ip("addr add 172.16.86.5/24 dev nic0")
+    assert process.stdout is not None
+    assert process.stdout.readline().decode().startswith("late is up")
+    assert "src 172.16.86.5" in world.ip("route show table local dev shim0")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize(("end", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_watch_that_waits_ends_on_a_signal(world: World, end: signal.Signals, code: int) -> None:
+    before = dump(world)
+    process = _started(world, f"watch {FILE} --wait 60")
+    process.send_signal(end)
+    assert process.wait(30) == code
+    same(world, before)
+
+
+def test_a_watch_that_waits_can_be_stopped(world: World) -> None:
+    told: list[tuple[str, ...]] = []
+    watch = vlanlink.Watch(vlanlink.load(FILE), wait=60.0, on_wait=told.append)
+    thread = threading.Thread(target=watch.run)
+    thread.start()
+    until(lambda: told, "it waits")
+    watch.stop()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert "one" not in world.namespaces()

@@ -107,7 +107,7 @@ def test_now_brings_it_up_and_takes_it_down(box: Box) -> None:
 def test_watched_by_a_drop_in(box: Box) -> None:
     box.enable()
     assert box.enable(watch=True) == [f"  + file {box.drop_in}"]
-    assert "watch --replace /etc/vlanlink/%i.toml" in box.drop_in.read_text()
+    assert "watch --replace --wait 60 /etc/vlanlink/%i.toml" in box.drop_in.read_text()
     assert box.told()[-1] == "daemon-reload"
     assert box.enable(watch=True) == []
     assert box.enable() == [f"  - file {box.drop_in}"]

@@ -62,7 +62,7 @@ _RECORD = Record(
     namespaces=("web",),
     paths={"box": "/proc/4711/ns/net"},
     sysctls={"": {"net/ipv4/ip_forward": OriginalSysctl("0", "1", ("2",))}},
-    parents={"eth0": OriginalLink(up=False)},
+    parents={"eth0": OriginalLink(up=False, index=2)},
     routes=(("", "10.0.0.0/8 dev eth0"),),
     reserved={"eth0": {"192.0.2.1": "pub"}},
     files=(("web", "resolv.conf"),),

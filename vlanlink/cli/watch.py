@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 from contextlib import closing
+from functools import partial
 from types import FrameType
 
 import vlanlink
@@ -23,10 +24,11 @@ READ_ON = "docs/watch.md"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """FILE [--no-repair] [--replace] [--json]."""
+    """FILE [--no-repair] [--replace] [--wait SECONDS] [--json]."""
     shared.add_file(parser)
     parser.add_argument("--no-repair", action="store_true", help="report drift, change nothing")
     shared.add_replace(parser)
+    shared.add_wait(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object per line and event")
 
 
@@ -53,6 +55,8 @@ def run(options: argparse.Namespace) -> int:
         replace_file=options.replace,
         on_beat=service.beat,
         beat_seconds=service.beat_seconds,
+        wait=options.wait,
+        on_wait=partial(output.print_waiting, seconds=options.wait),
     )
     if not sys.stdin.isatty():  # on a terminal SIGHUP ends the watch
         signal.signal(signal.SIGHUP, lambda *_: watch.reload())

@@ -117,21 +117,37 @@ def _needs_all(operation: Operation, observed: State) -> bool:
     match operation:
         case RemoveLink(namespace=space, kind=kind):
             return space == HOST and not _is_port(kind)
-        case SetLink(namespace=space, new=new) if new.get("up") is False:
-            return space == HOST
+        case SetLink(namespace=space, kind=kind, new=new):
+            return (new.get("up") is False and space == HOST) or not new.keys().isdisjoint(
+                _per_parent(kind)
+            )
         case MakeLink(link=link):
             return _shares_silently(link, observed)
     return False
 
 
 def _shares_silently(link: Link, observed: State) -> bool:
-    """A link with its parent's MAC sets the mode of all on that parent."""
+    """A link with its parent's MAC sets the mode of all on that parent, unless it is so already."""
     kind = KINDS[link.kind]
     if not _is_port(link.kind) or kind.mac(link.settings) != "fixed" or link.parent is None:
         return False
     siblings = list(observed.children(LinkName(*link.parent)))
     there = observed.link(link.parent) is not None
-    return there and not any(one.owner and one.kind == link.kind for one in siblings)
+    return there and not any(one.owner and _of_one_mode(one, link) for one in siblings)
+
+
+def _of_one_mode(one: Link, other: Link) -> bool:
+    """Whether two links ask the same of the parent that they share."""
+    keys = _per_parent(one.kind)
+    return one.kind == other.kind and all(
+        one.settings.get(key) == other.settings.get(key) for key in keys
+    )
+
+
+def _per_parent(kind: str) -> frozenset[str]:
+    """The options of a kind that a link sets for all links on its parent."""
+    options = KINDS[kind].options if kind in KINDS else ()
+    return frozenset(option.key for option in options if option.per_parent)
 
 
 def _is_port(kind: str) -> bool:

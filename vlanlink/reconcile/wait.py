@@ -4,10 +4,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from vlanlink.desired.bound import bound
 from vlanlink.desired.parent_names import missing_parents
 from vlanlink.errors import Diagnostic, Interrupted
 from vlanlink.reconcile.session import Session, kernel_errors
 from vlanlink.topology import NetworkConfig, Topology
+from vlanlink.topology.mac_parents import is_by_mac
 
 if TYPE_CHECKING:
     from vlanlink.kernel.monitor import Arrivals
@@ -18,6 +20,7 @@ _SLICE_SECONDS = 0.25
 """Interval at which a wait checks whether it should stop."""
 
 _REFRESH_SECONDS = 1.0
+"""Interval at which all links are read again."""
 
 
 def await_parents(
@@ -35,7 +38,7 @@ def await_parents(
     machine = session.machine
     try:
         with kernel_errors(), machine.arrivals() as links:
-            while missing := _missing(topology, links):
+            while missing := _missing(session, topology, links):
                 if machine.interrupted():
                     raise KeyboardInterrupt
                 news, told = missing != told, missing
@@ -53,9 +56,11 @@ def await_parents(
         raise Interrupted(Diagnostic(message)) from None
 
 
-def _missing(topology: Topology, links: "Arrivals") -> tuple[str, ...]:
+def _missing(session: Session, topology: Topology, links: "Arrivals") -> tuple[str, ...]:
     """Missing parents by name, and the missing addresses of others."""
     parents = missing_parents(topology, links.names())
+    if any(one.wait and is_by_mac(one.parent or "") for one in topology.networks.values()):
+        topology = bound(topology, session.machine.host_snapshot())
     addresses = (
         f"an IPv{family} address of {network.parent}"
         for network in topology.networks.values()

@@ -3,6 +3,7 @@
 Kernel events trigger a fresh snapshot; the plan of ``up`` repairs what differs.
 """
 
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -11,6 +12,8 @@ from vlanlink.errors import Diagnostic, Interrupted
 from vlanlink.host import Host
 from vlanlink.kernel.monitor import Events
 from vlanlink.reconcile.checks import need_privilege
+from vlanlink.reconcile.session import open_session
+from vlanlink.reconcile.wait import OnWait, await_parents
 from vlanlink.topology import Topology
 from vlanlink.watcher.backoff import Policy
 from vlanlink.watcher.event import Event
@@ -45,8 +48,10 @@ class Watch:
         policy: Policy | None = None,
         on_beat: Callable[[], None] | None = None,
         beat_seconds: float | None = None,
+        wait: float = 0.0,
+        on_wait: OnWait | None = None,
     ) -> None:
-        """Nothing happens before ``run``."""
+        """Nothing happens before ``run``. ``wait`` and ``on_wait`` as in ``up``, at first."""
         self._loop = WatchLoop(
             topology,
             host or Host(),
@@ -58,11 +63,14 @@ class Watch:
         self._on_beat = on_beat or (lambda: None)
         self._beat_seconds = beat_seconds
         self._events: Events | None = None
+        self._wait, self._on_wait = wait, on_wait
         self._stop = self._reload = False
+        self._cancel = threading.Event()
 
     def stop(self) -> None:
         """Make ``run`` return after its current step; everything stays up."""
         self._stop = True
+        self._cancel.set()
         self._wake()
 
     def reload(self) -> None:
@@ -84,13 +92,22 @@ class Watch:
         need_privilege("watching the network")
         self._loop.begin()
         try:
+            self._await_parents()
             with closing(Events()) as self._events:
                 self._run(self._events)
-        except (KeyboardInterrupt, Interrupted):
+        except (KeyboardInterrupt, Interrupted) as error:
+            if self._stop and isinstance(error, Interrupted):
+                return
             message = f"interrupted; {self._loop.topology.name} stays as it is"
             raise Interrupted(Diagnostic(message)) from None
         finally:
             self._events = None
+
+    def _await_parents(self) -> None:
+        if self._wait and not self._stop:
+            topology, host = self._loop.topology, self._loop.host
+            with open_session(host, cancel=self._cancel) as session:
+                await_parents(session, topology, self._wait, self._on_wait)
 
     def _run(self, events: Events) -> None:
         due: float | None = 0.0
