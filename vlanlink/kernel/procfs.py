@@ -13,7 +13,19 @@ from pathlib import Path
 from vlanlink.kernel import syscalls
 
 _NETSTAT = Path("/proc/thread-self/net/netstat")
+_SNMP, _SNMP6 = Path("/proc/thread-self/net/snmp"), Path("/proc/thread-self/net/snmp6")
 _REVERSE_PATH = "IPReversePathFilter"
+_ACCOUNTED = (
+    "InDelivers",
+    "ForwDatagrams",
+    "OutForwDatagrams",
+    "InHdrErrors",
+    "InAddrErrors",
+    "InNoRoutes",
+    "InDiscards",
+    "InTruncatedPkts",
+    "InTooBigErrors",
+)
 SHARED = Path("/proc/sys")
 USES = 64
 """Uses of an instance before it is replaced."""
@@ -72,9 +84,30 @@ def boot_id() -> str:
 
 def filtered_packets() -> int:
     """IPv4 packets dropped by the reverse path filter (linux/snmp.h LINUX_MIB_IPRPFILTER)."""
-    lines = _NETSTAT.read_text().splitlines()
+    return _table(_NETSTAT.read_text()).get(_REVERSE_PATH, 0)
+
+
+def undelivered_packets(family: int) -> int:
+    """Packets that came in and were neither delivered, forwarded nor wrong (RFC 4293).
+
+    A packet filter dropped them; for IPv4, or the reverse path filter.
+    """
+    try:
+        if family == 4:
+            found = _table(_SNMP.read_text())
+        else:
+            words = (line.split() for line in _SNMP6.read_text().splitlines())
+            found = {name.removeprefix("Ip6"): int(value) for name, value in words}
+    except OSError:  # a kernel without IPv6
+        return 0
+    return found.get("InReceives", 0) - sum(found.get(name, 0) for name in _ACCOUNTED)
+
+
+def _table(text: str) -> dict[str, int]:
+    """The counters of a file in which a line of names comes before one of values."""
+    lines = text.splitlines()
+    found: dict[str, int] = {}
     for names, values in zip(lines[::2], lines[1::2], strict=True):
-        found = dict(zip(names.split(), values.split(), strict=True))
-        if _REVERSE_PATH in found:
-            return int(found[_REVERSE_PATH])
-    return 0
+        for name, value in list(zip(names.split(), values.split(), strict=True))[1:]:
+            found.setdefault(name, int(value))  # IP's come first
+    return found

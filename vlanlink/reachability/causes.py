@@ -3,87 +3,17 @@
 A cause is named only where a measured fact shows it. Each cause has a test that provokes it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field
-from enum import StrEnum
+from collections.abc import Callable, Iterator
 
-from vlanlink.dataclass import dataclass
 from vlanlink.desired.bridge_vlans import open_command, vlan_bridges
-from vlanlink.kernel.packet.echo import EchoReply, FailureReason
+from vlanlink.kernel.packet.echo import FailureReason
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Link, LinkName, State, family_of, self_vlan
-from vlanlink.reachability.expected import GATEWAY, Pair
-from vlanlink.reachability.paths import Outcome, Path, Paths, title
+from vlanlink.reachability.case import Case, Cause, Found
+from vlanlink.reachability.expected import GATEWAY
+from vlanlink.reachability.paths import Outcome, title
+from vlanlink.reachability.policies import filtered, mac_twice, own_router, rule_before_main
 from vlanlink.reachability.segments import Block
-
-Found = tuple[str, tuple[str, ...]]
-"""A cause and its evidence, for messages."""
-
-
-class Cause(StrEnum):
-    """The causes that measurements can show."""
-
-    MISSING = "missing on this machine"
-    DOWN = "link down"
-    NO_CARRIER = "parent without carrier"
-    NO_ROUTE = "missing route"
-    NO_RETURN_ROUTE = "missing return route"
-    NOT_FORWARDED = "router does not forward"
-    CHANGED = "changed by hand"
-    NOT_LISTED = "MAC not in source_macs"
-    EXTRA_MACS = "switch drops extra MACs"
-    GATEWAY_SILENT = "gateway silent"
-    HAIRPIN_OFF = "switch does not reflect frames (hairpin off)"
-    HAIRPIN_ON = "switch reflects frames (hairpin on)"
-    BRIDGE_VLAN = "VLAN closed on the bridge"
-    RP_FILTER = "rp_filter"
-    ARP_IGNORE = "arp_ignore"
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Measurements other than the probe itself."""
-
-    paths: Paths
-    """The paths of the observed State."""
-    arp_replies: Mapping[tuple[LinkName, str], str | None] = field(default_factory=dict)
-    """By parent and address, the MAC that answered; None if nobody did."""
-    gateways: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """By namespace, the gateways that it reached."""
-    dropped: Mapping[str, int] = field(default_factory=dict)
-    """By namespace, packets that its reverse path filter dropped during the retry."""
-
-    @property
-    def state(self) -> State:
-        """The observed namespaces of the topology."""
-        return self.paths.state
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A probe that differs; ``answer`` is None if it could not be sent."""
-
-    pair: Pair
-    answer: EchoReply | None
-    evidence: Evidence
-
-    @property
-    def link(self) -> Link | None:
-        """The expected egress link, as observed."""
-        return self.evidence.state.link(self.pair.path.link)
-
-    @property
-    def parent(self) -> Link | None:
-        """The parent of that link."""
-        return self.evidence.state.link(self.link.parent) if self.link else None
-
-    @property
-    def path(self) -> Path:
-        """The observed path."""
-        pair, paths = self.pair, self.evidence.paths
-        if pair.target == GATEWAY:
-            return paths.path(pair.source, pair.address, self.link)
-        return paths.round_trip(pair.source, pair.address)
 
 
 def explain(case: Case) -> tuple[str | None, tuple[str, ...]]:
@@ -309,10 +239,14 @@ _NOT_REACHED: tuple[_Rule, ...] = (
     _missing,
     _no_carrier,
     _bridge_vlan,
+    own_router,
     _no_path,
+    rule_before_main,
+    _rp_filter,
+    filtered,
+    mac_twice,
     _gateway_silent,
     _hairpin_off,
-    _rp_filter,
     _arp_ignore,
 )
 _REACHED: tuple[_Rule, ...] = (_reflected, _joined_manually)

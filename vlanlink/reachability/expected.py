@@ -9,6 +9,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from vlanlink.dataclass import dataclass
+from vlanlink.desired.routes import ANYWHERE
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Namespace, Route, State
 from vlanlink.reachability.paths import Outcome, Path, Paths, title
 from vlanlink.reachability.segments import Segments
@@ -140,6 +141,7 @@ class Reachability:
         self.state = expected_state(observed, desired, topology.name)
         self.paths = paths_of(self.state, topology)
         self._exposed = frozenset(_exposed(self.paths))
+        self._host_routers = frozenset(_routers(self.state.host))
 
     def pairs(self, chosen: Collection[str]) -> Iterator[Pair]:
         """Every pair among the chosen namespaces, the host and their gateways."""
@@ -174,6 +176,9 @@ class Reachability:
     def _to_address(self, source: str, target: str, address: str) -> Pair:
         path = self.paths.round_trip(source, address)
         expected = _verdict(path)
+        if source == HOST and path.block and address in self._host_routers:
+            # What can't be: the host has no way out then, whatever the topology says.
+            return Pair(source, target, address, None, True, path)
         shut_in = expected is None and not {source, target} <= self._exposed
         if shut_in:
             who = title(source if source not in self._exposed else target)
@@ -212,6 +217,15 @@ class Reachability:
             for subnet in network.subnets or ():
                 if subnet.gateway is not None and any(ip in subnet.subnet for ip in own):
                     yield str(subnet.gateway), link.name
+
+
+def _routers(space: Namespace) -> Iterator[str]:
+    """The next hop of the namespace's default route, per family."""
+    for family, to in ANYWHERE.items():
+        found = [r for r in space.routes if r.to == to and r.family == family]
+        best = min(found, key=lambda route: route.metric, default=None)
+        if best and best.via:
+            yield best.via
 
 
 def _order(route: Route) -> tuple[int, str, str, int]:

@@ -4,15 +4,23 @@ All pairs are probed at the same time. Those that should answer and don't are re
 reverse path filter's drops are counted. If one still differs, the parents probe for the gateways.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import field, replace
+from functools import partial
 
+from vlanlink.dataclass import dataclass
 from vlanlink.errors import Diagnostic, Interrupted
 from vlanlink.kernel.machine import Machine
+from vlanlink.kernel.netlink.rules import before_main
 from vlanlink.kernel.packet.arp_nd import ArpProbe
 from vlanlink.kernel.packet.echo import EchoReply, EchoRequest, FailureReason
+from vlanlink.kernel.packet.neighbours import Hop
+from vlanlink.kernel.packet.packets import link_local_of
+from vlanlink.kernel.policy import Policy, kernel_route, read_policy
+from vlanlink.kernel.procfs import undelivered_packets
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, State
-from vlanlink.reachability.causes import Case, Evidence, explain
+from vlanlink.reachability.case import Case, Evidence
+from vlanlink.reachability.causes import explain
 from vlanlink.reachability.expected import (
     GATEWAY,
     Pair,
@@ -125,12 +133,12 @@ def _checked(
     look: Observation,
 ) -> list[Check]:
     unanswered = [pair for pair in pairs if pair.expected and not _reached(first, pair)]
-    again, dropped = _retry(unanswered, measurement, look)
+    again, lost = _retry(unanswered, measurement, look)
     answers = {**first, **again}
     checks = {pair: _check(pair, answers.get(pair)) for pair in pairs}
     differing = [pair for pair, check in checks.items() if not check.ok]
     if differing:
-        evidence = _evidence(differing, answers, dropped, measurement, look)
+        evidence = _evidence(differing, answers, lost, measurement, look)
         for pair in differing:
             cause, facts = explain(Case(pair, answers.get(pair), evidence))
             checks[pair] = replace(checks[pair], cause=cause, facts=facts)
@@ -149,23 +157,42 @@ def _reached(answers: Mapping[Pair, EchoReply], pair: Pair) -> bool:
     return pair in answers and answers[pair].reached
 
 
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """Packets that namespaces dropped during the retry."""
+
+    filtered: Mapping[str, int] = field(default_factory=dict)
+    """By the reverse path filter."""
+    undelivered: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    """By family; those as well."""
+
+
 def _retry(
     unanswered: Sequence[Pair], measurement: _Measurement, look: Observation
-) -> tuple[dict[Pair, EchoReply], dict[str, int]]:
-    """Retry pairs without an answer; count the reverse path filters' drops meanwhile."""
+) -> tuple[dict[Pair, EchoReply], _Lost]:
+    """Retry pairs without an answer; count what is dropped meanwhile."""
     if not unanswered:
-        return {}, {}
+        return {}, _Lost()
+    machine = measurement.machine
     names = _namespaces_on_paths(unanswered, paths_of(measurement.observed, look.topology))
-    before = measurement.machine.filtered_packets(names)
+    spaces = measurement.observed.namespaces
+    ends = sorted(name for name in {*names, *(p.source for p in unanswered)} if spaces[name].made)
+    counters = [(name, family) for name in ends for family in (4, 6)]
+    asked = [(name, partial(undelivered_packets, family)) for name, family in counters]
+    before, came = machine.filtered_packets(names), machine.inside(asked)
     answers = measurement.answers(unanswered, AGAIN_SECONDS)
-    after = measurement.machine.filtered_packets(names)
-    return answers, {name: after[name] - before[name] for name in names}
+    after, now = machine.filtered_packets(names), machine.inside(asked)
+    gone = {key: late - early for key, early, late in zip(counters, came, now, strict=True)}
+    filtered = {name: after[name] - before[name] for name in names}
+    for name, number in filtered.items():
+        gone[name, 4] = gone.get((name, 4), 0) - number
+    return answers, _Lost(filtered, gone)
 
 
 def _evidence(
     differing: Sequence[Pair],
     answers: Mapping[Pair, EchoReply],
-    dropped: Mapping[str, int],
+    lost: _Lost,
     measurement: _Measurement,
     look: Observation,
 ) -> Evidence:
@@ -176,15 +203,45 @@ def _evidence(
     machine, desired = measurement.machine, look.resolution.desired
     keys = _forwarding_keys(desired)
     with kernel_errors():
-        wanted = _filters(measurement.observed, dropped, keys)
+        wanted = _filters(measurement.observed, lost.filtered, keys)
         whole = machine.with_sysctls(machine.snapshot(), wanted)
     state = observed_state(whole, desired, look.topology.name)
+    paths, expected = paths_of(state, look.topology), [pair for pair in differing if pair.expected]
+    names = {pair.source for pair in expected} | {*_namespaces_on_paths(expected, paths)}
+    there = sorted(name for name in names if state.namespaces[name].made)
+    policies = dict(zip(there, machine.inside([(n, read_policy) for n in there]), strict=True))
+    macs = _macs(expected, machine, state)
     return Evidence(
-        paths_of(state, look.topology),
-        _gateway_macs([pair for pair in differing if pair.expected], machine, state),
+        paths,
+        macs.gateways,
         {name: frozenset(found) for name, found in gateways.items()},
-        dropped,
+        lost.filtered,
+        lost.undelivered,
+        policies,
+        dict(_routes(expected, paths, policies, machine)),
+        macs.doubles,
     )
+
+
+def _routes(
+    pairs: Iterable[Pair], paths: Paths, policies: Mapping[str, Policy], machine: Machine
+) -> Iterator[tuple[tuple[str, str], Hop | None]]:
+    """The kernel's own routes, there and back, from namespaces with rules before table main."""
+    asked: dict[tuple[str, str], partial[Hop | None]] = {}
+    for pair in pairs:
+        to_gateway = pair.target == GATEWAY
+        link = paths.state.link(pair.path.link)
+        index = link.index if link and to_gateway else None
+        asked[pair.source, pair.address] = partial(kernel_route, pair.address, index, None)
+        source = paths.path(pair.source, pair.address).source
+        if source and not to_gateway:
+            asked[pair.target, source] = partial(kernel_route, source, None, pair.address)
+    ruled = {
+        name for name, one in policies.items() if any(before_main(one.rules, f) for f in (4, 6))
+    }
+    wanted = [key for key in asked if key[0] in ruled]
+    found = machine.inside([(key[0], asked[key]) for key in wanted])
+    return zip(wanted, found, strict=True)
 
 
 def _namespaces_on_paths(pairs: Iterable[Pair], paths: Paths) -> list[str]:
@@ -212,20 +269,30 @@ def _filters(
     return found
 
 
-def _gateway_macs(
-    pairs: Iterable[Pair], machine: Machine, observed: State
-) -> dict[tuple[LinkName, str], str | None]:
+@dataclass(frozen=True, slots=True)
+class _Macs:
+    gateways: Mapping[tuple[LinkName, str], str | None]
     """The MACs of unanswering gateways, as the parents themselves resolve them."""
-    probes: dict[ArpProbe, tuple[LinkName, str]] = {}
+    doubles: frozenset[tuple[LinkName, str]]
+    """Parents, and MACs of links on them that a station on their LAN has, too."""
+
+
+def _macs(pairs: Iterable[Pair], machine: Machine, observed: State) -> _Macs:
+    gateways: dict[ArpProbe, tuple[LinkName, str]] = {}
+    doubles: dict[ArpProbe, tuple[LinkName, str]] = {}
     for pair in pairs:
-        parent = _parent(observed, pair)
-        if pair.target == GATEWAY and parent and parent.up and parent.carrier:
-            mac = str(parent.settings.get("mac"))
-            probes[ArpProbe(parent.index, mac, pair.address)] = (parent.key, pair.address)
-    if not probes:
-        return {}
-    answers = machine.probe_lan(list(probes))
-    return {key: answers.get(probe) for probe, key in probes.items()}
+        parent, link = _parent(observed, pair), observed.link(pair.path.link)
+        if pair.target == GATEWAY and link and parent and parent.up and parent.carrier:
+            mac, own = (str(one.settings.get("mac")) for one in (parent, link))
+            gateways[ArpProbe(parent.index, mac, pair.address)] = (parent.key, pair.address)
+            doubles[ArpProbe(parent.index, mac, link_local_of(own))] = (parent.key, own)
+    if not gateways:
+        return _Macs({}, frozenset())
+    answers = machine.probe_lan([*gateways, *doubles])
+    return _Macs(
+        {key: answers.get(probe) for probe, key in gateways.items()},
+        frozenset(key for probe, key in doubles.items() if answers.get(probe) == key[1]),
+    )
 
 
 def _parent(observed: State, pair: Pair) -> Link | None:

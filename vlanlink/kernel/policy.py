@@ -1,0 +1,36 @@
+"""What decides about a namespace's packets besides its links and routes: rules and filters."""
+
+from contextlib import closing, suppress
+
+from vlanlink.dataclass import dataclass
+from vlanlink.kernel.netlink.nftables import NETLINK_NETFILTER, FilterChain, read_filters
+from vlanlink.kernel.netlink.rules import Rule, read_rules
+from vlanlink.kernel.netlink.socket import Socket
+from vlanlink.kernel.packet.neighbours import Hop, next_hop
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A namespace's routing policy and packet filters. What can't be read is absent."""
+
+    rules: tuple[Rule, ...] = ()
+    chains: tuple[FilterChain, ...] = ()
+    """Those that drop packets."""
+
+
+def read_policy() -> Policy:
+    """The policy of the calling thread's namespace."""
+    rules: tuple[Rule, ...] = ()
+    chains: tuple[FilterChain, ...] = ()
+    with suppress(OSError), closing(Socket()) as rtnetlink:
+        rules = read_rules(rtnetlink)
+    with suppress(OSError), closing(Socket(NETLINK_NETFILTER)) as netfilter:
+        chains = read_filters(netfilter)
+    return Policy(rules, chains)
+
+
+def kernel_route(address: str, index: int | None, source: str | None) -> Hop | None:
+    """The kernel's own route from the calling thread's namespace; None if it has none."""
+    with suppress(OSError), closing(Socket()) as rtnetlink:
+        return next_hop(rtnetlink, address, index, source)
+    return None
