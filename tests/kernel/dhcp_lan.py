@@ -11,7 +11,7 @@ from subprocess import Popen
 
 import pytest
 
-from tests.kernel.dhcp_liar import MODE
+from tests.kernel.dhcp_liar import HEARD, MODE
 from tests.kernel.lan import Lan
 from tests.kernel.world import until
 from tests.unit.dhcp_server import SERVER_MAC
@@ -94,13 +94,19 @@ class Liar:
 
     def __init__(self, lan: Lan, seconds: int, mode: str = "answer") -> None:
         lan.station("dhcp", "192.0.2.1/24", mac=SERVER_MAC)
+        HEARD.touch()
         self.says(mode)
         lan.world.start([sys.executable, "-m", "tests.kernel.dhcp_liar", str(seconds)], "dhcp")
         until(MODE.with_suffix(".ready").exists, "the server serves")
 
     def says(self, mode: str) -> None:
         """From now on."""
+        self.before = HEARD.stat().st_size
         MODE.write_text(mode)
+
+    def hears(self, state: str) -> None:
+        """Wait until a client has told of a state since what the server says has changed."""
+        until(lambda: state in HEARD.read_text()[self.before :], f"a client is {state}")
 
 
 def need_kea() -> None:

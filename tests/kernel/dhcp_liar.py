@@ -4,14 +4,18 @@ import socket
 import struct
 import sys
 from pathlib import Path
+from socket import inet_ntoa
 
 from tests.unit.dhcp_server import SERVER_MAC, Server
 from vlanlink.dhcp.frames import build_frame
-from vlanlink.dhcp.message import Kind, Message, Option, parse
+from vlanlink.dhcp.message import NO_ADDRESS, Kind, Message, Option, parse
 from vlanlink.dhcp.state import packed
 
 MODE = Path("/run/liar.mode")
-"""answer, silent, nak, or one of LIES."""
+"""answer, silent, nak, offers (and nothing else), or one of LIES."""
+HEARD = Path("/run/liar.heard")
+"""A line for each message: the state that its client is in (RFC 2131, table 4)."""
+_EVERYBODY = b"\xff" * 6
 LIES: dict[str, dict[int, bytes]] = {
     "mask": {Option.MASK: bytes(4)},
     "server": {Option.SERVER: b"-"},
@@ -28,7 +32,22 @@ def reply(server: Server, asked: Message, mode: str) -> Message | None:
     server.refuses = mode == "nak"
     if mode == "foreign" and asked.kind == Kind.REQUEST:
         return Server(address="192.0.2.66", seconds=server.seconds).reply(Kind.ACK, asked)
-    return None if mode == "silent" else server.answer(asked)
+    if mode == "silent" or (mode == "offers" and asked.kind != Kind.DISCOVER):
+        return None
+    if asked.kind == Kind.DISCOVER and mode == "answer":  # the same for who asks for it
+        wanted = asked.options.get(Option.REQUESTED_ADDRESS)
+        number = int(server.address.rpartition(".")[2]) + 1
+        server.address = inet_ntoa(wanted) if wanted else f"192.0.2.{number}"
+    return server.answer(asked)
+
+
+def state_of(asked: Message, to: bytes) -> str:
+    """What a client's message tells of its state; ``to``: the MAC that it is sent to."""
+    if asked.kind != Kind.REQUEST:
+        return "selecting" if asked.kind == Kind.DISCOVER else "other"
+    if asked.client != NO_ADDRESS:
+        return "rebinding" if to == _EVERYBODY else "renewing"
+    return "requesting" if Option.SERVER in asked.options else "rebooting"
 
 
 def main() -> None:
@@ -46,6 +65,9 @@ def main() -> None:
                 wire.send(data[6:12] + bytes(6) + bytes.fromhex("0800") + data[30:] * 2)
                 continue
             said = reply(server, asked, mode) if asked else None
+            with HEARD.open("a") as heard:
+                heard.write(f"{state_of(asked, data[:6])}\n" if asked else "garbage\n")
+                heard.write("refused\n" if said and said.kind == Kind.NAK else "")
             if said is not None:
                 frame = bytearray(build_frame(said, mac=SERVER_MAC, source="192.0.2.1"))
                 frame[34:38] = struct.pack("!HH", 67, 68)

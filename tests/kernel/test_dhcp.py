@@ -231,6 +231,31 @@ def test_the_keeper_renews_after_the_link_was_down(lan: Lan) -> None:
     until(lambda: server.count("DHCPACK(") > again, "and it is not deaf")
 
 
+def test_an_address_that_somebody_removes_is_back_with_its_route(lan: Lan) -> None:
+    ready(lan)
+    server = Dnsmasq(lan)
+    vlanlink.up(topology())
+    had = lan.world.addresses("eth0", "web")
+    lan.world.ip("addr flush dev eth0", "web")
+    until(lambda: lan.world.addresses("eth0", "web") == had, "the keeper set it again")
+    until(lambda: "default" in lan.world.ip("route", "web"), "the default route is back")
+    until(lambda: vlanlink.status("office").state == "up", "all is well")
+    assert server.count("DHCPDISCOVER(") == 1
+
+
+def test_an_edit_from_dhcp_to_static_ends_the_keeper_first(lan: Lan) -> None:
+    ready(lan)
+    Dnsmasq(lan)
+    vlanlink.up(topology())
+    index = lan.world.link("eth0", "web")["ifindex"]
+    static = topology(dhcp="false", interface='addresses = ["192.168.77.9/24"]')
+    vlanlink.up(static)
+    assert lan.world.addresses("eth0", "web") == ["192.168.77.9/24"]
+    assert lan.world.link("eth0", "web")["ifindex"] == index
+    assert not list(Path("/run/vlanlink").glob("*.keeper"))
+    assert vlanlink.status("office").state == "up"
+
+
 def test_a_namespace_that_is_deleted_is_let_go(lan: Lan) -> None:
     ready(lan)
     Dnsmasq(lan)
@@ -441,6 +466,42 @@ def test_watch_tells_of_a_lost_lease_and_leaves_it_to_the_keeper(lan: Lan) -> No
     until(lambda: vlanlink.status("office").state == "up", "all is well")
     assert watch.count("failed") == 0
     watch.ends(signal.SIGTERM)  # it would start another keeper when the test's is ended
+
+
+@pytest.mark.parametrize(
+    ("says", "state"),
+    [
+        ("answer", "renewing"),  # and bound from then on
+        ("silent", "renewing"),
+        ("silent", "rebinding"),
+        ("silent", "selecting"),
+        ("offers", "requesting"),
+        ("nak", "refused"),  # INIT: it waits before it begins again
+        ("silent", "rebooting"),
+    ],
+)
+def test_a_keeper_killed_in_any_state_leaves_its_address_to_the_next(
+    lan: Lan, says: str, state: str
+) -> None:
+    ready(lan)
+    server = Liar(lan, 4)
+    vlanlink.up(topology())
+    before, had = keeper(), lan.world.addresses("eth0", "web")
+    server.says(says)
+    if state == "rebooting":  # it asks about its lease when the carrier is back
+        lan.world.ip("link set eth0 down", "web")
+        lan.world.ip("link set eth0 up", "web")
+    server.hears(state)
+    _, talking = processes(before.pid)
+    os.kill(before.pid, signal.SIGKILL)
+    until(lambda: not Path(f"/proc/{talking}/fd/0").exists(), "its child ends with it")
+    server.says("answer")
+    assert "keeper" in str(vlanlink.status("office").plan)
+    vlanlink.up(topology())
+    assert keeper().pid != before.pid
+    # Its lease may have ended meanwhile: then the next keeper asks for the same address.
+    until(lambda: lan.world.addresses("eth0", "web") == had, "the same address is back")
+    until(lambda: vlanlink.status("office").state == "up", "all is well")
 
 
 # -- the example -----------------------------------------------------------------------------------

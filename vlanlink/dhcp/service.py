@@ -19,6 +19,7 @@ from vlanlink.dhcp.engine import Engine, LeaseAction
 from vlanlink.dhcp.port import Port
 from vlanlink.dhcp.state import Client, Configure
 from vlanlink.host import since_boot
+from vlanlink.kernel.netlink.attributes import attributes, ip
 from vlanlink.kernel.netlink.encode import removed_address, renewed_address
 from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.kernel.packet.arp_nd import close_all
@@ -28,12 +29,16 @@ from vlanlink.store.dhcp_leases import FOREVER, DhcpLease, lease_row
 
 _HEADER = struct.Struct("=IHHII")
 _LINK = struct.Struct("=BxHiII")
-_NEWLINK: Final = 16
+_ADDRESS = struct.Struct("=BBBBI")
+_NEWLINK, _DELADDR, _IFA_LOCAL = 16, 21, 2
 _UP: Final = 0x1 | 0x10000
 """IFF_UP and IFF_LOWER_UP: it has carrier (netdevice(7))."""
-_RTMGRP_LINK: Final = 1
+_GROUPS: Final = 0x1 | 0x10
+"""RTMGRP_LINK and RTMGRP_IPV4_IFADDR (linux/rtnetlink.h)."""
 _LARGEST: Final = 1 << 16
 _RETRY_SECONDS: Final = 1.0
+_AGAIN_SECONDS: Final = 1.0
+"""A lost address is set again at most this often."""
 _FRESH_SECONDS: Final = 30.0
 """A lease younger than this needs no confirmation by its server."""
 
@@ -67,7 +72,7 @@ def open_doors() -> Doors:
     """The netlink sockets of the calling thread's namespace. Raises OSError."""
     kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
     events = socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
-    events.bind((0, _RTMGRP_LINK))
+    events.bind((0, _GROUPS))
     return Doors(Socket(), events)
 
 
@@ -87,6 +92,8 @@ class Service:
         self._untold: list[bytes] = []
         self._up: dict[LinkName, bool] = dict.fromkeys(endpoints, True)
         self._disturbed: set[LinkName] = set()
+        self._again: dict[LinkName, float] = {}
+        """When a lost address was set again."""
         self._hung_up = False
         ports = {key: one.port for key, one in endpoints.items()}
         self._engine = Engine(ports, self._on_lease)
@@ -181,7 +188,7 @@ class Service:
             doors.close()
         close_all(closing)
 
-    # -- carrier -------------------------------------------------------------------------------
+    # -- events --------------------------------------------------------------------------------
 
     def _on_events(self, namespace: str) -> None:
         try:
@@ -194,10 +201,30 @@ class Service:
                     self._carrier(key, up=False)
                     self._carrier(key, up=True)
             return
-        for index, flags in _links(data):
+        for index, what in _notices(data):
             for key, one in list(self._endpoints.items()):
                 if key.namespace == namespace and one.index == index:
-                    self._carrier(key, up=flags & _UP == _UP)
+                    if isinstance(what, str):
+                        self._lost(key, what)
+                    else:
+                        self._carrier(key, up=what & _UP == _UP)
+
+    def _lost(self, key: LinkName, address: str) -> None:
+        """Set an address again that somebody removed though its lease goes on.
+
+        The kernel does too, where it could not be told of a renewal in time; and the link's routes
+        go with the address.
+        """
+        now, client = since_boot(), self._engine.clients.get(key)
+        lease = client.lease if client else None
+        if lease is None or lease.bare != address or now >= lease.expires:
+            return
+        if now - self._again.get(key, 0.0) < _AGAIN_SECONDS:
+            self._disturbed.add(key)  # somebody insists: leave it to the next renewal
+            return
+        self._again[key] = now
+        self._set_address(key, lease)
+        self._tell(key, lease=lease_row(lease), changed=True)
 
     def _carrier(self, key: LinkName, *, up: bool) -> None:
         before, self._up[key] = self._up[key], up
@@ -206,9 +233,10 @@ class Service:
             self._engine.carrier_back(key)
 
 
-def _links(data: bytes) -> list[tuple[int, int]]:
-    """Index and flags of each link in notifications."""
-    found, at = [], 0
+def _notices(data: bytes) -> list[tuple[int, int | str]]:
+    """Index and flags of each link in notifications, and index and text of each address removed."""
+    found: list[tuple[int, int | str]] = []
+    at = 0
     while at + _HEADER.size + _LINK.size <= len(data):
         length, kind, *_ = _HEADER.unpack_from(data, at)
         if length < _HEADER.size:
@@ -216,6 +244,11 @@ def _links(data: bytes) -> list[tuple[int, int]]:
         if kind == _NEWLINK:
             _, _, index, flags, _ = _LINK.unpack_from(data, at + _HEADER.size)
             found.append((index, flags))
+        elif kind == _DELADDR:
+            *_, index = _ADDRESS.unpack_from(data, at + _HEADER.size)
+            body = data[at + _HEADER.size + _ADDRESS.size : at + length]
+            local = dict(attributes(body)).get(_IFA_LOCAL, b"")
+            found.append((index, ip(local) or ""))
         at += (length + 3) & ~3
     return found
 

@@ -12,6 +12,7 @@ Phase = Literal[
     "links",
     "addresses",
     "routes",
+    "dhcp",
     "verify",
     "announce",
 ]

@@ -15,6 +15,7 @@ from vlanlink.planning.operations import (
     MakeLink,
     MakeNamespace,
     Operation,
+    RemoveAddress,
     RemoveLink,
     RemoveNamespace,
     StartKeeper,
@@ -124,11 +125,12 @@ def left_to_keeper(operation: Operation) -> bool:
 
 
 def disturbs_keeper(operations: Sequence[Operation], *, lost: bool) -> bool:
-    """Whether a keeper has to end first: it holds namespaces and links that go or come.
+    """Whether a keeper has to end first.
 
+    It holds namespaces and links that go or come, and sets an address again that is removed.
     ``lost``: as in ``to_acquire``.
     """
-    kinds = MakeNamespace | RemoveNamespace | MakeLink | RemoveLink | StartKeeper
+    kinds = MakeNamespace | RemoveNamespace | MakeLink | RemoveLink | RemoveAddress | StartKeeper
     return bool(to_acquire(operations, lost=lost)) or any(
         isinstance(op, kinds) for op in operations
     )

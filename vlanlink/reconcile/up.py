@@ -125,7 +125,8 @@ def _apply(
     if wanted:
         from vlanlink.reconcile.dhcp_acquire import acquire  # other topologies do without
 
-        leased = acquire(session, final, now, wanted, phases.of("dhcp"))
+        with session.machine.timings.taking("dhcp"):
+            leased = acquire(session, final, now, wanted, phases.of("dhcp"))
         final = session.replan(final, leased=leased)
         desired = without_leases(final.resolution.desired)
         now = transaction.step(plan(now, desired, name), desired)
