@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from _bench import attachments, contenders, foreign, peers, report, scene, startup
+from _bench import attachments, contenders, dhcp, foreign, peers, report, scene, startup
 from _bench.fetch import AbsentError
 from _bench.judge import NotMadeError, judge
 from _bench.process import Sample, timed
@@ -32,6 +32,9 @@ def main() -> int:
         taken = attachments.samples(options.runs)
         print(report.table("one attachment", taken))
         print(report.attachments(taken))
+        return 0
+    if options.dhcp:
+        print(dhcp.table(dhcp.results(options.sizes[0])))
         return 0
     found: dict[scene.Scene | scene.Vlans, Samples] = {}
     for what in _scenes(options):
@@ -73,6 +76,11 @@ def _options() -> argparse.Namespace:
         "--attach",
         action="store_true",
         help="instead of endpoints: one attachment, alone and beside 500, and CNI's ADD and DEL",
+    )
+    parser.add_argument(
+        "--dhcp",
+        action="store_true",
+        help="instead: leases for so many endpoints, and udhcpc, a process for each",
     )
     parser.add_argument("--only", type=lambda text: text.split(","), help="contenders, by name")
     parser.add_argument("--progress", action="store_true", help="tell each time when it is taken")

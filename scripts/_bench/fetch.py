@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from _rig.problems import RigError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+BUSYBOX = "busybox"
 CNI_PACKAGE = "containernetworking-plugins"
 IFSTATE = "ifstate==2.5.1"
 
@@ -28,6 +30,11 @@ class AbsentError(Exception):
 def cni_plugins() -> Path:
     """Where the CNI plugins are. Raises AbsentError."""
     return _place("cni") / "usr/lib/cni"
+
+
+def busybox() -> str:
+    """Debian's busybox, which has udhcpc. Raises AbsentError."""
+    return str(_place(BUSYBOX) / "bin/busybox")
 
 
 def ifstate() -> list[str]:
@@ -55,9 +62,9 @@ def _note(name: str) -> Path:
     return _home() / f"{name}.absent"
 
 
-def _fetch_cni(into: Path) -> None:
+def _fetch_package(name: str, into: Path) -> None:
     with tempfile.TemporaryDirectory() as download:
-        tools.run(["apt-get", "-q", "download", CNI_PACKAGE], cwd=Path(download))
+        tools.run(["apt-get", "-q", "download", name], cwd=Path(download))
         (package,) = Path(download).glob("*.deb")
         tools.run(["dpkg", "-x", package, into])
 
@@ -70,7 +77,12 @@ def _fetch_ifstate(into: Path) -> None:
 
 def main() -> None:
     """Fetch what is not in the cache yet."""
-    for name, fetch in (("cni", _fetch_cni), (IFSTATE, _fetch_ifstate)):
+    wanted = (
+        ("cni", partial(_fetch_package, CNI_PACKAGE)),
+        (BUSYBOX, partial(_fetch_package, BUSYBOX)),
+        (IFSTATE, _fetch_ifstate),
+    )
+    for name, fetch in wanted:
         if not (_home() / name).is_dir():
             _try(name, fetch)
 
