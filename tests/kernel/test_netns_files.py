@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import vlanlink
+from tests.kernel.attaching import start_container
 from tests.kernel.lan import Lan
 from tests.kernel.names import dns_server, nscd
 from tests.kernel.world import World, until
@@ -284,3 +285,13 @@ def test_names_are_asked_of_the_resolver_that_the_file_names(
             assert outside("other.example.org") == "192.0.2.9"
             assert inside("other.example.org") == "192.0.2.2"
         assert len(of_host) == asked
+
+
+def test_an_attachment_changes_no_hosts_file(etc: Path, host: vlanlink.Host, world: World) -> None:
+    vlanlink.up(office(), host)
+    hosts = (etc / "netns/web/hosts").read_text()
+    vlanlink.attach("office/pub", host=host, pid=start_container(world), id="c1")
+    told = vlanlink.status("office", host)
+    assert told.state == "up", str(told.plan)
+    assert not vlanlink.up(office(), host).changes
+    assert (etc / "netns/web/hosts").read_text() == hosts

@@ -83,10 +83,14 @@ def _resolv_conf(resolver: Resolver) -> str:
 
 
 def _hosts(builder: Builder, entry: NamespaceConfig) -> str:
-    """The endpoints by their namespaces' names, then what the file adds."""
+    """The file's endpoints by their namespaces' names, then what it adds.
+
+    Attachments come and go, and attaching one changes no other namespace.
+    """
     lines = list(_LOOPBACK)
+    left_out = {HOST, *builder.ended, *(one.id for one in builder.context.attached)}
     for link in builder.links.values():
-        if link.namespace in (HOST, *builder.ended) or link.name == LOOPBACK:
+        if link.namespace in left_out or link.name == LOOPBACK:
             continue
         lines += [f"{a.bare} {link.namespace}" for a in link.addresses if not a.link_local]
     extra = entry.hosts if not isinstance(entry.hosts, bool) else {}
