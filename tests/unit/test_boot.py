@@ -104,6 +104,14 @@ def test_now_brings_it_up_and_takes_it_down(box: Box) -> None:
     assert box.told()[:2] == [f"stop {UNIT}", f"disable {UNIT}"]
 
 
+def test_now_stops_what_is_still_coming_up(box: Box) -> None:
+    box.enable(watch=True)
+    box.say("process", "42\n")  # a watch that waits for the machine to change
+    box.told()
+    assert box.disable(now=True)[0] == f"  - unit {UNIT} up"
+    assert box.told()[0] == f"stop {UNIT}"
+
+
 def test_watched_by_a_drop_in(box: Box) -> None:
     box.enable()
     assert box.enable(watch=True) == [f"  + file {box.drop_in}"]

@@ -24,6 +24,7 @@ units = ["nginx.service"]
 def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
     found = Box(tmp_path, monkeypatch)
     found.topology = found.load(TEXT)
+    monkeypatch.setattr(services, "_RESOLV_CONF", tmp_path / "resolv.conf")
     return found
 
 
@@ -49,7 +50,7 @@ def test_enable_ties_a_unit_and_its_socket(box: Box) -> None:
     lines = drop_in(box).read_text().splitlines()
     assert lines[:6] == [
         "[Unit]",
-        f"BindsTo={UNIT}",
+        f"Requires={UNIT}",
         f"After={UNIT}",
         "",
         "[Service]",
@@ -58,12 +59,54 @@ def test_enable_ties_a_unit_and_its_socket(box: Box) -> None:
     assert "BindReadOnlyPaths=/etc/netns/web/resolv.conf:/etc/resolv.conf" in lines
     assert "BindReadOnlyPaths=/etc/netns/web/nsswitch.conf:/etc/nsswitch.conf" in lines
     assert not any("/etc/hosts" in line for line in lines)
+    assert lines[-3:-1] == ["[Install]", f"WantedBy={UNIT}"]
     socket = drop_in(box, "nginx.socket").read_text()
+    assert "\nDefaultDependencies=no\n" in socket
     assert "[Socket]\nNetworkNamespacePath=/run/netns/web\n" in socket
     assert "BindReadOnlyPaths" not in socket
     assert not drop_in(box, "nginx.path").exists()
     assert box.told()[-1] == "daemon-reload"
     assert box.enable() == []
+
+
+def wanted(box: Box, unit: str = "nginx.service") -> Path:
+    return box.units / f"{UNIT}.wants/{unit}"
+
+
+def test_an_enabled_unit_starts_with_its_topology(box: Box) -> None:
+    box.enable()
+    assert not wanted(box).is_symlink()
+    vlanlink.disable("office", box.host, release_units=True)
+    enabled(box, "nginx.service")
+    box.enable()
+    assert wanted(box).is_symlink()
+    vlanlink.disable("office", box.host, release_units=True)
+    assert not wanted(box).parent.exists()
+
+
+def test_a_failed_enable_leaves_no_unit_wanted(box: Box) -> None:
+    enabled(box, "nginx.service")
+    (box.directory / "active").mkdir()
+    box.say("active/nginx.service", "")
+    box.say("refuses", "restart")
+    with pytest.raises(vlanlink.ConflictError):
+        box.enable(now=True)
+    assert not wanted(box).parent.exists()
+    assert not drop_in(box).parent.exists()
+
+
+@pytest.mark.parametrize("kept", ["run/systemd/resolve", "run", "etc"])
+def test_a_directory_in_which_the_host_replaces_its_file_is_hidden(
+    box: Box, monkeypatch: pytest.MonkeyPatch, kept: str
+) -> None:
+    (box.directory / kept).mkdir(parents=True, exist_ok=True)
+    link = box.directory / "resolv.conf"
+    link.symlink_to(box.directory / kept / "stub-resolv.conf")
+    monkeypatch.setattr(services, "_RESOLV_CONF", link)
+    monkeypatch.setattr(services, "_RUN", box.directory / "run")
+    box.enable()
+    hides = f"TemporaryFileSystem={box.directory / kept}:ro\n" in drop_in(box).read_text()
+    assert hides == (kept == "run/systemd/resolve")
 
 
 def test_a_unit_that_runs_elsewhere_is_restarted_with_now(box: Box) -> None:

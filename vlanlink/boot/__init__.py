@@ -134,7 +134,7 @@ def disable(
     steps, name, copy = Steps(), unit.name(wanted.name), host.copy_path(wanted.name)
     if not release_units:
         services.refuse_enabled(wanted.name, host)
-    if now and systemctl.check("is-active", name):
+    if now and (systemctl.check("is-active", name) or systemctl.has_process(name)):
         steps.systemctl("stop", name, "delete", "up")
     if systemctl.check("is-enabled", name):
         steps.systemctl("disable", name, "delete", "at every boot")

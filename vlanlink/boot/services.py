@@ -2,8 +2,13 @@
 
 It fails closed. A unit with the drop-in starts in its namespace or not at all, so ``down`` stops it
 and leaves the drop-in: the next ``systemctl restart`` must not open it in the host's own network.
+
+``Requires=``, not ``BindsTo=``: that would stop the units for good when a watch dies, though the
+namespaces stay. Enabled units are wanted by the topology's unit too, since a topology that comes up
+at its second attempt finds their start jobs cancelled.
 """
 
+import os
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -21,6 +26,8 @@ _DROP_IN: Final = "vlanlink.conf"
 _TIES: Final = re.compile(
     r"(?m)^\s*(NetworkNamespacePath|PrivateNetwork|JoinsNamespaceOf)\s*=\s*(?!no\s*$|false\s*$)\S"
 )
+_RESOLV_CONF: Final = Path("/etc/resolv.conf")
+_RUN: Final = Path("/run")
 _NAMESPACE: Final = re.compile(r"(?m)^NetworkNamespacePath=.*/([^/\n]+)$")
 
 
@@ -37,17 +44,34 @@ class Service:
         """Path of the drop-in."""
         return host.unit_directory / f"{self.unit}.d" / _DROP_IN
 
+    def wants(self, host: Host) -> Path:
+        """The link by which the topology's unit starts it."""
+        return host.unit_directory / f"{unit.name(self.topology)}.wants" / self.unit
+
     def text(self, host: Host, files: tuple[str, ...]) -> str:
         """The drop-in; ``files`` are those of the namespace that replace files in /etc."""
         topology = unit.name(self.topology)
-        section = "Socket" if self.unit.endswith(".socket") else "Service"
-        lines = ["[Unit]", f"BindsTo={topology}", f"After={topology}", "", f"[{section}]"]
-        lines.append(f"NetworkNamespacePath={host.netns_directory / self.namespace}")
-        own = host.etc_netns_directory / self.namespace
-        if section == "Service":
-            lines += [f"BindReadOnlyPaths={own / name}:/etc/{name}" for name in files]
-            lines += ["InaccessiblePaths=-/run/nscd"] if files else []
-        return "\n".join([*lines, ""])
+        is_socket = self.unit.endswith(".socket")
+        lines = ["[Unit]", f"Requires={topology}", f"After={topology}"]
+        if is_socket:  # by default it comes before basic.target, which the topology comes after
+            lines += ["DefaultDependencies=no", "Conflicts=shutdown.target"]
+            lines += ["Before=shutdown.target"]
+        lines += ["", "[Socket]" if is_socket else "[Service]"]
+        lines += [f"NetworkNamespacePath={host.netns_directory / self.namespace}"]
+        if not is_socket:
+            lines += _bound_files(host.etc_netns_directory / self.namespace, files)
+        return "\n".join([*lines, "", "[Install]", f"WantedBy={topology}", ""])
+
+
+def _bound_files(own: Path, files: tuple[str, ...]) -> list[str]:
+    """Lines that put a namespace's files in the place of those in /etc."""
+    lines = [f"BindReadOnlyPaths={own / name}:/etc/{name}" for name in files]
+    kept = Path(os.path.realpath(_RESOLV_CONF)).parent
+    if "resolv.conf" in files and _RUN in kept.parents:
+        # The host's resolver replaces its file there, and a file that is replaced loses what is
+        # mounted on it in every mount namespace.
+        lines.insert(0, f"TemporaryFileSystem={kept}:ro")
+    return [*lines, "InaccessiblePaths=-/run/nscd"] if files else []
 
 
 def services_of(topology: Topology) -> tuple[Service, ...]:
@@ -83,6 +107,8 @@ def tie(steps: Steps, topology: Topology, host: Host, *, now: bool) -> tuple[Dia
         if managed_files.read(path).text == managed_files.marked(text):
             continue
         steps.write_unit(path, managed_files.marked(text))
+        if not one.wants(host).is_symlink() and systemctl.check("is-enabled", one.unit):
+            steps.want(one.wants(host), one.unit)
         if systemctl.check("is-active", one.unit):
             if now:
                 steps.systemctl("restart", one.unit, "change", f"in namespace {one.namespace}")
@@ -120,7 +146,7 @@ def _tied_elsewhere(one: Service, topology: Topology, host: Host) -> Diagnostic 
 
 
 def _topology_of(text: str) -> str | None:
-    found = re.search(r"(?m)^BindsTo=vlanlink@(.+)\.service$", text)
+    found = re.search(r"(?m)^Requires=vlanlink@(.+)\.service$", text)
     return found[1] if found else None
 
 
@@ -167,8 +193,11 @@ def untied(topology: Topology, host: Host) -> tuple[Diagnostic, ...]:
 
 
 def release(steps: Steps, topology: str, host: Host) -> None:
-    """Remove the drop-ins."""
-    for path in tied(topology, host).values():
+    """Remove the drop-ins, and what makes the topology's unit start theirs."""
+    for one, path in tied(topology, host).items():
+        wants = Service(topology, "", one).wants(host)
+        wants.unlink(missing_ok=True)
+        managed_files.remove_empty(wants.parent)
         steps.remove_unit(path)
         managed_files.remove_empty(path.parent)
 

@@ -81,6 +81,13 @@ class Steps:
         systemctl.run(verb, unit)
         self.done.append(Step(action, "unit", unit, summary))
 
+    def want(self, link: Path, unit: str) -> None:
+        """Have a unit started with the one whose .wants directory ``link`` is in."""
+        self._undo.append(systemctl.reload)
+        self._undo.append(lambda: managed_files.remove_empty(link.parent))
+        self._undo.append(lambda: link.unlink(missing_ok=True))
+        systemctl.run("add-wants", link.parent.name.removesuffix(".wants"), unit)
+
     @contextmanager
     def undone_on_error(self) -> Iterator[None]:
         """Undo all steps, last one first, if the block raises."""
