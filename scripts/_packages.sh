@@ -4,8 +4,8 @@
 #   scripts/_packages.sh [--check|--install] SET...
 #
 # SET is python (the virtual environment), demo (what the demo calls), tools (what the tests call),
-# vm (the guest), lab (its virtual machines), bare (the bare Debian) or package (the .deb). Lists missing packages and the
-# exact command. Then, without an option: asks on a terminal; without one, root installs them and
+# vm (the guest), lab (its virtual machines), bare (the bare Debian), package (the .deb) or lintian (its
+# check). Lists missing packages and the exact command. Then, without an option: asks on a terminal; without one, root installs them and
 # anyone else gets exit status 4. --install answers yes, --check only looks.
 set -euo pipefail
 
@@ -33,6 +33,8 @@ look_for_tools() {
     want modprobe kmod
     want dnsmasq dnsmasq-base
     look_for_keyring # for what is fetched and not installed
+    want zsh zsh
+    want fish fish
 }
 
 look_for_vm() {
@@ -48,8 +50,11 @@ look_for_vm() {
 
 look_for_package() {
     want dpkg-deb dpkg
-    want lintian lintian
     want strip binutils
+}
+
+look_for_lintian() {
+    want lintian lintian
     want py3compile python3-minimal
 }
 

@@ -41,7 +41,7 @@ _vlanlink_verbs() {{ compadd -- {" ".join(VERBS)} }}
 """.strip()
 _FISH: Final = f"""
 function _vlanlink_topologies; {_TOPOLOGIES}; _vlanlink_files; end
-function _vlanlink_files; __fish_complete_suffix .toml; end
+function _vlanlink_files; __fish_complete_suffix .toml | string match -r '.*(\\.toml|/)$'; end
 function _vlanlink_namespaces; {_NAMESPACES}; end
 function _vlanlink_networks; {_NETWORKS}; end
 function _vlanlink_verbs; printf '%s\\n' {" ".join(VERBS)}; end

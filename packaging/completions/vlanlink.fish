@@ -6,7 +6,7 @@
 
 # Custom Preamble
 function _vlanlink_topologies; ls /etc/vlanlink /var/lib/vlanlink 2>/dev/null | sed -n 's/\.\(toml\|json\)$//p'; _vlanlink_files; end
-function _vlanlink_files; __fish_complete_suffix .toml; end
+function _vlanlink_files; __fish_complete_suffix .toml | string match -r '.*(\.toml|/)$'; end
 function _vlanlink_namespaces; ls /run/netns 2>/dev/null; end
 function _vlanlink_networks; vlanlink ls 2>/dev/null | awk 'NR > 1 { print $2 }'; end
 function _vlanlink_verbs; printf '%s\n' up down restart plan status verify confirm watch ls inspect attach detach attachments leases exec init fmt validate import export graph schema doctor enable disable logs help; end
