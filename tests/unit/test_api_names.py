@@ -90,7 +90,9 @@ OTHER_VERBS = {
 def test_a_verb_imports_what_it_needs(words: list[str], unneeded: set[str], topology: Path) -> None:
     """Python's start and imports are most of the time of a run with few endpoints."""
     found = loaded(*(str(topology) if word == "FILE" else word for word in words))
-    assert sorted(unneeded & found) == []
+    # From Python 3.14 on, argparse imports some of it for colours.
+    of_argparse = loaded(code="import argparse; argparse.ArgumentParser().format_help()")
+    assert sorted((unneeded & found) - of_argparse) == []
 
 
 def test_what_one_verb_needs_the_others_do_without(topology: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from _rig import apt, mmdebstrap, tools
 from _rig.bare import host
 
-SUITES = ("bookworm", "trixie")
+SUITES = ("bookworm", "trixie", "forky")
 DEFAULT = "trixie"
 # What the README asks for, and the certificates without which neither works.
 _PACKAGES = ("ca-certificates", "git", "python3")
