@@ -49,9 +49,12 @@ _IN_ZSH = """
 zmodload zsh/zpty
 zpty terminal zsh -f -i
 zpty -w terminal "
-fpath=(${FILE:h} \\$fpath); autoload -U compinit; compinit -u -D; autoload -U ${FILE:t}; compdef ${FILE:t} vlanlink
+fpath=(${FILE:h} \\$fpath)
+autoload -U compinit ${FILE:t}; compinit -u -D; compdef ${FILE:t} vlanlink
 compadd() {
-    [[ \\$@ = *-[AOD]\\ * ]] || { local -a found; builtin compadd -O found \\$@; print -l -- \\$found >>$OUT }
+    [[ \\$@ = *-[AOD]\\ * ]] || {
+        local -a found; builtin compadd -O found \\$@; print -l -- \\$found >>$OUT
+    }
     builtin compadd \\$@
 }
 offer() { _main_complete; print '<end>' >>$OUT; exit }
