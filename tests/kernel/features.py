@@ -23,6 +23,9 @@ _TRIALS = {
     """&& bridge -d -j link show dev p | grep -q '"locked":true'""",
     # where a test may do what no machine of people's should suffer
     "guest": '[ "$(uname -n)" = vlanlink-vm ]',
+    # two NICs on one wire, with hardware below them
+    "nics": '[ "$(uname -n)" = vlanlink-vm ] && modprobe virtio_net '
+    "&& nsenter -t 1 -n ip link | grep -q 52:54:00:76:6c:02",
     "nat": "nft 'add table ip t; add chain ip t c { type nat hook postrouting priority 100; }; "
     "add rule ip t c masquerade'",
     # a hook that sees forwarded and local traffic

@@ -327,7 +327,7 @@ def test_in_json(lan: Lan, capsys: pytest.CaptureFixture[str]) -> None:
         "severity": "failure",
         "what": "parent eth0 does not exist on this machine",
         "why": "up refuses the topology on this machine",
-        "command": "existing links: eth7",
+        "command": 'did you mean "eth7"? existing links: eth7',
         "file": FILE,
         "line": 6,
         "column": 10,
@@ -336,7 +336,7 @@ def test_in_json(lan: Lan, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", FILE]) == 3
     out = capsys.readouterr().out
     assert out.startswith(f"failure  parent eth0 does not exist on this machine ({FILE}:6)\n")
-    assert "→ existing links: eth7" in out
+    assert '→ did you mean "eth7"? existing links: eth7' in out
 
 
 def test_of_a_user_and_of_a_root_without_power(lan: Lan) -> None:

@@ -1,6 +1,7 @@
 """Parents by altname and by MAC: every verb knows them, and a NIC may be renamed at any time."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -234,7 +235,7 @@ def test_watch_says_once_what_has_been_renamed(nic: World) -> None:
         assert "eth0 has been renamed to wan0" in str(events[-1])
         nic.ip("link add strange type veth peer name stranger")
         rename(nic, "wan0", "eth0")
-        until(lambda: events[-1].event == "in_sync", f"goes on: {events}")
+        until(lambda: events[-1].event in ("in_sync", "repaired"), f"goes on: {events}")
     assert [one.event for one in events].count("blocked") == 1
 
 
@@ -276,3 +277,49 @@ def test_a_vlan_keeps_its_name_when_the_nic_is_renamed(trunk: Lan, parent: str, 
     world.reaches("web", GATEWAY)
     run("down office")
     assert world.names() == {"lo", "wan0"}
+
+
+NIC_MACS = ("52:54:00:76:6c:01", "52:54:00:76:6c:02")
+"""Those of the guest's own NICs."""
+
+
+@pytest.fixture
+def hardware(world: World) -> str:
+    """The name of the guest's first NIC; the second is the gateway's."""
+    world.make_place("router")
+    names: list[str] = []
+    for mac, place in zip(NIC_MACS, (str(os.getpid()), world.path("router")), strict=True):
+        (name,) = [
+            one["ifname"]
+            for one in json.loads(world.run("nsenter -t 1 -n ip -j link").stdout)
+            if mac in (one["address"], one.get("permaddr"))
+        ]
+        world.run(f"nsenter -t 1 -n ip link set {name} netns {place}")
+        names.append(name)
+    world.batch(f"addr add {GATEWAY}/24 dev {names[1]}\nlink set {names[1]} up", "router")
+    return names[0]
+
+
+@pytest.mark.needs("nics", "vlan", "ipvlan")
+@pytest.mark.alone
+def test_the_permanent_mac_counts(world: World, hardware: str) -> None:
+    """Not the one that is set; and not an ipvlan link, which reports its parent's."""
+    nic, mac = hardware, NIC_MACS[0]
+    world.ip(f"link set {nic} address 02:00:00:00:00:dd")
+    file = write(f'{{ mac = "{mac}" }}')
+    run(f"up {file}")
+    world.reaches("web", GATEWAY)
+    run("down office")
+    world.ip(f"link set {nic} address {mac}")
+    world.ip(f"link add iv0 link {nic} type ipvlan mode l2")
+    world.ip(f"link add {nic}.7 link {nic} type vlan id 7")
+    text = Path(file).read_text().replace('kind = "macvlan"', 'kind = "ipvlan"')
+    Path(file).write_text(text)
+    run(f"up {file}")
+    world.reaches("web", GATEWAY)
+    rename(world, nic, "wan0")
+    assert told(f"up {file}")["changes"] == []
+    run("down office")
+    write('{ mac = "02:00:00:00:00:dd" }')
+    (error,) = told(f"up {file}", code=1)["errors"]
+    assert error["hint"] == f"NICs here: wan0 ({mac})"

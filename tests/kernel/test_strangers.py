@@ -182,6 +182,23 @@ def test_a_parent_in_use_by_a_container_names_it(lan: Lan, kind: str) -> None:
     assert world.namespaces() == set()
 
 
+@pytest.mark.needs("ipvlan")
+@pytest.mark.parametrize("option", ['mode = "l3"', 'flag = "private"'])
+def test_the_mode_of_a_containers_link_stays(lan: Lan, option: str) -> None:
+    """ipvlan links leave no trace on their parent, and one sets the mode of all."""
+    world = lan.world
+    topology = load(kind="ipvlan")
+    vlanlink.up(topology)
+    process = container(world, "10.77.0.9/24", "ipvlan mode l2 bridge")
+    text = HEAD.format(kind="ipvlan", parent="eth0").replace("probe", f"{option}\nprobe") + TWO
+    before = inside(world, process, "ip -d link show eth0")
+    with pytest.raises(vlanlink.ConflictError) as caught:
+        vlanlink.up(vlanlink.load("/run/office.toml", text=text))
+    assert f"pid {process.pid} (sleep 1000)" in str(caught.value)
+    vlanlink.down("office")
+    assert inside(world, process, "ip -d link show eth0") == before != ""
+
+
 @pytest.mark.needs("macvlan")
 def test_without_a_trace_of_strangers_nobody_looks_for_them(
     lan: Lan, monkeypatch: pytest.MonkeyPatch

@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TypeVar
 
 from vlanlink.desired.bound import altnames
 from vlanlink.desired.context import Context
-from vlanlink.model import State
+from vlanlink.model import HOST, State
 from vlanlink.store.leases import Leases
 from vlanlink.store.record import OriginalLink, Record, Records
-
-_Value = TypeVar("_Value")
 
 
 def with_names_of_now(context: Context, observed: State) -> Context:
@@ -19,15 +16,17 @@ def with_names_of_now(context: Context, observed: State) -> Context:
     if not names:
         return context
     others = {name: _leases(one, names) for name, one in context.other_leases.items()}
-    own = context.records.own
-    records = replace(
-        context.records,
-        own=own and _record(own, names),
-        others=tuple(_record(one, names) for one in context.records.others),
-    )
     return replace(
-        context, records=records, leases=_leases(context.leases, names), other_leases=others
+        context,
+        records=_records(context.records, names),
+        leases=_leases(context.leases, names),
+        other_leases=others,
     )
+
+
+def records_of_now(records: Records, observed: State) -> Records:
+    """The records by the names that parents have now."""
+    return _records(records, _renamed(records, observed))
 
 
 def _renamed(records: Records, observed: State) -> dict[str, str]:
@@ -43,16 +42,28 @@ def _renamed(records: Records, observed: State) -> dict[str, str]:
     return {name: link.name for link in links.values() for name in altnames(link)} | found
 
 
+def _records(records: Records, names: Mapping[str, str]) -> Records:
+    own, others = records.own, tuple(_record(one, names) for one in records.others)
+    return replace(records, own=own and _record(own, names), others=others)
+
+
 def _record(record: Record, names: Mapping[str, str]) -> Record:
     parents = {
         names.get(name, name): replace(parent, formerly=name) if name in names else parent
         for name, parent in record.parents.items()
     }
-    return replace(record, parents=parents, reserved=_keyed(record.reserved, names))
+    reserved = {names.get(name, name): value for name, value in record.reserved.items()}
+    own = {_sysctl(key, names): value for key, value in record.sysctls.get(HOST, {}).items()}
+    sysctls = {**record.sysctls, HOST: own} if own else record.sysctls
+    return replace(record, parents=parents, reserved=reserved, sysctls=sysctls)
 
 
-def _keyed(found: Mapping[str, _Value], names: Mapping[str, str]) -> dict[str, _Value]:
-    return {names.get(name, name): value for name, value in found.items()}
+def _sysctl(key: str, names: Mapping[str, str]) -> str:
+    """A sysctl of a link: ``net/ipv6/conf/eth0/accept_ra`` is a file by the link's name."""
+    parts = key.split("/")
+    if parts[2:3] == ["conf"] and len(parts) > 3:
+        parts[3] = names.get(parts[3], parts[3])
+    return "/".join(parts)
 
 
 def _leases(leases: Leases, names: Mapping[str, str]) -> Leases:

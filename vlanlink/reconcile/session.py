@@ -11,7 +11,7 @@ from vlanlink.desired.attached import with_attachments
 from vlanlink.desired.bound import bound
 from vlanlink.desired.context import Context, ProbeResults
 from vlanlink.desired.namespaces import relocated
-from vlanlink.desired.renamed import with_names_of_now
+from vlanlink.desired.renamed import records_of_now, with_names_of_now
 from vlanlink.desired.resolve import Resolution, resolve
 from vlanlink.desired.sysctls import keys_to_read
 from vlanlink.errors import ApplyError, ConflictError, Diagnostic, PrivilegeError, Problem
@@ -276,7 +276,7 @@ class Session:
         self.machine.wanted = wanted
         with kernel_errors():
             observed = self.machine.snapshot()
-            known = relocated(records, topology, observed)
+            known = records_of_now(relocated(records, topology, observed), observed)
             keys = keys_to_read(bound(topology, observed), observed, known)
             return self.machine.with_sysctls(observed, keys) if any(keys.values()) else observed
 

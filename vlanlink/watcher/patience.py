@@ -14,7 +14,7 @@ from vlanlink.reconcile.session import Observation
 
 @dataclass(slots=True)
 class Patience:
-    """The families in which the shims' parents had addresses, and since when one lacks them."""
+    """By network, the families in which its parent had addresses, and since when one lacks them."""
 
     seconds: float
     _had: frozenset[tuple[str, int]] = field(default=frozenset())
@@ -34,10 +34,10 @@ class Patience:
 
 
 def _families(seen: Observation) -> frozenset[tuple[str, int]]:
-    networks = [n for n in seen.topology.networks.values() if n.shim and n.parent]
     return frozenset(
-        (str(network.parent), family)
-        for network in networks
+        (name, family)
+        for name, network in seen.topology.networks.items()
+        if network.shim and network.parent
         for family in parent_addresses(seen.topology, seen.observed, network)
     )
 
