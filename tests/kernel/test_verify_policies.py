@@ -7,7 +7,7 @@ from tests.kernel.lan import SWITCH, Lan
 from tests.kernel.test_verify import ROUTED
 from tests.kernel.verified import verified, who
 from tests.kernel.wire import ready
-from tests.kernel.world import World
+from tests.kernel.world import World, until
 
 pytestmark = pytest.mark.needs("macvlan")
 GATEWAY, ONE = "172.16.86.1", "172.16.86.10"
@@ -174,6 +174,7 @@ def test_a_clone_of_this_machine_on_the_lan(lan: Lan) -> None:
     mac = lan.world.link("eth0", "one")["address"]
     lan.station("clone", "172.16.86.77/24", mac=mac)
     ready(lan)
+    until(lambda: "tentative" not in lan.world.ip("addr show dev eth0", "clone"), "it is there")
     pinned(lan, mac, lan.ports)
     cause, facts = found(topology)["one", "gateway", GATEWAY]
     assert cause == "MAC used twice"

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from vlanlink.dataclass import dataclass
 from vlanlink.desired.builder import Builder
+from vlanlink.desired.links import link_local_of
 from vlanlink.errors import Problem
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Address, Link, LinkName, State
@@ -53,6 +54,8 @@ class LanAnswers:
     """Parents and gateways that nobody there has."""
     unasked: tuple[str, ...] = ()
     """Parents that are missing or have no carrier."""
+    doubles: tuple[tuple[str, LinkName, str], ...] = ()
+    """Parents, and links that are to be created there whose MAC a station has."""
 
 
 def address_probes(builder: Builder) -> tuple[AddressProbe, ...]:
@@ -97,6 +100,19 @@ def _about_gateways(name: str, network: NetworkConfig, link: Link) -> Iterator[A
         if subnet.gateway is not None and link.parent is not None:
             address, how = str(subnet.gateway), ProbeConfig()
             yield AddressProbe(name, link.parent, address, how, link.kind, own_mac(link))
+
+
+def mac_probes(
+    topology: Topology, desired: State, observed: State
+) -> tuple[tuple[AddressProbe, Link], ...]:
+    """Questions about the link-local addresses that go with the MACs of links to be created."""
+    how = ProbeConfig()
+    return tuple(
+        (AddressProbe(str(link.key), link.parent, link_local_of(mac), how, link.kind), link)
+        for link in desired.links()
+        if link.owner == topology.name and link.parent and observed.link(link.key) is None
+        if KINDS[link.kind].rx_handler and (mac := own_mac(link))
+    )
 
 
 def probing_parents(probes: Iterable[AddressProbe], desired: State) -> frozenset[LinkName]:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from ipaddress import IPv6Address
 
 from vlanlink.desired.addressing import with_prefix
 from vlanlink.desired.builder import Builder
@@ -81,6 +82,13 @@ def peer_link(builder: Builder, link: Link, peer: PeerConfig) -> Link:
         owner=builder.name,
         origin=(*link.origin, "peer"),
     )
+
+
+def link_local_of(mac: str) -> str:
+    """The link-local address that a kernel gives a link with this MAC (RFC 4291, appendix A)."""
+    data = bytes.fromhex(mac.replace(":", ""))
+    number = bytes((data[0] ^ 0x02,)) + data[1:3] + b"\xff\xfe" + data[3:]
+    return str(IPv6Address(bytes.fromhex("fe80000000000000") + number))
 
 
 def derived_mac(identity: str, topology: str, namespace: str, interface: str) -> str:

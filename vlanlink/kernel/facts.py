@@ -5,6 +5,7 @@ from dataclasses import field
 from typing import Literal
 
 from vlanlink.dataclass import dataclass
+from vlanlink.kernel.policy import Policy
 from vlanlink.model import Link, State
 
 Presence = Literal["there", "loadable", "missing", "unknown"]
@@ -50,6 +51,8 @@ class MachineFacts:
     """Vendor and product name from the firmware (DMI)."""
     docker: tuple[DockerNetwork, ...] = ()
     identity: str = ""
+    policy: Policy = field(default_factory=Policy)
+    """Rules and packet filters of the host's namespace."""
 
     @property
     def whole(self) -> bool:

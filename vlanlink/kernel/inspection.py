@@ -24,6 +24,7 @@ from vlanlink.kernel.features import missing_capabilities, release
 from vlanlink.kernel.netlink.encode import bare_link
 from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.kernel.netns.namespaces import Namespaces
+from vlanlink.kernel.policy import read_policy
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Link, State
 
@@ -67,6 +68,7 @@ def facts(namespaces: Namespaces, state: State, identity: str, *, own: bool) -> 
         vendor=vendor(places),
         docker=docker_networks(places) if own else (),
         identity=identity,
+        policy=read_policy(),
     )
 
 

@@ -1,14 +1,15 @@
 """Preflight checks of ``doctor``, for one topology or the machine in general. Pure.
 
 The kernel interface gathers ``MachineFacts``; ``analyse`` makes a ``Report`` of them. The rules are
-in ``machine`` (kernel, privilege, other managers), ``parents`` (the links below) and ``topology``
-(the needs of one topology).
+in ``machine`` (kernel, privilege, other managers), ``parents`` (the links below), ``neighbours``
+(the LAN), ``policies`` (what else decides about packets) and ``topology`` (the needs of one
+topology).
 """
 
 from collections.abc import Callable, Iterator
 
 from vlanlink.kernel.facts import MachineFacts
-from vlanlink.preflight import machine, neighbours, parents, topology
+from vlanlink.preflight import machine, neighbours, parents, policies, topology
 from vlanlink.preflight.report import Finding, Report
 from vlanlink.preflight.topology import TopologyNeeds
 
@@ -17,6 +18,7 @@ RULES: tuple[Callable[[MachineFacts, TopologyNeeds | None], Iterator[Finding]], 
     *machine.RULES,
     *parents.RULES,
     *neighbours.RULES,
+    *policies.RULES,
 )
 
 

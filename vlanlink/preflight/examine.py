@@ -132,5 +132,8 @@ def _with_sysctls(machine: Machine, state: State, topology: Topology | None) -> 
     keys = {f"net/ipv4/conf/{link}/{key}" for link in links for key in _PER_LINK}
     wanted: dict[str, frozenset[str]] = {HOST: frozenset(keys) | FORWARDING_KEYS}
     if not missing_capabilities():
-        wanted |= dict.fromkeys(topology.namespaces if topology else (), FORWARDING_KEYS)
+        for space, entry in topology.namespaces.items() if topology else ():
+            names = ("all", "default", *entry.interfaces)
+            filters = frozenset(f"net/ipv4/conf/{name}/rp_filter" for name in names)
+            wanted[space] = FORWARDING_KEYS | filters
     return machine.with_sysctls(state, wanted)

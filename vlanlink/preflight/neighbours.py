@@ -112,4 +112,18 @@ def unasked(facts: MachineFacts, needs: TopologyNeeds | None) -> Iterator[Findin
         )
 
 
-RULES = (mac_twice, own_router, lan_hosts, silent_gateways, unasked)
+def macs_on_the_lan(facts: MachineFacts, needs: TopologyNeeds | None) -> Iterator[Finding]:
+    """Stations that have a MAC which a link is to have: clones of this machine."""
+    del facts
+    for parent, link, mac in needs.lan.doubles if needs and needs.lan else ():
+        yield Finding(
+            "mac-on-lan",
+            "warning",
+            f"a station on the LAN of {parent} has {mac}, which {link} is to have",
+            "switches mix the two up; a machine with the same machine-id and file derives the same "
+            "MACs",
+            "on the clone: rm -f /etc/machine-id && systemd-machine-id-setup; or write another mac",
+        )
+
+
+RULES = (mac_twice, own_router, lan_hosts, silent_gateways, unasked, macs_on_the_lan)

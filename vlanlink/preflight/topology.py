@@ -90,20 +90,20 @@ def routers(facts: MachineFacts, needs: TopologyNeeds | None) -> Iterator[Findin
                 f"{who} has the gateway {gateway} but does not forward "
                 f"({key.replace('/', '.')} is 0)",
                 "it is that network's router: endpoints reach nobody beyond it",
-                _table_that_forwards(needs.topology, space, key),
+                sysctl_table(needs.topology, space, key, 1),
                 is_table=True,
                 place=_place(needs, ("namespaces", space)) if space != HOST else None,
             )
 
 
-def _table_that_forwards(topology: Topology, space: str, key: str) -> str:
-    """The file's table of sysctls with ``key`` turned on, to append or to put in its place."""
+def sysctl_table(topology: Topology, space: str, key: str, value: int) -> str:
+    """The file's table of sysctls with one more, to append or to put in its place."""
     entry = topology.host if space == HOST else topology.namespaces.get(space)
     others = {k: v for k, v in (entry.sysctls if entry else {}).items() if proc_path(k) != key}
     name = space if re.fullmatch("[A-Za-z0-9_-]+", space) else json.dumps(space)
     table = "host.sysctls" if space == HOST else f"namespaces.{name}.sysctls"
     rows = [f"{json.dumps(k)} = {json.dumps(v)}" for k, v in others.items()]
-    return "\n".join([f"[{table}]", *rows, f'"{dotted(key)}" = 1'])
+    return "\n".join([f"[{table}]", *rows, f'"{dotted(key)}" = {value}'])
 
 
 def _gateways(facts: MachineFacts, needs: TopologyNeeds) -> Iterator[tuple[str, str]]:

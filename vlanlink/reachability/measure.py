@@ -9,13 +9,13 @@ from dataclasses import field, replace
 from functools import partial
 
 from vlanlink.dataclass import dataclass
+from vlanlink.desired.links import link_local_of
 from vlanlink.errors import Diagnostic, Interrupted
 from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.netlink.rules import before_main
 from vlanlink.kernel.packet.arp_nd import ArpProbe
 from vlanlink.kernel.packet.echo import EchoReply, EchoRequest, FailureReason
 from vlanlink.kernel.packet.neighbours import Hop
-from vlanlink.kernel.packet.packets import link_local_of
 from vlanlink.kernel.policy import Policy, kernel_route, read_policy
 from vlanlink.kernel.procfs import undelivered_packets
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, State
@@ -26,6 +26,7 @@ from vlanlink.reachability.expected import (
     Pair,
     Reachability,
     endpoints,
+    hairpins,
     observed_state,
     paths_of,
 )
@@ -210,7 +211,7 @@ def _evidence(
     names = {pair.source for pair in expected} | {*_namespaces_on_paths(expected, paths)}
     there = sorted(name for name in names if state.namespaces[name].made)
     policies = dict(zip(there, machine.inside([(n, read_policy) for n in there]), strict=True))
-    macs = _macs(expected, machine, state)
+    macs = _macs(expected, machine, state, hairpins(look.topology))
     return Evidence(
         paths,
         macs.gateways,
@@ -277,7 +278,10 @@ class _Macs:
     """Parents, and MACs of links on them that a station on their LAN has, too."""
 
 
-def _macs(pairs: Iterable[Pair], machine: Machine, observed: State) -> _Macs:
+def _macs(
+    pairs: Iterable[Pair], machine: Machine, observed: State, reflected: frozenset[LinkName]
+) -> _Macs:
+    """Ask from the parents. A switch that reflects frames makes a link answer its own parent."""
     gateways: dict[ArpProbe, tuple[LinkName, str]] = {}
     doubles: dict[ArpProbe, tuple[LinkName, str]] = {}
     for pair in pairs:
@@ -285,7 +289,8 @@ def _macs(pairs: Iterable[Pair], machine: Machine, observed: State) -> _Macs:
         if pair.target == GATEWAY and link and parent and parent.up and parent.carrier:
             mac, own = (str(one.settings.get("mac")) for one in (parent, link))
             gateways[ArpProbe(parent.index, mac, pair.address)] = (parent.key, pair.address)
-            doubles[ArpProbe(parent.index, mac, link_local_of(own))] = (parent.key, own)
+            if link.key not in reflected:
+                doubles[ArpProbe(parent.index, mac, link_local_of(own))] = (parent.key, own)
     if not gateways:
         return _Macs({}, frozenset())
     answers = machine.probe_lan([*gateways, *doubles])

@@ -9,6 +9,7 @@ from vlanlink.desired.duplicates import (
     AddressProbe,
     LanAnswers,
     gateway_probes,
+    mac_probes,
     probing_parents,
 )
 from vlanlink.errors import Diagnostic
@@ -111,7 +112,9 @@ def ask(session: Session, seen: Observation) -> tuple[Observation, LanAnswers]:
         results |= _probe_once(session, seen, seen.observed, probes)[0]
         seen = session.replan(seen, results)
     gateways = gateway_probes(seen.topology, seen.resolution.desired)
-    routers = _probe_once(session, seen, seen.observed, gateways)[0] if gateways else {}
+    macs = mac_probes(seen.topology, seen.resolution.desired, seen.observed)
+    more = (*gateways, *(probe for probe, _ in macs))
+    others = _probe_once(session, seen, seen.observed, more)[0] if more else {}
     asked = {*parents.values(), *(probe.parent for probe in gateways)}
     unasked = {key for key in asked if not _has_carrier(seen.observed, key)}
     answers = LanAnswers(
@@ -119,9 +122,14 @@ def ask(session: Session, seen: Observation) -> tuple[Observation, LanAnswers]:
         tuple(
             (probe.parent.name, probe.address)
             for probe in gateways
-            if probe.parent not in unasked and routers.get(probe.key) is None
+            if probe.parent not in unasked and others.get(probe.key) is None
         ),
         tuple(sorted(key.name for key in unasked)),
+        tuple(
+            (probe.parent.name, link.key, mac)
+            for probe, link in macs
+            if (mac := others.get(probe.key)) == link.settings.get("mac") and mac
+        ),
     )
     return seen, answers
 

@@ -39,8 +39,9 @@ class Rule:
     priority: int
     text: str
     """As `ip rule` prints it, without the priority."""
-    ordinary: bool = False
-    """One of every namespace: table local, asked first, or that of a VRF."""
+    is_local: bool = False
+    """It is for table local, and every packet."""
+    of_vrf: bool = False
 
     def __str__(self) -> str:
         """Priority and text."""
@@ -51,7 +52,7 @@ def before_main(rules: Iterable[Rule], family: int) -> tuple[Rule, ...]:
     """The rules of a family that are asked before the one for every packet's table main."""
     found = sorted((r for r in rules if r.family == family), key=lambda rule: rule.priority)
     main = next((r.priority for r in found if r.text == "from all lookup main"), _MAIN_PRIORITY)
-    return tuple(r for r in found if r.priority < main and not r.ordinary)
+    return tuple(r for r in found if r.priority < main and not (r.is_local or r.of_vrf))
 
 
 def read_rules(socket: Socket) -> tuple[Rule, ...]:
@@ -78,8 +79,9 @@ def _decode(message: bytes) -> Rule:
         _ACTIONS.get(action, f"action {action}"),
         *([_TABLES.get(table, str(table))] if action == _LOOKUP else []),
     ]
-    local = table == TABLE_LOCAL and priority == 0
-    return Rule(_FAMILIES.get(family, 4), priority, " ".join(words), ordinary=local or vrf)
+    text = " ".join(words)
+    local = text == "from all lookup local"
+    return Rule(_FAMILIES.get(family, 4), priority, text, is_local=local, of_vrf=vrf)
 
 
 def _selectors(values: Mapping[int, bytes], length: int) -> Iterator[str]:

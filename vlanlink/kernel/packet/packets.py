@@ -164,13 +164,6 @@ def multicast_mac(group: str) -> str:
     return mac_text(b"\x33\x33" + inet_pton(AF_INET6, group)[12:])
 
 
-def link_local_of(mac: str) -> str:
-    """The link-local address that a kernel gives a link with this MAC (RFC 4291, appendix A)."""
-    first, rest = _mac(mac)[0] ^ 0x02, _mac(mac)[1:]
-    start = bytes.fromhex("fe80000000000000")
-    return inet_ntop(AF_INET6, start + bytes((first,)) + rest[:2] + b"\xff\xfe" + rest[2:])
-
-
 def echo(family: int, message: Echo) -> bytes:
     """The bytes of an echo message, with its IPv4 checksum; for IPv6 the kernel sets it."""
     fields = (message.identifier, message.sequence)
