@@ -11,7 +11,7 @@ from zlib import crc32
 
 from vlanlink.errors import Path
 from vlanlink.kinds.vlan import VLAN, implied_vlan
-from vlanlink.model import HOST, Link, LinkName, State
+from vlanlink.model import HOST, Link, State
 from vlanlink.topology import LinkConfig, NamespaceConfig, NetworkConfig, Topology
 from vlanlink.topology.mac_parents import is_by_mac
 
@@ -119,21 +119,24 @@ class _Names:
         return known.get((below, vlan), short)
 
     def _defined(self) -> Iterator[tuple[str, tuple[str, int]]]:
-        """The VLANs that the file has as links, each with what it is on and its id."""
+        """The VLANs of NICs that the file has as links, each with what it is on and its id."""
         for name, link in self._topology.links.items():
-            if link.kind == VLAN.name and link.parent is not None:
-                number, protocol = (VLAN.get(link.options, key) for key in ("id", "protocol"))
-                if isinstance(number, int) and protocol == "802.1q":
-                    yield name, (self._name(link.parent), number)
+            below = link.parent
+            if (
+                link.kind != VLAN.name
+                or below is None
+                or (is_by_mac(below) and implied_vlan(below))
+            ):
+                continue
+            number, protocol = (VLAN.get(link.options, key) for key in ("id", "protocol"))
+            if isinstance(number, int) and protocol == "802.1q":
+                yield name, (self._name(below), number)
 
 
 def _is_vlan(link: Link) -> tuple[str, int] | None:
     """The name of the link below an 802.1Q VLAN of the host's, and its id."""
     number, below = link.settings.get("id"), link.parent
-    if link.kind != VLAN.name or below is None or link.settings.get("protocol") != "802.1q":
+    tagged = link.kind == VLAN.name and link.settings.get("protocol") == "802.1q"
+    if not tagged or below is None or below.namespace != HOST or not isinstance(number, int):
         return None
-    return (
-        (below.name, number)
-        if isinstance(number, int) and below == LinkName(HOST, below.name)
-        else None
-    )
+    return below.name, number

@@ -34,10 +34,10 @@ def _renamed(records: Records, observed: State) -> dict[str, str]:
     links = observed.host.links
     by_index = {link.index: link.name for link in links.values() if link.index}
     found = {
-        name: by_index[parent.index]
+        name: now
         for record in records.every()
         for name, parent in record.parents.items()
-        if name not in links and parent.index in by_index
+        if (now := by_index.get(parent.index, name)) != name
     }
     return {name: link.name for link in links.values() for name in altnames(link)} | found
 
