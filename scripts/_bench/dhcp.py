@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from _bench import fetch, scene
+from _bench.process import timed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,6 +50,8 @@ class Result:
     who: str
     seconds: float
     """From the first message, the links being there, until the last address is set."""
+    cpu: float
+    """Of ours that of `up` as a whole: links, verification."""
     memory: float
     """MiB, shared pages divided among those who share them."""
     rest: float
@@ -56,7 +59,7 @@ class Result:
 
     def __str__(self) -> str:
         """A row of the table."""
-        numbers = f"{self.seconds:8.2f} s{self.memory:9.1f} MiB{self.rest:8.2f} %"
+        numbers = f"{self.seconds:8.2f} s{self.cpu:9.2f} s{self.memory:9.1f} MiB{self.rest:8.2f} %"
         return f"{self.who:28}{numbers}"
 
 
@@ -77,7 +80,7 @@ def results(size: int) -> Iterator[Result]:
 
 def table(found: Iterable[Result]) -> str:
     """The results, one a line."""
-    head = f"{'':28}{'all bound':>10}{'memory':>13}{'at rest':>10}"
+    head = f"{'':28}{'all bound':>10}{'CPU':>11}{'memory':>13}{'at rest':>10}"
     return "\n".join([head, *map(str, found)])
 
 
@@ -107,12 +110,11 @@ def _write(place: Path, names: list[str], network: str) -> str:
 
 def _ours(place: Path, names: list[str], more: str = "") -> Result:
     words = [_OURS, "up", "--timings", _write(place, names, _BY_US + more)]
-    said = subprocess.run(words, check=True, capture_output=True, text=True).stderr
-    times = {line.split()[0]: line.split()[-2] for line in said.splitlines() if line.endswith(" s")}
+    sample = timed(words, keep=True)
     (keeper,) = [pid for pid in _pids() if b"lease_keeper" in _command(pid) and _children(pid)]
     pids = [keeper, *_children(keeper)]
     who = f"vlanlink, {more.strip()}" if more else "vlanlink"
-    found = _at_rest(who, pids, float(times["dhcp"]))
+    found = _at_rest(who, pids, sample.own["dhcp"], sample.cpu)
     subprocess.run([_OURS, "down", "bench"], check=True, stdout=subprocess.DEVNULL)
     return found
 
@@ -124,26 +126,24 @@ def _udhcpc(place: Path, names: list[str]) -> Result:
     script.chmod(0o755)
     client = f"{fetch.busybox()} udhcpc -i eth0 -s {script}"
     loop = "".join(f"ip netns exec {name} {client} >/dev/null 2>&1 &\n" for name in names)
-    start = time.perf_counter()
-    subprocess.run(["sh", "-c", f"{loop}wait"], check=True)  # each goes on when it is bound
-    taken = time.perf_counter() - start
+    sample = timed(["sh", "-c", f"{loop}wait"])  # each goes on when it is bound
     pids = [pid for pid in _pids() if b"udhcpc" in _command(pid)]
     if len(pids) != len(names):
         raise RuntimeError(f"{len(pids)} of {len(names)} run")
-    found = _at_rest("udhcpc, a process each", pids, taken)
+    found = _at_rest("udhcpc, a process each", pids, sample.wall, sample.cpu)
     for pid in pids:
         os.kill(pid, 9)
     subprocess.run([_OURS, "down", "bench"], check=True, stdout=subprocess.DEVNULL)
     return found
 
 
-def _at_rest(who: str, pids: list[int], seconds: float) -> Result:
+def _at_rest(who: str, pids: list[int], seconds: float, cpu: float) -> Result:
     time.sleep(5)  # the last ones are done
     before, start = sum(map(_ticks, pids)), time.perf_counter()
     time.sleep(REST_SECONDS)
     taken = (sum(map(_ticks, pids)) - before) / _TICKS
     share = taken / (time.perf_counter() - start)
-    return Result(who, seconds, sum(map(_pss, pids)) / 1024, share * 100)
+    return Result(who, seconds, cpu, sum(map(_pss, pids)) / 1024, share * 100)
 
 
 def _until(condition: object, file: Path) -> None:

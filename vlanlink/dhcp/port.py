@@ -8,7 +8,7 @@ from vlanlink.dhcp.frames import EVERYBODY, build_frame, parse_frame
 from vlanlink.dhcp.message import Message
 from vlanlink.dhcp.state import XID_MASK, Client, Send
 from vlanlink.kernel.packet import packets
-from vlanlink.kernel.packet.client_socket import ARP, NOTHING, attach, replies
+from vlanlink.kernel.packet.client_socket import NOTHING, attach, replies, talk_about
 
 _LARGEST_FRAME = 2048
 _MOST_AT_ONCE = 64
@@ -38,12 +38,13 @@ class Port:
         return (self._own, self._parent) if self._parent else (self._own,)
 
     def listen(self, client: Client, *, arp: bool) -> None:
-        """Let the replies to a client pass; ``arp``: and talk about addresses."""
-        here = arp and self._parent is None
+        """Let the replies to a client pass; ``arp``: and talk about the address on offer."""
+        about = client.offer.bare if arp and client.offer else None
+        here = about if self._parent is None else None
         mask = XID_MASK if client.config.shares_mac else 0
-        attach(self._own, replies(client.mac, client.xid, mask, arp=here))
+        attach(self._own, replies(client.mac, client.xid, mask, here))
         if self._parent:
-            attach(self._parent, ARP if arp else NOTHING)
+            attach(self._parent, talk_about(about) if about else NOTHING)
 
     def send(self, client: Client, what: Send) -> None:
         """Send a message. One that can't be sent is lost, as others are on the way."""

@@ -52,21 +52,40 @@ def attach(to: socket.socket, lines: Sequence[Line]) -> None:
 
 
 NOTHING: Final[Sequence[Line]] = ((_GIVE, 0, 0, 0),)
-ARP: Final[Sequence[Line]] = (
-    (_HALF, 0, 0, 12),
-    (_EQUAL, 0, 1, _ARP),
-    (_GIVE, 0, 0, _WHOLE),
-    (_GIVE, 0, 0, 0),
-)
 
 
-def replies(mac: str, xid: int, xid_mask: int, *, arp: bool) -> Sequence[Line]:
-    """A filter for DHCP replies to ``mac`` with the masked ``xid``; ``arp``: and for ARP."""
+def talk_about(address: str) -> Sequence[Line]:
+    """A filter for ARP from who has an address, or probes for it (RFC 5227, 2.1.1).
+
+    Without the address a client would get the probes of all others, which are broadcast.
+    """
+    return (
+        (_HALF, 0, 0, 12),
+        (_EQUAL, 0, 6, _ARP),
+        *_about(address),
+    )
+
+
+def _about(address: str) -> Sequence[Line]:
+    wanted = int.from_bytes(socket.inet_aton(address), "big")
+    return (
+        (_WORD, 0, 0, 28),  # the sender's address
+        (_EQUAL, 3, 0, wanted),
+        (_EQUAL, 0, 3, 0),
+        (_WORD, 0, 0, 38),  # the target's
+        (_EQUAL, 0, 1, wanted),
+        (_GIVE, 0, 0, _WHOLE),
+        (_GIVE, 0, 0, 0),
+    )
+
+
+def replies(mac: str, xid: int, xid_mask: int, about: str | None) -> Sequence[Line]:
+    """A filter for DHCP replies to ``mac`` with the masked ``xid``, and as ``talk_about``."""
     raw = bytes.fromhex(mac.replace(":", ""))
     first, last = int.from_bytes(raw[:4], "big"), int.from_bytes(raw[4:], "big")
     return (
         (_HALF, 0, 0, 12),
-        (_EQUAL, 15 if arp else 16, 0, _ARP),
+        (_EQUAL, 17 if about else 16, 0, _ARP),
         (_EQUAL, 0, 15, _IPV4),
         (_BYTE, 0, 0, 23),  # the IPv4 header's protocol
         (_EQUAL, 0, 13, _UDP),
@@ -84,4 +103,5 @@ def replies(mac: str, xid: int, xid_mask: int, *, arp: bool) -> Sequence[Line]:
         (_EQUAL, 0, 1, last),
         (_GIVE, 0, 0, _WHOLE),
         (_GIVE, 0, 0, 0),
+        *(_about(about) if about else ()),
     )
