@@ -17,10 +17,12 @@ import pytest
 from vlanlink._version import __version__
 from vlanlink.host import Host
 from vlanlink.kernel.marks import PROTOCOL, Marks
+from vlanlink.store.attached import AttachmentLease, AttachmentRecord
 from vlanlink.store.dhcp_leases import DhcpLease, DhcpLeases
 from vlanlink.store.documents import VERSION, UnreadableError
 from vlanlink.store.files import Store
 from vlanlink.store.leases import Leases
+from vlanlink.store.lock import Holder
 from vlanlink.store.pending import PendingCommit
 from vlanlink.store.record import (
     OriginalLink,
@@ -41,7 +43,17 @@ _LEASES = Leases(
     },
     {"in": ("10.0.0.0/24",)},
     {"pub": "eth0"},
+    {
+        ("pub", "4f1d"): AttachmentLease(
+            "eth0", "02:00:00:00:00:06", ("192.0.2.6/24",), ("192.0.2.6",), 1000.5
+        ),
+        ("in", "job"): AttachmentLease("eth1"),
+    },
 )
+_ATTACHMENT = AttachmentRecord(
+    "office", "pub", "4f1d", "eth0", "/proc/4711/ns/net", 4026532281, 4712, "0d5ff0a8",
+    RecordedLink(2, "macvlan", "02:00:00:00:00:06"), ("podman", "db"), {"4": True, "6": False},
+)  # fmt: skip
 _DHCP = DhcpLease(
     "192.0.2.9/24",
     "192.0.2.1",
@@ -83,12 +95,16 @@ WRITTEN: dict[str, dict[str, Any]] = {
         _RECORD.boot, {("web", "eth0"): _DHCP}, {("web", "eth1"): 900.0}
     ).to_dict(),
     "pending.json": _PENDING.to_dict(),
+    "attachment.json": _ATTACHMENT.to_dict(),
+    "lock.json": Holder(4711, "vlanlink up office.toml", "2026-11-28 12:33:05").to_dict(),
 }
 READERS: dict[str, Callable[[object], Any]] = {
     "record.json": Record.from_dict,
     "leases.json": Leases.from_dict,
     "dhcp.json": DhcpLeases.from_dict,
     "pending.json": PendingCommit.from_dict,
+    "attachment.json": AttachmentRecord.from_dict,
+    "lock.json": Holder.from_dict,
 }
 OWNERS = ("office", "a", "x" * 63)
 HOSTS = (1, 4026531840, 1 << 40)
@@ -110,8 +126,13 @@ def names(directory: Path) -> list[str]:
     store = Store(host, 1)
     store.write(_RECORD)
     store.write_leases("office", _LEASES)
+    store.write_attachment(_ATTACHMENT)
+    with store.locked():
+        pass
     store.write_pending(replace(_PENDING, host=host)).close()
-    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*.*"))
+    return sorted(
+        str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()
+    )
 
 
 def releases() -> list[Path]:

@@ -44,6 +44,22 @@ class Holder:
         command = shlex.join([os.path.basename(sys.argv[0]), *sys.argv[1:]])[:_LONGEST_COMMAND]
         return cls(os.getpid(), command, time.strftime("%Y-%m-%d %H:%M:%S"))
 
+    def to_dict(self) -> dict[str, object]:
+        """Plain JSON."""
+        return {"version": VERSION, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, data: object) -> "Holder":
+        """The holder of a JSON value. Raises UnreadableError."""
+        table = fields.document(data, VERSION)
+        holder = cls(
+            table.take("pid", fields.whole),
+            table.take("command", fields.text),
+            table.take("since", fields.text),
+        )
+        table.close()
+        return holder
+
     def __str__(self) -> str:
         """``pid 4711 (vlanlink up office.toml), since 2026-11-21 12:33:05``."""
         return printable(f"pid {self.pid} ({self.command}), since {self.since}")
@@ -89,7 +105,7 @@ def locked(path: Path, seconds: float, on_held: OnHeld | None = None) -> Iterato
     """
     descriptor = _acquired(path, time.monotonic() + seconds, on_held)
     try:
-        text = json.dumps({"version": VERSION, **asdict(Holder.here())}).encode()
+        text = json.dumps(Holder.here().to_dict()).encode()
         with suppress(OSError):  # a full disk prevents nobody from locking
             os.pwrite(descriptor, text, 0)
             os.truncate(descriptor, len(text))
@@ -141,15 +157,6 @@ def _is_at(path: Path, descriptor: int) -> bool:
 def _holder(descriptor: int) -> Holder | None:
     """The process that the file names; None if it can't be read, which matters to nobody."""
     try:
-        table = fields.document(
-            documents.parse(os.pread(descriptor, _LONGEST, 0).decode()), VERSION
-        )
-        holder = Holder(
-            table.take("pid", fields.whole),
-            table.take("command", fields.text),
-            table.take("since", fields.text),
-        )
-        table.close()
+        return Holder.from_dict(documents.parse(os.pread(descriptor, _LONGEST, 0).decode()))
     except ValueError:  # UnreadableError, or not UTF-8
         return None
-    return holder
