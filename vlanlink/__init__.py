@@ -34,7 +34,7 @@ _MODULES = {
     "inventory": "EndpointStatus HostLink Lease NetworkDetail NetworkSummary",
     "lifecycle": "active boot_files restart",
     "listing": "file_problems inspect networks",
-    "model": "Address DhcpClient Link LinkName Namespace NetnsFile Route State",
+    "model": "Address DhcpClient Link LinkName Namespace NetnsFile Route State Stray",
     "pictures.tree": "Branch",
     "picturing": "Graph graph",
     "planning.change": "Change Drift",
@@ -164,6 +164,7 @@ if TYPE_CHECKING:
         NetnsFile as NetnsFile,
         Route as Route,
         State as State,
+        Stray as Stray,
     )
     from vlanlink.pictures.tree import (
         Branch as Branch,

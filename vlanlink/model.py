@@ -357,6 +357,18 @@ class NetnsFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Stray:
+    """A link of a topology's in a namespace without a name, where it was moved."""
+
+    owner: str
+    holder: str
+    """Who holds the namespace: ``pid 4711 (sleep 1000)``."""
+    path: str
+    """Of the namespace."""
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """A machine's network: observed or desired."""
 
@@ -365,6 +377,8 @@ class State:
     """Observed: names in the netns directory that can't be read as a network, and why."""
     files: Mapping[FileKey, NetnsFile] = field(default_factory=dict)
     """Files of single namespaces; observed, also those of namespaces that don't exist."""
+    strays: tuple[Stray, ...] = field(default=(), compare=False)
+    """Observed, where namespaces without a name were looked through."""
 
     def to_dict(self) -> dict[str, object]:
         """The JSON form: the namespaces by name, the host's own under ``""``."""

@@ -1,9 +1,14 @@
 """An adversary: random hostile operations of somebody with CAP_NET_ADMIN in one namespace."""
 
+import json
+import os
 import random
+import signal
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
-from tests.kernel.world import World
+from tests.kernel.world import World, until
 from vlanlink.kernel.marks import Marks
 from vlanlink.kernel.netns.identity import identify
 
@@ -38,6 +43,7 @@ class Adversary:
         self.random = random.Random(seed)
         self.many = many
         self.done: list[str] = []
+        self.hideout: int | None = None
         self._made = 0
         marks = Marks(identify(None))
         owners = ("office", "other", "ghost", "?")
@@ -48,7 +54,7 @@ class Adversary:
         deeds: Sequence[Callable[[], None]] = (
             self.mark, self.mark, self.rename, self.altname, self.mac, self.flags, self.delete,
             self.make, self.make, self.address, self.route, self.sysctl, self.nest, self.move,
-            self.flood, self.ghosts, self.replace,
+            self.flood, self.ghosts, self.replace, self.hide,
         )  # fmt: skip
         for _ in range(times):
             self.random.choice(deeds)()
@@ -124,6 +130,32 @@ class Adversary:
 
     def move(self) -> None:
         self.ip("link", "set", "dev", self.link(), "netns", "den")
+
+    def hide(self) -> None:
+        """In a namespace without a name, of a process."""
+        if self.hideout is None:
+            self.hideout = self.world.start("unshare -n sleep 1000").pid
+            until(lambda: b"sleep" in self._command(), "it is in a namespace of its own")
+        link = self.link()
+        self.ip("link", "set", "dev", link, "netns", str(self.hideout))
+        words = ["nsenter", "-n", "-t", str(self.hideout), "ip", "link", "set", "dev", link, "up"]
+        self.world.run(words, check=False)
+
+    def _command(self) -> bytes:
+        return Path(f"/proc/{self.hideout}/cmdline").read_bytes()[:5]
+
+    def hidden(self) -> list[dict[str, Any]]:
+        """The links in there, as `ip -j -d link` shows them."""
+        if self.hideout is None:
+            return []
+        words = ["nsenter", "-n", "-t", str(self.hideout), "ip", "-j", "-d", "link"]
+        found: list[dict[str, Any]] = json.loads(self.world.run(words).stdout, strict=False)
+        return found
+
+    def leave(self) -> None:
+        """The process ends, and its namespace with it."""
+        if self.hideout is not None:
+            os.kill(self.hideout, signal.SIGKILL)
 
     def flood(self) -> None:
         link, many = self.link(), self.many

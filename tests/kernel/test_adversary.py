@@ -6,6 +6,7 @@ traceback, each verb keeps to its exit codes, and time and memory stay bounded. 
 mended, listed and taken down.
 """
 
+import json
 import os
 import re
 import resource
@@ -108,12 +109,19 @@ def _one_adversary(lan: Lan, seed: int, *, many: int, deeds: int) -> None:
 
 
 def _take_down(lan: Lan, adversary: Adversary) -> None:
+    (*_, links) = json.loads(record().read_text())["places"].get("one", [()])
+    macs = {mac for _, _, _, mac in links}
+    ours = [link for link in adversary.hidden() if _is(link, macs)]
     done = run("down office", {0, 1}, adversary.done)
     left = lan.world.namespaces() - {"three", "four", "den"}
     assert left <= {"one"}, (left, adversary.done)
     if left:
         assert b"one" in done.stderr + done.stdout, (done, adversary.done)
         assert record().exists(), adversary.done
+    for link in ours:
+        said = f"(pid {adversary.hideout} "
+        assert said in (done.stdout + done.stderr).decode(), (link, done, adversary.done)
+    adversary.leave()
     run("status other", {0}, adversary.done)
     run("down other", {0}, adversary.done)
     assert lan.world.namespaces() <= {"one", "den"}, adversary.done
@@ -123,6 +131,10 @@ def _take_down(lan: Lan, adversary: Adversary) -> None:
     run("down office", {0, 1, 2}, adversary.done)  # 2: nothing is known of it any more
     assert not record().exists(), adversary.done
     lan.world.ip("netns add den")
+
+
+def _is(link: dict[str, Any], macs: set[str]) -> bool:
+    return link.get("linkinfo", {}).get("info_kind") == "macvlan" and link["address"] in macs
 
 
 def test_watch_mends_the_others_beside_an_adversary(up: Lan, long_run: bool) -> None:
@@ -139,6 +151,7 @@ def test_watch_mends_the_others_beside_an_adversary(up: Lan, long_run: bool) -> 
                     lambda: world.addresses("eth0", "two") == ["172.16.86.11/24"],
                     f"two is mended, seed {1000 + seed}: {adversary.done}",
                 )
+            adversary.leave()
         for event in watch.events:
             assert all(line.isprintable() for one in event.diagnostics for line in one.lines)
             assert event.event not in ("down", "replaced")

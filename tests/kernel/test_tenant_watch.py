@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import vlanlink
+from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.test_tenant_marks import (
     FORGERIES,
@@ -17,6 +18,7 @@ from tests.kernel.test_tenant_marks import (
     by_an_altname,
     group,
     lo_renamed,
+    load,
     mark,
     tamper,
     up,
@@ -38,11 +40,18 @@ def watched(**options: Any) -> Iterator[Watched]:
 
 def moved_away(lan: Lan) -> None:
     """Into a namespace without a name, where it stays up, with its MAC."""
+    move_away(lan)
+
+
+def move_away(lan: Lan, *commands: str) -> int:
+    """The process in there."""
     sleeper = lan.world.start("unshare -n sleep 1000")
     own = os.stat("/proc/self/ns/net").st_ino
     until(lambda: os.stat(f"/proc/{sleeper.pid}/ns/net").st_ino != own, "its own namespace")
     lan.world.ip(f"link set eth0 netns {sleeper.pid}", "one")
-    lan.world.run(f"nsenter -n -t {sleeper.pid} ip link set eth0 up")
+    for words in (*commands, "ip link set eth0 up"):
+        lan.world.run(f"nsenter -n -t {sleeper.pid} {words}")
+    return sleeper.pid
 
 
 @pytest.mark.parametrize("deed", [by_a_pair, by_an_altname, lo_renamed, moved_away])
@@ -92,3 +101,29 @@ def test_a_watch_that_starts_beside_an_obstacle_mends_the_rest(up: Lan) -> None:
         watch.told("blocked")
         vlanlink.down("office")
         watch.told("down")
+
+
+UNMARKED = "ip link set eth0 group 0 alias mine"
+
+
+@pytest.mark.parametrize("forged", [(), (UNMARKED,)], ids=["as it was", "unmarked"])
+def test_down_names_what_was_moved_away(lan: Lan, forged: tuple[str, ...]) -> None:
+    """It is in somebody else's namespace, so it stays; the command that is told removes it."""
+    before = dump(lan.world)
+    vlanlink.up(load())
+    process = move_away(lan, *forged)
+    assert len(vlanlink.down("office", dry_run=True).notes) == 1
+    done = vlanlink.down("office")
+    (note,) = done.notes
+    assert note.severity == "warning"
+    where = f"into a namespace without a name (pid {process} (sleep 1000))"
+    assert note.message == f"eth0 stays: it was moved {where}"
+    assert lan.world.namespaces() == set()
+    assert "eth0" in lan.world.run(f"nsenter -n -t {process} ip link").stdout
+    command, _, rest = (note.hint or "").partition(" removes it")
+    assert rest == ""
+    lan.world.run(command)
+    same(lan.world, before)
+    vlanlink.up(load())
+    assert vlanlink.status("office").state == "up"
+    assert vlanlink.down("office").notes == ()

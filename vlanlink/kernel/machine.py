@@ -42,7 +42,7 @@ from vlanlink.kernel.snapshot import (
 )
 from vlanlink.kernel.timings import Timings
 from vlanlink.kernel.worker import Worker
-from vlanlink.model import HOST, NAMELESS, Namespace, State
+from vlanlink.model import HOST, LOOPBACK_KIND, NAMELESS, Namespace, State, Stray
 from vlanlink.planning.operations import MakeNamespace, Operation
 from vlanlink.store.record import former_name
 
@@ -169,11 +169,13 @@ class Machine:
         for reading in readings:
             reading.pids = tuple(processes.get(reading.inode, ()))
         foreign = list(self._strangers(readings, processes, wanted)) if wanted.strangers else []
-        state = assemble((*readings, *foreign), self._owner, NamespaceIds(self._namespaces))
+        riding = [one for one in foreign if _rides(one)]
+        state = assemble((*readings, *riding), self._owner, NamespaceIds(self._namespaces))
         for reading in foreign:
             self._namespaces.forget(reading.name)  # held open, it would outlive its processes
         files = {} if only_host or wanted.only else self._files.read()
-        return replace(state, unread=unread, files=files) if unread or files else state
+        strays = tuple(stray for one in foreign for stray in one.strays)
+        return replace(state, unread=unread, files=files, strays=strays)
 
     def _read(self, name: str, others: tuple[str, ...], wanted: Wanted) -> Reading:
         recorded = wanted.evidence.recorded
@@ -205,9 +207,9 @@ class Machine:
     def _strangers(
         self, readings: list[Reading], processes: Mapping[int, list[int]], wanted: Wanted
     ) -> Iterator[Reading]:
-        """Namespaces without a name that have others' links whose parents are elsewhere.
+        """Namespaces without a name that have links of ours, or others' with parents elsewhere.
 
-        A namespace of ours that has lost its name is nothing to change: it is about to go.
+        Nothing in them is changed. One of ours that has lost its name is about to go.
         """
         known = {reading.inode for reading in readings}
         for _, path in named(self.host.netns_directory):
@@ -220,21 +222,26 @@ class Machine:
                 self._namespaces.register(name, path)
                 reading = self._read(name, (), wanted)
                 reading.stranger = True
-                reading.links = dict(self._of_others(reading))
+                reading.strays = tuple(self._strays(reading, path))
+                ours = {stray.link for stray in reading.strays}
+                links = reading.links.items()
+                reading.links = {i: one for i, one in links if one.name not in ours}
                 reading.routes = frozenset()
             except OSError:  # it has gone, or is out of our reach
                 self._namespaces.forget(name)
                 continue
-            if any(link.nsid is not None for link in reading.links.values()):
+            if reading.strays or _rides(reading):
                 yield reading
             else:
                 self._namespaces.forget(name)
 
-    def _of_others(self, reading: Reading) -> Iterator[tuple[int, "SeenLink"]]:
-        for index, link in reading.links.items():
+    def _strays(self, reading: Reading, path: str) -> Iterator[Stray]:
+        """What of ours is in a namespace without a name."""
+        for link in reading.links.values():
             owner, _ = self._owner(link, reading)
-            if owner is None or owner.startswith(NAMELESS):
-                yield index, link
+            known = owner and not owner.startswith(NAMELESS)
+            if owner and known and link.kind != LOOPBACK_KIND:
+                yield Stray(owner, reading.name, path, link.name)
 
     def _why_unread(self, name: str, error: OSError) -> str:
         """Whatever is mounted there, or goes on in there, is a reason to pass over that one."""
@@ -501,3 +508,8 @@ class Machine:
             self._ownership.note(() if made else batch)
             self._execution.run(batch)
             self._ownership.note(batch if made else ())
+
+
+def _rides(reading: Reading) -> bool:
+    """Whether a link in it has its parent or peer elsewhere."""
+    return any(link.nsid is not None for link in reading.links.values())

@@ -25,6 +25,7 @@ from vlanlink.model import (
     Namespace,
     Route,
     State,
+    Stray,
     self_vlan,
 )
 from vlanlink.store.evidence import Evidence
@@ -93,6 +94,8 @@ class Reading:
     """A record says what in it is ours."""
     stranger: bool = False
     """It has no name of its own."""
+    strays: tuple[Stray, ...] = ()
+    """What of ours is in it nevertheless."""
 
 
 def read_namespace(

@@ -1,5 +1,6 @@
 """``down``: what a topology made goes, and what it changed is put back."""
 
+from dataclasses import replace
 from functools import partial
 
 from vlanlink.desired.lost_record import is_lost, lost_routes
@@ -12,6 +13,7 @@ from vlanlink.reconcile.checks import checked, refuse_untrusted
 from vlanlink.reconcile.dhcp_plan import keeper_paused
 from vlanlink.reconcile.failures import translated
 from vlanlink.reconcile.lookup import enabled, need_known, unknown
+from vlanlink.reconcile.moved import moved_away
 from vlanlink.reconcile.records import close_down, namespaces_out_of_reach, put_back
 from vlanlink.reconcile.session import Observation, Session
 from vlanlink.topology import Topology, empty
@@ -44,7 +46,7 @@ def take_down(
         if forget:
             _forget(session, name)
         _report_lost(seen, before)
-    return todo
+    return replace(todo, notes=(*todo.notes, *moved_away(seen)))
 
 
 def stop_services(session: Session, topology: str) -> tuple[str, ...]:
