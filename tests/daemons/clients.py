@@ -85,6 +85,11 @@ class Dhcpcd(_Client):
     package = "dhcpcd-base"
     words = "dhcpcd --nobackground --ipv4only --noipv4ll eth0"
 
+    def stop(self) -> None:
+        """As its unit does; the signal alone may be lost while it starts."""
+        self.system.run("dhcpcd --exit --ipv4only eth0")
+        self.process.communicate(timeout=30)
+
     def release(self) -> None:
         """`dhcpcd --release eth0` drops all of it and ends the client."""
         self.system.run("dhcpcd --release --ipv4only eth0")

@@ -15,6 +15,8 @@ class DaemonHost(LivingHost):
 
     system: System = field(kw_only=True)
     kind: type[Manager] = field(kw_only=True)
+    late: bool = field(default=False, kw_only=True)
+    """The manager does not run yet."""
     manager: Manager = field(init=False)
     server: Server = field(init=False)
     recorder: Recorder = field(init=False)
@@ -26,9 +28,14 @@ class DaemonHost(LivingHost):
         self.world.ip("link set eth0 down")
         self.manager.prepare()
         self.recorder = Recorder(self.world, "eth0")
-        self.manager.start()
-        self.settles()
+        if not self.late:
+            self.manager.start()
+            self.settles()
         self.recorder.mark()
+
+    def is_ready(self) -> None:
+        if not self.late:
+            super().is_ready()
 
     def settles(self) -> None:
         """The manager has configured the NIC."""

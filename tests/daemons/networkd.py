@@ -27,9 +27,11 @@ class Networkd(Manager):
         self.process = self.system.start(words, "networkd")
 
     def reload(self) -> None:
-        """Its files have changed."""
+        """Its files have changed; it asks for a lease again, which some versions drop first."""
+        before = self.system.log("networkd").count("acquired from")
         self.system.write(self.file, self.text + "UseDNS=no\n")
         self.system.run("networkctl reload")
+        until(lambda: self.system.log("networkd").count("acquired from") > before, "a lease")
 
     def reconfigure(self) -> None:
         """And the DHCP server does not answer at once."""

@@ -12,6 +12,7 @@ from tests.daemons.managers import Manager
 from tests.daemons.network_manager import NetworkManager
 from tests.daemons.networkd import Networkd
 from tests.daemons.system import ROOT, System
+from tests.kernel.judge import differences
 from tests.kernel.lan import Lan
 from tests.kernel.living_verbs import VERBS, keeps_what_it_has
 from tests.kernel.recorded import Recording
@@ -33,6 +34,24 @@ def test_beside_a_real_manager(
 ) -> None:
     host = DaemonHost(lan, system=system, kind=kind)
     keeps_what_it_has(host, host.event(event), verb)
+
+
+@pytest.mark.parametrize("kind", MANAGERS)
+def test_down_leaves_a_nic_that_a_real_manager_has_configured_since(
+    lan: Lan, system: System, kind: type[Manager]
+) -> None:
+    """It was down before the topology came up, as while a host boots."""
+    host = DaemonHost(lan, system=system, kind=kind, late=True)
+    vlanlink.up(host.topology())
+    host.manager.start()
+    host.settles()
+    host.is_whole()
+    before = host.network()
+    (note,) = vlanlink.down("home").notes
+    assert note.severity == "warning"
+    assert f"eth0 was down before and stays up: it is in use ({host.address}/24" in note.message
+    host.is_whole()
+    assert differences(before, host.network()) == []
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,10 @@ class LivingHost:
         self.lan.router(f"{ROUTER}/24", "2001:db8:77::1/64")
         self.lan.station("station", f"{STATION}/24", "2001:db8:77::9/64")
         self.configure()
+        self.is_ready()
+
+    def is_ready(self) -> None:
+        """It is on the LAN."""
         until(lambda: HOST6 in self.world.ip("-6 route show table local"), "the address is usable")
         self.world.reaches("", ROUTER)
 
