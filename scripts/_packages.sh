@@ -30,6 +30,7 @@ look_for_tools() {
     look_for_demo
     want tcpdump tcpdump
     want nft nftables
+    want iptables-legacy iptables
     want modprobe kmod
     want dnsmasq dnsmasq-base
     look_for_keyring # for what is fetched and not installed

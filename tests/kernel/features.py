@@ -28,6 +28,8 @@ _TRIALS = {
     "&& nsenter -t 1 -n ip link | grep -q 52:54:00:76:6c:02",
     "nat": "nft 'add table ip t; add chain ip t c { type nat hook postrouting priority 100; }; "
     "add rule ip t c masquerade'",
+    "iptables": "iptables-legacy -nL && ip6tables-legacy -nL && iptables-nft -nL && "
+    "ip6tables-nft -nL",
     # a hook that sees forwarded and local traffic
     "nftables": "nft 'add table inet t; add chain inet t c { type filter hook forward "
     "priority 0; }; add rule inet t c counter'",

@@ -54,17 +54,30 @@ def test_an_input_policy_before_up_and_after(lan: Lan, family: str) -> None:
     assert found(topology) == {}
 
 
-@pytest.mark.needs("nftables")
-def test_an_input_policy_of_iptables(lan: Lan) -> None:
-    up(lan)
-    if lan.world.run("iptables-nft -P INPUT DROP", check=False).returncode:
-        lan.world.run(["nft", "add table ip filter; add chain ip filter INPUT "
-                       "{ type filter hook input priority 0; policy drop; }"])  # fmt: skip
-    (one,) = said("input-policy")
-    assert one.what == "the policy of chain INPUT of table ip filter is drop"
-    lan.world.run(str(one.command))
+@pytest.mark.needs("iptables")
+@pytest.mark.parametrize("program", ["iptables-legacy", "iptables-nft"])
+def test_an_input_policy_of_iptables(lan: Lan, program: str) -> None:
+    topology = up(lan)
+    for six in ("", "6"):
+        lan.world.run(f"ip{six}{program.removeprefix('ip')} -P INPUT DROP")
+    legacy = program == "iptables-legacy"
+    chains = {
+        "ip": "ip filter of iptables-legacy" if legacy else "ip filter",
+        "ip6": "ip6 filter of ip6tables-legacy" if legacy else "ip6 filter",
+    }
+    seen = {facts[0] for _, facts in found(topology).values()}
+    assert seen == {
+        f"host: the policy of chain INPUT of table {t} is drop" for t in chains.values()
+    }
+    opened = said("input-policy")
+    assert [one.what for one in opened] == [
+        f"the policy of chain INPUT of table {table} is drop" for table in chains.values()
+    ]
+    for one in opened:
+        lan.world.run(str(one.command))
     assert said("input-policy") == []
     lan.world.reaches("one", "172.16.86.5")
+    lan.world.reaches("one", "fd86::5")
 
 
 def test_rules_before_table_main(lan: Lan) -> None:
@@ -94,7 +107,10 @@ def test_a_table_local_that_is_not_asked_first(lan: Lan) -> None:
 def test_two_links_of_an_endpoint_in_one_subnet(lan: Lan) -> None:
     lan.station("peer", "172.16.86.3/24")
     ready(lan)
-    strict = '[namespaces.one.sysctls]\n"net.ipv4.conf.default.rp_filter" = 1\n'
+    # each link answers for its own address alone, or eth0 may answer for both
+    strict = "[namespaces.one.sysctls]\n" + "".join(
+        f'"net.ipv4.conf.{key}" = 1\n' for key in ("default.rp_filter", "all.arp_ignore")
+    )
     loose = TWO + '[namespaces.one.sysctls]\n"net.ipv4.conf.all.rp_filter" = 0\n' \
                   '"net.ipv4.conf.default.rp_filter" = 0\n'  # fmt: skip
     assert said("rp-filter", loose) == []

@@ -3,6 +3,7 @@
 from contextlib import closing, suppress
 
 from vlanlink.dataclass import dataclass
+from vlanlink.kernel.iptables import read_legacy_filters
 from vlanlink.kernel.netlink.nftables import NETLINK_NETFILTER, FilterChain, read_filters
 from vlanlink.kernel.netlink.rules import Rule, read_rules
 from vlanlink.kernel.netlink.socket import Socket
@@ -26,6 +27,8 @@ def read_policy() -> Policy:
         rules = read_rules(rtnetlink)
     with suppress(OSError), closing(Socket(NETLINK_NETFILTER)) as netfilter:
         chains = read_filters(netfilter)
+    with suppress(OSError):
+        chains += tuple(read_legacy_filters())
     return Policy(rules, chains)
 
 

@@ -75,3 +75,13 @@ def new_proc() -> int:
     finally:
         os.close(context)
     return root
+
+
+def getsockopt(descriptor: int, level: int, option: int, buffer: bytearray) -> None:
+    """Read a socket option that takes a request in its buffer. Raises OSError.
+
+    Python's own starts with an empty buffer.
+    """
+    length = ctypes.c_uint(len(buffer))
+    place = (ctypes.c_char * len(buffer)).from_buffer(buffer)
+    _check(_libc.getsockopt(descriptor, level, option, place, ctypes.byref(length)), "getsockopt")

@@ -19,14 +19,13 @@ def input_policies(facts: MachineFacts, needs: TopologyNeeds | None) -> Iterator
         closed = [link for link in _on_host(facts, needs) if link.name not in chain.accepts]
         if chain.hook != "input" or not chain.policy_drops or not closed:
             continue
-        where = f"{chain.family} {chain.table} {chain.name}"
         yield Finding(
             "input-policy",
             "warning",
             f"the policy of {chain} is drop",
             f"endpoints reach the host through {', '.join(link.name for link in closed)} only as "
             "far as the rules of that chain accept, and answers to the host as well",
-            " && ".join(f"nft insert rule {where} iifname {link.name} accept" for link in closed),
+            " && ".join(chain.opening(link.name) for link in closed),
         )
 
 

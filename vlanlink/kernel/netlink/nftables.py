@@ -49,14 +49,23 @@ class FilterChain:
     """A rule of its table drops or rejects."""
     accepts: frozenset[str] = frozenset()
     """Links whose packets a rule of the chain accepts."""
+    program: str = "nft"
+    """The program that changes it."""
+
+    def opening(self, link: str) -> str:
+        """The command that lets the packets of a link pass."""
+        if self.program == "nft":
+            return f"nft insert rule {self.family} {self.table} {self.name} iifname {link} accept"
+        return f"{self.program} -I {self.name} -i {link} -j ACCEPT"
 
     def concerns(self, family: int) -> bool:
         """Whether it sees IPv4 (4) or IPv6 (6) packets."""
         return self.family in ("inet", {4: "ip", 6: "ip6"}[family])
 
     def __str__(self) -> str:
-        """As nft names it."""
-        return f"chain {self.name} of table {self.family} {self.table}"
+        """As its program names it."""
+        by = "" if self.program == "nft" else f" of {self.program}"
+        return f"chain {self.name} of table {self.family} {self.table}{by}"
 
 
 @dataclass(slots=True)
