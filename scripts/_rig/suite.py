@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from _rig import daemons, kea, kernels
+from _rig import daemons, engines, kea, kernels
 from _rig.problems import EXIT_MISSING, RigError
 from _rig.tools import CHECKOUT
 
@@ -55,6 +55,7 @@ class Request:
     kernels: Sequence[str]  # all kernel tests run in these guests and none here
     daemons: str | None  # days with the daemons of this Debian, and nothing else
     sensitive: bool  # only kernel-sensitive tests, on the oldest and newest kernel
+    containers: bool  # only the tests with real container engines
     install: bool
     unit: Sequence[str]  # paths; empty: skip this part
     kernel: Sequence[str]
@@ -103,6 +104,11 @@ def _parse(arguments: Sequence[str]) -> Request:
         "and others) of this Debian, on this machine; needs root. --record writes what they do to "
         "tests/kernel/recordings",
     )
+    parser.add_argument(
+        "--containers",
+        action="store_true",
+        help="run only the tests with real Podman, Docker, LXC and systemd-nspawn (needs root)",
+    )
     parser.add_argument("--install", action="store_true", help="install missing Debian packages")
     known, rest = parser.parse_known_args(arguments)
     unit = [word for word in rest if word.startswith(_UNIT)]
@@ -112,6 +118,7 @@ def _parse(arguments: Sequence[str]) -> Request:
         kernels=_chosen_kernels(known.kernel),
         daemons=known.daemons,
         sensitive=known.sensitive,
+        containers=known.containers,
         install=known.install,
         unit=[_UNIT] if everything else unit,
         kernel=[_KERNEL] if everything else kernel,
@@ -131,6 +138,8 @@ def _run_parts(request: Request, work: Path) -> list[Part]:
         return [_sensitive_part(request, work, version) for version in _oldest_and_newest()]
     if request.daemons:
         return [_daemons_part(request, work, request.daemons)]
+    if request.containers:
+        return [_containers_part(request, work)]
     parts = []
     if request.unit:
         parts.append(_unit_part(request, work))
@@ -219,6 +228,18 @@ def _guest_part(
         f"kernel tests in the guest, kernel {version}", [*guest, "--", *inside], environment
     )
     return _part(where, report, status, taken, may_be_empty=request.narrowed)
+
+
+def _containers_part(request: Request, work: Path) -> Part:
+    """Run the tests with container engines; all that they start ends with them."""
+    if not _packages("bare", install=request.install):
+        return _not_run("container engines", None)
+    report = work / "containers.xml"
+    guarded = ["unshare", "--fork", "--pid", "--kill-child", "--mount-proc"]
+    command = [*guarded, *_pytest(f"--junitxml={report}", *request.options, "tests/containers")]
+    environment = {"VLANLINK_ENGINES": str(engines.get())}
+    status, seconds = _timed("tests with container engines", command, environment)
+    return _part("container engines", report, status, seconds, may_be_empty=request.narrowed)
 
 
 def _pytest(*options: str) -> list[str]:

@@ -173,6 +173,20 @@ def test_an_interface_by_another_name_later(world: World) -> None:
     assert vlanlink.status("office").state == "up"
 
 
+@macvlan
+@pytest.mark.usefixtures("lan")
+def test_passthru_has_no_mac_of_its_own(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    text = DUAL.partition("[namespaces")[0].format(kind="macvlan", mode="passthru", keys="")
+    vlanlink.up(vlanlink.load("/run/office.toml", text=text))
+    words = ["attach", "office/pub", "--pid", str(start_container(world)), "--id", "c1"]
+    assert main([*words, "--mac", "02:42:ac:10:03:0f"]) == 2
+    assert "use their parent's MAC" in capsys.readouterr().err
+    assert main(words) == 0
+    assert vlanlink.attachments()[0].mac == world.link("eth0")["address"]
+    vlanlink.detach("office/pub", "c1")
+    assert vlanlink.status("office").state == "up"
+
+
 @ipvlan
 @pytest.mark.parametrize("mode", ["l2", "l3", "l3s"])
 def test_ipvlan(lan: Lan, world: World, mode: str) -> None:

@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from vlanlink.attachment.container import Container, find_container
 from vlanlink.attachment.lookup import Place, find_place, need_up, partial
 from vlanlink.attachment.part import Joined, part_of, reserved
 from vlanlink.attachment.value import Attachment, described
@@ -29,6 +29,9 @@ from vlanlink.store.record import Record, RecordedLink
 from vlanlink.topology import Topology, validated, values
 from vlanlink.topology.problems import InvalidValue
 
+if TYPE_CHECKING:
+    from vlanlink.attachment.container import Container
+
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 _ANYWHERE = {"0.0.0.0/0": "4", "::/0": "6"}
 
@@ -44,7 +47,7 @@ class _Request:
     descriptor: int
     path: str
     """Where others find the namespace."""
-    container: Container | None
+    container: "Container | None"
 
     @property
     def here(self) -> str:
@@ -90,11 +93,11 @@ def attach(
 @contextmanager
 def _opened(
     pid: int | None, path: StrPath | None, container: str | None
-) -> Iterator[tuple[int, str, Container | None]]:
+) -> "Iterator[tuple[int, str, Container | None]]":
     """The namespace, open; a path of it; its container. Raises UsageError, ConflictError."""
     if [pid, path, container].count(None) != 2:
         raise UsageError(Diagnostic("name one of pid, path and container"))
-    found = find_container(container) if container is not None else None
+    found = _found(container) if container is not None else None
     pid = found.pid if found else pid
     where = f"/proc/{pid}/ns/net" if path is None else os.path.abspath(path)
     try:
@@ -109,7 +112,13 @@ def _opened(
         os.close(descriptor)
 
 
-def _default_id(path: str, container: Container | None) -> str:
+def _found(name: str) -> "Container":
+    from vlanlink.attachment.container import find_container  # it starts processes
+
+    return find_container(name)
+
+
+def _default_id(path: str, container: "Container | None") -> str:
     if container:
         return container.name
     process = re.match(r"/proc/(\d+)/", path)
@@ -263,6 +272,9 @@ def _lease(session: Session, place: Place, topology: Topology, asked: _Request) 
     before = place.leases.attachments.get((place.network, asked.id))
     network = topology.networks[place.network]
     derived = KINDS[network.kind].mac(network.options) == "derived"
+    if asked.mac and not derived:
+        what = f"{place.name}/{place.network} is {network.kind}, whose links use their parent's MAC"
+        raise UsageError(Diagnostic(what, hint="leave out --mac"))
     mac = asked.mac or (before.mac if before else None)
     if mac is None and derived:
         identity = session.host.identity()

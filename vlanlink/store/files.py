@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from vlanlink.dataclass import dataclass
 from vlanlink.host import Host, is_topology_name
@@ -94,7 +94,7 @@ class Store:
         self._leases = host.state_directory
         self._namespace = namespace
         self._lock: Lock | None = None
-        self._parsed: dict[Path, tuple[tuple[int, int, int], Record]] = {}
+        self._parsed: dict[Path, tuple[tuple[int, int, int], Any]] = {}
 
     def check(self) -> None:
         """Raise UntrustedError for a directory that others may write, OSError for a link."""
@@ -132,17 +132,19 @@ class Store:
             yield from _each(path, path.name.removesuffix(self._file("")), self._read)
 
     def _read(self, path: Path) -> Record:
-        """The record in a file, parsed once: a verb asks for it several times."""
+        record = self._once(path, lambda: Record.from_dict(load(path)))
+        if path.name != self._file(record.topology):
+            raise UnreadableError(f"it is about topology {record.topology}")
+        return record
+
+    def _once(self, path: Path, parse: Callable[[], _T]) -> _T:
+        """What a file holds, parsed once: a verb asks for it several times."""
         status = path.lstat()
         key = (status.st_ino, status.st_ctime_ns, status.st_size)
         known = self._parsed.get(path)
-        if known and known[0] == key:
-            return known[1]
-        record = Record.from_dict(load(path))
-        if path.name != self._file(record.topology):
-            raise UnreadableError(f"it is about topology {record.topology}")
-        self._parsed[path] = (key, record)
-        return record
+        found: _T = known[1] if known and known[0] == key else parse()
+        self._parsed[path] = (key, found)
+        return found
 
     def _file(self, topology: str) -> str:
         return f"{topology}@{self._namespace}{_SUFFIX}"
@@ -189,7 +191,7 @@ class Store:
     def leases(self, topology: str) -> Leases:
         """The topology's leases; none if they can't be read."""
         with suppress(OSError, UnreadableError):
-            return _read_leases(self._lease_file(topology))
+            return self._read_leases(self._lease_file(topology))
         return Leases()
 
     def every_lease(self) -> dict[str, Leases]:
@@ -198,7 +200,7 @@ class Store:
 
     def _unreadable_leases(self) -> Iterator[UnreadableFile]:
         for path in _found(self._leases, f"*{_SUFFIX}"):
-            found = _each(path, path.stem, _read_leases)
+            found = _each(path, path.stem, self._read_leases)
             yield from (one for one in found if isinstance(one, UnreadableFile))
 
     def leased(self) -> tuple[str, ...]:
@@ -220,6 +222,9 @@ class Store:
     def forget(self, topology: str) -> None:
         """Drop all leases of a topology."""
         self._lease_file(topology).unlink(missing_ok=True)
+
+    def _read_leases(self, path: Path) -> Leases:
+        return self._once(path, lambda: Leases.from_dict(load(path)))
 
     def _lease_file(self, topology: str) -> Path:
         return self._leases / f"{topology}{_SUFFIX}"
@@ -323,6 +328,7 @@ class Store:
 
     def _write(self, path: Path, data: object) -> None:
         make_directory(path.parent)
+        self._parsed.pop(path, None)  # its inode may be used again
         write_atomically(path, json.dumps(data), prefix=self._new)
 
 
@@ -342,7 +348,3 @@ def _each(path: Path, topology: str, read: Callable[[Path], _T]) -> Iterator[_T 
         why = str(error.strerror) if isinstance(error, OSError) else str(error)
         name = topology if is_topology_name(topology) else ""
         yield UnreadableFile(path, name, why, isinstance(error, UntrustedError))
-
-
-def _read_leases(path: Path) -> Leases:
-    return Leases.from_dict(load(path))
