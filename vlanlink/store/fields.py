@@ -7,7 +7,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any, TypeVar
 
 from vlanlink.host import is_domain, is_topology_name
@@ -119,7 +119,16 @@ def subnet(value: object, where: str) -> str:
 
 def interface_address(value: object, where: str) -> str:
     """An address with its prefix length, in canonical form."""
-    return _canonical(value, where, ip_interface)
+    return _canonical(value, where, _with_length)
+
+
+def _with_length(word: str) -> str:
+    """As ``ip_interface``, which makes a network, too: of hundreds of leases that is most of it."""
+    bare, _, length = word.partition("/")
+    ip = ip_address(bare)
+    if not (length.isascii() and length.isdecimal() and int(length) <= ip.max_prefixlen):
+        raise ValueError(word)
+    return f"{ip}/{int(length)}"
 
 
 def mac(value: object, where: str) -> str:

@@ -139,11 +139,10 @@ class Store:
 
     def _once(self, path: Path, parse: Callable[[], _T]) -> _T:
         """What a file holds, parsed once: a verb asks for it several times."""
-        status = path.lstat()
-        key = (status.st_ino, status.st_ctime_ns, status.st_size)
+        state = _state(path)
         known = self._parsed.get(path)
-        found: _T = known[1] if known and known[0] == key else parse()
-        self._parsed[path] = (key, found)
+        found: _T = known[1] if known and known[0] == state else parse()
+        self._parsed[path] = (state, found)
         return found
 
     def _file(self, topology: str) -> str:
@@ -213,7 +212,9 @@ class Store:
         if leases == Leases():
             self.forget(topology)
         elif leases != self.leases(topology):
-            self._write(self._lease_file(topology), leases.to_dict())
+            path = self._lease_file(topology)
+            self._write(path, leases.to_dict())
+            self._parsed[path] = (_state(path), leases)
 
     def release(self, topology: str, left: Leases) -> None:
         """Write the leases that are left; without any the topology stays known. Raises OSError."""
@@ -330,6 +331,12 @@ class Store:
         make_directory(path.parent)
         self._parsed.pop(path, None)  # its inode may be used again
         write_atomically(path, json.dumps(data), prefix=self._new)
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    """What changes with every writing of a file. Raises OSError."""
+    status = path.lstat()
+    return status.st_ino, status.st_ctime_ns, status.st_size
 
 
 def _found(directory: Path, pattern: str) -> list[Path]:
