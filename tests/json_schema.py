@@ -104,6 +104,7 @@ PARTS: Final[dict[str, Schema]] = {
         interface=TEXT,
         mac=null_or(TEXT),
         addresses=each(TEXT),
+        by_dhcp=each(TEXT),
     ),
     "host_link": table(
         name=TEXT,

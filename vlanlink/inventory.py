@@ -57,6 +57,8 @@ class EndpointStatus:
     interface: str
     mac: str | None
     addresses: tuple[str, ...]
+    by_dhcp: tuple[str, ...] = ()
+    """Those of the addresses that a DHCP server gave."""
 
     @property
     def name(self) -> str:
@@ -70,6 +72,7 @@ class EndpointStatus:
             "interface": self.interface,
             "mac": self.mac,
             "addresses": list(self.addresses),
+            "by_dhcp": list(self.by_dhcp),
         }
 
 
@@ -230,9 +233,7 @@ def describe_networks(known: Iterable[ActiveTopology]) -> Iterator[NetworkDetail
 
 def _detail(known: ActiveTopology, name: str) -> NetworkDetail:
     links = list(_endpoint_links(known, name))
-    endpoints = tuple(
-        EndpointStatus(link.namespace, link.name, _mac(link), _addresses(link)) for link in links
-    )
+    endpoints = tuple(_endpoint(link) for link in links)
     summary = _summary(known, name, len(endpoints))
     host_links = tuple(_host_links(known, name, links))
     return NetworkDetail(summary, known.subnets(name), endpoints, host_links)
@@ -261,6 +262,13 @@ def _summary(known: ActiveTopology, name: str, endpoints: int) -> NetworkSummary
         subnets=tuple(str(subnet["subnet"]) for subnet in known.subnets(name)),
         endpoints=endpoints,
     )
+
+
+def _endpoint(link: Link) -> EndpointStatus:
+    # vlanlink gives other IPv4 addresses no lifetime.
+    leased = (a.text for a in link.addresses if a.family == 4 and a.seconds is not None)
+    found = _addresses(link)
+    return EndpointStatus(link.namespace, link.name, _mac(link), found, tuple(leased))
 
 
 def _endpoint_links(known: ActiveTopology, network: str) -> Iterator[Link]:

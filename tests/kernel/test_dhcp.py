@@ -76,6 +76,9 @@ def test_an_endpoint_gets_its_address_routes_and_lifetime_from_the_server(lan: L
     lan.world.run(f"ping -c1 -W5 {SERVER}", "web")
     assert vlanlink.status("office").state == "up"
     assert not vlanlink.plan(topology())
+    (network,) = vlanlink.inspect()
+    (end,) = network.endpoints
+    assert end.by_dhcp == end.addresses == (f"{found['local']}/24",)
 
 
 def test_a_plan_names_dhcp_and_sends_nothing(lan: Lan) -> None:

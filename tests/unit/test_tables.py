@@ -6,6 +6,7 @@
 import io
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ ENDS = tuple(
         (3, "bare", ()),
     )
 )
+ENDS = (*ENDS[:2], replace(ENDS[2], by_dhcp=ENDS[2].addresses))
 HOST_LINKS = (
     HostLink("eth0.50", "parent", "vlan", "52:54:00:12:34:56", ("172.16.3.5/24",)),
     HostLink("pub-shim-3a4b5c", "shim", "macvlan", "02:42:ac:10:03:ff", ("169.254.7.7/32",)),

@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
     output.print_notes(warnings)
     found = vlanlink.inspect(options.network)
     _print_heading(found)
-    ends = [(e.namespace, e.interface, e.mac or "", e.addresses) for e in found.endpoints]
+    ends = [(e.namespace, e.interface, e.mac or "", _addresses(e)) for e in found.endpoints]
     if ends:
         output.say("")
         print_table(("namespace", "interface", "mac", "addresses"), ends)
@@ -37,6 +37,10 @@ def run(options: argparse.Namespace) -> int:
         output.say("")
         print_table(("host link", "role", "kind", "mac", "addresses"), links)
     return 0
+
+
+def _addresses(end: "vlanlink.EndpointStatus") -> list[str]:
+    return [f"{text} by DHCP" if text in end.by_dhcp else text for text in end.addresses]
 
 
 def _print_heading(found: "vlanlink.NetworkDetail") -> None:
