@@ -15,7 +15,7 @@ from vlanlink.boot.systemctl import need
 
 TEXT = '[topology]\nname = "office"\n[networks.pub]\nkind = "macvlan"\nparent = "eth0"\n'
 UNIT = "vlanlink@office.service"
-ASKED = ("is-enabled", "is-active", "is-system-running", "show")
+ASKED = ("is-enabled", "is-active", "is-system-running", "show", "list-unit-files")
 
 
 class Box:

@@ -45,7 +45,8 @@ def drop_in(box: Box, unit: str = "nginx.service") -> Path:
 
 
 def test_enable_ties_a_unit_and_its_socket(box: Box) -> None:
-    tells(box, "nginx.service", TriggeredBy="nginx.socket nginx.path")
+    tells(box, "nginx.socket", Triggers="nginx.service")
+    tells(box, "other.socket", Triggers="other.service")
     assert f"  + file {drop_in(box)}" in box.enable()
     lines = drop_in(box).read_text().splitlines()
     assert lines[:6] == [
@@ -64,7 +65,7 @@ def test_enable_ties_a_unit_and_its_socket(box: Box) -> None:
     assert "\nDefaultDependencies=no\n" in socket
     assert "[Socket]\nNetworkNamespacePath=/run/netns/web\n" in socket
     assert "BindReadOnlyPaths" not in socket
-    assert not drop_in(box, "nginx.path").exists()
+    assert not drop_in(box, "other.socket").exists()
     assert box.told()[-1] == "daemon-reload"
     assert box.enable() == []
 

@@ -87,9 +87,8 @@ def _with_sockets(service: Service) -> Iterator[Service]:
     """The unit, and the sockets that start it."""
     yield service
     if service.unit.endswith(".service"):
-        for one in systemctl.show(service.unit, "TriggeredBy").split():
-            if one.endswith(".socket"):
-                yield Service(service.topology, service.namespace, one)
+        for one in systemctl.sockets_of(service.unit):
+            yield Service(service.topology, service.namespace, one)
 
 
 def tie(steps: Steps, topology: Topology, host: Host, *, now: bool) -> tuple[Diagnostic, ...]:

@@ -56,6 +56,23 @@ def show(unit: str, *properties: str) -> str:
     return done.stdout if done.returncode == 0 else ""
 
 
+def sockets_of(service: str) -> list[str]:
+    """The sockets that start a service.
+
+    Its TriggeredBy= names those alone that systemd has loaded, so every socket is asked.
+    """
+    words = ["systemctl", "list-unit-files", "--no-legend", "--plain", "*.socket"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    names = [line.split()[0] for line in done.stdout.splitlines() if line.strip()]
+    names = [name for name in names if "@." not in name]
+    if not names:
+        return []
+    words = ["systemctl", "show", "--property=Id", "--property=Triggers", *names]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    units = [dict(x.split("=", 1) for x in one.splitlines()) for one in done.stdout.split("\n\n")]
+    return [one["Id"] for one in units if service in one.get("Triggers", "").split()]
+
+
 def run(*words: str) -> None:
     """Run ``systemctl WORDS``. Raises ConflictError with its output on failure."""
     done = subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False)
