@@ -11,6 +11,7 @@
     └── Interrupted            130      Ctrl-C or SIGTERM; rolled back
 """
 
+import re
 from typing import ClassVar, Final, Literal
 
 from vlanlink.dataclass import dataclass
@@ -31,6 +32,27 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def shell_word(text: str) -> str:
+    """``text`` as one word of a command to copy: a tenant names links, and a hint runs as root."""
+    if _HARMLESS.fullmatch(text):
+        return text
+    if text.isprintable():
+        return "'" + text.replace("'", "'\\''") + "'"
+    return "$'" + "".join(map(_escaped, text)) + "'"
+
+
+def _escaped(character: str) -> str:
+    if character in "\\'":
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    octets = character.encode("utf-8", "surrogateescape")
+    return "".join(f"\\x{octet:02x}" for octet in octets)
+
+
+_HARMLESS: Final = re.compile(r"[A-Za-z0-9_@%+=:,./][A-Za-z0-9_@%+=:,./-]*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,6 +160,38 @@ def lo_renamed(lan: Lan) -> None:
     lan.world.ip("link set lo name mine", "one")
 
 
+HOSTILE = "-x;id>\x1b'$(id)"
+"""A link's name that runs commands in the shell of who copies a hint as it stands."""
+
+
+def by_a_hostile_altname(lan: Lan) -> None:
+    lan.world.ip("link del eth0", "one")
+    lan.world.run(["ip", "link", "add", "m0", "type", "veth", "peer", "name", "p0"], "one")
+    lan.world.ip("link property add dev m0 altname eth0", "one")
+    lan.world.run(["ip", "link", "set", "dev", "m0", "name", HOSTILE], "one")
+
+
+def lo_renamed_to_commands(lan: Lan) -> None:
+    lan.world.ip("link set lo down", "one")
+    lan.world.run(["ip", "link", "set", "dev", "lo", "name", HOSTILE], "one")
+
+
+@pytest.mark.parametrize("replace", [by_a_hostile_altname, lo_renamed_to_commands])
+def test_a_hint_runs_nothing_that_a_tenant_wrote(
+    up: Lan, replace: Replace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace(up)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(vlanlink.ConflictError) as caught:
+        vlanlink.up(load())
+    command = (caught.value.diagnostics[0].hint or "").partition(", then")[0]
+    assert command.isprintable()
+    up.world.run(["bash", "-c", command])
+    assert list(tmp_path.iterdir()) == []
+    vlanlink.up(load())
+    assert vlanlink.status("office").state == "up"
+
+
 @pytest.mark.parametrize("replace", [by_a_pair, by_renaming, by_an_altname, lo_renamed])
 def test_up_refuses_what_a_tenant_put_in_place(up: Lan, replace: Replace) -> None:
     """It names what was done, and the way out works. Nothing is changed until then."""

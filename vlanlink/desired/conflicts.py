@@ -11,7 +11,7 @@ from vlanlink.desired.builder import Builder
 from vlanlink.desired.defined import defines
 from vlanlink.desired.namespaces import ip_in
 from vlanlink.desired.parent_names import held_by_host
-from vlanlink.errors import Path, Problem
+from vlanlink.errors import Path, Problem, shell_word
 from vlanlink.kinds import KINDS, Kind, rx_handler
 from vlanlink.model import HOST, LOOPBACK, Address, Link, LinkName, State, owner_in_words, show
 from vlanlink.store.leases import Leases
@@ -45,11 +45,11 @@ def _put_in_place(builder: Builder, link: Link, name: str, holder: Link) -> Prob
         return None
     ip = ip_in(space)
     message, command = (
-        (f"the {holder.kind} link {name}", f"{ip} link delete {name}")
+        (f"the {holder.kind} link {name}", f"{ip} link delete dev {shell_word(name)}")
         if holder.name == name
         else (
             f"{name}, an altname of {holder.name},",
-            f"{ip} link property del dev {holder.name} altname {name}",
+            f"{ip} link property del dev {shell_word(holder.name)} altname {shell_word(name)}",
         )
     )
     return Problem(

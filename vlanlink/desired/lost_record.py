@@ -7,7 +7,7 @@ Each is reported with the command that restores it, ``VALUE`` standing for what 
 from collections.abc import Iterator
 
 from vlanlink.desired.parent_names import foreign_parents, held_by_host
-from vlanlink.errors import Problem
+from vlanlink.errors import Problem, shell_word
 from vlanlink.model import Link, State
 from vlanlink.store.record import Records
 from vlanlink.topology import Topology
@@ -34,7 +34,7 @@ def may_have_been_brought_up(parent: Link, observed: State) -> bool:
 def uncertain_parent(parent: str) -> Problem:
     """The warning for a parent that may have been down. Most were not, so it is no failure."""
     message = f"{parent} stays up: the record of whether it was up before is lost"
-    return Problem((), message, f"ip link set {parent} down, if it was down before")
+    return Problem((), message, f"ip link set {shell_word(parent)} down, if it was down before")
 
 
 def uncertain_parents(written: Topology, observed: State, records: Records) -> Iterator[Problem]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from vlanlink.desired.builder import Builder
-from vlanlink.errors import Path, Problem
+from vlanlink.errors import Path, Problem, shell_word
 from vlanlink.model import (
     HOST,
     LOOPBACK,
@@ -42,7 +42,8 @@ def namespace_names(topology: Topology) -> frozenset[str]:
 def ip_in(space: Namespace) -> str:
     """The command that is ip(8) inside a namespace."""
     named = space.path is not None and space.path.endswith(f"/netns/{space.name}")
-    return f"ip -n {space.name}" if named else f"nsenter --net={space.path} ip"
+    name, path = shell_word(space.name), shell_word(str(space.path))
+    return f"ip -n {name}" if named else f"nsenter --net={path} ip"
 
 
 _ENDED = {
@@ -104,7 +105,8 @@ def _renamed_loopback(space: Namespace, origin: Path) -> Iterator[Problem]:
     for link in space.links.values():
         if link.kind == LOOPBACK_KIND and link.name != LOOPBACK:
             message = f"somebody in namespace {space.name} renamed its lo to {link.name}"
-            hint = f"{ip_in(space)} link set {link.name} down name lo, then run this again"
+            command = f"{ip_in(space)} link set dev {shell_word(link.name)} down name lo"
+            hint = f"{command}, then run this again"
             yield Problem(origin, message, hint, at_key=True)
 
 

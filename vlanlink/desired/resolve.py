@@ -40,7 +40,7 @@ from vlanlink.desired.shim.link import add_shims
 from vlanlink.desired.shim.routes import add_shim_routes
 from vlanlink.desired.shim.warnings import return_routes, shim_warnings
 from vlanlink.desired.sysctls import Sysctls, desired_sysctls
-from vlanlink.errors import Path, Problem
+from vlanlink.errors import Path, Problem, shell_word
 from vlanlink.model import (
     HOST,
     FileKey,
@@ -186,7 +186,7 @@ def _check_mtu(
     limit = parent.settings.get("mtu", parent.defaults.get("mtu"))
     if isinstance(limit, int) and mtu > limit:
         message = f"mtu {mtu} is above that of its parent {parent.name} ({limit})"
-        hint = f"raise the parent's first: ip link set {parent.name} mtu {mtu}"
+        hint = f"raise the parent's first: ip link set {shell_word(parent.name)} mtu {mtu}"
         builder.conflicts.append(Problem(path, message, hint, related=related))
 
 

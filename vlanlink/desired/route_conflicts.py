@@ -1,11 +1,12 @@
 """Routes of others where desired ones would go: one per destination, metric and table. Pure."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.ownership import kept_routes
 from vlanlink.desired.routes import ANYWHERE
-from vlanlink.errors import Problem
+from vlanlink.errors import Problem, shell_word
 from vlanlink.model import HOST, Namespace, Route, owner_in_words
 
 _NEXT_METRIC = 100
@@ -49,8 +50,8 @@ def _way_out(seen: Namespace, route: Route, other: Route) -> str:
         return f"write another metric: {metric}"
     if route.to == ANYWHERE[route.family] and "interfaces" in route.origin:
         return f"write default_route = {{ {metric} }}, or default_route = false"
-    enter = f"nsenter --net={seen.path} " if seen.path else ""
-    return f"delete it: {enter}ip route del {other}"
+    enter = f"nsenter --net={shell_word(seen.path)} " if seen.path else ""
+    return f"delete it: {enter}ip route del {replace(other, dev=shell_word(other.dev))}"
 
 
 def _topology(builder: Builder, seen: Namespace, route: Route) -> str:

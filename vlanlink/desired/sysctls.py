@@ -6,7 +6,7 @@ from dataclasses import field, replace
 from vlanlink.dataclass import dataclass
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.shim.sources import sysctl_keys
-from vlanlink.errors import Path, Problem
+from vlanlink.errors import Path, Problem, shell_word
 from vlanlink.model import HOST, LinkName, Namespace, State
 from vlanlink.store.record import OriginalSysctl, Records
 from vlanlink.sysctl import (
@@ -167,8 +167,8 @@ def lost_sysctls(topology: Topology, observed: State) -> Iterator[str]:
 
 
 def _command(namespace: Namespace, key: str) -> str:
-    enter = f"nsenter --net={namespace.path} " if namespace.path else ""
-    return f"{enter}sysctl -w {dotted(key)}=VALUE"
+    enter = f"nsenter --net={shell_word(namespace.path)} " if namespace.path else ""
+    return f"{enter}sysctl -w {shell_word(dotted(key))}=VALUE"
 
 
 def _originals(

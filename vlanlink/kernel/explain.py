@@ -74,8 +74,12 @@ def _who_has_mac(operation: SetLink, state: State) -> str | None:
     own = namespace.links.get(operation.name) if namespace else None
     mac = operation.new.get("mac") or (own.settings.get("mac") if own else None)
     for link in state.links():
-        if link.settings.get("mac") == mac and own and link.key != own.key:
+        beside = own and link.key != own.key and own.parent in (link.parent, link.key)
+        if beside and link.settings.get("mac") == mac:
             return f"{link.key} already uses MAC {mac}"
+    for stray in state.strays:
+        if own and (stray.owner, stray.link) == (own.owner, own.name):
+            return f"{stray.link} of {stray.holder} already uses MAC {mac}"
     return f"MAC {mac} is in use on this parent, in an unnamed namespace"
 
 
