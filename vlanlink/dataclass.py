@@ -102,5 +102,21 @@ def _delattr(_self: Any, name: str) -> Never:
     raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
 
 
+def _getstate(self: Any) -> list[Any]:
+    return [getattr(self, field.name) for field in dataclasses.fields(self)]
+
+
+def _setstate(self: Any, state: list[Any]) -> None:
+    for field, value in zip(dataclasses.fields(self), state, strict=True):
+        object.__setattr__(self, field.name, value)
+
+
 _MUTABLE: Mapping[str, Any] = {"__eq__": _eq, "__hash__": None, "__repr__": _repr}
-_FROZEN = {**_MUTABLE, "__hash__": _hash, "__setattr__": _setattr, "__delattr__": _delattr}
+_FROZEN = {
+    **_MUTABLE,
+    "__hash__": _hash,
+    "__setattr__": _setattr,
+    "__delattr__": _delattr,
+    "__getstate__": _getstate,
+    "__setstate__": _setstate,
+}

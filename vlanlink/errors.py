@@ -131,11 +131,21 @@ class VlanlinkError(Exception):
         self.not_undone = not_undone
         super().__init__("\n".join(line for one in diagnostics for line in one.labelled("")))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """For pickle and copy: errors cross processes."""
+        return _restored, (type(self), self.diagnostics, self.not_undone), vars(self)
+
     def to_dict(self) -> dict[str, object]:
         """JSON form, as printed by ``--json``; ``not_undone`` is omitted if empty."""
         found = [diagnostic.to_dict() for diagnostic in self.diagnostics]
         left = {"not_undone": list(self.not_undone)} if self.not_undone else {}
         return {"version": JSON_VERSION, "errors": found, **left}
+
+
+def _restored(
+    kind: type[VlanlinkError], diagnostics: tuple[Diagnostic, ...], not_undone: tuple[str, ...]
+) -> VlanlinkError:
+    return kind(*diagnostics, not_undone=not_undone)
 
 
 class TopologyError(VlanlinkError):

@@ -1,11 +1,14 @@
 """Our dataclass is the standard library's: same values, same errors."""
 
+import copy
 import dataclasses
+import pickle
 from dataclasses import FrozenInstanceError, field, fields, replace
 from typing import Any
 
 import pytest
 
+import vlanlink
 from vlanlink.dataclass import dataclass
 
 
@@ -80,6 +83,33 @@ def test_own_methods_stay() -> None:
 
     assert repr(Named("x")) == "x"
     assert Named("x") == Named("x")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    one: int
+    two: list[int] = field(default_factory=list, compare=False)
+
+
+@dataclass(frozen=True)
+class Sum(Pair):
+    three: int = 3
+
+
+@pytest.mark.parametrize("value", [Pair(1, [2]), Sum(1, [2], 4)])
+def test_they_can_be_copied_and_pickled(value: Pair) -> None:
+    for made in (copy.copy(value), copy.deepcopy(value), pickle.loads(pickle.dumps(value))):
+        assert (type(made), made, made.two) == (type(value), value, [2])
+
+
+@pytest.mark.parametrize("kind", [vlanlink.TopologyError, vlanlink.ApplyError])
+def test_so_can_errors(kind: type[vlanlink.VlanlinkError]) -> None:
+    """A pool of processes hands them over."""
+    error = kind(vlanlink.Diagnostic("wrong", hint="mend it"), not_undone=("eth0",))
+    error.add_note("told by a tool")
+    for made in (copy.copy(error), copy.deepcopy(error), pickle.loads(pickle.dumps(error))):
+        assert (type(made), str(made), made.to_dict()) == (kind, str(error), error.to_dict())
+        assert made.__notes__ == error.__notes__
 
 
 def test_mutable_ones() -> None:
