@@ -14,7 +14,7 @@ from tests.daemons.networkd import Networkd
 from tests.daemons.system import ROOT, System
 from tests.kernel.judge import differences
 from tests.kernel.lan import Lan
-from tests.kernel.living_verbs import VERBS, keeps_what_it_has
+from tests.kernel.living_verbs import VERBS, keeps_what_it_has, watching
 from tests.kernel.recorded import Recording
 from tests.kernel.world import until
 
@@ -73,6 +73,33 @@ def test_record(
     recording = Recording(f"{kind.__name__}: {event}", start, begins, ends)
     heading = f"# {system.version(kind.package)} on Linux {platform.release()}\n"
     recording.file(recordings).write_text(heading + recording.text())
+
+
+@pytest.mark.parametrize("verb", ["up", "watch"])
+def test_networking_off_and_on_is_mended(lan: Lan, system: System, verb: str) -> None:
+    """NetworkManager empties a shim that nobody has set apart."""
+    host = DaemonHost(lan, system=system, kind=NetworkManager)
+    topology = host.topology()
+
+    def off_and_on() -> None:
+        system.run("nmcli networking off", check=False)  # it waits for the shim, in vain
+        host.manager.loses()
+        system.run("nmcli networking on")
+        host.settles()
+
+    if verb == "watch":
+        with watching(topology) as events:
+            off_and_on()
+            until(lambda: vlanlink.status(topology).state == "up", f"in sync: {events}")
+            host.joins_its_endpoints()
+    else:
+        vlanlink.up(topology)
+        off_and_on()
+        assert vlanlink.status(topology).state == "drifted"
+        vlanlink.up(topology)
+        host.joins_its_endpoints()
+    vlanlink.down("home")
+    host.is_whole()
 
 
 def test_networking_off_spares_a_shim_that_doctor_has_set_apart(lan: Lan, system: System) -> None:
