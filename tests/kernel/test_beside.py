@@ -124,6 +124,14 @@ def test_an_endpoint_that_is_up_gets_an_address_more(shared: Lan) -> None:
     assert shared.world.addresses("eth0", "a") == ["10.77.0.9/24", "10.77.0.10/24"]
 
 
+def test_an_attachment_gets_no_address_of_a_sibling(shared: Lan) -> None:
+    vlanlink.up(load(one("10.77.0.9")))
+    process = shared.world.start(["unshare", "--net", "sleep", "1000"])
+    until(lambda: Path(f"/proc/{process.pid}/comm").read_text() == "sleep\n", "it runs")
+    found = vlanlink.attach("office/pub", pid=process.pid, id="c1")
+    assert found.addresses == ("10.77.0.3/24", "fd77::3/64")
+
+
 def test_a_clone_of_this_machine_is_a_station_like_any_other(shared: Lan) -> None:
     """It has the same file and machine-id, so its endpoint has the same MAC."""
     vlanlink.up(load(one("10.77.0.9")))

@@ -86,6 +86,8 @@ def read_filters(netfilter: Socket) -> tuple[FilterChain, ...]:
 def _chains(netfilter: Socket) -> Iterator[FilterChain]:
     rules: dict[tuple[int, str], list[_Rule]] = {}
     for message in netfilter.dump(request(_GETCHAIN, _REQUEST_DUMP, _NFGENMSG.pack(0, 0, 0))):
+        if len(message) < _BODY:
+            continue
         values = dict(attributes(message, _BODY))
         family, hook = message[16], _hook(values)
         if hook is None or family not in _FAMILIES:
@@ -115,7 +117,8 @@ def _rules(netfilter: Socket, family: int, table: str) -> Iterator[_Rule]:
     asked = request(_GETRULE, _REQUEST_DUMP, body, text(_RULE_TABLE, table))
     for message in netfilter.dump(asked):
         values = dict(attributes(message, _BODY))
-        if _text(values, _RULE_TABLE) == table and message[16] == family:
+        of_family = message[16:17] == bytes((family,))
+        if of_family and _text(values, _RULE_TABLE) == table:
             rule = _Rule(_text(values, _RULE_CHAIN), [], [])
             for _, expression in attributes(values.get(_RULE_EXPRESSIONS, b"")):
                 _read_expression(dict(attributes(expression)), rule)
