@@ -13,6 +13,7 @@ import pytest
 
 import vlanlink
 from tests.kernel.attaching import OFFICE, end, inside, office, start_container
+from tests.kernel.command_line import VLANLINK
 from tests.kernel.examples import example
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
@@ -21,6 +22,7 @@ from vlanlink.kernel import syscalls
 from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.store.attached import AttachmentRecord
 
+ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.needs("macvlan"), pytest.mark.usefixtures("lan")]
 
 
@@ -394,9 +396,15 @@ def test_s29_a_container_on_the_examples_network(
     vlanlink.down("containers")
 
 
-def test_s28_a_command_in_an_endpoint(world: World) -> None:
+@pytest.mark.parametrize(
+    "way", ["vlanlink exec web --", "ip netns exec web", "nsenter --net=/run/netns/web"]
+)
+def test_s28_a_command_in_an_endpoint(world: World, way: str) -> None:
+    assert f"{way} " in (ROOT / "docs/services.md").read_text()
     vlanlink.up(example("28-services", ('parent = "eth0"', 'parent = "eth0"\nprobe = false')))
-    ping = ["ping", "-n", "-c1", "-W5", "172.16.28.11"]
-    vlanlink.run("web", ping, check=True, capture_output=True)
-    assert world.pings("web", "172.16.28.11")
+    program, *words = way.split()
+    program = VLANLINK if program == "vlanlink" else program
+    world.run([program, *words, *["ping", "-n", "-c1", "-W5", "172.16.28.11"]])
+    shown = world.run([program, *words, *["ip", "-br", "addr", "show", "eth0"]]).stdout
+    assert "172.16.28.10/24" in shown
     vlanlink.down("services")

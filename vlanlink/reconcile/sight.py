@@ -96,12 +96,6 @@ def _misses_links(seen: "Observation") -> bool:
     )
 
 
-def _attached(seen: "Observation") -> Iterator[str]:
-    """The MACs of attachments, whose namespaces have no name."""
-    for leases in (seen.leases, *seen.context.other_leases.values()):
-        yield from (one.mac for one in leases.attachments.values() if one.mac)
-
-
 def _parents(seen: "Observation") -> Iterator[int]:
     """The topology's parents that are there and keep a list of their children's MACs."""
     here = seen.observed.host.links
