@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +218,25 @@ def test_it_is_waited_for(world: World, parent: str, arrival: str) -> None:
     run("down office")
 
 
+def _is_sleep(command: Path) -> bool:
+    return command.read_text() == "sleep\n"
+
+
+def test_containers_are_attached_before_and_after(nic: World) -> None:
+    run(f"up {write(BY_MAC, 'shim = true')}")
+    for name in ("first", "second"):
+        process = nic.start(["unshare", "--net", "sleep", "1000"])
+        command = Path(f"/proc/{process.pid}/comm")
+        until(partial(_is_sleep, command), "it runs")
+        found = told(f"attach office/pub --pid {process.pid} --id {name}")
+        nic.reaches("", found["addresses"][0].partition("/")[0])
+        rename(nic, *(("eth0", "wan0") if name == "first" else ("wan0", "eth0")))
+        run("up /run/office.toml")
+        nic.reaches("", found["addresses"][0].partition("/")[0])
+    assert len([one for one in nic.names() if one.startswith("sh-")]) == 1
+    run("down office")
+
+
 @PARENTS
 def test_watch_follows_a_nic_that_is_renamed(nic: World, parent: str) -> None:
     with watching(write(parent, "shim = true")) as events:
@@ -302,6 +322,7 @@ def hardware(world: World) -> str:
 
 @pytest.mark.needs("nics", "vlan", "ipvlan")
 @pytest.mark.alone
+@pytest.mark.sensitive
 def test_the_permanent_mac_counts(world: World, hardware: str) -> None:
     """Not the one that is set; and not an ipvlan link, which reports its parent's."""
     nic, mac = hardware, NIC_MACS[0]
