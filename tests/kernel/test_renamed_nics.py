@@ -322,7 +322,6 @@ def hardware(world: World) -> str:
 
 @pytest.mark.needs("nics", "vlan", "ipvlan")
 @pytest.mark.alone
-@pytest.mark.sensitive
 def test_the_permanent_mac_counts(world: World, hardware: str) -> None:
     """Not the one that is set; and not an ipvlan link, which reports its parent's."""
     nic, mac = hardware, NIC_MACS[0]
