@@ -76,6 +76,29 @@ class Dnsmasq:
         return self.log.read_text().count(words)
 
 
+RELAY, UPSTREAM = "192.168.77.2", "10.9.0.1"
+
+
+def relayed(lan: Lan, *words: str) -> Dnsmasq:
+    """A server behind a router that relays: its answers come from another network."""
+    world = lan.world
+    lan.station("relay", f"{RELAY}/24")
+    world.make_place("dhcp")
+    inside = world.places["dhcp"]
+    world.ip(f"link add up0 type veth peer name eth0 netns {inside}", "relay")
+    world.batch("addr add 10.9.0.2/24 dev up0\nlink set up0 up", "relay")
+    world.batch(
+        f"addr add {UPSTREAM}/24 dev eth0\nlink set eth0 up\nroute add default via 10.9.0.2", "dhcp"
+    )
+    world.run("sysctl -qw net.ipv4.ip_forward=1", "relay")
+    server = Dnsmasq(lan, *words, given=f"{RANGE},255.255.255.0")
+    relay = "dnsmasq --keep-in-foreground --port=0 --conf-file=/dev/null --user=root"
+    log = Path("/run/relay.log")
+    world.start(f"{relay} --log-facility={log} --dhcp-relay={RELAY},{UPSTREAM}", "relay")
+    until(lambda: log.exists() and "DHCP relay from" in log.read_text(), "it relays")
+    return server
+
+
 def end_keepers() -> None:
     """Kill the keepers of the test's machine, and wait for their end."""
     for file in Path("/run/vlanlink").glob("*.keeper"):

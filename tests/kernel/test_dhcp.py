@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import vlanlink
-from tests.kernel.dhcp_lan import SERVER, Dnsmasq, Kea, Liar, end_keepers, need_kea
+from tests.kernel.dhcp_lan import RELAY, SERVER, Dnsmasq, Kea, Liar, end_keepers, need_kea, relayed
 from tests.kernel.examples import example
 from tests.kernel.lan import Lan
 from tests.kernel.watching import Process
@@ -121,6 +121,22 @@ def test_an_address_that_a_station_has_is_declined(lan: Lan) -> None:
     vlanlink.up(topology(dhcp="{ timeout = 5 }", interface=f'mac = "{mac}"'))
     assert address(lan)["local"] == "192.168.77.101"
     assert server.count(f"DHCPDECLINE(eth0) 192.168.77.100 {mac}") == 1
+
+
+def test_a_server_behind_a_relay_gives_and_renews(lan: Lan) -> None:
+    ready(lan)
+    # T1 after three seconds: the server is asked without the relay then, through the router.
+    server = relayed(lan, f"--dhcp-option=3,{RELAY}", "--dhcp-option-force=58,3")
+    vlanlink.up(topology())
+    mac = lan.world.link("eth0", "web")["address"]
+    assert address(lan)["local"] == server.given()[mac]
+    (route,) = [r for r in lan.world.json("-4 route", "web") if r["dst"] == "default"]
+    assert route["gateway"] == RELAY
+    asked = server.count("DHCPREQUEST(")
+    until(lambda: server.count("DHCPREQUEST(") > asked, "the lease is renewed")
+    until(lambda: server.count("DHCPACK(") > asked, "and the server agrees")
+    assert server.count("DHCPNAK(") == 0
+    assert vlanlink.status("office").state == "up"
 
 
 # -- the keeper ------------------------------------------------------------------------------------
