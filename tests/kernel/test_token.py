@@ -104,7 +104,6 @@ def test_another_token_is_drift_that_up_mends(router: Router) -> None:
     )
 
 
-@pytest.mark.sensitive
 def test_a_token_comes_and_goes_on_a_living_link(router: Router) -> None:
     vlanlink.up(topology(""))
     until(lambda: router.world.addresses("eth0", "web"), "an address made of the MAC")
