@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, overload
@@ -15,7 +14,7 @@ from vlanlink.commit_confirm.commit import (
     pending_change,
     refuse_if_pending,
 )
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, replace
 from vlanlink.errors import Diagnostic, TopologyError, UsageError, nearest
 from vlanlink.host import Host
 from vlanlink.kernel.features import missing_capabilities

@@ -8,10 +8,9 @@ mention is not asked for.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import field
 from typing import Final, NamedTuple
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field
 from vlanlink.errors import Path
 from vlanlink.host import HOST as HOST  # noqa: PLC0414 - part of a State's vocabulary
 from vlanlink.host import is_topology_name

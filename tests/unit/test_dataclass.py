@@ -3,17 +3,19 @@
 import copy
 import dataclasses
 import pickle
-from dataclasses import FrozenInstanceError, field, fields, replace
+from dataclasses import FrozenInstanceError
 from typing import Any
 
 import pytest
 
 import vlanlink
-from vlanlink.dataclass import dataclass
+from vlanlink import dataclass
+from vlanlink.dataclass import field
 
 
-def _class(make: Any) -> Any:
-    """A class with every feature that the package uses, made by ``make``."""
+def _class(module: Any) -> Any:
+    """A class with every feature that the package uses, made by a module."""
+    make, field = module.dataclass, module.field
 
     @make(frozen=True, slots=True)
     class Base:
@@ -34,7 +36,7 @@ def _class(make: Any) -> Any:
     return Point
 
 
-@pytest.fixture(params=[dataclass, dataclasses.dataclass])
+@pytest.fixture(params=[dataclass, dataclasses], ids=lambda module: module.__name__)
 def point(request: pytest.FixtureRequest) -> Any:
     return _class(request.param)
 
@@ -44,8 +46,16 @@ def test_values_of_all_forms(point: Any) -> None:
     assert (made.a, made.b, made.c, made.d, made.e, made.f) == (1, "b", [2], 4, (), True)
     assert repr(made).endswith("Point(a=1, b='b', c=[2], e=(), f=True)")
     assert point(1).c is not point(1).c
-    assert replace(made, b="x") == point(1, "x", f=True)
-    assert [one.name for one in fields(point)] == list("abcdef")
+    for module in (dataclass, dataclasses):
+        if hasattr(point, "_fields") or module is dataclasses:
+            assert module.replace(made, b="x") == point(1, "x", f=True)
+            assert [one.name for one in module.fields(point)] == list("abcdef")
+    assert dataclasses.asdict(made) == {"a": 1, "b": "b", "c": [2], "d": 4, "e": (), "f": True}
+    match made:
+        case point(number, text):
+            assert (number, text) == (1, "b")
+        case _:
+            pytest.fail("no match by position")
 
 
 def test_equality_and_hash_look_at_compared_fields(point: Any) -> None:
@@ -74,7 +84,7 @@ def test_refusals(point: Any) -> None:
 
 
 def test_own_methods_stay() -> None:
-    @dataclass(frozen=True)
+    @dataclass.dataclass(frozen=True)
     class Named:
         name: str
 
@@ -85,13 +95,13 @@ def test_own_methods_stay() -> None:
     assert Named("x") == Named("x")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass.dataclass(frozen=True, slots=True)
 class Pair:
     one: int
     two: list[int] = field(default_factory=list, compare=False)
 
 
-@dataclass(frozen=True)
+@dataclass.dataclass(frozen=True)
 class Sum(Pair):
     three: int = 3
 
@@ -113,7 +123,7 @@ def test_so_can_errors(kind: type[vlanlink.VlanlinkError]) -> None:
 
 
 def test_mutable_ones() -> None:
-    @dataclass(slots=True)
+    @dataclass.dataclass(slots=True)
     class Counter:
         name: str
         seen: list[int] = field(default_factory=list)
@@ -124,3 +134,11 @@ def test_mutable_ones() -> None:
     assert counter == Counter("y", [1])
     with pytest.raises(TypeError, match="unhashable"):
         hash(counter)
+
+
+def test_a_mutable_default_is_refused() -> None:
+    with pytest.raises(ValueError, match="default_factory"):
+
+        @dataclass.dataclass
+        class Counter:
+            seen: list[int] = []  # noqa: RUF012

@@ -4,13 +4,12 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vlanlink.attachment.lookup import Place, find_place, need_up, partial
 from vlanlink.attachment.part import Joined, part_of, reserved
 from vlanlink.attachment.value import Attachment, described
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, replace
 from vlanlink.desired.attached import Attached, with_attachments
 from vlanlink.desired.context import Context
 from vlanlink.desired.links import derived_mac

@@ -1,11 +1,11 @@
 """``detach``: an attachment's link goes, and its addresses and MAC are given back."""
 
 from contextlib import suppress
-from dataclasses import replace
 
 from vlanlink.attachment.lookup import Place, find_place, partial
 from vlanlink.attachment.part import Joined, part_of
 from vlanlink.attachment.unused import Tidied, is_used
+from vlanlink.dataclass import replace
 from vlanlink.desired.context import Context
 from vlanlink.errors import ConflictError, Diagnostic, UsageError, nearest
 from vlanlink.host import Host

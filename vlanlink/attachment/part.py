@@ -1,9 +1,8 @@
 """The part of a topology that one attachment is about, and how it joins the rest. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, replace
 from vlanlink.desired.reserved import written
 from vlanlink.desired.resolve import Resolution
 from vlanlink.model import HOST, Link, LinkName, Namespace, Route, State

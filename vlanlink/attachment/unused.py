@@ -1,8 +1,6 @@
 """What a network that nobody uses any more has on the host: its parent and its shim. Pure."""
 
-from dataclasses import replace
-
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, replace
 from vlanlink.desired.resolve import Resolution
 from vlanlink.model import Link, State
 from vlanlink.planning.plan import Plan, undo_target

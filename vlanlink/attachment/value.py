@@ -1,10 +1,9 @@
 """An attachment as users see it."""
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Any
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field, replace
 from vlanlink.host import Host
 from vlanlink.model import HOST, Link, LinkName, State
 from vlanlink.store.attached import AttachmentKey, AttachmentLease
@@ -72,8 +71,6 @@ def described(
 
 
 def _observed(found: Attachment, link: Link, state: State) -> Attachment:
-    from dataclasses import replace
-
     routes = [r for r in state.namespaces[link.namespace].routes if r.dev == link.name]
     mac = link.settings.get("mac")
     return replace(

@@ -13,11 +13,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from vlanlink.boot.systemctl import systemd_runs_here
+from vlanlink.dataclass import replace
 from vlanlink.errors import Diagnostic, PrivilegeError, TopologyError
 from vlanlink.host import Host
 from vlanlink.store.files import Store

@@ -6,9 +6,8 @@ Addresses written in the file stand; ``auto``, a subnet, or a missing list becom
 
 import ipaddress
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field
 from vlanlink.desired import ipam
 from vlanlink.desired.context import Context
 from vlanlink.desired.reserved import (

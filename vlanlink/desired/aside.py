@@ -4,8 +4,8 @@
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
+from vlanlink.dataclass import replace
 from vlanlink.desired.builder import Builder
 from vlanlink.model import LinkName
 from vlanlink.store.record import Record

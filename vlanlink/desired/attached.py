@@ -2,9 +2,8 @@
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, replace
 from vlanlink.desired.ipam import edges
 from vlanlink.errors import Problem
 from vlanlink.kinds import KINDS

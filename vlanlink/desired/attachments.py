@@ -1,8 +1,8 @@
 """What attachments leave in a desired State: leases, and what ended ones come back to. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
+from vlanlink.dataclass import replace
 from vlanlink.desired.addressing import Addressing
 from vlanlink.desired.attached import Attached
 from vlanlink.desired.builder import Builder

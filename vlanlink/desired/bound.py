@@ -5,10 +5,10 @@ renamed, so what such a name stands for is kept beside the topology (``Topology.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import TypeVar
 from zlib import crc32
 
+from vlanlink.dataclass import replace
 from vlanlink.errors import Path
 from vlanlink.kinds.vlan import VLAN, implied_vlan
 from vlanlink.model import HOST, Link, State

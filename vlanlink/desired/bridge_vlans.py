@@ -4,9 +4,8 @@
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, replace
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.conflicts import ancestors
 from vlanlink.errors import Path, Problem

@@ -1,8 +1,6 @@
 """A desired State under construction, shared by ``resolve`` and its parts."""
 
-from dataclasses import field
-
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field
 from vlanlink.desired.addressing import Addressing
 from vlanlink.desired.context import Context
 from vlanlink.desired.defined import defines

@@ -1,9 +1,8 @@
 """What ``resolve`` knows besides the topology and the observed State. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import field
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field
 from vlanlink.desired.attached import Attached
 from vlanlink.store.dhcp_leases import DhcpLease, DhcpLeases, Endpoint
 from vlanlink.store.keeper_file import Keeper

@@ -7,9 +7,8 @@ address. Addresses that a link already holds are not probed again, nor those wit
 
 import ipaddress
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, replace
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.links import link_local_of
 from vlanlink.errors import Problem

@@ -9,10 +9,9 @@ costs as little as a /28.
 import ipaddress
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
 from itertools import islice
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field
 from vlanlink.topology import SubnetConfig
 from vlanlink.topology.values import Ip, Prefix
 

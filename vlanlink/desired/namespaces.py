@@ -1,8 +1,8 @@
 """The namespaces of a topology: which there are, where they are, which of them have ended. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
+from vlanlink.dataclass import replace
 from vlanlink.desired.builder import Builder
 from vlanlink.errors import Path, Problem, shell_word
 from vlanlink.model import (

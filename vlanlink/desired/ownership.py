@@ -1,8 +1,8 @@
 """What outlives its topology: things that others use, and parents as they were before. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
+from vlanlink.dataclass import replace
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.lost_record import uncertain_parent
 from vlanlink.desired.parent_names import used_by_host, vlan_problem

@@ -1,8 +1,8 @@
 """Parents: found, created, brought up, or a conflict. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
+from vlanlink.dataclass import replace
 from vlanlink.desired.bound import nics_with
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.lost_record import may_have_been_brought_up

@@ -1,8 +1,8 @@
 """Links of the host that are called otherwise than in what is kept on disk. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
+from vlanlink.dataclass import replace
 from vlanlink.desired.bound import altnames
 from vlanlink.desired.context import Context
 from vlanlink.model import HOST, State

@@ -6,10 +6,9 @@ empty topology.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from ipaddress import ip_network
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, replace
 from vlanlink.desired import aside
 from vlanlink.desired.addressing import assign_addresses
 from vlanlink.desired.attached import attachment_problems, ended_by_edit, with_attachments

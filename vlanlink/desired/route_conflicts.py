@@ -1,8 +1,8 @@
 """Routes of others where desired ones would go: one per destination, metric and table. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
+from vlanlink.dataclass import replace
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.ownership import kept_routes
 from vlanlink.desired.routes import ANYWHERE

@@ -2,9 +2,9 @@
 
 import ipaddress
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
+from vlanlink.dataclass import replace
 from vlanlink.errors import Path
 from vlanlink.kinds import KINDS
 from vlanlink.model import Link, LinkName, Route

@@ -1,9 +1,8 @@
 """Sysctls that a topology asks for, and the original values of those it no longer does. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field, replace
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field, replace
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.shim.sources import sysctl_keys
 from vlanlink.errors import Path, Problem, shell_word

@@ -4,9 +4,9 @@
 client and what is to be done. Waiting, sockets and the kernel are the caller's.
 """
 
-from dataclasses import replace
 from typing import Final
 
+from vlanlink.dataclass import replace
 from vlanlink.dhcp.message import REPLY, Kind, Message, Option
 from vlanlink.dhcp.state import (
     NEVER,

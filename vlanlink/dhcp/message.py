@@ -6,12 +6,11 @@ options is short, so there is no library in between; pyroute2's encoder is the t
 
 import struct
 from collections.abc import Mapping
-from dataclasses import field
 from enum import IntEnum
 from socket import AF_INET, inet_ntop, inet_pton
 from typing import Final
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field
 
 REQUEST, REPLY = 1, 2
 """BOOTP's op."""

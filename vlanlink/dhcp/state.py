@@ -2,11 +2,10 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
 from enum import Enum
 from typing import Final
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field, replace
 from vlanlink.dhcp.message import BROADCAST, NO_ADDRESS, REQUEST, Kind, Message, Option
 from vlanlink.model import DhcpClient
 from vlanlink.store.dhcp_leases import DhcpLease

@@ -1,10 +1,9 @@
 """The desired State of a topology on a machine that has its parents and nothing else. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, replace
 from vlanlink.desired.bound import parents
 from vlanlink.desired.context import Context
 from vlanlink.desired.resolve import resolve

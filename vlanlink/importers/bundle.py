@@ -1,8 +1,8 @@
 """What a source says about networks and containers, whatever its format. Frozen values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from vlanlink.dataclass import dataclass, field
 from vlanlink.importers.node import Node, Place
 
 KINDS = ("macvlan", "ipvlan")

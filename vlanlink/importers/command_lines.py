@@ -1,11 +1,11 @@
 """``docker`` and ``podman`` command lines as a bundle. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from re import compile as pattern
 from typing import Final
 
+from vlanlink.dataclass import dataclass, field, replace
 from vlanlink.importers.addresses import holds
 from vlanlink.importers.bundle import Attachment, Bundle, Container, Network, Pool
 from vlanlink.importers.compose import endpoint_sysctls

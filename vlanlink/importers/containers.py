@@ -1,9 +1,9 @@
 """The containers of a bundle as namespaces of a topology. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Final
 
+from vlanlink.dataclass import replace
 from vlanlink.importers.addresses import address, prefix
 from vlanlink.importers.bundle import KINDS, Attachment, Bundle, Container, Network
 from vlanlink.importers.draft import Draft, Names, carried, resolved

@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import PurePath
 from re import MULTILINE
 from re import compile as pattern
 from typing import Final, Literal
 
+from vlanlink.dataclass import dataclass, replace
 from vlanlink.errors import JSON_VERSION, Diagnostic, UsageError
 from vlanlink.importers.bundle import Bundle
 from vlanlink.importers.command_lines import read_commands

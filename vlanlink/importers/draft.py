@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
+from vlanlink.dataclass import dataclass, field
 from vlanlink.errors import Path
 from vlanlink.importers.bundle import KINDS, Bundle, Network
 from vlanlink.importers.node import Node, Place

@@ -1,9 +1,9 @@
 """A source as a tree whose every value knows its place, whatever the format. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from vlanlink.dataclass import dataclass, field
 from vlanlink.errors import Diagnostic, TopologyError
 from vlanlink.topology.positions import Severity, Source, Span
 

@@ -1,10 +1,9 @@
 """Facts about a machine that `doctor` judges."""
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Literal
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field
 from vlanlink.kernel.policy import Policy
 from vlanlink.model import Link, State
 

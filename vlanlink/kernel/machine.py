@@ -9,10 +9,10 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING, TypeVar
 
+from vlanlink.dataclass import replace
 from vlanlink.host import Host
 from vlanlink.kernel.execution import BATCH, Execution, batches
 from vlanlink.kernel.features import has_address_protocols

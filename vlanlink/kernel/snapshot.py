@@ -4,9 +4,8 @@ import errno
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import field
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field
 from vlanlink.kernel import netlink, procfs
 from vlanlink.kernel.netlink.bridges import DUMP_BRIDGES, open_vlans
 from vlanlink.kernel.netlink.nl80211 import NETLINK_GENERIC, wifi_clients

@@ -1,10 +1,9 @@
 """What there is to draw: wires, networks and endpoints. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Literal
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, replace
 from vlanlink.exporters.blueprint import Blueprint
 from vlanlink.model import HOST, Link, LinkName
 from vlanlink.topology import NetworkConfig

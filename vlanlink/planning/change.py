@@ -1,11 +1,10 @@
 """An operation in a user's words: ``Change``, a line of a plan, and ``Drift``, its cause. Pure."""
 
 from collections import defaultdict
-from dataclasses import field
 from functools import cached_property
 from typing import Any, Literal
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field
 from vlanlink.kinds import COMMON, KINDS, Option
 from vlanlink.kinds.common import NO_TOKEN, TOKEN
 from vlanlink.model import Link, LinkName, Setting, show

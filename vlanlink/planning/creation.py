@@ -1,8 +1,8 @@
 """Creation: namespaces, links, addresses, routes. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
+from vlanlink.dataclass import replace
 from vlanlink.kinds import COMMON
 from vlanlink.kinds.common import LINK_SYSCTLS, NO_TOKEN, TOKEN
 from vlanlink.model import LOOPBACK, Address, Link, LinkName, Namespace, Setting

@@ -1,8 +1,6 @@
 """Two States and their difference for one topology. Pure."""
 
-from dataclasses import field
-
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field
 from vlanlink.errors import Problem
 from vlanlink.model import LOOPBACK_KIND, Address, Link, LinkName, Route, State
 

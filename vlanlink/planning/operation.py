@@ -7,10 +7,9 @@ can share a send with, which errnos are harmless or may pass. It knows nothing o
 import errno
 import os
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import field
 from typing import ClassVar, Literal
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field
 from vlanlink.errors import Diagnostic, Path
 from vlanlink.model import HOST, LinkName
 from vlanlink.planning.change import Causes, Change, Drift

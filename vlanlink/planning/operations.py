@@ -6,10 +6,9 @@ beforehand.
 
 import errno
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import field
 from typing import ClassVar, Final
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field
 from vlanlink.model import HOST, Address, Link, LinkName, Route, Setting, show
 from vlanlink.planning.change import Action, Causes, Change, Drift, summarise
 from vlanlink.planning.namespace_operations import (

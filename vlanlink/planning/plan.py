@@ -11,10 +11,9 @@ by namespace, what is in them.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
 from functools import cached_property
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field, replace
 from vlanlink.errors import JSON_VERSION, Diagnostic, Problem, printable
 from vlanlink.model import (
     HOST,

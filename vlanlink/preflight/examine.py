@@ -1,8 +1,8 @@
 """``doctor``: inspect the machine, for a topology or in general. Changes nothing."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
+from vlanlink.dataclass import replace
 from vlanlink.desired.bound import bound
 from vlanlink.desired.namespaces import namespace_paths
 from vlanlink.desired.resolve import Resolution, resolve

@@ -3,9 +3,8 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import field
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field
 from vlanlink.desired.conflicts import ancestors
 from vlanlink.desired.duplicates import LanAnswers
 from vlanlink.desired.requirements import too_new

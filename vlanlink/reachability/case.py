@@ -1,10 +1,9 @@
 """A probe that differs, the evidence about it, and the causes that evidence can show. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import field
 from enum import StrEnum
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field
 from vlanlink.kernel.packet.echo import EchoReply
 from vlanlink.kernel.packet.neighbours import Hop
 from vlanlink.kernel.policy import Policy

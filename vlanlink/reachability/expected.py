@@ -5,10 +5,9 @@ or end, inside the topology. A pair that a router outside could connect is not j
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
 from ipaddress import ip_address
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, replace
 from vlanlink.desired.routes import ANYWHERE
 from vlanlink.model import HOST, LOOPBACK, Link, LinkName, Namespace, Route, State
 from vlanlink.reachability.paths import Outcome, Path, Paths, title

@@ -5,10 +5,9 @@ reverse path filter's drops are counted. If one still differs, the parents probe
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
 from functools import partial
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field, replace
 from vlanlink.desired.links import link_local_of
 from vlanlink.errors import Diagnostic, Interrupted
 from vlanlink.kernel.machine import Machine

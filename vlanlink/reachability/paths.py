@@ -7,12 +7,11 @@ namespace routes what is for none of them (Documentation/networking/ipvlan.rst).
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from enum import StrEnum
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, replace
 from vlanlink.kinds import KINDS
 from vlanlink.model import (
     HOST,

@@ -6,11 +6,10 @@ is the same way with other ends: a fresh snapshot, and the plan from there to th
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from types import TracebackType
 from typing import Protocol
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, replace
 from vlanlink.desired.parent_names import used_by_host
 from vlanlink.errors import Path, Problem
 from vlanlink.kernel.worker import Worker

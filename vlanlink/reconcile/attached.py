@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import Collection
-from dataclasses import replace
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, replace
 from vlanlink.desired.attached import Attached
 from vlanlink.kernel.machine import Machine
 from vlanlink.store.attached import AttachmentRecord

@@ -3,8 +3,8 @@
 import os
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 
+from vlanlink.dataclass import replace
 from vlanlink.desired.lost_record import is_lost, uncertain_parents
 from vlanlink.desired.requirements import too_new
 from vlanlink.errors import ConflictError, Diagnostic, PrivilegeError, Problem

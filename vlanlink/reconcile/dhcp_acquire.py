@@ -4,10 +4,10 @@ import os
 import resource
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from vlanlink.dataclass import replace
 from vlanlink.dhcp import client as machine
 from vlanlink.dhcp.engine import Engine, LeaseAction
 from vlanlink.dhcp.port import Port

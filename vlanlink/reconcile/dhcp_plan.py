@@ -4,9 +4,9 @@ import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from vlanlink.dataclass import replace
 from vlanlink.desired.context import Context
 from vlanlink.host import boot_id, since_boot
 from vlanlink.model import HOST, Link, LinkName, State

@@ -1,8 +1,8 @@
 """``down``: what a topology made goes, and what it changed is put back."""
 
-from dataclasses import replace
 from functools import partial
 
+from vlanlink.dataclass import replace
 from vlanlink.desired.lost_record import is_lost, lost_routes
 from vlanlink.desired.sysctls import lost_sysctls
 from vlanlink.errors import ApplyError, Diagnostic, TopologyError, UsageError

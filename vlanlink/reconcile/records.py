@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from typing import Final
 
+from vlanlink.dataclass import replace
 from vlanlink.errors import ApplyError, ConflictError, Diagnostic
 from vlanlink.model import HOST, LOOPBACK_KIND, Link, LinkName, State
 from vlanlink.planning.operations import RemoveNamespace, WriteSysctl

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, replace
 from vlanlink.errors import JSON_VERSION, Diagnostic, TopologyError, UsageError, VlanlinkError
 from vlanlink.kernel.machine import Machine
 from vlanlink.planning.plan import Plan

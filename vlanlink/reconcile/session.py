@@ -3,10 +3,9 @@
 import errno
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from threading import Event
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, replace
 from vlanlink.desired.attached import with_attachments
 from vlanlink.desired.bound import bound
 from vlanlink.desired.context import Context, ProbeResults

@@ -5,9 +5,9 @@ where something there could matter: they may be thousands.
 """
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from vlanlink.dataclass import replace
 from vlanlink.desired.lost_record import is_lost
 from vlanlink.desired.namespaces import namespace_names, namespace_paths
 from vlanlink.kernel.snapshot import Wanted

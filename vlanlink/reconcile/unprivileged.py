@@ -1,7 +1,6 @@
 """``plan`` for an ordinary user, who sees only the host's own namespace."""
 
-from dataclasses import replace
-
+from vlanlink.dataclass import replace
 from vlanlink.errors import Diagnostic, PrivilegeError
 from vlanlink.kernel.netns.namespaces import named
 from vlanlink.planning.plan import Plan

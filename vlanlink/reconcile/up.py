@@ -6,9 +6,9 @@ LAN, missing parents are created in a step of their own.
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from functools import partial
 
+from vlanlink.dataclass import replace
 from vlanlink.errors import Diagnostic
 from vlanlink.model import State
 from vlanlink.planning.plan import Plan, plan

@@ -6,10 +6,9 @@ namespace is, and is gone with it.
 """
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Any
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field
 from vlanlink.store import fields
 from vlanlink.store.documents import VERSION, UnreadableError
 from vlanlink.store.record import Place, RecordedLink

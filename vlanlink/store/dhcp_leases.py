@@ -6,10 +6,9 @@ more than the address to ask for again.
 
 import math
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Any, Final
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field
 from vlanlink.store import fields
 from vlanlink.store.documents import VERSION, UnreadableError
 

@@ -7,9 +7,8 @@ marks inside count for topologies only whose record is lost, or was left in the 
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import field
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field
 from vlanlink.store.attached import AttachmentRecord
 from vlanlink.store.record import Place, Record, RecordedLink
 

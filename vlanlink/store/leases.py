@@ -1,10 +1,9 @@
 """Leases: addresses and subnets handed out, so that they stay the same."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import field, replace
 from typing import Any
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field, replace
 from vlanlink.store import fields
 from vlanlink.store.attached import AttachmentKey, AttachmentLease, lease_row
 from vlanlink.store.documents import VERSION

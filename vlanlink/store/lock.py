@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
 
 from vlanlink.dataclass import dataclass
@@ -46,7 +45,7 @@ class Holder:
 
     def to_dict(self) -> dict[str, object]:
         """Plain JSON."""
-        return {"version": VERSION, **asdict(self)}
+        return {"version": VERSION, "pid": self.pid, "command": self.command, "since": self.since}
 
     @classmethod
     def from_dict(cls, data: object) -> "Holder":

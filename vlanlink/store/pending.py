@@ -3,13 +3,12 @@
 import os
 import re
 import time
-from dataclasses import asdict
-from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, get_args
 
 from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import fields as dataclass_fields
 from vlanlink.host import Host
 from vlanlink.store import documents, fields
 from vlanlink.store.documents import VERSION, UnreadableError
@@ -182,7 +181,8 @@ def _token(value: object, where: str) -> str:
 
 def host_row(host: Host) -> dict[str, str | None]:
     """The JSON form of a host."""
-    return {key: value and str(value) for key, value in asdict(host).items()}
+    row = ((one.name, getattr(host, one.name)) for one in dataclass_fields(host))
+    return {key: value and str(value) for key, value in row}
 
 
 def read_host(value: object, where: str) -> Host:

@@ -6,10 +6,9 @@ and changes of what is not marked are reported as not restored.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import field, replace
 from typing import Any, Final
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field, replace
 from vlanlink.store import fields
 from vlanlink.store.documents import VERSION, UnreadableError
 from vlanlink.sysctl import is_network_key

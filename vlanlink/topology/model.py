@@ -6,10 +6,10 @@ What several values must be to each other stands in ``rules``.
 
 from collections.abc import Mapping
 from copy import copy
-from dataclasses import field, make_dataclass
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
+from vlanlink.dataclass import field
 from vlanlink.errors import Diagnostic, Path, Problem
 from vlanlink.kinds import COMMON, KINDS, Kind
 from vlanlink.kinds.vlan import implied_vlan
@@ -132,16 +132,10 @@ if TYPE_CHECKING:
         up: bool = True
 
 else:
-    CommonConfig = entry(
-        make_dataclass(
-            "CommonConfig",
-            [(o.key, Annotated[Any, Key(form_of(o), o.help)], o.default) for o in COMMON],
-            bases=(Entry,),
-            init=False,
-            repr=False,
-            eq=False,
-        )
-    )
+    _KEYS = {option.key: Key(form_of(option), option.help) for option in COMMON}
+    _BODY = {option.key: option.default for option in COMMON}
+    _BODY["__annotations__"] = {name: Annotated[Any, key] for name, key in _KEYS.items()}
+    CommonConfig = entry(type("CommonConfig", (Entry,), _BODY))
 
 
 @entry

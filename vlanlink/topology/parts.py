@@ -1,9 +1,9 @@
 """The small tables of a topology (subnet, shim, probe, route, DHCP), and shared forms."""
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Annotated, Any, Final
 
+from vlanlink.dataclass import field
 from vlanlink.kinds import KINDS
 from vlanlink.topology import habits, values
 from vlanlink.topology.forms import (

@@ -7,11 +7,10 @@ and columns count from 1, columns in characters.
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field
 from vlanlink.errors import Diagnostic, Path, Problem
 from vlanlink.topology import toml
 

@@ -5,9 +5,9 @@ values can be asked in the same run. What was left out is remembered: nothing is
 nor what only the omission made wrong.
 """
 
-from dataclasses import replace
 from typing import Any
 
+from vlanlink.dataclass import replace
 from vlanlink.errors import Path, Problem
 from vlanlink.topology.problems import InvalidEntry, InvalidValue
 

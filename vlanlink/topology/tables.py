@@ -6,10 +6,10 @@ Reading goes on past errors, so that all problems of a file come in one run.
 """
 
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
 from functools import cache
 from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar, cast, dataclass_transform
 
+from vlanlink.dataclass import MISSING, dataclass, field, fields
 from vlanlink.kinds import KINDS, Kind
 from vlanlink.kinds.kind import OptionValue
 from vlanlink.topology import habits, toml
@@ -49,17 +49,13 @@ _T = TypeVar("_T")
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(field,))
 def entry(table: type[_T]) -> type[_T]:
-    """Make a table a frozen dataclass with the methods of ``Entry``.
-
-    Compiling methods for each table, as dataclasses do, would take most of the time of a start.
-    """
-    made: Any = dataclass(init=False, repr=False, eq=False)(table)
-    made._fields = {one.name: one for one in fields(made)}
-    made._keys = {row.name: row for row in map(_row, made._fields.values()) if row is not None}
+    """Make a table a frozen dataclass that knows its keys."""
+    made: Any = dataclass(frozen=True, kw_only=True, repr=False)(table)
+    made._keys = {row.name: row for row in map(_row, fields(made)) if row is not None}
     return table
 
 
-def _default(of: Field[Any]) -> Any:
+def _default(of: Any) -> Any:
     return of.default if of.default_factory is MISSING else of.default_factory()
 
 
@@ -67,43 +63,15 @@ def _default(of: Field[Any]) -> Any:
 class Entry:
     """A table of the file: a frozen dataclass."""
 
-    # Without annotations: those are the fields.
-    _fields = cast("Mapping[str, Field[Any]]", {})
     _keys = cast("Mapping[str, Row]", {})
-
-    def __init__(self, **values: Any) -> None:
-        """Take the values of the fields by name."""
-        known = self._fields
-        whole = {name: values[name] if name in values else _default(known[name]) for name in known}
-        missing = [name for name, value in whole.items() if value is MISSING]
-        strange = [name for name in values if name not in known or not known[name].init]
-        if missing or strange:
-            raise TypeError(f"{type(self).__name__}: missing {missing}, unknown {strange}")
-        self.__dict__.update(whole)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        raise FrozenInstanceError(f"cannot assign to field {name!r}")
-
-    def __delattr__(self, name: str) -> None:
-        raise FrozenInstanceError(f"cannot delete field {name!r}")
-
-    def _compared(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, one.name) for one in self._fields.values() if one.compare)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Entry) or type(other) is not type(self):
-            return NotImplemented
-        return self._compared() == other._compared()
-
-    def __hash__(self) -> int:
-        return hash(self._compared())
+    """Without an annotation: those are the fields."""
 
     def __repr__(self) -> str:
         """The fields that differ from their defaults."""
         shown = [
-            f"{name}={getattr(self, name)!r}"
-            for name, one in self._fields.items()
-            if one.repr and getattr(self, name) != _default(one)
+            f"{one.name}={getattr(self, one.name)!r}"
+            for one in fields(self)
+            if one.repr and getattr(self, one.name) != _default(one)
         ]
         return f"{type(self).__name__}({', '.join(shown)})"
 

@@ -5,9 +5,8 @@ double; after ``give_up_after`` repairs the watch gives up: something else wants
 """
 
 from collections.abc import Collection
-from dataclasses import field
 
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

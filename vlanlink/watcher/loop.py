@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import field
 
 from vlanlink.commit_confirm.commit import (
     GRACE_SECONDS,
@@ -11,7 +10,7 @@ from vlanlink.commit_confirm.commit import (
     refuse_if_pending,
     roll_back_overdue,
 )
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field
 from vlanlink.errors import (
     ApplyError,
     ConflictError,

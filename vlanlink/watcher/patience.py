@@ -4,9 +4,7 @@ A shim speaks as its parent. Its routes survive the loss of the parent's address
 when that is back; the shim's own address takes over only if it stays away.
 """
 
-from dataclasses import field
-
-from vlanlink.dataclass import dataclass
+from vlanlink.dataclass import dataclass, field
 from vlanlink.desired.shim.sources import parent_addresses
 from vlanlink.planning.operations import AddRoute, RemoveRoute
 from vlanlink.reconcile.session import Observation

@@ -6,8 +6,8 @@ moment, and no rule needs to lead to it.
 
 import ipaddress
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
+from vlanlink.dataclass import replace
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.routes import ANYWHERE, KERNEL_METRIC
 from vlanlink.desired.shim.link import endpoint_links, reachable_addresses

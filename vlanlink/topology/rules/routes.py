@@ -1,10 +1,10 @@
 """Routes: one family, a next hop on the link, a source that exists."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from ipaddress import ip_interface
 from typing import NamedTuple
 
+from vlanlink.dataclass import replace
 from vlanlink.errors import Path, Problem
 from vlanlink.host import HOST
 from vlanlink.kinds import KINDS
