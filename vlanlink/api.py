@@ -23,11 +23,9 @@ from vlanlink.model import State
 from vlanlink.planning.plan import Plan
 from vlanlink.reconcile.apply import Progress
 from vlanlink.reconcile.checks import checked, need_privilege, refuse_other_file
-from vlanlink.reconcile.down import take_down
 from vlanlink.reconcile.lookup import is_enabled, stored
 from vlanlink.reconcile.session import Observation, Session, open_session
 from vlanlink.reconcile.unprivileged import plan_unprivileged
-from vlanlink.reconcile.up import bring_up
 from vlanlink.reconcile.wait import OnWait, await_parents
 from vlanlink.store.lock import LOCK_SECONDS
 from vlanlink.store.pending import PendingStatus
@@ -118,6 +116,8 @@ def up(
     Raises ConflictError before anything is changed, PrivilegeError likewise; ApplyError and
     Interrupted after undoing.
     """
+    from vlanlink.reconcile.up import bring_up
+
     need_privilege()
     with open_session(host, on_progress, cancel) as session, ExitStack() as stack:
         if wait:
@@ -150,6 +150,8 @@ def down(
     UsageError for a name of which nothing is known, ConflictError if something of another's would
     go too, ApplyError and Interrupted after undoing.
     """
+    from vlanlink.reconcile.down import take_down
+
     need_privilege()
     with open_session(host, on_progress, cancel) as session:
         if dry_run:

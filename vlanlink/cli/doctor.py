@@ -1,13 +1,12 @@
 """``vlanlink doctor [FILE]``."""
 
 import argparse
-import shutil
 import sys
 import textwrap
 
 import vlanlink
 from vlanlink.cli import arguments as shared
-from vlanlink.cli import output
+from vlanlink.cli import output, terminal
 
 WILL_FAIL = 3
 EXAMPLES = (
@@ -77,7 +76,7 @@ def _print_table(table: str) -> None:
 
 
 def _wrapped(text: str) -> list[str]:
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 100
+    width = terminal.width() if sys.stdout.isatty() else 100
     return textwrap.wrap(
         vlanlink.printable(text), max(40, width - _INDENT), break_on_hyphens=False
     ) or [""]

@@ -1,8 +1,6 @@
 """Hints name the command as it was run: ``sudo vlanlink`` only where sudo would find it."""
 
 import re
-import shlex
-import shutil
 import sys
 from functools import cache
 from pathlib import Path
@@ -12,18 +10,21 @@ from vlanlink.cli.verbs import VERBS
 
 SECURE_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Where sudo looks by default (sudoers(5), secure_path); users can't read the real setting."""
-_COMMAND: Final = re.compile(rf"(?<![\w/@.:-])(sudo )?vlanlink (?=(?:{'|'.join(VERBS)})\b|…)")
+_COMMAND: Final = rf"(?<![\w/@.:-])(sudo )?vlanlink (?=(?:{'|'.join(VERBS)})\b|…)"
 
 
 def as_run(text: str) -> str:
     """``text`` with each ``vlanlink VERB`` as a command that works here."""
     if "vlanlink " not in text:
         return text
-    return _COMMAND.sub(lambda found: f"{_command(by_sudo=bool(found[1]))} ", text)
+    return re.sub(_COMMAND, lambda found: f"{_command(by_sudo=bool(found[1]))} ", text)
 
 
 @cache
 def _command(*, by_sudo: bool) -> str:
+    import shlex
+    import shutil
+
     sudo = "sudo " if by_sudo else ""
     program = Path(sys.argv[0])
     if program.name == "__main__.py" and program.parent.name == "vlanlink":

@@ -8,6 +8,7 @@ from typing import Any, Final, NoReturn
 
 import vlanlink
 from vlanlink.cli import debug, guesses
+from vlanlink.cli.terminal import width
 from vlanlink.cli.verbs import UNLOGGED, VERBS, module
 
 DESCRIPTION: Final = (
@@ -21,6 +22,10 @@ FILE ends in .toml, contains a /, or is - (standard input); anything else is the
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
     """Puts the help of each verb beside it."""
+
+    def __init__(self, prog: str) -> None:
+        """Use the width of the terminal, as the base class does."""
+        super().__init__(prog, width=width() - 2)
 
     def add_argument(self, action: argparse.Action) -> None:
         """As the base class, which forgets that verbs are indented further."""
@@ -70,14 +75,17 @@ def _error(text: str, hint: str) -> "vlanlink.UsageError":
     return vlanlink.UsageError(vlanlink.Diagnostic(text, hint=hint))
 
 
-def parser(complete: Iterable[str] = VERBS) -> Parser:
-    """The command line; only the verbs in ``complete`` have their options, and are imported."""
+def parser(complete: Iterable[str] = VERBS, known: Iterable[str] = VERBS) -> Parser:
+    """The command line with the ``known`` verbs.
+
+    Only the verbs in ``complete`` have their options, and are imported.
+    """
     top = Parser(prog="vlanlink", description=DESCRIPTION, epilog=EPILOG)
     top.add_argument("--version", action="version", version=f"vlanlink {vlanlink.__version__}")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
     complete = frozenset(complete)
-    for name, text in VERBS.items():
-        sub = verbs.add_parser(name, help=text, description=text)
+    for name in known:
+        sub = verbs.add_parser(name, help=VERBS[name], description=VERBS[name])
         if name in complete:
             _complete(sub, module(name))
             if name not in UNLOGGED:
@@ -102,7 +110,8 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     verb = next((word for word in words if not word.startswith("-")), None)
     if verb is not None and verb not in VERBS:
         raise vlanlink.UsageError(unknown_verb(verb))
-    top = parser([verb] if verb else ())
+    only = [verb] if verb else []
+    top = parser(only, only if words[:1] == only else VERBS)  # an option before it may be --help
     if verb is None and words[0] not in _known_options(top):
         raise top.unknown(words[0])
     options, rest = top.parse_known_args(words)

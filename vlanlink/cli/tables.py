@@ -5,13 +5,12 @@ too wide first cuts its text columns with …, then drops columns, least importa
 not enough, it becomes a list with a line per value. In a pipe nothing is left out.
 """
 
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from vlanlink import printable
-from vlanlink.cli import output
+from vlanlink.cli import output, terminal
 
 _GAP: Final = "  "
 _SHORTEST: Final = 12
@@ -41,7 +40,7 @@ def print_table(columns: Sequence[Column | str], rows: Iterable[Sequence[Cell]])
         joined: Rows = [[(" ".join(cell),) for cell in row] for row in found]
         _draw(heads, joined, [_width(head, joined, i) for i, head in enumerate(heads)])
         return
-    _fit(heads, found, shutil.get_terminal_size().columns)
+    _fit(heads, found, terminal.width())
 
 
 def print_tree(title: str, branches: Mapping[str, Iterable[str]]) -> None:

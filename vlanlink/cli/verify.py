@@ -1,7 +1,6 @@
 """``vlanlink verify FILE|NAME``."""
 
 import argparse
-import shutil
 import sys
 import textwrap
 from collections import Counter
@@ -10,7 +9,7 @@ from typing import cast
 
 import vlanlink
 from vlanlink.cli import arguments as shared
-from vlanlink.cli import exits, output
+from vlanlink.cli import exits, output, terminal
 from vlanlink.cli.tables import Column, print_table
 
 DIFFERS = 3
@@ -134,7 +133,7 @@ def _fitted(line: str) -> list[str]:
     """On a terminal, wrapped between words; else unchanged."""
     if not sys.stdout.isatty():
         return [line]
-    width, text = shutil.get_terminal_size().columns, vlanlink.printable(line)
+    width, text = terminal.width(), vlanlink.printable(line)
     return textwrap.wrap(text, width, subsequent_indent="      ", break_on_hyphens=False)
 
 

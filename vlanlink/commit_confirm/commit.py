@@ -17,9 +17,7 @@ from vlanlink.errors import (
 from vlanlink.host import Host
 from vlanlink.planning.plan import Plan
 from vlanlink.reconcile.checks import checked, need_privilege
-from vlanlink.reconcile.down import take_down
 from vlanlink.reconcile.session import Observation, Session, marked_topologies, open_session
-from vlanlink.reconcile.up import bring_up
 from vlanlink.store.lock import LOCK_SECONDS, LONGEST_LOCK_SECONDS
 from vlanlink.store.pending import Outcome, PendingCommit, PendingFile
 from vlanlink.store.record import Record
@@ -115,6 +113,9 @@ def roll_back(session: Session, file: PendingFile, lock_timeout: float = LOCK_SE
 
 def _restore(session: Session, pending: PendingCommit) -> None:
     """Bring the previous topology up again with its leases, or take the new one down."""
+    from vlanlink.reconcile.down import take_down
+    from vlanlink.reconcile.up import bring_up
+
     if not pending.text:
         take_down(session, empty(pending.topology))
         _write_leases(session, pending)
@@ -208,6 +209,7 @@ def bring_up_pending(
     PrivilegeError if it can't be scheduled.
     """
     from vlanlink.commit_confirm.timer import new_pending, scheduled  # no other run needs it
+    from vlanlink.reconcile.up import bring_up
 
     files: list[PendingFile] = []
 

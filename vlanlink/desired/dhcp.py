@@ -1,6 +1,5 @@
 """Endpoints that ask by DHCP: how they ask, and what follows from their leases. Pure."""
 
-import hashlib
 import ipaddress
 from collections.abc import Iterator
 from typing import Final
@@ -50,6 +49,8 @@ def dhcp_client(
 
 def _own_id(builder: Builder, key: LinkName) -> bytes:
     """An identifier that differs by machine, topology, namespace and interface (RFC 4361)."""
+    import hashlib  # OpenSSL takes 2 ms to start
+
     iaid = hashlib.sha256("\0".join(key).encode()).digest()[:4]
     machine = "\0".join((builder.context.identity, builder.name)).encode()
     return _NODE_SPECIFIC + iaid + _DUID_TYPE_UUID + hashlib.sha256(machine).digest()[:16]

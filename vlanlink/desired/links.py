@@ -1,6 +1,5 @@
 """One entry of the file → one desired link: options, MAC, addresses, IPv6 policy. Pure."""
 
-import hashlib
 from collections.abc import Mapping
 from ipaddress import IPv6Address
 
@@ -96,6 +95,8 @@ def derived_mac(identity: str, topology: str, namespace: str, interface: str) ->
 
     Locally administered and unicast (IEEE 802, the two low bits of the first byte).
     """
+    import hashlib  # OpenSSL takes 2 ms to start
+
     seed = "\0".join((identity, topology, namespace, interface)).encode()
     raw = bytearray(hashlib.sha256(seed).digest()[:6])
     raw[0] = raw[0] & 0xFC | 0x02

@@ -10,7 +10,7 @@ from vlanlink.model import HOST, LOOPBACK, FileKey, NetnsFile, Resolver, marked_
 from vlanlink.topology import NamespaceConfig
 
 _LOOPBACK = ("127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback")
-_HOSTS_LINE = re.compile(r"(?m)^[ \t]*hosts[ \t]*:.*\n?")
+_HOSTS_LINE = r"(?m)^[ \t]*hosts[ \t]*:.*\n?"
 _IN_THE_NAMESPACE = ("files", "dns", "myhostname")
 """Name services that ask no daemon of the host by a Unix socket, which every namespace sees."""
 
@@ -99,11 +99,11 @@ def _hosts(builder: Builder, entry: NamespaceConfig) -> str:
 
 def _nsswitch(of_host: str) -> str:
     """The host's, with no name service that would ask a resolver of the host's."""
-    line = _HOSTS_LINE.search(of_host)
+    line = re.search(_HOSTS_LINE, of_host)
     words = line[0].partition(":")[2].partition("#")[0].split() if line else []
     kept = [word for word in words if word in _IN_THE_NAMESPACE]
     kept += [word for word in ("files", "dns") if word not in kept]
-    rest = _HOSTS_LINE.sub("", of_host)
+    rest = re.sub(_HOSTS_LINE, "", of_host)
     rest = rest if rest.endswith("\n") or not rest else f"{rest}\n"
     return f"{rest}hosts: {' '.join(kept)}\n"
 

@@ -29,7 +29,6 @@ from vlanlink.kernel.netns.namespaces import (
     processes_by_namespace,
 )
 from vlanlink.kernel.netns.nsid import NamespaceIds
-from vlanlink.kernel.netns.strangers import buried, strangers
 from vlanlink.kernel.ownership import Ownership
 from vlanlink.kernel.procfs import boot_id
 from vlanlink.kernel.snapshot import (
@@ -201,7 +200,11 @@ class Machine:
             for name, identity in wanted.evidence.places.items()
             if found.get(name) != identity and wanted.reads((name,)) is not None
         }
-        for path in buried(suspects) if suspects else ():
+        if not suspects:
+            return
+        from vlanlink.kernel.netns.strangers import buried
+
+        for path in buried(suspects):
             yield suspects[path], f"what is mounted on {path} hides the namespace of that name"
 
     def _strangers(
@@ -211,6 +214,8 @@ class Machine:
 
         Nothing in them is changed. One of ours that has lost its name is about to go.
         """
+        from vlanlink.kernel.netns.strangers import strangers
+
         known = {reading.inode for reading in readings}
         for _, path in named(self.host.netns_directory):
             with suppress(OSError):

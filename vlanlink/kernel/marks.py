@@ -22,12 +22,16 @@ PROTOCOL = 118
 
 _PREFIX = "vlanlink:"
 _MAGIC = 0x76 << 24
-_UNKNOWN = re.compile(rf"{re.escape(NAMELESS)}([0-9a-f]{{6}}) ?(.*)", re.DOTALL)
+_UNKNOWN = rf"(?s){re.escape(NAMELESS)}([0-9a-f]{{6}}) ?(.*)"
+
+
+def _unknown(owner: str) -> re.Match[str] | None:
+    return re.fullmatch(_UNKNOWN, owner) if owner.startswith(NAMELESS) else None
 
 
 @lru_cache(maxsize=256)
 def _group(owner: str, host: int) -> int:
-    unknown = _UNKNOWN.fullmatch(owner)
+    unknown = _unknown(owner)
     if unknown:
         return _MAGIC | int(unknown[1], 16)
     return _MAGIC | crc32(f"{owner}@{host}".encode()) & 0xFFFFFF
@@ -45,7 +49,7 @@ class Marks:
 
     def alias(self, owner: str) -> str:
         """The link alias for a topology."""
-        unknown = _UNKNOWN.fullmatch(owner)
+        unknown = _unknown(owner)
         name = unknown[2] if unknown else owner
         return _PREFIX + name if name else ""
 

@@ -4,7 +4,6 @@ Within a namespace an altname is unique; siblings on one parent can't have the s
 changes frees what others want first, so that swaps and rings of values need no order.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 
 from vlanlink.dataclass import dataclass
@@ -55,6 +54,8 @@ def _macs_taken(changes: Sequence[InPlace]) -> Iterator[Link]:
 
 def _interim_mac(link: Link) -> str:
     """A MAC that no link has: made up from the link and its present one."""
+    import hashlib  # OpenSSL takes 2 ms to start
+
     seed = f"{link.key} {link.settings.get('mac')}".encode()
     raw = bytearray(hashlib.sha256(seed).digest()[:6])
     raw[0] = raw[0] & 0xFC | 0x02

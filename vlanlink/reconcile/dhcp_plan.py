@@ -1,6 +1,5 @@
 """What DHCP adds to a plan: leases that count, those to get, and who is to renew them."""
 
-import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -77,6 +76,8 @@ def endpoints(desired: State, observed: State) -> dict[LinkName, Link]:
 
 def serving(desired: State, observed: State) -> str:
     """A name for what a keeper keeps: it changes when a link does, or how it asks."""
+    import hashlib  # OpenSSL takes 2 ms to start
+
     rows = [
         (*key, link.index, link.settings.get("mac"), link.dhcp)
         for key, link in sorted(endpoints(desired, observed).items())

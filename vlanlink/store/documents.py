@@ -5,7 +5,6 @@ What a document must hold is checked by ``fields``.
 """
 
 import errno
-import json
 import os
 import stat
 from pathlib import Path
@@ -100,6 +99,8 @@ def why_untrusted(status: os.stat_result) -> str | None:
 
 def parse(text: str) -> object:
     """The value of a JSON text. Raises UnreadableError."""
+    import json
+
     try:
         return json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:

@@ -8,8 +8,7 @@ Network namespaces share /run, and each of them can be a host: ``office@1.json``
 topology office in namespace 1. Leases outlive namespaces, and are by topology only.
 """
 
-import glob
-import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -128,7 +127,7 @@ class Store:
         (self._directory / self._file(topology)).unlink(missing_ok=True)
 
     def _records(self) -> Iterator[Record | UnreadableFile]:
-        for path in _found(self._directory, self._file("*")):
+        for path in _found(self._directory, self._file("")):
             yield from _each(path, path.name.removesuffix(self._file("")), self._read)
 
     def _read(self, path: Path) -> Record:
@@ -152,15 +151,17 @@ class Store:
 
     def attached(self, topology: str) -> tuple[AttachmentRecord, ...]:
         """The readable records of a topology's live attachments."""
-        return self._attached(glob.escape(topology))
+        return self._attached(f"{topology}@{self._namespace}+")
 
     def every_attachment(self) -> tuple[AttachmentRecord, ...]:
         """The readable records of all live attachments."""
-        return self._attached("*")
+        return self._attached("")
 
-    def _attached(self, topologies: str) -> tuple[AttachmentRecord, ...]:
+    def _attached(self, start: str) -> tuple[AttachmentRecord, ...]:
         found = []
-        for path in _found(self._directory, f"{topologies}@{self._namespace}+*"):
+        for path in _found(self._directory):
+            if not path.name.startswith(start) or f"@{self._namespace}+" not in path.name:
+                continue
             with suppress(OSError, UnreadableError):
                 record = AttachmentRecord.from_dict(load(path))
                 if path == self._attachment(record.topology, record.key):
@@ -198,13 +199,13 @@ class Store:
         return {name: self.leases(name) for name in self.leased()}
 
     def _unreadable_leases(self) -> Iterator[UnreadableFile]:
-        for path in _found(self._leases, f"*{_SUFFIX}"):
+        for path in _found(self._leases, _SUFFIX):
             found = _each(path, path.stem, self._read_leases)
             yield from (one for one in found if isinstance(one, UnreadableFile))
 
     def leased(self) -> tuple[str, ...]:
         """The topologies with leases."""
-        names = (path.stem for path in _found(self._leases, f"*{_SUFFIX}"))
+        names = (path.stem for path in _found(self._leases, _SUFFIX))
         return tuple(filter(is_topology_name, names))
 
     def write_leases(self, topology: str, leases: Leases) -> None:
@@ -268,7 +269,7 @@ class Store:
         return [found for found in self._commits() if isinstance(found, PendingFile)]
 
     def _commits(self) -> Iterator[PendingFile | UnreadableFile]:
-        for path in _found(self._directory, self._pending("*")):
+        for path in _found(self._directory, self._pending("")):
             for found in _each(path, path.name.removesuffix(self._pending("")), PendingFile):
                 if isinstance(found, PendingFile) and found.outcome is not None:
                     found.close()
@@ -319,15 +320,18 @@ class Store:
     def _clear_unfinished(self) -> None:
         """Remove what a killed writer left; the lock's holder is the only writer."""
         for directory in (self._directory, self._leases):
-            for path in directory.glob(f"{self._new}*"):
-                with suppress(OSError):
-                    path.unlink()
+            for path in _found(directory):
+                if path.name.startswith(self._new):
+                    with suppress(OSError):
+                        path.unlink()
 
     @property
     def _new(self) -> str:
         return f".new@{self._namespace}-"
 
     def _write(self, path: Path, data: object) -> None:
+        import json  # a verb without files needs none
+
         make_directory(path.parent)
         self._parsed.pop(path, None)  # its inode may be used again
         write_atomically(path, json.dumps(data), prefix=self._new)
@@ -339,9 +343,10 @@ def _state(path: Path) -> tuple[int, int, int]:
     return status.st_ino, status.st_ctime_ns, status.st_size
 
 
-def _found(directory: Path, pattern: str) -> list[Path]:
+def _found(directory: Path, suffix: str = "") -> list[Path]:
+    """The files whose names end in ``suffix``, in order."""
     with suppress(OSError):
-        return sorted(directory.glob(pattern))
+        return [directory / name for name in sorted(os.listdir(directory)) if name.endswith(suffix)]
     return []
 
 

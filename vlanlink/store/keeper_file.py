@@ -4,7 +4,6 @@ The keeper holds flock(2) on it, so the kernel tells whether it lives, however i
 """
 
 import fcntl
-import json
 import os
 import time
 from pathlib import Path
@@ -60,6 +59,8 @@ def claim(path: Path) -> int | None:
 
 def write(descriptor: int, keeper: Keeper) -> None:
     """Name the keeper in its file. Raises OSError."""
+    import json
+
     data = {"version": VERSION, "pid": keeper.pid, "serves": keeper.serves}
     text = json.dumps(data).encode()
     os.truncate(descriptor, 0)

@@ -5,7 +5,6 @@ file names the holder, for messages only.
 """
 
 import fcntl
-import json
 import os
 import shlex
 import sys
@@ -104,6 +103,8 @@ def locked(path: Path, seconds: float, on_held: OnHeld | None = None) -> Iterato
     """
     descriptor = _acquired(path, time.monotonic() + seconds, on_held)
     try:
+        import json
+
         text = json.dumps(Holder.here().to_dict()).encode()
         with suppress(OSError):  # a full disk prevents nobody from locking
             os.pwrite(descriptor, text, 0)

@@ -5,7 +5,6 @@ by the wire. A sibling of the endpoints reaches them. Which addresses and sysctl
 depends on what the kernel sends on the wire in its name; docs/shim.md has the reasons.
 """
 
-import hashlib
 import ipaddress
 from collections.abc import Collection, Iterator, Sequence
 
@@ -124,6 +123,8 @@ def _arp_policy() -> dict[str, Setting]:
 
 def _ipv4_link_local(mac: str) -> str:
     """A link-local address (RFC 3927), derived from its MAC."""
+    import hashlib  # OpenSSL takes 2 ms to start
+
     number = int.from_bytes(hashlib.sha256(mac.encode()).digest()[:4])
     return f"{ipaddress.IPv4Address(_LINK_LOCAL + number % _LINK_LOCALS)}/32"
 
