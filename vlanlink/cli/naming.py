@@ -3,7 +3,6 @@
 import re
 import sys
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 from vlanlink.cli.verbs import VERBS
@@ -24,6 +23,7 @@ def as_run(text: str) -> str:
 def _command(*, by_sudo: bool) -> str:
     import shlex
     import shutil
+    from pathlib import Path
 
     sudo = "sudo " if by_sudo else ""
     program = Path(sys.argv[0])
