@@ -25,7 +25,8 @@ from vlanlink.kernel.netns.namespaces import (
     clear_dead_names,
     dead_names,
     is_network_namespace,
-    named,
+    listed,
+    placed,
     processes_by_namespace,
 )
 from vlanlink.kernel.netns.nsid import NamespaceIds
@@ -217,9 +218,7 @@ class Machine:
         from vlanlink.kernel.netns.strangers import strangers
 
         known = {reading.inode for reading in readings}
-        for _, path in named(self.host.netns_directory):
-            with suppress(OSError):
-                known.add(os.stat(path).st_ino)
+        known.update(inode for _, _, inode in listed(self.host.netns_directory))
         for name, path in strangers(processes, known):
             if wanted.links is not None and name not in wanted.links:
                 continue
@@ -266,21 +265,20 @@ class Machine:
         """Every wanted namespace once: its name and its other names."""
         wanted = wanted or self.wanted
         found: dict[int, list[tuple[str, str]]] = {self._namespaces.inode(HOST): [(HOST, "")]}
-        everything = () if wanted.only else named(self.host.netns_directory)
+        everything = () if wanted.only else listed(self.host.netns_directory)
         named_ones = sorted(everything, key=lambda one: one[0] not in wanted.names)
-        elsewhere = [one for one in wanted.paths.items() if is_network_namespace(one[1])]
-        places = {path for _, path in elsewhere}
-        for name, path in (*elsewhere, *named_ones):
+        elsewhere = list(placed(wanted.paths))
+        places = {path for _, path, _ in elsewhere}
+        for name, path, inode in (*elsewhere, *named_ones):
             called = name
             if path not in places and name in wanted.paths:
                 called = former_name(name, path)
-            with suppress(OSError):
-                found.setdefault(os.stat(path).st_ino, []).append((called, path))
+            found.setdefault(inode, []).append((called, path))
         for (first, path), *others in found.values():
             names = tuple(name for name, _ in others if name != first)
             if first != HOST:
-                moved = first != os.path.basename(path)  # the topology gives it by path, or did
-                if not moved and wanted.reads((first, *names)) is None:
+                unwanted = wanted.reads((first, *names)) is None
+                if unwanted and first == os.path.basename(path):  # else it is given by path
                     continue
                 try:
                     self._namespaces.register(first, path)
@@ -355,9 +353,9 @@ class Machine:
             return os.stat(path).st_ino == identity[0] and self._identify(path) == identity
         return False
 
-    def dead_names(self) -> frozenset[str]:
-        """Files in the netns directory without a namespace mounted on them."""
-        return frozenset(dead_names(self.host.netns_directory))
+    def dead_names(self, names: Iterable[str]) -> frozenset[str]:
+        """Those of ``names`` that are files in the netns directory without a namespace on them."""
+        return frozenset(dead_names(self.host.netns_directory, names))
 
     def names_propagate(self) -> bool:
         """True if namespaces named here have their names everywhere."""

@@ -1,7 +1,7 @@
 """A session: one host, opened once a verb, and what is observed there for a topology."""
 
 import errno
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from threading import Event
 
@@ -254,8 +254,10 @@ class Session:
         records = relocated(context.records, topology, observed)
         context = replace(context, records=records)
         found = _observation(topology, observed, context, contents)
-        dead = _dead_names(found.todo, self.machine.dead_names(), context.records)
-        return replace(found, dead_names=dead, everywhere=everywhere)
+        made = [op for op in found.todo.operations if isinstance(op, MakeNamespace)]
+        dead = self.machine.dead_names(op.namespace for op in made)
+        taken = _dead_names(made, dead, context.records)
+        return replace(found, dead_names=taken, everywhere=everywhere)
 
     def observe_part(
         self, part: Topology, context: Context, wanted: Wanted, narrowed: Narrowed
@@ -384,7 +386,9 @@ def _observation(
     return Observation(topology, observed, resolution, todo, context, (), unreadable)
 
 
-def _dead_names(todo: Plan, dead: frozenset[str], records: Records) -> tuple[Problem, ...]:
+def _dead_names(
+    made: Iterable[MakeNamespace], dead: frozenset[str], records: Records
+) -> tuple[Problem, ...]:
     """Files where names of new namespaces go. Only a leftover that the record names is ours."""
     ours = records.own.namespaces if records.own else ()
     return tuple(
@@ -394,10 +398,8 @@ def _dead_names(todo: Plan, dead: frozenset[str], records: Records) -> tuple[Pro
             f"ip netns delete {operation.namespace} clears it, if it is a leftover",
             at_key=True,
         )
-        for operation in todo.operations
-        if isinstance(operation, MakeNamespace)
-        and operation.namespace in dead
-        and operation.namespace not in ours
+        for operation in made
+        if operation.namespace in dead and operation.namespace not in ours
     )
 
 

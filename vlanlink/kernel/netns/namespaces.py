@@ -10,7 +10,7 @@ import os
 import resource
 import stat
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
@@ -324,29 +324,45 @@ def _namespace_device() -> int:
 
 def named(directory: Path) -> Iterator[tuple[str, str]]:
     """Names and paths of the namespaces in ``directory``."""
+    return ((name, path) for name, path, _ in listed(directory))
+
+
+def listed(directory: Path) -> Iterator[tuple[str, str, int]]:
+    """Names, paths and inodes of the namespaces in ``directory``: one stat(2) for each."""
     try:
         entries = sorted(os.listdir(directory))
     except FileNotFoundError:
         return
+    device, place = _namespace_device(), os.fspath(directory)
     for entry in entries:
-        path = os.path.join(directory, entry)
-        if is_namespace(path):
-            yield entry, path
+        path = f"{place}/{entry}"
+        with suppress(OSError):
+            status = os.stat(path)
+            if status.st_dev == device:
+                yield entry, path, status.st_ino
 
 
-def dead_names(directory: Path) -> Iterator[str]:
-    """The files in ``directory`` without a namespace mounted on them."""
-    with suppress(FileNotFoundError):
-        for entry in sorted(os.listdir(directory)):
-            if not is_namespace(os.path.join(directory, entry)):
-                yield entry
+def placed(paths: Mapping[str, str]) -> Iterator[tuple[str, str, int]]:
+    """Names, paths and inodes of the network namespaces at ``paths``, by name."""
+    for name, path in paths.items():
+        with suppress(OSError):
+            if is_network_namespace(path):
+                yield name, path, os.stat(path).st_ino
 
 
-def clear_dead_names(directory: Path, names: Collection[str]) -> None:
+def dead_names(directory: Path, names: Iterable[str]) -> Iterator[str]:
+    """Those of ``names`` that are files in ``directory`` without a namespace mounted on them."""
+    for name in names:
+        path = os.path.join(directory, name)
+        if os.path.lexists(path) and not is_namespace(path):
+            yield name
+
+
+def clear_dead_names(directory: Path, names: Iterable[str]) -> None:
     """Remove the files of ``names`` in ``directory`` without a namespace mounted on them."""
-    for name in list(dead_names(directory)):
-        if name in names and is_dead_name(directory / name):
-            with suppress(OSError):
+    for name in dead_names(directory, names):
+        with suppress(OSError):
+            if is_dead_name(directory / name):
                 (directory / name).unlink()
 
 
