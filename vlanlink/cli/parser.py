@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any, Final, NoReturn
 
 import vlanlink
-from vlanlink.cli import debug, guesses
+from vlanlink.cli import debug
 from vlanlink.cli.terminal import width
 from vlanlink.cli.verbs import UNLOGGED, VERBS, module
 
@@ -65,6 +65,8 @@ class Parser(argparse.ArgumentParser):
         if option in options:
             hint = f"options follow the verb: {self.prog} {option} …"
             return _error(f"{option} precedes the verb", hint)
+        from vlanlink.cli import guesses
+
         meant = vlanlink.nearest(option, options) or guesses.meant(option)
         hint = f"did you mean {meant}? " if meant else ""
         general = "vlanlink help lists the verbs" if " " not in self.prog else usage(self)
@@ -122,6 +124,8 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
 
 def unknown_verb(word: str) -> "vlanlink.Diagnostic":
     """The error for a verb that doesn't exist."""
+    from vlanlink.cli import guesses
+
     meant = guesses.meant(word)
     hint = f"did you mean {meant}?" if meant else "vlanlink help lists the verbs"
     return vlanlink.Diagnostic(f"unknown verb: {word}", hint=hint)
