@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from _bench import attachments, contenders, dhcp, foreign, peers, report, scene, startup
+from _bench import attachments, contenders, dhcp, foreign, peers, profile, report, scene, startup
 from _bench.fetch import AbsentError
 from _bench.judge import NotMadeError, judge
 from _bench.process import Sample, timed
@@ -28,6 +28,9 @@ def main() -> int:
     """Time everything in turn, print a table, and write the figures as JSON."""
     options = _options()
     scene.make_parent()
+    if options.profile:
+        print(profile.table(options.sizes))
+        return 0
     if options.attach:
         taken = attachments.samples(options.runs)
         print(report.table("one attachment", taken))
@@ -81,6 +84,11 @@ def _options() -> argparse.Namespace:
         "--dhcp",
         action="store_true",
         help="instead: leases for so many endpoints, and udhcpc, a process for each",
+    )
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="instead of times: imports and system calls of each verb, by size (needs strace)",
     )
     parser.add_argument("--only", type=lambda text: text.split(","), help="contenders, by name")
     parser.add_argument("--progress", action="store_true", help="tell each time when it is taken")
