@@ -203,7 +203,9 @@ def test_the_mode_of_a_containers_link_stays(lan: Lan, option: str) -> None:
 def test_without_a_trace_of_strangers_nobody_looks_for_them(
     lan: Lan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vlanlink.kernel.machine.strangers", lambda *_: pytest.fail("it looks"))
+    monkeypatch.setattr(
+        "vlanlink.kernel.netns.strangers.strangers", lambda *_: pytest.fail("it looks")
+    )
     vlanlink.up(load())
     vlanlink.down("office")
     assert lan.world.namespaces() == set()
