@@ -1,6 +1,7 @@
 """Services in namespaces: drop-ins, what they refuse, and whose files may ask for them."""
 
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -268,7 +269,7 @@ ROOT = Path(__file__).parents[2]
 def test_every_command_of_the_page_parses(page: str) -> None:
     text = (ROOT / f"docs/{page}.md").read_text()
     found = [
-        line.removeprefix("$ ").removeprefix("sudo ").split()
+        shlex.split(line.removeprefix("$ ").removeprefix("sudo "), comments=True)
         for line in text.splitlines()
         if line.startswith(("sudo vlanlink", "$ sudo vlanlink"))
     ]
