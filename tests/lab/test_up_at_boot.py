@@ -1,33 +1,95 @@
-"""An enabled topology comes up at boot unchanged; disabling it leaves no trace."""
+"""Enabled topologies, their services and leases over a reboot; disabling them leaves no trace."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.kernel.world import until
-from tests.lab.machine import BOOT_SECONDS, POLL_SECONDS, Machine
+from tests.lab import hello
+from tests.lab.machine import BOOT_SECONDS, COMMAND_SECONDS, POLL_SECONDS, Machine
 
-TEXT = Path(__file__).with_name("office.toml").read_text().replace("@", "1")
-NAMES = ("nginx", "web", "db", "six")
+HERE = Path(__file__).parent
 LEFT_OUT = '\nmore.interfaces.eth0.network = "vlan50"\n'
+TEXTS = {
+    "office": (HERE / "office.toml").read_text().replace("@", "1") + LEFT_OUT,
+    "services": (HERE / "services.toml").read_text(),
+    "leased": (HERE / "leased.toml").read_text(),
+}
+WATCHED = "services"
+ENDPOINTS = ("nginx", "web", "db", "six", "more", "shop", "cache", "greeter", "phone")
+UNITS = "hello.socket redis-server nginx"
+ASKED = {
+    "curl -sS http://172.16.2.12/": "Welcome to nginx",
+    "curl -sS http://172.16.3.15/": "hello",
+    "bash -c 'exec 3<>/dev/tcp/172.16.4.20/6379; echo PING >&3; head -n1 <&3'": "+PONG",
+}
+"""What the router asks, and the answer of each service."""
+CACHE = "s/^bind .*/bind 172.16.4.20/; s/^protected-mode .*/protected-mode no/"
+REBOUND = "journalctl -u router-dnsmasq -o cat | grep -c DHCPDISCOVER"
 
 
-def test_it_is_back_after_a_reboot(host1: Machine) -> None:
-    before = host1.dump()
-    host1.write("/root/lab.toml", TEXT + LEFT_OUT)
-    host1.run("vlanlink enable --now /root/lab.toml")
-    names = (*NAMES, "more")
-    then = {name: host1.endpoint(name) for name in names}
-    host1.reaches("web", "192.168.50.1")
-
+@pytest.fixture(scope="module")
+def before(host1: Machine, router: Machine) -> Iterator[dict[str, object]]:
+    """The endpoints as they were before the reboot; everything is up again after it."""
+    empty = host1.dump()
+    host1.write("/etc/systemd/system/hello.socket", hello.SOCKET)
+    host1.write("/etc/systemd/system/hello.service", hello.SERVICE)
+    host1.run(f"sed -i '{CACHE}' /etc/redis/redis.conf; systemctl daemon-reload")
+    for name, text in TEXTS.items():
+        host1.write(f"/root/{name}.toml", text)
+        watch = "--watch" if name == WATCHED else ""
+        host1.run(f"vlanlink enable --now {watch} /root/{name}.toml")
+    host1.run(f"systemctl enable --now {UNITS}")
+    answers(router)
+    found: dict[str, object] = {name: host1.endpoint(name) for name in ENDPOINTS}
+    host1.reaches("phone", "192.168.50.1")
+    found["discoveries"] = router.run(REBOUND).stdout
     host1.reboot()
-    until(
-        lambda: host1.run("systemctl is-active vlanlink@office", check=False).returncode == 0,
-        "its unit is active",
-        BOOT_SECONDS,
-        POLL_SECONDS,
-    )
-    assert {name: host1.endpoint(name) for name in names} == then
-    host1.reaches("web", "192.168.50.1")
-    host1.run("vlanlink status office")
+    for name in TEXTS:
+        is_active(host1, f"vlanlink@{name}")
+    yield found
+    host1.run(f"systemctl disable --now hello.service {UNITS}; rm /etc/systemd/system/hello.*")
+    for name in TEXTS:
+        host1.run(f"vlanlink disable --now --release-units {name} && vlanlink down --forget {name}")
+    host1.run("systemctl daemon-reload; systemctl stop systemd-resolved; rm /root/*.toml")
+    host1.is_as(empty)
 
-    host1.run("vlanlink disable --now office && vlanlink down --forget office")
-    host1.is_as(before)
+
+def is_active(machine: Machine, unit: str) -> None:
+    up = lambda: machine.run(f"systemctl is-active {unit}", check=False).returncode == 0  # noqa: E731
+    until(up, f"{unit} is active", BOOT_SECONDS, POLL_SECONDS)
+
+
+def answers(router: Machine) -> None:
+    """Every service answers the router."""
+    for command, expected in ASKED.items():
+        said: list[str] = []
+
+        def told(command: str = command, expected: str = expected, said: list[str] = said) -> bool:
+            said[:] = [router.run(f"timeout 20 {command}", check=False).stdout]
+            return expected in said[0]
+
+        until(told, f"{command}: {expected}", COMMAND_SECONDS, POLL_SECONDS)
+
+
+def test_all_is_back_after_a_reboot(host1: Machine, before: dict[str, object]) -> None:
+    assert {name: host1.endpoint(name) for name in ENDPOINTS} == {k: before[k] for k in ENDPOINTS}
+    host1.reaches("web", "192.168.50.1")
+    for name in TEXTS:
+        host1.run(f"vlanlink status {name}")
+
+
+@pytest.mark.usefixtures("before")
+def test_services_answer_after_a_reboot(router: Machine) -> None:
+    answers(router)
+
+
+def test_a_lease_is_asked_for_again(
+    host1: Machine, router: Machine, before: dict[str, object]
+) -> None:
+    """INIT-REBOOT: the server is asked for the same address, not for any."""
+    host1.reaches("phone", "192.168.50.1")
+    assert router.run(REBOUND).stdout == before["discoveries"]
+    keeper = host1.run("systemctl show -P TasksCurrent vlanlink@leased").stdout
+    assert int(keeper) > 0  # it is part of the unit, whose own process has ended

@@ -10,13 +10,13 @@ import json
 import shutil
 import tarfile
 import tempfile
-import tomllib
 from pathlib import Path
 
 from _rig import cpio, initrd, kernels, mmdebstrap, tools
 
 _RECIPE = Path(__file__).with_name("box")
-_SUITE, _PYTHON = "bookworm", "3.11"
+_SUITE = "bookworm"
+PYTHON = "3.11"
 _BOOT_MODULES = ("virtio_pci", "virtio_blk")
 _SPARE_MEBIBYTES = 1024
 
@@ -40,14 +40,7 @@ def _recipe_hash(kernel: kernels.Kernel) -> str:
     key = hashlib.sha256(kernel.release.encode())
     for path in (Path(__file__), Path(mmdebstrap.__file__), *sorted(_RECIPE.iterdir())):
         key.update(path.read_bytes())
-    key.update(json.dumps(_requirements()).encode())
     return key.hexdigest()[:16]
-
-
-def _requirements() -> list[str]:
-    """Dependencies of vlanlink."""
-    project = tomllib.loads((tools.CHECKOUT / "pyproject.toml").read_text())["project"]
-    return [str(requirement) for requirement in project["dependencies"]]
 
 
 def _build(kernel: kernels.Kernel, work: Path) -> Path:
@@ -57,7 +50,7 @@ def _build(kernel: kernels.Kernel, work: Path) -> Path:
     keygen = [tools.program("ssh-keygen", "openssh-client"), "-q", "-t", "ed25519", "-N", ""]
     tools.run([*keygen, "-C", "vagrant", "-f", key])
     public_key = key.with_suffix(".pub").rename(work / "key.pub")
-    _make_system(root, kernel, _download_wheels(work / "wheels"), public_key)
+    _make_system(root, kernel, public_key)
     tools.make_ext4(root, work / "disk", spare=_SPARE_MEBIBYTES)
     shutil.rmtree(root)
     convert = [tools.program("qemu-img", "qemu-utils"), "convert", "-O", "qcow2"]
@@ -75,17 +68,9 @@ def _build(kernel: kernels.Kernel, work: Path) -> Path:
     return box
 
 
-def _download_wheels(target: Path) -> Path:
-    platform = [f"--python-version={_PYTHON}", "--platform=manylinux2014_x86_64"]
-    python = str(tools.CHECKOUT / ".venv/bin/python")
-    pip = [python, "-m", "pip", "download", "--quiet", "--only-binary=:all:", *platform]
-    tools.run([*pip, f"--dest={target}", *_requirements()])
-    return target
-
-
-def _make_system(root: Path, kernel: kernels.Kernel, wheels: Path, public_key: Path) -> None:
+def _make_system(root: Path, kernel: kernels.Kernel, public_key: Path) -> None:
     packages = (_RECIPE / "packages").read_text().split()
-    customize = f'{_RECIPE}/customize "$1" {public_key} {wheels} {kernel.modules}'
+    customize = f'{_RECIPE}/customize "$1" {public_key} {kernel.modules}'
     left_out = ("man", "doc", "locale")
     options = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in left_out]
     mmdebstrap.build(_SUITE, root, packages, [*options, f"--customize-hook={customize}"])

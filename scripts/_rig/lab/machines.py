@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 NAMES = ("host1", "host2", "router")
 _STATE = tools.CHECKOUT / ".vagrant"
-_WHEELS = _STATE / "wheel"
+_PACKAGE = _STATE / "package"
 SSH_CONFIG = _STATE / "ssh_config"
 _SHOWN_LINES = 40
 _UP_SECONDS = 480
@@ -53,7 +53,7 @@ class Machines:
             raise
 
     def _start(self) -> None:
-        _build_wheel()
+        _build_package()
         if self._world:
             built = box.get()
             note("starting libvirt's daemon in its own namespaces")
@@ -69,7 +69,7 @@ class Machines:
             self._world.end()
         elif (_STATE / "machines").exists():
             self._vagrant("destroy", "--force")
-        shutil.rmtree(_WHEELS, ignore_errors=True)
+        shutil.rmtree(_PACKAGE, ignore_errors=True)
         SSH_CONFIG.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             _STATE.rmdir()
@@ -153,12 +153,11 @@ class Machines:
         return {**tools.plain_environment(), **own}
 
 
-def _build_wheel() -> None:
-    note("building a wheel of vlanlink")
-    shutil.rmtree(_WHEELS, ignore_errors=True)
-    python = str(tools.CHECKOUT / ".venv/bin/python")
-    pip = [python, "-m", "pip", "wheel", "--quiet", "--no-deps"]
-    tools.run([*pip, f"--wheel-dir={_WHEELS}", str(tools.CHECKOUT)])
+def _build_package() -> None:
+    note("building a package of vlanlink")
+    shutil.rmtree(_PACKAGE, ignore_errors=True)
+    script = str(tools.CHECKOUT / "scripts/package")
+    tools.run([script, "deb", f"--python={box.PYTHON}", f"--output={_PACKAGE}"])
 
 
 def _cable_commands(provider: str, identity: str, *, plugged: bool) -> list[list[str]]:

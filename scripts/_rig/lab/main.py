@@ -24,7 +24,7 @@ _DESCRIPTION = """\
 The integration lab: two hosts and a router as virtual machines, with a trunk between them.
 
   box           build the machines' system from Debian packages (cached; up does it too)
-  up            start the machines with vlanlink from a wheel of this checkout
+  up            start the machines with a Debian package of this checkout
   test [...]    run the lab's tests; arguments are passed to pytest
   ssh NAME ...  log in to host1, host2 or router, or run a command there
   unplug NAME   pull a machine's trunk cable; plug NAME plugs it in again
