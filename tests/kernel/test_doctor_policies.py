@@ -51,6 +51,8 @@ def test_an_input_policy_before_up_and_after(lan: Lan, family: str) -> None:
     world.run(str(one.command))
     assert said("input-policy") == said("input-policy", None) == []
     world.reaches("one", "172.16.86.5")
+    world.reaches("one", "fd86::5")
+    world.reaches("", "fd86::10")
     assert found(topology) == {}
 
 
