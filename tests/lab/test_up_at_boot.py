@@ -49,9 +49,10 @@ def before(host1: Machine, router: Machine) -> Iterator[dict[str, object]]:
     for name in TEXTS:
         is_active(host1, f"vlanlink@{name}")
     yield found
-    host1.run(f"systemctl disable --now hello.service {UNITS}; rm /etc/systemd/system/hello.*")
+    host1.run(f"systemctl disable --now hello.service {UNITS}")
     for name in TEXTS:
         host1.run(f"vlanlink disable --now --release-units {name} && vlanlink down --forget {name}")
+    host1.run("rm /etc/systemd/system/hello.service /etc/systemd/system/hello.socket")
     host1.run("systemctl daemon-reload; systemctl stop systemd-resolved; rm /root/*.toml")
     host1.is_as(empty)
 
@@ -93,3 +94,24 @@ def test_a_lease_is_asked_for_again(
     assert router.run(REBOUND).stdout == before["discoveries"]
     keeper = host1.run("systemctl show -P TasksCurrent vlanlink@leased").stdout
     assert int(keeper) > 0  # it is part of the unit, whose own process has ended
+
+
+@pytest.mark.usefixtures("before")
+def test_a_service_asks_the_resolver_of_its_file(host1: Machine) -> None:
+    """Also once the host's resolver has replaced the file that /etc/resolv.conf links to."""
+    host1.run("echo 192.0.2.99 who.lab.test >>/etc/hosts; systemctl restart systemd-resolved nginx")
+    try:
+        _asks_the_router(host1)
+        host1.run("resolvectl dns eth0 192.0.2.53; resolvectl domain eth0 example.net")
+        replaced = "grep -q example.net /etc/resolv.conf"
+        until(lambda: host1.run(replaced, check=False).returncode == 0, replaced, seconds=60)
+        _asks_the_router(host1)
+    finally:
+        host1.run("sed -i /192.0.2.99/d /etc/hosts; systemctl stop systemd-resolved")
+
+
+def _asks_the_router(host1: Machine) -> None:
+    inside = "nsenter --target $(systemctl show -P MainPID nginx) --mount --net"
+    assert host1.run("getent hosts who.lab.test").stdout.split()[0] == "192.0.2.99"
+    seen = host1.run(f"{inside} getent hosts who.lab.test greeter").stdout.split()
+    assert seen[::2] == ["172.16.2.77", "172.16.3.15"]
