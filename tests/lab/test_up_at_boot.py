@@ -115,3 +115,25 @@ def _asks_the_router(host1: Machine) -> None:
     assert host1.run("getent hosts who.lab.test").stdout.split()[0] == "192.0.2.99"
     seen = host1.run(f"{inside} getent hosts who.lab.test greeter").stdout.split()
     assert seen[::2] == ["172.16.2.77", "172.16.3.15"]
+
+
+@pytest.mark.usefixtures("before")
+def test_an_upgrade_cuts_nothing_and_the_watch_goes_on(host1: Machine, router: Machine) -> None:
+    pid = "systemctl show -P MainPID vlanlink@services"
+    watching = host1.run(pid).stdout
+    host1.run("dpkg --install /home/vagrant/vlanlink.deb")
+    assert host1.run(pid).stdout == watching
+    answers(router)
+    host1.run("ip -n shop link delete eth0")
+    answers(router)
+    assert host1.run(pid).stdout == watching
+    for name in TEXTS:
+        host1.run(f"vlanlink status {name}")
+
+
+@pytest.mark.usefixtures("before")
+def test_a_watch_that_dies_stops_no_service(host1: Machine, router: Machine) -> None:
+    host1.run("kill -9 $(systemctl show -P MainPID vlanlink@services)")
+    answers(router)
+    is_active(host1, "vlanlink@services")
+    answers(router)
