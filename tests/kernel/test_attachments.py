@@ -215,6 +215,9 @@ def test_what_is_asked_for_wrongly(world: World, container: Callable[[], int]) -
         vlanlink.attach("office/pub", pid=container(), id="c1")
     with pytest.raises(vlanlink.UsageError, match="unknown attachment"):
         vlanlink.detach("office/pub", "c3")
+    with pytest.raises(vlanlink.UsageError, match="has no network pup"):
+        vlanlink.attachments("office/pup")
+    assert vlanlink.attachments("office/pub")
     assert vlanlink.status("office").state == "up"
 
 

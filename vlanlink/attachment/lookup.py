@@ -55,14 +55,19 @@ def need_up(place: Place) -> tuple[Record, Topology]:
         message = f"topology {place.name} is not up"
         raise ConflictError(Diagnostic(message, hint="vlanlink up FILE first"))
     topology = copy_of(own)
-    if place.network not in topology.networks:
-        meant = nearest(place.network, list(topology.networks))
-        known = f"its networks: {', '.join(topology.networks) or 'none'}"
-        hint = f"did you mean {place.name}/{meant}?" if meant else known
-        raise UsageError(
-            Diagnostic(f"topology {place.name} has no network {place.network}", hint=hint)
-        )
+    need_network(topology, place.network)
     return own, topology
+
+
+def need_network(topology: Topology, network: str) -> None:
+    """Raise UsageError if the topology has no such network."""
+    if network in topology.networks:
+        return
+    meant = nearest(network, list(topology.networks))
+    known = f"its networks: {', '.join(topology.networks) or 'none'}"
+    hint = f"did you mean {topology.name}/{meant}?" if meant else known
+    message = f"topology {topology.name} has no network {network}"
+    raise UsageError(Diagnostic(message, hint=hint))
 
 
 def partial(

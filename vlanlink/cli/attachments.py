@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     found = vlanlink.attachments(options.scope)
     if options.json:
         rows = [one.to_dict() for one in found]
-        output.print_json({"version": vlanlink.JSON_VERSION, "attachments": rows})
+        output.print_json({"attachments": rows})
     elif found:
         print_table(
             _COLUMNS,
