@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 SIZES = (1, 10, 100, 500, 4000)
 _CALLS = {
-    "send": ("sendto", "sendmsg", "write"),
-    "receive": ("recvfrom", "recvmsg", "read"),
+    "send": ("sendto", "sendmsg"),
+    "receive": ("recvfrom", "recvmsg"),
     "open": ("openat", "open", "socket"),
     "stat": ("newfstatat", "stat", "lstat", "fstat", "statx"),
     "enter": ("setns", "unshare"),
