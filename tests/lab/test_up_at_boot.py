@@ -137,3 +137,15 @@ def test_a_watch_that_dies_stops_no_service(host1: Machine, router: Machine) -> 
     answers(router)
     is_active(host1, "vlanlink@services")
     answers(router)
+
+
+@pytest.mark.usefixtures("before")
+def test_services_fail_closed(host1: Machine) -> None:
+    host1.run("vlanlink down services")
+    for unit in UNITS.split():
+        assert host1.run(f"systemctl is-active {unit}", check=False).stdout.strip() != "active"
+    assert host1.run("systemctl restart nginx", check=False).returncode != 0
+    assert host1.run("ss -Hltn sport = :80").stdout == ""
+    refused = host1.run("vlanlink disable services", check=False)
+    assert refused.returncode != 0
+    assert "would no longer start" in refused.stderr
