@@ -51,8 +51,8 @@ def before(host1: Machine, router: Machine) -> Iterator[dict[str, object]]:
     yield found
     host1.run(f"systemctl disable --now hello.service {UNITS}")
     for name in TEXTS:
-        host1.run(f"vlanlink disable --now --release-units {name} && vlanlink down --forget {name}")
-    host1.run("rm /etc/systemd/system/hello.service /etc/systemd/system/hello.socket")
+        host1.run(f"vlanlink down --forget {name}; vlanlink disable --now --release-units {name}")
+    host1.run("rm -f /etc/systemd/system/hello.service /etc/systemd/system/hello.socket")
     host1.run("systemctl daemon-reload; systemctl stop systemd-resolved; rm /root/*.toml")
     host1.is_as(empty)
 
