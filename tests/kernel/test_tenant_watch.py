@@ -127,3 +127,12 @@ def test_down_names_what_was_moved_away(lan: Lan, forged: tuple[str, ...]) -> No
     vlanlink.up(load())
     assert vlanlink.status("office").state == "up"
     assert vlanlink.down("office").notes == ()
+
+
+def test_a_failed_up_does_not_forget_what_was_moved_away(lan: Lan) -> None:
+    vlanlink.up(load())
+    process = move_away(lan)
+    with pytest.raises(vlanlink.ApplyError):
+        vlanlink.up(load())
+    (note,) = vlanlink.down("office").notes
+    assert f"(pid {process} (sleep 1000))" in note.message

@@ -61,6 +61,8 @@ def _news(session: Session, seen: Observation) -> Record | None:
     record = _in_transition(seen)
     changing = bool(seen.todo.operations)
     record = _placed(session, record, seen.observed, seen, changing=changing)
+    if changing and seen.records.own:
+        record = _with_missing(seen.records.own, record)
     return record if record != seen.records.own else None
 
 
@@ -108,7 +110,7 @@ def _place_again(session: Session, own: Record | None) -> None:
     if own is None or own.changing:  # what is left of the change is in it
         return
     now = session.machine.snapshot()
-    record = _placed(session, own, now, None, changing=False)
+    record = _with_missing(own, _placed(session, own, now, None, changing=False))
     if record != own:
         session.store.write(record)
     place_attachments(session, own.topology, now)
@@ -163,6 +165,17 @@ def _placed(
     found = places_of(record.topology, state)
     places = {**hidden, **{name: place for name, place in found.items() if name not in ids}}
     return replace(record, boot=session.machine.boot, places=places, changing=changing)
+
+
+def _with_missing(own: Record, record: Record) -> Record:
+    """The record, with links of ``own`` that are gone: somebody may have moved them elsewhere."""
+    places = {
+        name: replace(place, links={**own.places[name].links, **place.links})
+        if name in own.places and own.places[name].identity == place.identity
+        else place
+        for name, place in record.places.items()
+    }
+    return replace(record, places=places)
 
 
 def _hidden_places(seen: Observation) -> dict[str, Place]:

@@ -98,12 +98,14 @@ def _misses_links(seen: "Observation") -> bool:
 
 def _parents(seen: "Observation") -> Iterator[int]:
     """The topology's parents that are there and keep a list of their children's MACs."""
-    here = seen.observed.host.links
-    for link in seen.resolution.desired.links():
-        mine = link.owner == seen.topology.name and _is_port(link.kind)
-        below = here.get(link.parent.name) if mine and link.parent else None
-        if below:
-            yield below.index
+    here, own = seen.observed.host.links, seen.records.own
+    wanted = {
+        link.parent.name
+        for link in seen.resolution.desired.links()
+        if link.owner == seen.topology.name and _is_port(link.kind) and link.parent
+    }
+    recorded = own.parents if own else ()
+    yield from (here[name].index for name in wanted.union(recorded) if name in here)
 
 
 def _needs_all(operation: Operation, observed: State) -> bool:
