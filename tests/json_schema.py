@@ -115,13 +115,15 @@ PARTS: Final[dict[str, Schema]] = {
     ),
     "lease": table(
         topology=TOPOLOGY,
-        network=TEXT,
+        network={**null_or(TEXT), "description": "null: none, or of a topology that is down"},
         parent=null_or(TEXT),
         namespace={**null_or(TEXT), "description": "null: the host's shim"},
         interface=TEXT,
         address=TEXT,
         in_use=BOOL,
         attached={**BOOL, "description": "an attachment; namespace is its id"},
+        server={**null_or(TEXT), "description": "the DHCP server that gave the address"},
+        seconds={**null_or(NUMBER), "description": "of the server's lease, left"},
     ),
     "finding": table(
         code=TEXT,

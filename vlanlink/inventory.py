@@ -7,8 +7,9 @@ from vlanlink.dataclass import dataclass
 from vlanlink.errors import JSON_VERSION, Diagnostic, UsageError, nearest
 from vlanlink.model import HOST, Link, LinkName, State
 from vlanlink.store.attached import AttachmentKey
+from vlanlink.store.dhcp_leases import DhcpLeases
 from vlanlink.store.leases import Leases
-from vlanlink.topology import Topology
+from vlanlink.topology import NamespaceConfig, Topology
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +149,10 @@ class Lease:
     """An address that an endpoint, an attachment or a shim keeps."""
 
     topology: str
-    network: str
+    network: str | None
+    """None, by DHCP alone: the link has no network, or the topology is down."""
     parent: str | None
-    """None: the network has a dummy parent."""
+    """None: the network has a dummy parent, or is not known."""
     namespace: str | None
     """None: the host, which has the shim."""
     interface: str
@@ -159,6 +161,10 @@ class Lease:
     """The endpoint has it now."""
     attached: bool = False
     """The endpoint is an attachment; ``namespace`` is its id."""
+    server: str | None = None
+    """The DHCP server that gave it; None: it was chosen here."""
+    seconds: int | None = None
+    """How long the server's lease goes on, 0 if it has ended; None: for ever, or not known."""
 
     @property
     def endpoint(self) -> str:
@@ -176,6 +182,8 @@ class Lease:
             "address": self.address,
             "in_use": self.in_use,
             "attached": self.attached,
+            "server": self.server,
+            "seconds": self.seconds,
         }
 
 
@@ -195,6 +203,27 @@ def list_leases(
                 where = (topology, network, found.parents.get(network))
                 in_use = (topology, key) in live
                 yield Lease(*where, name, lease.interface, address, in_use, attached=True)
+
+
+def list_dhcp_leases(
+    topology: Topology, found: DhcpLeases, clock: tuple[str, float], state: State
+) -> Iterator[Lease]:
+    """Every address that a server gave; ``clock`` is the boot, and the seconds since then."""
+    boot, now = clock
+    for (space, interface), lease in found.held.items():
+        entry = topology.namespaces.get(space, NamespaceConfig()).interfaces.get(interface)
+        network = topology.networks.get(entry.network or "") if entry else None
+        yield Lease(
+            topology.name,
+            entry.network if entry else None,
+            network.parent if network else entry.parent if entry else None,
+            space,
+            interface,
+            lease.bare,
+            lease.bare in _held(state.link(LinkName(space, interface)), topology.name),
+            server=lease.server,
+            seconds=lease.left(now) if boot == found.boot else None,
+        )
 
 
 def _held(link: Link | None, topology: str) -> frozenset[str]:

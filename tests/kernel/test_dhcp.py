@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import vlanlink
+from tests.json_schema import judge
+from tests.kernel.command_line import VLANLINK
 from tests.kernel.dhcp_lan import RELAY, SERVER, Dnsmasq, Kea, Liar, end_keepers, need_kea, relayed
 from tests.kernel.examples import example
 from tests.kernel.lan import Lan
@@ -110,6 +112,30 @@ def test_down_keeps_the_lease_and_the_next_up_asks_for_it(lan: Lan) -> None:
     assert server.count("DHCPDISCOVER(") == 1
     vlanlink.down("office", forget=True)
     until(lambda: server.count("DHCPRELEASE") == 1, "the server has it back")
+
+
+def test_leases_lists_what_servers_gave(lan: Lan) -> None:
+    ready(lan)
+    Dnsmasq(lan)
+    vlanlink.up(topology())
+    (found,) = vlanlink.leases("office")
+    assert (found.endpoint, found.network, found.parent) == ("web/eth0", "pub", "eth0")
+    assert (found.address, found.in_use) == (address(lan)["local"], True)
+    assert found.server == SERVER
+    assert found.seconds
+    assert 3500 <= found.seconds <= 3600
+    told = lan.world.run([VLANLINK, "leases"]).stdout
+    assert f"{found.address}  in use, " in told
+    assert f" s left, by DHCP from {SERVER}" in told
+    judge("leases", json.loads(lan.world.run([VLANLINK, "leases", "--json"]).stdout))
+    with pytest.raises(vlanlink.UsageError, match=f"of the DHCP server {SERVER}"):
+        vlanlink.leases("office", release=[found.address])
+    vlanlink.down("office")
+    (kept,) = vlanlink.leases()
+    assert (kept.endpoint, kept.address, kept.in_use) == ("web/eth0", found.address, False)
+    vlanlink.up(topology())
+    vlanlink.down("office", forget=True)
+    assert vlanlink.leases() == ()
 
 
 def test_an_address_that_a_station_has_is_declined(lan: Lan) -> None:

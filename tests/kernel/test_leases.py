@@ -234,6 +234,8 @@ def test_they_are_listed(lan: Lan, cli: Cli) -> None:
         "address": "10.77.0.2",
         "in_use": False,
         "attached": False,
+        "server": None,
+        "seconds": None,
     }
     assert cli.json("leases b") == {"leases": [row]}
     assert [one.to_dict() for one in vlanlink.leases("b")] == [row]

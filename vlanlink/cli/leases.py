@@ -55,11 +55,11 @@ def run(options: argparse.Namespace) -> int:
         rows = [
             (
                 lease.topology,
-                lease.network,
+                lease.network or "",
                 lease.parent or "",
                 lease.endpoint,
                 lease.address,
-                "in use" if lease.in_use else "kept",
+                _state(lease),
             )
             for lease in found
         ]
@@ -67,3 +67,11 @@ def run(options: argparse.Namespace) -> int:
     else:
         output.say("No address is leased.")
     return 0
+
+
+def _state(lease: vlanlink.Lease) -> str:
+    state = "in use" if lease.in_use else "kept"
+    if lease.server is None:
+        return state
+    left = f", {lease.seconds} s left" if lease.seconds is not None else ""
+    return f"{state}{left}, by DHCP from {lease.server}"

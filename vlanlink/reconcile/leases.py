@@ -1,23 +1,30 @@
 """``leases``: which addresses are leased here, and to whom; giving some back."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from ipaddress import ip_address
 
-from vlanlink.errors import ApplyError, ConflictError, Diagnostic, UsageError
-from vlanlink.inventory import Lease, list_leases
+from vlanlink.errors import ApplyError, ConflictError, Diagnostic, TopologyError, UsageError
+from vlanlink.host import boot_id, since_boot
+from vlanlink.inventory import Lease, list_dhcp_leases, list_leases
 from vlanlink.kernel.snapshot import Wanted
-from vlanlink.reconcile.lookup import is_enabled, unknown
+from vlanlink.model import State
+from vlanlink.reconcile.lookup import copy_of, is_enabled, unknown
 from vlanlink.reconcile.session import Session, kernel_errors, marked_topologies
+from vlanlink.store.dhcp_leases import DhcpLeases
 from vlanlink.store.kept import Kept
 from vlanlink.store.leases import Leases
+from vlanlink.topology import Topology
 
 
 def leases_of(session: Session, topology: str | None) -> tuple[Lease, ...]:
     """The leases of a topology, or of all. Raises UsageError for an unknown one."""
     contents, kept = session.store.contents(), session.store.every_lease()
+    by_dhcp = session.store.every_dhcp_lease()
     paths = {name: path for record in contents.records for name, path in record.paths.items()}
     lessees = frozenset(space for one in kept.values() for _, space, _ in one.addresses)
-    known = {*kept, *contents.topologies}
+    lessees |= {space for one in by_dhcp.values() for space, _ in one.held}
+    known = {*kept, *by_dhcp, *contents.topologies}
     anybody = topology is not None and topology not in known
     session.machine.wanted = Wanted(
         paths=paths,
@@ -33,7 +40,19 @@ def leases_of(session: Session, topology: str | None) -> tuple[Lease, ...]:
         raise UsageError(unknown(topology, sorted(known)))
     wanted = {name: found for name, found in kept.items() if topology in (None, name)}
     live = {(name, one.key) for name in wanted for one in session.attachments(name).live}
-    return tuple(list_leases(wanted, state, live))
+    asked = {name: found for name, found in by_dhcp.items() if topology in (None, name)}
+    return (*list_leases(wanted, state, live), *_by_dhcp(session, asked, state))
+
+
+def _by_dhcp(session: Session, leases: Mapping[str, DhcpLeases], state: State) -> Iterator[Lease]:
+    clock = boot_id(), since_boot()
+    for name, found in leases.items():
+        topology = Topology(name=name)
+        own = session.records(name).own
+        with suppress(TopologyError):  # a copy that can't be read names no networks
+            if own and own.text:
+                topology = copy_of(own)
+        yield from list_dhcp_leases(topology, found, clock, state)
 
 
 def release(
@@ -83,7 +102,14 @@ def _canonical(text: str) -> str:
 
 
 def _the_one(leases: Collection[Lease], topology: str | None, address: str) -> Lease:
-    found = [lease for lease in leases if lease.address == address]
+    found = [lease for lease in leases if lease.address == address and lease.server is None]
+    server = next((one for one in leases if one.address == address and one.server), None)
+    if server and not found:
+        message = f"{address} is a lease of the DHCP server {server.server}"
+        hint = "the next up asks for it again; until then it ends at the server by itself"
+        if server.in_use:
+            hint = f"vlanlink down {server.topology} --forget gives back all that it has"
+        raise UsageError(Diagnostic(message, hint=hint))
     names = list(dict.fromkeys(lease.topology for lease in found))
     if not found:
         whose = f"topology {topology} leases no {address}" if topology else None

@@ -34,6 +34,7 @@ from vlanlink.store.pending import PendingCommit, PendingFile
 from vlanlink.store.record import Record, Records
 
 _SUFFIX = ".json"
+_DHCP_SUFFIX = ".dhcp"
 
 
 _T = TypeVar("_T")
@@ -247,6 +248,11 @@ class Store:
             return DhcpLeases.from_dict(load(self._dhcp_file(topology)))
         return DhcpLeases()
 
+    def every_dhcp_lease(self) -> dict[str, DhcpLeases]:
+        """The readable DHCP leases, by topology."""
+        names = (path.stem for path in _found(self._leases, _DHCP_SUFFIX))
+        return {name: self.dhcp_leases(name) for name in names if is_topology_name(name)}
+
     def write_dhcp_leases(self, topology: str, leases: DhcpLeases) -> None:
         """Write DHCP leases, replacing earlier ones. Raises OSError."""
         self._write(self._dhcp_file(topology), leases.to_dict())
@@ -260,7 +266,7 @@ class Store:
         return self._directory / f"{topology}@{self._namespace}.keeper"
 
     def _dhcp_file(self, topology: str) -> Path:
-        return self._leases / f"{topology}.dhcp"
+        return self._leases / f"{topology}{_DHCP_SUFFIX}"
 
     # -- pending commits -----------------------------------------------------------------------
 
