@@ -8,6 +8,7 @@ from tests.unit.golden import read_state
 from vlanlink.desired.context import Context
 from vlanlink.desired.resolve import resolve
 from vlanlink.reachability.expected import Reachability, endpoints
+from vlanlink.reachability.measure import in_turn
 from vlanlink.reachability.sampling import sample
 from vlanlink.topology import Topology, parse
 
@@ -37,6 +38,22 @@ def promises(
         )
         for pair in pairs
     }
+
+
+def test_both_directions_of_a_pair_are_probed_together() -> None:
+    """The second direction needs no ARP request then."""
+    spaces = "".join(
+        f'[namespaces.n{n}.interfaces.eth0]\nkind = "macvlan"\nparent = "eth0"\n'
+        f'addresses = ["10.0.0.{n + 10}/24"]\n'
+        for n in range(5)
+    )
+    wanted, observed = topology(spaces), read_state(STATE)
+    desired = resolve(wanted, observed, Context(identity="machine")).desired
+    pairs = list(Reachability(wanted, observed, desired).pairs(endpoints(desired)))
+    turns = [(pair.source, pair.target) for pair in in_turn(pairs) if pair.expected]
+    assert len(turns) == 20
+    for one, other in zip(turns[::2], turns[1::2], strict=True):
+        assert one == other[::-1]
 
 
 def network(kind: str, options: str, *, parent: str = 'parent = "eth0"') -> str:

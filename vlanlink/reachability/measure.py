@@ -4,7 +4,7 @@ All pairs are probed at the same time. Those that should answer and don't are re
 reverse path filter's drops are counted. If one still differs, the parents probe for the gateways.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from vlanlink.dataclass import dataclass, field, replace
@@ -100,9 +100,9 @@ class _Measurement:
         self.on_progress = on_progress
 
     def answers(self, pairs: Iterable[Pair], seconds: float) -> dict[Pair, EchoReply]:
-        """The reply of each pair that can be probed. Silent ones go first: they share a wait."""
+        """The reply of each pair that can be probed."""
         requests = {pair: one for pair in pairs if (one := self._request(pair)) is not None}
-        ordered = sorted(requests, key=lambda pair: pair.expected is True)
+        ordered = in_turn(requests)
         total = len(requests)
 
         def report(done: int) -> None:
@@ -124,6 +124,21 @@ class _Measurement:
             return EchoRequest(pair.source, None, None, pair.address)
         link = self.observed.link(LinkName(pair.source, pair.interface))
         return EchoRequest(pair.source, link.index, None, pair.address) if link else None
+
+
+def in_turn(pairs: Collection[Pair]) -> list[Pair]:
+    """The pairs in the order in which they are probed.
+
+    Silent ones go first: they share a wait. Both directions of a pair go together: the second one
+    needs no ARP request, which every link on the segment hears.
+    """
+    ranks = {name: rank for rank, name in enumerate(dict.fromkeys(p.source for p in pairs))}
+
+    def turn(pair: Pair) -> tuple[bool, int, int]:
+        low, high = sorted((ranks[pair.source], ranks.get(pair.target, -1)))
+        return pair.expected is True, high, low
+
+    return sorted(pairs, key=turn)
 
 
 def _checked(
