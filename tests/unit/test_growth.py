@@ -25,22 +25,23 @@ from vlanlink.topology import Topology, empty, parse
 SIZE = 24
 BARE: dict[str, Any] = {"host": {"links": {"eth0": {"addresses": ["10.64.255.1/16"]}}}}
 ENDPOINT = """
-[namespaces.n{0}.interfaces.eth0]
+[namespaces.{0}{1}.interfaces.eth0]
 network = "lan"
-addresses = ["10.64.0.{0}"]
+addresses = ["10.64.{2}.{1}"]
 """
 NETWORK = """
 [topology]
-name = "office"
+name = "{}"
 [networks.lan]
 kind = "macvlan"
 parent = "eth0"
-subnets = [{ subnet = "10.64.0.0/16", gateway = "10.64.255.254" }]
+subnets = [{{ subnet = "10.64.0.0/16", gateway = "10.64.255.254" }}]
 """
 
 
-def text(size: int) -> str:
-    return NETWORK + "".join(ENDPOINT.format(number) for number in range(1, size + 1))
+def text(size: int, name: str = "office", letter: str = "n", third: int = 0) -> str:
+    endpoints = (ENDPOINT.format(letter, number, third) for number in range(1, size + 1))
+    return NETWORK.format(name) + "".join(endpoints)
 
 
 def lines_run(work: Callable[[], object]) -> int:
@@ -74,6 +75,9 @@ class World:
         self.up = carried_out(self.bare, todo.operations)
         places = places_of(self.topology.name, self.up)
         self.record = replace(before.record, places=places)
+        self.beside = parse(text(size, "other", letter="m", third=1))
+        self.anothers = parse(text(size, "other"))
+        self.moved = parse(text(size, third=1))
 
     def context(self, record: Record | None) -> Context:
         return Context(Records(record), identity="machine")
@@ -90,6 +94,9 @@ VERBS: dict[str, Callable[[World], object]] = {
     "up of a lost record": lambda world: world.planned(world.topology, world.up, None),
     "down": lambda world: world.planned(empty("office"), world.up, world.record),
     "record": lambda world: Record.from_dict(world.record.to_dict()),
+    "up beside others": lambda world: world.planned(world.beside, world.up, None),
+    "up of another's": lambda world: world.planned(world.anothers, world.up, None),
+    "other addresses": lambda world: world.planned(world.moved, world.up, world.record),
 }
 
 

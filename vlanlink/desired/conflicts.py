@@ -4,7 +4,7 @@ Validation checks the file alone. The kernel answers most of these conflicts wit
 EINVAL, or lets a new link change its siblings.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from functools import cache, partial
 
 from vlanlink.desired.builder import Builder
@@ -95,7 +95,9 @@ def parent_conflicts(
 
     ``may_take_parent``: the links that may take their parent from the host (``take_parent``).
     """
-    foreign = _foreign_links(observed, topology)
+    foreign = {
+        parent: _one_of_each(links) for parent, links in _foreign_links(observed, topology).items()
+    }
     for link in wanted.values():
         kind = KINDS.get(link.kind)
         parent = observed.link(link.parent)
@@ -114,7 +116,10 @@ def parent_conflicts(
 def address_conflicts(builder: Builder) -> Iterator[Problem]:
     """Addresses that the host has on a link's parent, or that a foreign link on it has."""
     observed = builder.observed
-    foreign = _foreign_links(observed, builder.name)
+    foreign = {
+        parent: {address.bare: link for link in links for address in link.addresses}
+        for parent, links in _foreign_links(observed, builder.name).items()
+    }
     for link in builder.links.values():
         kind = KINDS.get(link.kind)
         parent = observed.link(link.parent)
@@ -122,13 +127,13 @@ def address_conflicts(builder: Builder) -> Iterator[Problem]:
             continue
         if kind.exclusive(link.settings):
             continue  # the host has no network there
-        have = {address.bare: parent for address in _staying(builder, parent)}
-        for other in foreign.get(parent.key, ()):
-            have |= {address.bare: other for address in other.addresses}
+        on_parent = {address.bare: parent for address in _staying(builder, parent)}
+        on_siblings = foreign.get(parent.key, {})
         for address in link.addresses:
-            if address.bare in have and not address.link_local:
+            holder = on_siblings.get(address.bare) or on_parent.get(address.bare)
+            if holder and not address.link_local:
                 place = builder.address_place(link, address.bare)
-                yield _address_taken(link, place, address, have[address.bare])
+                yield _address_taken(link, place, address, holder)
 
 
 def _staying(builder: Builder, parent: Link) -> Iterator[Address]:
@@ -143,18 +148,21 @@ def _staying(builder: Builder, parent: Link) -> Iterator[Address]:
 
 def mac_conflicts(builder: Builder) -> Iterator[Problem]:
     """MACs that a link on the same parent or the parent itself has: the kernel allows one."""
-    foreign = _foreign_links(builder.observed, builder.name)
+    foreign: dict[tuple[object, ...], list[Link]] = {}
+    for key, links in _foreign_links(builder.observed, builder.name).items():
+        for one in links:
+            what = key, rx_handler(one.kind), one.settings.get("mac")
+            foreign.setdefault(what, []).append(one)
     for link in builder.links.values():
         kind, parent = KINDS.get(link.kind), builder.observed.link(link.parent)
         if kind is None or parent is None or link.owner != builder.name or not link.up:
             continue
         if not kind.rx_handler or kind.mac(link.settings) != "derived":
             continue
-        siblings = (
-            one for one in foreign.get(parent.key, ()) if rx_handler(one.kind) == kind.rx_handler
-        )
-        for other in (parent, *siblings):
-            if other.up and other.settings.get("mac") == link.settings.get("mac"):
+        mac = link.settings.get("mac")
+        above = (parent,) if parent.settings.get("mac") == mac else ()
+        for other in (*above, *foreign.get((parent.key, kind.rx_handler, mac), ())):
+            if other.up:
                 yield _mac_taken(link, other)
 
 
@@ -273,6 +281,19 @@ def _foreign_links(observed: State, topology: str) -> dict[LinkName, list[Link]]
         if link.parent and link.owner != topology:
             found.setdefault(link.parent, []).append(link)
     return found
+
+
+def _one_of_each(links: Iterable[Link]) -> list[Link]:
+    """The first of those that ask the same of a parent."""
+    found: dict[Hashable, Link] = {}
+    for link in links:
+        kind = KINDS.get(link.kind)
+        asks: tuple[Hashable, ...] = ()
+        if kind:
+            options = (option.key for option in kind.options if option.per_parent)
+            asks = kind.exclusive(link.settings), *(kind.get(link.settings, o) for o in options)
+        found.setdefault((link.kind, *asks), link)
+    return list(found.values())
 
 
 def _shared_parent(

@@ -6,26 +6,31 @@ last address.
 """
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache, partial
 
-from vlanlink.model import Address, Link, Route, State
+from vlanlink.model import Address, Link, LinkName, Route, State
 from vlanlink.planning.diff import Diff, Readdressing
+
+_HoldersOn = Callable[[LinkName], dict[str, set[LinkName]]]
+"""The links on a parent, by the bare addresses that they have."""
 
 
 def plan_addresses(diff: Diff) -> None:
     """Work out how the addresses of our links that stay change, and which routes that costs."""
+    holders = cache(partial(_holders, diff.observed))
     for link in diff.observed.links():
         want = diff.desired.link(link.key)
         if want is None or link.addresses == want.addresses:
             continue
         if diff.mine(link) and link.key not in diff.recreated:
-            diff.readdressing[link.key] = change = _readdressing(diff, link, want)
+            diff.readdressing[link.key] = change = _readdressing(link, want, holders)
             if change.removed:
                 lost = _lost_routes(diff.observed, link, change)
                 diff.lost_routes.setdefault(link.namespace, set()).update(lost)
 
 
-def _readdressing(diff: Diff, seen: Link, want: Link) -> Readdressing:
+def _readdressing(seen: Link, want: Link, holders: _HoldersOn) -> Readdressing:
     """How to lead from the addresses of ``seen`` to those of ``want``, both in place.
 
     Kept are those in the desired order; others are removed, and added again if desired. If none
@@ -49,7 +54,12 @@ def _readdressing(diff: Diff, seen: Link, want: Link) -> Readdressing:
     if loses and not four and not early:
         early += [address for wanted in asked.values() for address in wanted[:1]][:1]
     held_texts = {address.text for address in seen.addresses}
-    early = [a for a in early if a.text not in held_texts and not _held_by_sibling(diff, seen, a)]
+    elsewhere = holders(seen.parent) if seen.parent else {}
+    early = [
+        address
+        for address in early
+        if address.text not in held_texts and not elsewhere.get(address.bare, set()) - {seen.key}
+    ]
     return Readdressing(
         kept=frozenset(kept),
         early=tuple(early),
@@ -93,12 +103,13 @@ def _promotes(
     )
 
 
-def _held_by_sibling(diff: Diff, link: Link, address: Address) -> bool:
-    siblings = diff.observed.children(link.parent) if link.parent else ()
-    return any(
-        other.key != link.key and address.bare in {one.bare for one in other.addresses}
-        for other in siblings
-    )
+def _holders(state: State, parent: LinkName) -> dict[str, set[LinkName]]:
+    """By bare address, the links on a parent that have it."""
+    found: dict[str, set[LinkName]] = {}
+    for link in state.children(parent):
+        for address in link.addresses:
+            found.setdefault(address.bare, set()).add(link.key)
+    return found
 
 
 def _lost_routes(state: State, link: Link, change: Readdressing) -> set[Route]:
