@@ -100,6 +100,7 @@ class Slow:
 
     def __init__(self) -> None:
         self.text = b""
+        self.writes = 0
         self.error: OSError | None = None
         self.begun = Event()
         self.may_go_on = Event()
@@ -110,6 +111,7 @@ class Slow:
         if self.error:
             raise self.error
         self.text += data
+        self.writes += 1
         return len(data)
 
 
@@ -149,11 +151,14 @@ def test_a_disk_that_was_full_is_tried_again() -> None:
 def test_without_a_note_nothing_is_left_out() -> None:
     channel, file = Channel(), Slow()
     text = b"x" * 99 + b"\n"
-    for _ in range(2000):
+    channel.put(file.write, text)
+    assert file.begun.wait(30)
+    for _ in range(1999):
         channel.put(file.write, text)
     file.may_go_on.set()
     channel.drain()
     assert file.text == text * 2000
+    assert file.writes == 2  # what has waited goes at once
 
 
 def test_one_file_has_one_order() -> None:

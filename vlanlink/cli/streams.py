@@ -101,8 +101,8 @@ class Channel:
                     self._unwritten += item.lines
                     self._tell_unwritten(item.write)
                 case _Text(write, data):
-                    if not self._tell_unwritten(write) or not self._write(write, data):
-                        self._unwritten += data.count(b"\n")
+                    left = self._write(write, data) if self._tell_unwritten(write) else data
+                    self._unwritten += left.count(b"\n")
                     self._done += len(data)
 
     def _next(self) -> "_Text | _Gap | Event | None":
@@ -113,24 +113,36 @@ class Channel:
             item = self._queue.popleft()
             if isinstance(item, _Gap):
                 item.is_open = False
+            elif isinstance(item, _Text):
+                return _Text(item.write, item.data + b"".join(self._more_for(item.write)))
             return item
+
+    def _more_for(self, write: Callable[[bytes], int]) -> Iterator[bytes]:
+        """What waits behind it for the same file: one write(2) does."""
+        while self._queue:
+            item = self._queue[0]
+            if not isinstance(item, _Text) or item.write != write:
+                return
+            self._queue.popleft()
+            yield item.data
 
     def _tell_unwritten(self, write: Callable[[bytes], int]) -> bool:
         """Write the note, if lines were left out; False if the file still can't be written."""
         if self._unwritten and self._note:
-            if not self._write(write, self._note(self._unwritten).encode()):
+            if self._write(write, self._note(self._unwritten).encode()):
                 return False
             self._unwritten = 0
         return True
 
-    def _write(self, write: Callable[[bytes], int], data: bytes) -> bool:
+    def _write(self, write: Callable[[bytes], int], data: bytes) -> bytes:
+        """Write it, and return what can't be written."""
         while data:
             try:
                 data = data[write(data) :]
             except OSError as error:
                 self.error = self.error or error
-                return False
-        return True
+                return data
+        return data
 
 
 class Stream(io.TextIOBase):
