@@ -13,7 +13,7 @@ import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.world import World
-from vlanlink.kernel import machine
+from vlanlink.kernel import reader
 from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.kernel.netns.identity import identify
 
@@ -159,7 +159,7 @@ def test_want_of_memory_is_nobodys_own(world: World, monkeypatch: pytest.MonkeyP
     def fails(*_: object, **__: object) -> None:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr(machine, "read_namespace", fails)
+    monkeypatch.setattr(reader, "read_namespace", fails)
     with pytest.raises(vlanlink.ConflictError, match="Too many open files"):
         vlanlink.snapshot()
 

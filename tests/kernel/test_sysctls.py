@@ -14,7 +14,7 @@ from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.world import World, until
 from vlanlink import sysctl
-from vlanlink.kernel import machine, snapshot
+from vlanlink.kernel import reader, snapshot
 from vlanlink.model import Link, Namespace
 
 PROC = Path("/proc/sys")
@@ -310,7 +310,7 @@ def test_a_plan_with_sysctls_reads_the_machine_once(
         dumps.append(name)
         return read(name, *args, **options)
 
-    monkeypatch.setattr(machine, "read_namespace", counted)
+    monkeypatch.setattr(reader, "read_namespace", counted)
     text = '[host]\nsysctls = { "net.ipv4.ip_forward" = 1 }\n[namespaces.one]\n[namespaces.two]\n'
     vlanlink.plan(vlanlink.load("t.toml", text=text))
     assert sorted(dumps) == ["", "one", "two"]

@@ -4,7 +4,6 @@ Everything runs in one separate thread, which enters namespaces as needed; the c
 in its own.
 """
 
-import errno
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING, TypeVar
 from vlanlink.dataclass import replace
 from vlanlink.host import Host
 from vlanlink.kernel.execution import BATCH, Execution, batches
-from vlanlink.kernel.features import has_address_protocols
 from vlanlink.kernel.marks import Marks
 from vlanlink.kernel.netns.files import NetnsFiles
 from vlanlink.kernel.netns.identity import identify_here
@@ -24,38 +22,27 @@ from vlanlink.kernel.netns.namespaces import (
     Namespaces,
     clear_dead_names,
     dead_names,
-    is_network_namespace,
-    listed,
-    placed,
     processes_by_namespace,
 )
-from vlanlink.kernel.netns.nsid import NamespaceIds
 from vlanlink.kernel.ownership import Ownership
 from vlanlink.kernel.procfs import boot_id
+from vlanlink.kernel.reader import Reader
 from vlanlink.kernel.snapshot import (
-    Reading,
     Wanted,
-    assemble,
-    read_namespace,
     read_sysctls,
     unicast_macs,
 )
 from vlanlink.kernel.timings import Timings
 from vlanlink.kernel.worker import Worker
-from vlanlink.model import HOST, LOOPBACK_KIND, NAMELESS, Namespace, State, Stray
+from vlanlink.model import HOST, Namespace, State
 from vlanlink.planning.operations import MakeNamespace, Operation
-from vlanlink.store.record import former_name
 
 if TYPE_CHECKING:  # `up` may not need these; the methods load them
     from vlanlink.kernel.facts import MachineFacts
     from vlanlink.kernel.monitor import Arrivals, Events
-    from vlanlink.kernel.netlink import SeenLink
     from vlanlink.kernel.packet.arp_nd import Announcement, ArpProbe
     from vlanlink.kernel.packet.echo import EchoReply, EchoRequest
 
-_OF_ONE_NAMESPACE = frozenset({errno.EINVAL, errno.EBADMSG, errno.EINTR, errno.EAGAIN})
-"""What keeps one namespace from being read and no other: it is of another kind, its answer makes
-no sense, or it changes faster than it can be read."""
 REPORT_SECONDS = 0.02
 """Interval of progress reports."""
 
@@ -83,11 +70,12 @@ class Machine:
         """Identity of the host's network namespace (``netns.identity``)."""
         marks = Marks(self.identity)
         self.boot = boot_id()
-        self._is_mark = marks.is_mark
         self._ownership = Ownership(marks, self._namespaces)
-        self._files = NetnsFiles(host.etc_netns_directory)
+        files = NetnsFiles(host.etc_netns_directory)
+        directory = host.netns_directory
+        self._reader = Reader(self._namespaces, directory, marks, self._ownership, files)
         self._execution = Execution(
-            self._namespaces, host.netns_directory, marks, self._files, self._snapshot_of_all
+            self._namespaces, directory, marks, files, self._snapshot_of_all
         )
 
     def __enter__(self) -> "Machine":
@@ -126,13 +114,13 @@ class Machine:
         """
         try:
             with self.timings.taking("verify" if self._has_run else "read"):
-                return self._do(self._snapshot)
+                return self._do(lambda: self._reader.state(self.wanted))
         finally:
             self._do(self._namespaces.release)
 
     def host_snapshot(self) -> State:
         """The host's namespace only; unprivileged if that is the current one."""
-        return self._do(lambda: self._snapshot(only_host=True))
+        return self._do(lambda: self._reader.state(self.wanted, only_host=True))
 
     def facts(self, state: State) -> "MachineFacts":
         """The facts for `doctor`; ``state`` is a snapshot with the sysctls that it needs."""
@@ -144,147 +132,7 @@ class Machine:
 
     def _snapshot_of_all(self) -> State:
         """As ``snapshot``, with the links of every other namespace."""
-        return self._snapshot(replace(self.wanted, links=None, strangers=True))
-
-    def _snapshot(self, wanted: Wanted | None = None, *, only_host: bool = False) -> State:
-        wanted = wanted or self.wanted
-        readings = []
-        unread: dict[str, str] = {}
-        found = {HOST: ()} if only_host else dict(self._find_namespaces(wanted))
-        for name, others in found.items():
-            try:
-                reading = self._read(name, others, wanted)
-            except FileNotFoundError:
-                continue  # removed since the listing
-            except OSError as error:
-                if name == HOST or error.errno not in _OF_ONE_NAMESPACE:
-                    raise
-                unread[name] = self._why_unread(name, error)
-                continue
-            readings.append(reading)
-        hidden = {} if only_host else dict(self._hidden(readings, wanted))
-        readings = [reading for reading in readings if reading.name not in hidden]
-        unread = {**hidden, **unread}
-        processes = {} if wanted.only else processes_by_namespace()
-        for reading in readings:
-            reading.pids = tuple(processes.get(reading.inode, ()))
-        foreign = list(self._strangers(readings, processes, wanted)) if wanted.strangers else []
-        riding = [one for one in foreign if _rides(one)]
-        state = assemble((*readings, *riding), self._owner, NamespaceIds(self._namespaces))
-        for reading in foreign:
-            self._namespaces.forget(reading.name)  # held open, it would outlive its processes
-        files = {} if only_host or wanted.only else self._files.read()
-        strays = tuple(stray for one in foreign for stray in one.strays)
-        return replace(state, unread=unread, files=files, strays=strays)
-
-    def _read(self, name: str, others: tuple[str, ...], wanted: Wanted) -> Reading:
-        recorded = wanted.evidence.recorded
-        whole = name == HOST or wanted.reads((name, *others)) is not False
-
-        def matters(identity: int, links: Iterable["SeenLink"]) -> bool:
-            """A mark that no record explains makes a namespace matter."""
-            marked = any(self._is_mark(link.group) for link in links)
-            return whole or (marked and identity not in recorded)
-
-        keys = wanted.sysctls.get(name, frozenset())
-        protocols = has_address_protocols()
-        reading = read_namespace(name, self._namespaces, keys, matters, protocols=protocols)
-        reading.aliases = others
-        reading.recorded = reading.identity in recorded
-        return reading
-
-    def _hidden(self, readings: list[Reading], wanted: Wanted) -> Iterator[tuple[str, str]]:
-        """Names of recorded namespaces on which something else is mounted, and words for it."""
-        found = {reading.name: reading.identity for reading in readings}
-        suspects = {
-            os.path.join(self.host.netns_directory, name): name
-            for name, identity in wanted.evidence.places.items()
-            if found.get(name) != identity and wanted.reads((name,)) is not None
-        }
-        if not suspects:
-            return
-        from vlanlink.kernel.netns.strangers import buried
-
-        for path in buried(suspects):
-            yield suspects[path], f"what is mounted on {path} hides the namespace of that name"
-
-    def _strangers(
-        self, readings: list[Reading], processes: Mapping[int, list[int]], wanted: Wanted
-    ) -> Iterator[Reading]:
-        """Namespaces without a name that have links of ours, or others' with parents elsewhere.
-
-        Nothing in them is changed. One of ours that has lost its name is about to go.
-        """
-        from vlanlink.kernel.netns.strangers import strangers
-
-        known = {reading.inode for reading in readings}
-        known.update(inode for _, _, inode in listed(self.host.netns_directory))
-        for name, path in strangers(processes, known):
-            if wanted.links is not None and name not in wanted.links:
-                continue
-            try:
-                self._namespaces.register(name, path)
-                reading = self._read(name, (), wanted)
-                reading.stranger = True
-                reading.strays = tuple(self._strays(reading, path))
-                ours = {stray.link for stray in reading.strays}
-                links = reading.links.items()
-                reading.links = {i: one for i, one in links if one.name not in ours}
-                reading.routes = frozenset()
-            except OSError:  # it has gone, or is out of our reach
-                self._namespaces.forget(name)
-                continue
-            if reading.strays or _rides(reading):
-                yield reading
-            else:
-                self._namespaces.forget(name)
-
-    def _strays(self, reading: Reading, path: str) -> Iterator[Stray]:
-        """What of ours is in a namespace without a name."""
-        for link in reading.links.values():
-            owner, _ = self._owner(link, reading)
-            known = owner and not owner.startswith(NAMELESS)
-            if owner and known and link.kind != LOOPBACK_KIND:
-                yield Stray(owner, reading.name, path, link.name)
-
-    def _why_unread(self, name: str, error: OSError) -> str:
-        """Whatever is mounted there, or goes on in there, is a reason to pass over that one."""
-        path = self._namespaces.path(name)
-        if not is_network_namespace(path):
-            return f"what is mounted on {path} is not a network namespace"
-        return f"{path} can't be read: {error.strerror or error}"
-
-    def _owner(self, seen: "SeenLink", reading: Reading) -> tuple[str | None, bool]:
-        wanted = self.wanted
-        where = (reading.name, reading.identity)
-        return self._ownership.owner(seen, where, wanted.evidence, wanted.topologies)
-
-    def _find_namespaces(
-        self, wanted: Wanted | None = None
-    ) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Every wanted namespace once: its name and its other names."""
-        wanted = wanted or self.wanted
-        found: dict[int, list[tuple[str, str]]] = {self._namespaces.inode(HOST): [(HOST, "")]}
-        everything = () if wanted.only else listed(self.host.netns_directory)
-        named_ones = sorted(everything, key=lambda one: one[0] not in wanted.names)
-        elsewhere = list(placed(wanted.paths))
-        places = {path for _, path, _ in elsewhere}
-        for name, path, inode in (*elsewhere, *named_ones):
-            called = name
-            if path not in places and name in wanted.paths:
-                called = former_name(name, path)
-            found.setdefault(inode, []).append((called, path))
-        for (first, path), *others in found.values():
-            names = tuple(name for name, _ in others if name != first)
-            if first != HOST:
-                unwanted = wanted.reads((first, *names)) is None
-                if unwanted and first == os.path.basename(path):  # else it is given by path
-                    continue
-                try:
-                    self._namespaces.register(first, path)
-                except OSError:
-                    continue  # removed since the listing
-            yield first, names
+        return self._reader.state(replace(self.wanted, links=None, strangers=True))
 
     def with_sysctls(self, state: State, keys: Mapping[str, frozenset[str]]) -> State:
         """``state`` with these sysctls, by namespace; later snapshots read them, too.
@@ -363,7 +211,7 @@ class Machine:
 
     def own_name(self) -> str | None:
         """The name of the host's namespace, if any."""
-        names = self._do(lambda: dict(self._find_namespaces())[HOST])
+        names = self._do(lambda: dict(self._reader.find(self.wanted))[HOST])
         return names[0] if names else None
 
     @contextmanager
@@ -383,7 +231,7 @@ class Machine:
 
     def _inodes(self, names: Collection[str]) -> dict[str, int]:
         found: dict[str, int] = {}
-        for name, _ in self._find_namespaces():
+        for name, _ in self._reader.find(self.wanted):
             if name == HOST or name in names:
                 with suppress(FileNotFoundError):  # removed since the listing
                     found[name] = self._namespaces.inode(name)
@@ -511,8 +359,3 @@ class Machine:
             self._ownership.note(() if made else batch)
             self._execution.run(batch)
             self._ownership.note(batch if made else ())
-
-
-def _rides(reading: Reading) -> bool:
-    """Whether a link in it has its parent or peer elsewhere."""
-    return any(link.nsid is not None for link in reading.links.values())
