@@ -7,7 +7,7 @@ from vlanlink.dataclass import dataclass
 from vlanlink.errors import JSON_VERSION, Diagnostic, UsageError, nearest
 from vlanlink.model import HOST, Link, LinkName, State
 from vlanlink.store.attached import AttachmentKey
-from vlanlink.store.dhcp_leases import DhcpLeases
+from vlanlink.store.dhcp_leases import DhcpLeases, Endpoint
 from vlanlink.store.leases import Leases
 from vlanlink.topology import NamespaceConfig, Topology
 
@@ -206,23 +206,35 @@ def list_leases(
 
 
 def list_dhcp_leases(
-    topology: Topology, found: DhcpLeases, clock: tuple[str, float], state: State
+    topology: Topology,
+    found: DhcpLeases,
+    attached: Mapping[Endpoint, tuple[str, bool]],
+    clock: tuple[str, float],
+    state: State,
 ) -> Iterator[Lease]:
-    """Every address that a server gave; ``clock`` is the boot, and the seconds since then."""
+    """Every address that a server gave.
+
+    ``attached`` are the network of each attachment and whether it is live; ``clock`` is the boot,
+    and the seconds since then.
+    """
     boot, now = clock
-    for (space, interface), lease in found.held.items():
-        entry = topology.namespaces.get(space, NamespaceConfig()).interfaces.get(interface)
-        network = topology.networks.get(entry.network or "") if entry else None
+    for key, lease in found.held.items():
+        entry = topology.namespaces.get(key[0], NamespaceConfig()).interfaces.get(key[1])
+        of_entry = entry.network if entry else None
+        name, live = attached.get(key, (of_entry, False))
+        network = topology.networks.get(name or "")
+        seconds = lease.left(now) if boot == found.boot else None
+        valid = boot == found.boot and seconds != 0
         yield Lease(
             topology.name,
-            entry.network if entry else None,
+            name,
             network.parent if network else entry.parent if entry else None,
-            space,
-            interface,
+            *key,
             lease.bare,
-            lease.bare in _held(state.link(LinkName(space, interface)), topology.name),
+            (live and valid) or lease.bare in _held(state.link(LinkName(*key)), topology.name),
+            attached=key in attached,
             server=lease.server,
-            seconds=lease.left(now) if boot == found.boot else None,
+            seconds=seconds,
         )
 
 

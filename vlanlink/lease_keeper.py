@@ -7,6 +7,7 @@ down, and makes the machine what follows from it, under the lock, as ``up`` does
 
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -43,6 +44,7 @@ _RETRY_SECONDS = 10.0
 _LOOK_SECONDS = 5.0
 """How often a namespace without a name is looked for."""
 _LARGEST = 1 << 16
+_PROCESS = re.compile(r"/proc/(\d+)/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +188,24 @@ class Supervisor:
             poll.register(self._channel, select.POLLIN)
             poll.register(mounts, select.POLLPRI | select.POLLERR)
             while self._paths:
+                ends = list(self._follow_processes(poll))
                 events = dict(poll.poll(self._wait() * 1000))
+                for descriptor in ends:
+                    poll.unregister(descriptor)
+                    os.close(descriptor)
                 if self._channel.fileno() in events and not self._hear():
                     return
                 self._drop_gone()
                 self._follow()
+
+    def _follow_processes(self, poll: "select.poll") -> Iterator[int]:
+        """Hear of the end of processes that a namespace is found by: pidfds."""
+        for path, _ in self._paths.values():
+            if process := _PROCESS.match(path):
+                with suppress(OSError):
+                    descriptor = os.pidfd_open(int(process[1]))
+                    poll.register(descriptor, select.POLLIN)
+                    yield descriptor
 
     def _wait(self) -> float:
         if self._unwritten:
@@ -226,10 +241,22 @@ class Supervisor:
     def _drop_gone(self) -> None:
         """Let go of namespaces that lost their name: our sockets would keep them alive."""
         gone = [name for name, place in self._paths.items() if not _is_there(*place)]
+        elsewhere = self._attached() if gone else {}
+        for name in list(gone):
+            path, inode = elsewhere.get(name, ""), self._paths[name][1]
+            if _is_there(path, inode):  # by another process in it
+                self._paths[name] = path, inode
+                gone.remove(name)
         for name in gone:
             del self._paths[name]
         if gone:
             self._channel.send(json.dumps(gone).encode())
+
+    def _attached(self) -> dict[str, str]:
+        """Where the namespaces of attachments are, by id."""
+        with suppress(OSError, VlanlinkError), open_session(self._request.host) as session:
+            return {one.id: one.path for one in session.attachments(self._request.topology).live}
+        return {}
 
     def _follow(self) -> None:
         """Write the leases down, and make what follows, when nothing more is heard."""

@@ -10,6 +10,7 @@ import pytest
 
 import vlanlink
 from tests.json_schema import judge
+from tests.kernel.attaching import end, inside, start_container
 from tests.kernel.command_line import VLANLINK
 from tests.kernel.dhcp_lan import RELAY, SERVER, Dnsmasq, Kea, Liar, end_keepers, need_kea, relayed
 from tests.kernel.examples import example
@@ -321,20 +322,134 @@ def test_up_of_what_is_up_leaves_the_keeper_alone(lan: Lan) -> None:
     assert keeper() == before
 
 
+def test_a_link_that_is_missing_needs_another_keeper(lan: Lan) -> None:
+    ready(lan)
+    Dnsmasq(lan)
+    vlanlink.up(topology("web", "db"))
+    lan.world.ip("link del eth0", "db")
+    assert "keeps other leases" in str(vlanlink.status("office").plan)
+    vlanlink.up(topology("web", "db"))
+    assert vlanlink.status("office").state == "up"
+
+
 def test_attachments_write_their_addresses_and_leave_the_keeper_alone(lan: Lan) -> None:
     ready(lan)
     Dnsmasq(lan)
     vlanlink.up(topology())
     before = keeper()
-    container = lan.world.start("unshare -n sleep 1000")
-    mine = os.stat("/proc/self/ns/net").st_ino
-    place = Path(f"/proc/{container.pid}/ns/net")
-    until(lambda: place.stat().st_ino != mine, "it has a namespace of its own")
-    with pytest.raises(vlanlink.ConflictError, match="by DHCP"):
-        vlanlink.attach("office/pub", pid=container.pid, id="c1")
-    found = vlanlink.attach("office/pub", pid=container.pid, id="c1", addresses=["192.168.77.9/24"])
+    pid = start_container(lan.world)
+    found = vlanlink.attach("office/pub", pid=pid, id="c1", addresses=["192.168.77.9/24"])
     assert found.addresses == ("192.168.77.9/24",)
     assert keeper() == before
+    assert vlanlink.status("office").state == "up"
+
+
+def test_an_attachment_gets_its_address_by_dhcp_and_the_keeper_renews_it(
+    lan: Lan, host: vlanlink.Host
+) -> None:
+    ready(lan)
+    # T1 after three seconds
+    server = Dnsmasq(lan, "--dhcp-option=6,192.168.77.53", "--dhcp-option-force=58,3")
+    vlanlink.up(topology(), host)
+    pid = start_container(lan.world)
+    found = vlanlink.attach("office/pub", host, pid=pid, id="c1")
+    assert found.mac
+    assert found.addresses == (f"{server.given()[found.mac]}/24",)
+    assert (found.gateways, found.dns) == ((SERVER,), ("192.168.77.53",))
+    assert found.addresses[0] in inside(lan.world, pid, "ip -4 -br addr show eth0")
+    assert f"default via {SERVER}" in inside(lan.world, pid, "ip route")
+    inside(lan.world, pid, f"ping -n -c1 -W5 {SERVER}")
+    assert vlanlink.status("office", host).state == "up"
+    assert not vlanlink.up(topology(), host).changes
+    assert sorted(os.listdir(host.etc_netns_directory)) == ["web"]
+    assert vlanlink.attachments(host=host) == (found,)
+    assert vlanlink.attach("office/pub", host, pid=pid, id="c1") == found
+    ends = {one.namespace: one for one in vlanlink.inspect("pub", host).endpoints}
+    assert ends["c1"].by_dhcp == found.addresses
+    leases = {one.namespace: one for one in vlanlink.leases(host=host)}
+    assert (leases["c1"].network, leases["c1"].attached, leases["c1"].in_use) == ("pub", True, True)
+    acknowledged = f"DHCPACK(eth0) {leases['c1'].address}"
+    asked = server.count(acknowledged)
+    until(lambda: server.count(acknowledged) > asked, "its lease is renewed")
+    other = ["nsenter", f"--net=/proc/{pid}/ns/net", "sleep", "1000"]
+    place = f"/proc/{lan.world.start(other).pid}/ns/net"
+    until(lambda: os.path.samefile(place, f"/proc/{pid}/ns/net"), "another process is inside")
+    end(lan.world, pid)
+    asked = server.count(acknowledged)
+    until(lambda: server.count(acknowledged) > asked, "it is renewed where a process is left")
+    vlanlink.restart("office", host=host)
+    (again,) = vlanlink.attachments(host=host)
+    assert (again.live, again.addresses, again.dns) == (True, found.addresses, found.dns)
+    vlanlink.down("office", host, forget=True)
+    until(lambda: server.count("DHCPRELEASE") == 2, "the server has both back")
+
+
+def test_the_end_of_an_attachment_by_dhcp_is_no_drift_and_its_id_keeps_the_address(
+    lan: Lan,
+) -> None:
+    ready(lan)
+    server = Dnsmasq(lan)
+    vlanlink.up(topology(more="shim = true"))
+    pid = start_container(lan.world)
+    found = vlanlink.attach("office/pub", pid=pid, id="c1")
+    lan.world.reaches("", found.addresses[0].partition("/")[0])
+    end(lan.world, pid)
+    told = vlanlink.status("office")
+    assert told.state == "up", str(told.plan)
+    assert not told.problems
+    assert [(one.id, one.live) for one in vlanlink.attachments()] == [("c1", False)]
+    again = vlanlink.attach("office/pub", pid=start_container(lan.world), id="c1")
+    assert (again.addresses, again.mac) == (found.addresses, found.mac)
+    assert vlanlink.status("office").state == "up"
+    again.detach()
+    assert vlanlink.attachments() == ()
+    assert [one.namespace for one in vlanlink.leases()] == ["web"]
+    told = vlanlink.status("office")
+    assert told.state == "up", str(told.plan)
+    assert server.count("DHCPNAK(") == 0
+
+
+def alone(dhcp: str) -> vlanlink.Topology:
+    """A network without endpoints in the file."""
+    network = NETWORK.format(dhcp=dhcp, more="")
+    return vlanlink.load("/run/office.toml", text=f'[topology]\nname = "office"\n{network}')
+
+
+def test_a_network_of_attachments_alone_has_a_keeper_while_one_is_live(lan: Lan) -> None:
+    ready(lan)
+    Dnsmasq(lan)
+    office = alone("true")
+    vlanlink.up(office)
+    pids = [start_container(lan.world) for _ in range(2)]
+    found = [vlanlink.attach("office/pub", pid=pid, id=f"c{pid}") for pid in pids]
+    assert len({one.addresses for one in found}) == 2
+    os.kill(keeper().pid, signal.SIGKILL)
+    until(lambda: vlanlink.status("office").state == "drifted", "nobody renews")
+    vlanlink.up(office)
+    assert vlanlink.status("office").state == "up"
+    found[0].detach()
+    assert keeper().pid
+    end(lan.world, pids[1])
+    file = Path("/run/vlanlink")
+    until(lambda: not any(map(keeper_file.find, file.glob("*.keeper"))), "the keeper ends")
+    assert vlanlink.status("office").state == "up"
+    vlanlink.down("office")
+
+
+def test_an_attachment_without_a_server_is_undone(lan: Lan) -> None:
+    ready(lan)
+    server = Dnsmasq(lan)
+    vlanlink.up(topology(dhcp="{ timeout = 1 }"))
+    server.stop()
+    pid = start_container(lan.world)
+    with pytest.raises(vlanlink.ConflictError) as caught:
+        vlanlink.attach("office/pub", pid=pid, id="c1")
+    (found,) = caught.value.diagnostics
+    assert found.message == "c1/eth0: no address by DHCP on eth0 in 1 s: 0 offers"
+    assert "eth0" not in inside(lan.world, pid, "ip -br link")
+    assert vlanlink.attachments() == ()
+    assert [one.namespace for one in vlanlink.leases()] == ["web"]
+    assert keeper().pid
     assert vlanlink.status("office").state == "up"
 
 

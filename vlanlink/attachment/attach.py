@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from vlanlink.attachment.lookup import Place, find_place, need_up, partial
+from vlanlink.attachment.lookup import (
+    Place,
+    find_place,
+    learnt_dns,
+    leased_before,
+    need_up,
+    partial,
+)
 from vlanlink.attachment.part import Joined, part_of, reserved
 from vlanlink.attachment.value import Attachment, described
 from vlanlink.dataclass import dataclass, replace
@@ -71,7 +78,8 @@ def attach(
 
     Addresses and MAC belong to ``id`` until it is detached: the next ``attach`` with it gets the
     same. ``id`` is the container's name, or derived from pid or path, if it is left out.
-    ``interface`` is eth0 if left out.
+    ``interface`` is eth0 if left out. On a network with ``dhcp`` it waits for an address, unless
+    ``addresses`` says which.
 
     Raises UsageError, TopologyError for invalid addresses, ConflictError where the machine stands
     in the way, ApplyError and Interrupted after undoing, PrivilegeError.
@@ -134,7 +142,6 @@ def _attach(session: Session, place: Place, asked: _Request) -> Attachment:
     wanted = partial(session, place, {asked.id: asked.here}, same)
     space = _target(session, wanted, asked)
     lease = _lease(session, place, topology, asked)
-    _refuse_dhcp(topology, place.network, asked)
     _refuse_taken(place, topology, asked)
     _refuse_taken_mac(place, topology, asked)
     _refuse_other_id(session, place, asked, space, identity)
@@ -157,7 +164,7 @@ def _attach(session: Session, place: Place, asked: _Request) -> Attachment:
         raise ConflictError(*problems)
     with _recorded(session, record, before):
         reconcile(session, seen)
-        return _done(session, place, record)
+        return _done(session, place, topology, record)
 
 
 def _identify(session: Session, asked: _Request) -> tuple[int, int]:
@@ -219,13 +226,6 @@ def _refuse_other_id(
         if (one.inode, one.cookie) == identity and one.id != asked.id:
             message = f"the namespace is attached to {place.name} with the id {one.id} already"
             raise ConflictError(Diagnostic(message, hint=f"use that one: --id {one.id}"))
-
-
-def _refuse_dhcp(topology: Topology, network: str, asked: _Request) -> None:
-    """A lease needs somebody who renews it in the container's namespace."""
-    if topology.networks[network].dhcp is not False and not asked.addresses:
-        message = f"endpoints of {network} get their addresses by DHCP, attachments can't yet"
-        raise ConflictError(Diagnostic(message, hint="write one: --address ADDRESS/LENGTH"))
 
 
 def _refuse_taken(place: Place, topology: Topology, asked: _Request) -> None:
@@ -306,11 +306,14 @@ def _observed(
     validated(with_attachments(part, [attached]))
     old = place.leases.attachments.get(key)
     leases = replace(place.leases, attachments={**place.leases.attachments, key: attached.lease})
+    known = session.store.dhcp_leases(place.name)
+    had = leased_before(known, key, old, before)
     context = Context(
         place.contents.of(place.name),
         session.host.identity(),
         leases,
         place.other_leases,
+        known=known,
         attached=(attached,),
         reserved=reserved(topology, place.leases),
     )
@@ -320,9 +323,10 @@ def _observed(
         own,
         place.leases,
         frozenset({attached.record.interface, *([before.interface] if before else [])}),
-        frozenset(old.bare if old and old.addresses != kept else ()),
+        had | frozenset(old.bare if old and old.addresses != kept else ()),
     )
-    return session.observe_part(part, context, wanted, joined)
+    seen = session.observe_part(part, context, wanted, joined)
+    return replace(seen, had_lease=bool(had))
 
 
 @contextmanager
@@ -346,7 +350,9 @@ def _recorded(
         raise
 
 
-def _done(session: Session, place: Place, record: AttachmentRecord) -> Attachment:
+def _done(
+    session: Session, place: Place, topology: Topology, record: AttachmentRecord
+) -> Attachment:
     """The attachment as it is now, with its link in its record."""
     lease = session.store.leases(place.name).attachments.get(record.key)
     with kernel_errors():
@@ -359,4 +365,5 @@ def _done(session: Session, place: Place, record: AttachmentRecord) -> Attachmen
     mac = link.settings.get("mac")
     found = RecordedLink(link.index, link.kind, str(mac) if mac else None)
     session.store.write_attachment(replace(record, link=found))
-    return described(place.name, record.key, lease, state, session.host)
+    dns = learnt_dns(session, topology, record.network, (record.id, record.interface))
+    return described(place.name, record.key, lease, state, session.host, dns)

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from vlanlink.attachment.lookup import Place, find_place, partial
+from vlanlink.attachment.lookup import Place, find_place, leased_before, partial
 from vlanlink.attachment.part import Joined, part_of
 from vlanlink.attachment.unused import Tidied, is_used
 from vlanlink.dataclass import replace
@@ -45,6 +45,7 @@ def detach(
         else:
             session.store.write_leases(place.name, left)
         session.store.remove_attachment(place.name, key)
+        _forget_dhcp(session, place, key, record)
         if own and not is_used(copy_of(own), left, place.network):
             _tidy(session, own)
 
@@ -66,21 +67,36 @@ def _take_away(
 ) -> None:
     lease = place.leases.attachments.get(key)
     left = {k: one for k, one in place.leases.attachments.items() if k != key}
+    known = session.store.dhcp_leases(place.name)
     context = Context(
         place.contents.of(place.name),
         session.host.identity(),
         replace(place.leases, attachments=left),
         place.other_leases,
+        known=known,
     )
     interfaces = {one.interface for one in (record, lease) if one}
-    joined = Joined(
-        key, own, place.leases, frozenset(interfaces), frozenset(lease.bare if lease else ())
-    )
+    had = leased_before(known, key, lease, record)
+    gone = had | frozenset(lease.bare if lease else ())
+    joined = Joined(key, own, place.leases, frozenset(interfaces), gone)
     topology = copy_of(own)
     keys = ((network, key[1]) for network in topology.networks)
     same = [one for k in keys if (one := session.store.attachment(place.name, k))]
     wanted = partial(session, place, _paths(session, record), same)
-    reconcile(session, session.observe_part(part_of(topology), context, wanted, joined))
+    seen = session.observe_part(part_of(topology), context, wanted, joined)
+    reconcile(session, replace(seen, had_lease=bool(had)))
+
+
+def _forget_dhcp(
+    session: Session, place: Place, key: AttachmentKey, record: AttachmentRecord | None
+) -> None:
+    """Forget what a DHCP server gave it: at the server it ends by itself."""
+    known, lease = session.store.dhcp_leases(place.name), place.leases.attachments.get(key)
+    if leased_before(known, key, lease, record):
+        gone = {(key[1], one.interface) for one in (lease, record) if one}
+        held = {k: one for k, one in known.held.items() if k not in gone}
+        lost = {k: since for k, since in known.lost.items() if k not in gone}
+        session.store.write_dhcp_leases(place.name, replace(known, held=held, lost=lost))
 
 
 def _paths(session: Session, record: AttachmentRecord | None) -> dict[str, str]:

@@ -1,16 +1,18 @@
 """``attachments``: those that are live, and the ids that keep addresses."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 
-from vlanlink.attachment.lookup import need_network
+from vlanlink.attachment.lookup import learnt_dns, need_network
 from vlanlink.attachment.value import Attachment, described
 from vlanlink.errors import TopologyError, UsageError
 from vlanlink.host import Host
 from vlanlink.kernel.snapshot import Wanted
 from vlanlink.reconcile.checks import need_privilege
-from vlanlink.reconcile.lookup import is_enabled, stored, unknown
+from vlanlink.reconcile.lookup import copy_of, is_enabled, stored, unknown
 from vlanlink.reconcile.session import Session, kernel_errors, open_session
+from vlanlink.store.attached import AttachmentKey
+from vlanlink.store.leases import Leases
 
 
 def attachments(scope: str | None = None, host: Host | None = None) -> tuple[Attachment, ...]:
@@ -52,5 +54,24 @@ def _of(session: Session, topology: str) -> Iterator[Attachment]:
         )
         with kernel_errors():
             state = session.machine.snapshot()
+    dns = _name_servers(session, topology, leases, live)
     for key, lease in leases.attachments.items():
-        yield described(topology, key, lease, state if key in live else None, session.host)
+        seen = state if key in live else None
+        yield described(topology, key, lease, seen, session.host, dns.get(key, ()))
+
+
+def _name_servers(
+    session: Session, topology: str, leases: Leases, live: Collection[AttachmentKey]
+) -> dict[AttachmentKey, tuple[str, ...]]:
+    own = session.records(topology).own if session.store.dhcp_leases(topology).held else None
+    if own is None or not own.text:
+        return {}
+    try:
+        copy = copy_of(own)
+    except TopologyError:  # a copy that can't be read tells nothing
+        return {}
+    return {
+        key: learnt_dns(session, copy, key[0], (key[1], leases.attachments[key].interface))
+        for key in live
+        if key in leases.attachments
+    }

@@ -3,18 +3,20 @@
 from collections.abc import Iterable, Mapping
 
 from vlanlink.dataclass import dataclass
+from vlanlink.desired.dhcp import MOST_SERVERS
 from vlanlink.errors import ConflictError, Diagnostic, UsageError, nearest
-from vlanlink.host import is_topology_name
+from vlanlink.host import boot_id, is_topology_name, since_boot
 from vlanlink.kernel.snapshot import Wanted
 from vlanlink.reconcile.checks import refuse_untrusted
 from vlanlink.reconcile.lookup import copy_of, is_enabled, unknown
 from vlanlink.reconcile.session import Session
-from vlanlink.store.attached import AttachmentRecord
+from vlanlink.store.attached import AttachmentKey, AttachmentLease, AttachmentRecord
+from vlanlink.store.dhcp_leases import DhcpLeases, Endpoint
 from vlanlink.store.evidence import Evidence
 from vlanlink.store.files import Contents
 from vlanlink.store.leases import Leases
 from vlanlink.store.record import Record
-from vlanlink.topology import Topology
+from vlanlink.topology import DhcpConfig, Topology
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,25 @@ def need_network(topology: Topology, network: str) -> None:
     hint = f"did you mean {topology.name}/{meant}?" if meant else known
     message = f"topology {topology.name} has no network {network}"
     raise UsageError(Diagnostic(message, hint=hint))
+
+
+def learnt_dns(
+    session: Session, topology: Topology, network: str, key: Endpoint
+) -> tuple[str, ...]:
+    """The name servers of an attachment's DHCP lease."""
+    lease = session.store.dhcp_leases(topology.name).valid(boot_id(), since_boot()).get(key)
+    config = topology.networks[network].dhcp if network in topology.networks else False
+    if lease is None or (isinstance(config, DhcpConfig) and config.use_dns is False):
+        return ()
+    return lease.dns[:MOST_SERVERS]
+
+
+def leased_before(
+    known: DhcpLeases, key: AttachmentKey, *kept: AttachmentLease | AttachmentRecord | None
+) -> frozenset[str]:
+    """The bare addresses that DHCP servers gave an id, by the interfaces that it has had."""
+    held = (known.held.get((key[1], one.interface)) for one in kept if one)
+    return frozenset(lease.bare for lease in held if lease)
 
 
 def partial(

@@ -26,6 +26,7 @@ class Attachment:
     """Of its default routes."""
     routes: tuple[Mapping[str, Any], ...] = ()
     dns: tuple[str, ...] = ()
+    """The name servers that its DHCP server names; its resolv.conf is the container's affair."""
     live: bool = True
     """False once its namespace is gone: the id keeps addresses and MAC."""
     host: Host | None = field(default=None, compare=False, repr=False)
@@ -59,7 +60,12 @@ class Attachment:
 
 
 def described(
-    topology: str, key: AttachmentKey, lease: AttachmentLease, state: State | None, host: Host
+    topology: str,
+    key: AttachmentKey,
+    lease: AttachmentLease,
+    state: State | None,
+    host: Host,
+    dns: tuple[str, ...] = (),
 ) -> Attachment:
     """An attachment, its link as observed in ``state``; None: its namespace is gone."""
     network, name = key
@@ -67,7 +73,9 @@ def described(
     found = Attachment(
         topology, network, name, lease.interface, lease.mac, lease.addresses, live=False, host=host
     )
-    return found if link is None or state is None else _observed(found, link, state)
+    if link is None or state is None:
+        return found
+    return replace(_observed(found, link, state), dns=dns)
 
 
 def _observed(found: Attachment, link: Link, state: State) -> Attachment:

@@ -27,7 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--address",
         action="append",
         default=[],
-        help="an address (may be repeated; default: free ones)",
+        help="an address (may be repeated; default: free ones, or one by DHCP)",
     )
     parser.add_argument("--mac", help="the MAC address (default: derived from the id)")
     parser.add_argument(

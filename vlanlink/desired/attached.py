@@ -16,6 +16,7 @@ from vlanlink.topology import (
     SubnetConfig,
     Topology,
 )
+from vlanlink.topology.values import DHCP
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,12 @@ def _interface(
 
 
 def _addresses(lease: AttachmentLease, subnets: tuple[SubnetConfig, ...]) -> tuple[str, ...] | None:
-    """Those that it keeps; where an edit forbids one, those asked for, else others are chosen."""
+    """Those that it keeps; where an edit forbids one, those asked for, else others are chosen.
+
+    What a DHCP server gave is none of those that it keeps.
+    """
+    if DHCP in lease.asked:
+        return lease.asked
     for texts in (lease.addresses, lease.asked):
         if texts and (texts == lease.asked or all(_fits(text, subnets) for text in texts)):
             return texts

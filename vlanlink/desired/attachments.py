@@ -6,6 +6,7 @@ from vlanlink.dataclass import replace
 from vlanlink.desired.addressing import Addressing
 from vlanlink.desired.attached import Attached
 from vlanlink.desired.builder import Builder
+from vlanlink.desired.context import Context
 from vlanlink.desired.parents import dummy_parent, find_parent
 from vlanlink.model import HOST, Link, LinkName
 from vlanlink.store.leases import Leases
@@ -13,19 +14,22 @@ from vlanlink.topology import Topology
 
 
 def attachment_leases(
-    topology: Topology, attached: Iterable[Attached], addressing: Addressing, leases: Leases
+    topology: Topology, attached: Iterable[Attached], addressing: Addressing, context: Context
 ) -> Leases:
-    """``addressing``'s leases with those of attachments, of which ``leases`` were there before.
+    """``addressing``'s leases with those of attachments, some of which were there before.
 
-    Attachments keep their leases here, and have none among the endpoints'.
+    Attachments keep their leases here, and have none among the endpoints'. What a DHCP server gave
+    is kept with the DHCP leases.
     """
     live = {one.key: LinkName(one.id, one.record.interface) for one in attached}
     ids = {name for _, name in live}
     kept = {}
-    for key, lease in leases.attachments.items():
+    for key, lease in context.leases.attachments.items():
         if key[0] not in topology.networks or key in addressing.taken_back:
             continue
         found = addressing.addresses.get(live[key]) if key in live else None
+        if found and (by_dhcp := context.dhcp.get((live[key].namespace, live[key].name))):
+            found = tuple(text for text in found if text != by_dhcp.address)
         kept[key] = lease if found is None else replace(lease, addresses=found, ended=None)
     parents = {network: topology.networks[network].parent for network, _ in kept}
     return Leases(
@@ -61,6 +65,9 @@ def keep_shims(builder: Builder) -> None:
         ):
             builder.links[seen.key] = seen
     kept = {bare for lease in attachments.values() for bare in lease.bare}
+    held = builder.context.known.held
+    keys = {(name, lease.interface) for (_, name), lease in attachments.items()}
+    kept |= {held[key].bare for key in keys & held.keys()}
     for route in builder.observed.host.routes:
         key = LinkName(HOST, route.dev)
         one = route.to.partition("/")[0]

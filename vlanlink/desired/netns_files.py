@@ -21,8 +21,9 @@ def netns_files(builder: Builder) -> dict[FileKey, NetnsFile]:
     for key, seen in builder.observed.files.items():
         if seen.owner == builder.name and not _is_ours(builder, seen):
             found[key] = seen
+    attached = {one.id for one in builder.context.attached}  # their files are somebody else's
     for name, entry in builder.topology.namespaces.items():
-        if name not in builder.namespaces:
+        if name not in builder.namespaces or name in attached:
             continue
         for wanted in _files_of(builder, name, entry):
             _refuse_foreign(builder, wanted)

@@ -111,7 +111,7 @@ def resolve(topology: Topology, observed: State, context: Context | None = None)
     return Resolution(
         State(_namespaces(builder, sysctls.wanted), files=files),
         _record(builder, topology, sysctls, files),
-        attachment_leases(topology, attached, addressing, context.leases),
+        attachment_leases(topology, attached, addressing, context),
         (*addressing.conflicts, *builder.conflicts),
         tuple(builder.warnings),
         tuple(sysctls.restore_commands),

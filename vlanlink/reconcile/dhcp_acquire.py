@@ -59,6 +59,10 @@ def _store(
 ) -> None:
     """Keep the leases of endpoints that still ask by DHCP, and the new ones."""
     asking = {(link.namespace, link.name) for link in seen.resolution.desired.links() if link.dhcp}
+    attachments = session.store.leases(seen.topology.name).attachments
+    asking |= {(name, lease.interface) for (_, name), lease in attachments.items()}
+    if seen.narrowed:  # nothing was said of the others
+        asking |= {*before.held, *before.lost}
     kept = before.held if before.boot == boot_id() else {}
     held = {key: lease for key, lease in kept.items() if key in asking}
     lost = {key: since for key, since in before.lost.items() if key in asking - found.keys()}
@@ -208,6 +212,7 @@ def _explain(
 ) -> Iterator[Problem]:
     """One problem for each parent: who got no lease, and what came back."""
     by_parent: dict[str, list[LinkName]] = {}
+    attached = {one.id for one in seen.context.attached}  # not in the file
     for key in lacking:
         link = now.link(key)
         parent = link.parent.name if link and link.parent else key.name
@@ -222,4 +227,5 @@ def _explain(
         dead = f" ({parent} has no carrier)" if below and not below.carrier else ""
         message = f"{names}{more}: no address by DHCP on {parent}{dead} in {seconds:g} s: {came}"
         hint = "is there a server on that LAN? dhcp = { timeout = … } waits longer"
-        yield Problem(link.origin if link else (), message, hint, at_key=True)
+        origin = link.origin if link and link.namespace not in attached else ()
+        yield Problem(origin, message, hint, at_key=True)

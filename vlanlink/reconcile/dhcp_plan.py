@@ -21,6 +21,7 @@ from vlanlink.planning.operations import (
 )
 from vlanlink.planning.plan import Plan
 from vlanlink.store.dhcp_leases import DhcpLease, Endpoint
+from vlanlink.store.keeper_file import Keeper
 
 if TYPE_CHECKING:
     from vlanlink.reconcile.session import Observation, Session
@@ -44,7 +45,7 @@ def with_keeper(todo: Plan, context: Context, desired: State, observed: State) -
     if not any(link.dhcp for link in desired.links()):
         return todo
     running, lost = context.keeper, context.known.lost
-    kept = running is not None and running.serves == serving(desired, observed)
+    kept = running is not None and serves(running, desired, observed)
     operations = tuple(_explained(op, lost, kept=kept) for op in todo.operations)
     if not kept:
         why = "is gone" if running is None else "keeps other leases"
@@ -75,14 +76,22 @@ def endpoints(desired: State, observed: State) -> dict[LinkName, Link]:
 
 
 def serving(desired: State, observed: State) -> str:
-    """A name for what a keeper keeps: it changes when a link does, or how it asks."""
+    """Names for what a keeper keeps: each changes when its link does, or how it asks."""
     import hashlib  # OpenSSL takes 2 ms to start
 
-    rows = [
+    rows = (
         (*key, link.index, link.settings.get("mac"), link.dhcp)
         for key, link in sorted(endpoints(desired, observed).items())
-    ]
-    return hashlib.sha256(repr(rows).encode()).hexdigest()[:16]
+    )
+    return " ".join(hashlib.sha256(repr(row).encode()).hexdigest()[:16] for row in rows)
+
+
+def serves(keeper: Keeper, desired: State, observed: State) -> bool:
+    """Whether a keeper keeps all that is wanted; attachments may have ended meanwhile."""
+    asking = {link.key for link in desired.links() if link.dhcp}
+    if asking - endpoints(desired, observed).keys():
+        return False
+    return set(serving(desired, observed).split()) <= set(keeper.serves.split())
 
 
 def for_kernel(todo: Plan) -> Plan:

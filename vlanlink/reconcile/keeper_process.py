@@ -43,6 +43,19 @@ def settle(session: Session, topology: str, desired: State, now: State) -> None:
         start(session, topology, serving(desired, now))
 
 
+def settle_whole(session: Session, part: Observation) -> None:
+    """Settle after a change of a part: the keeper serves the whole topology. Raises Unfinished."""
+    own, wanted = part.records.own, session.machine.wanted
+    assert own is not None
+    try:
+        whole = session.observe(copy_of(own))
+    except VlanlinkError as error:
+        raise Unfinished(f"can't start the DHCP keeper: {error}") from None
+    finally:
+        session.machine.wanted = wanted  # what undo looks at
+    settle(session, own.topology, whole.resolution.desired, whole.observed)
+
+
 def restart(session: Session, seen: Observation) -> None:
     """Start the keeper of what was up before a change that failed."""
     own = seen.records.own

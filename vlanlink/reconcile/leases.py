@@ -11,6 +11,7 @@ from vlanlink.kernel.snapshot import Wanted
 from vlanlink.model import State
 from vlanlink.reconcile.lookup import copy_of, is_enabled, unknown
 from vlanlink.reconcile.session import Session, kernel_errors, marked_topologies
+from vlanlink.store.attached import AttachmentKey
 from vlanlink.store.dhcp_leases import DhcpLeases
 from vlanlink.store.kept import Kept
 from vlanlink.store.leases import Leases
@@ -41,10 +42,15 @@ def leases_of(session: Session, topology: str | None) -> tuple[Lease, ...]:
     wanted = {name: found for name, found in kept.items() if topology in (None, name)}
     live = {(name, one.key) for name in wanted for one in session.attachments(name).live}
     asked = {name: found for name, found in by_dhcp.items() if topology in (None, name)}
-    return (*list_leases(wanted, state, live), *_by_dhcp(session, asked, state))
+    return (*list_leases(wanted, state, live), *_by_dhcp(session, asked, state, live))
 
 
-def _by_dhcp(session: Session, leases: Mapping[str, DhcpLeases], state: State) -> Iterator[Lease]:
+def _by_dhcp(
+    session: Session,
+    leases: Mapping[str, DhcpLeases],
+    state: State,
+    live: Collection[tuple[str, AttachmentKey]],
+) -> Iterator[Lease]:
     clock = boot_id(), since_boot()
     for name, found in leases.items():
         topology = Topology(name=name)
@@ -52,7 +58,11 @@ def _by_dhcp(session: Session, leases: Mapping[str, DhcpLeases], state: State) -
         with suppress(TopologyError):  # a copy that can't be read names no networks
             if own and own.text:
                 topology = copy_of(own)
-        yield from list_dhcp_leases(topology, found, clock, state)
+        attached = {
+            (key[1], lease.interface): (key[0], (name, key) in live)
+            for key, lease in session.store.leases(name).attachments.items()
+        }
+        yield from list_dhcp_leases(topology, found, attached, clock, state)
 
 
 def release(

@@ -76,6 +76,14 @@ class Observation:
     everywhere: bool = False
     """Every namespace that has a name was looked at, not only those that are ours."""
     narrowed: Narrowed | None = None
+    had_lease: bool = False
+    """The part that was resolved had an address by DHCP."""
+
+    @property
+    def keeper_matters(self) -> bool:
+        """Whether the keeper of the leases serves, or is to serve, what this is about."""
+        asks = any(link.dhcp for link in self.resolution.desired.links())
+        return self.narrowed is None or asks or self.had_lease
 
     @property
     def whole(self) -> Topology:
@@ -268,7 +276,8 @@ class Session:
         """
         part = validated(part.written or part)
         observed = self._read(wanted, part, context.records)
-        part, context = bound(part, observed), with_names_of_now(context, observed)
+        part = bound(part, observed)
+        context = with_names_of_now(with_leases(context, observed), observed)
         resolution = narrowed(observed, resolve(part, observed, context))
         todo = plan(observed, resolution.desired, part.name)
         return Observation(part, observed, resolution, todo, context, narrowed=narrowed)

@@ -88,7 +88,7 @@ def reconcile(
     kept = keep(session, seen)
     restore = partial(put_back, session, seen, kept=kept)
     transaction = Transaction(seen.topology.name, seen.observed, session.machine, restore)
-    aside = by_keeper or seen.narrowed is not None  # an attachment is no concern of the keeper
+    aside = by_keeper or not seen.keeper_matters
     disturbs = not aside and disturbs_keeper(seen.todo.operations, lost=lost_leases)
     paused = keeper_paused(session, seen) if disturbs else nullcontext()
     with paused, translated(seen.topology), transaction:
@@ -136,7 +136,11 @@ def _apply(
 
 def _settle_keeper(session: Session, final: Observation, now: State) -> None:
     asks = any(link.dhcp for link in final.resolution.desired.links())
-    if asks or session.store.keeper_file(final.topology.name).exists():
+    if final.narrowed:
+        from vlanlink.reconcile import keeper_process
+
+        keeper_process.settle_whole(session, final)
+    elif asks or session.store.keeper_file(final.topology.name).exists():
         from vlanlink.reconcile import keeper_process
 
         keeper_process.settle(session, final.topology.name, final.resolution.desired, now)
