@@ -14,7 +14,7 @@ import socket
 import sys
 import syslog
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn
@@ -25,7 +25,7 @@ from vlanlink.dhcp.service import Doors, Endpoint, Service, fork, open_doors
 from vlanlink.errors import VlanlinkError
 from vlanlink.host import Host, boot_id, since_boot
 from vlanlink.kernel.privilege import become_nobody, die_with_parent, keep_needed_capabilities
-from vlanlink.model import LinkName, State
+from vlanlink.model import Link, LinkName, State
 from vlanlink.reconcile.apply import Unfinished
 from vlanlink.reconcile.dhcp_acquire import many_files, new_client, open_ports
 from vlanlink.reconcile.dhcp_plan import endpoints, for_kernel
@@ -34,6 +34,7 @@ from vlanlink.reconcile.lookup import stored
 from vlanlink.reconcile.session import Session, open_session
 from vlanlink.reconcile.up import reconcile
 from vlanlink.store import keeper_file
+from vlanlink.store.advertised import Advertised, advertised_from
 from vlanlink.store.dhcp_leases import DhcpLeases, lease_from
 from vlanlink.store.pending import read_host
 from vlanlink.system_log import log
@@ -115,9 +116,7 @@ def _open(session: Session, topology: str) -> _Opened:
     ports = open_ports(session, seen.observed, links)
     names = sorted({key.namespace for key in links})
     try:
-        doors = dict(
-            zip(names, session.machine.inside([(n, open_doors) for n in names]), strict=True)
-        )
+        doors = dict(zip(names, session.machine.inside(_doors_of(links)), strict=True))
     except OSError as error:
         raise Unfinished(f"can't open a netlink socket: {error.strerror}") from None
     known = session.store.dhcp_leases(topology).held
@@ -126,8 +125,21 @@ def _open(session: Session, topology: str) -> _Opened:
         before = known.get((key[0], key[1]))
         lease = seen.context.dhcp.get((key[0], key[1]))
         wanted = before.bare if before else None
-        found[key] = Endpoint(link.index, new_client(link), ports[key], lease, wanted)
+        heard = seen.context.advertised.get((key[0], key[1]), Advertised())
+        heard_of = heard if _hears(link) else None
+        found[key] = Endpoint(link.index, new_client(link), ports[key], lease, wanted, heard_of)
     return _Opened(found, doors, dict(_paths(seen.observed, names)))
+
+
+def _doors_of(links: Mapping[LinkName, Link]) -> list[tuple[str, Callable[[], Doors]]]:
+    """The namespaces, and how their sockets are opened."""
+    hearing = {key.namespace for key, link in links.items() if _hears(link)}
+    names = sorted({key.namespace for key in links})
+    return [(name, partial(open_doors, asking=name in hearing)) for name in names]
+
+
+def _hears(link: Link) -> bool:
+    return link.dhcp is not None and link.dhcp.hears_routers
 
 
 def _paths(observed: State, names: list[str]) -> Iterator[tuple[str, tuple[str, int]]]:
@@ -163,7 +175,7 @@ class _Stopped(Exception):  # noqa: N818 - raised by the signal handler
 
 
 class Supervisor:
-    """The parent: hears of leases, writes them down, and makes what follows from them."""
+    """The parent: hears of leases and routers, writes that down, and makes what follows."""
 
     def __init__(
         self, request: Request, channel: socket.socket, paths: Mapping[str, tuple[str, int]]
@@ -174,6 +186,7 @@ class Supervisor:
         self._paths = dict(paths)
         self._held: dict[tuple[str, str], Any] = {}
         self._lost: dict[tuple[str, str], float] = {}
+        self._heard: dict[tuple[str, str], Advertised] = {}
         self._unwritten = False
         self._retry_at: float | None = None
 
@@ -224,19 +237,27 @@ class Supervisor:
             return False
         told = json.loads(data)
         key = (told["endpoint"][0], told["endpoint"][1])
-        if told["lease"] is None:
+        if "advertised" in told:
+            self._take_advertised(key, told)
+        elif told["lease"] is None:
             self._lost[key] = since_boot()
             self._held[key] = None
             log(syslog.LOG_WARNING, f"{'/'.join(key)}: lost its lease: {told['why']}")
         else:
             self._held[key] = lease_from(told["lease"], "a lease")
             self._lost.pop(key, None)
-        if told["changed"] and told["lease"]:
+        if told["changed"] and told.get("lease"):
             log(syslog.LOG_INFO, f"{'/'.join(key)}: {told['lease']['address']} by DHCP")
         if told["changed"]:
             self._retry_at = time.monotonic()
         self._unwritten = True
         return True
+
+    def _take_advertised(self, key: tuple[str, str], told: Mapping[str, Any]) -> None:
+        self._heard[key] = advertised_from(told["advertised"], "DNS")
+        if told["changed"]:
+            servers = ", ".join(self._heard[key].servers) or "none"
+            log(syslog.LOG_INFO, f"{'/'.join(key)}: name servers by routers: {servers}")
 
     def _drop_gone(self) -> None:
         """Let go of namespaces that lost their name: our sockets would keep them alive."""
@@ -282,7 +303,9 @@ class Supervisor:
             held = {**old, **{k: lease for k, lease in self._held.items() if lease}}
             since = {**self._lost, **before.lost}  # the earlier one
             lost = {key: then for key, then in since.items() if not self._held.get(key)}
-            store.write_dhcp_leases(topology, DhcpLeases(boot_id(), held, lost))
+            heard = {**(before.advertised if before.boot == boot_id() else {}), **self._heard}
+            heard = {key: one for key, one in heard.items() if one.ends}
+            store.write_dhcp_leases(topology, DhcpLeases(boot_id(), held, lost, heard))
         self._unwritten = False
 
     def _reconcile(self) -> None:

@@ -194,6 +194,8 @@ class DhcpClient:
     probes: int = 2
     """ARP probes for an address before it is used; 0: none."""
     probe_seconds: float = 1.0
+    hears_routers: bool = False
+    """It takes name servers from router advertisements, too (RFC 8106)."""
 
 
 @dataclass(frozen=True, slots=True)

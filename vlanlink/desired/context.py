@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from vlanlink.dataclass import dataclass, field
 from vlanlink.desired.attached import Attached
+from vlanlink.store.advertised import Advertised
 from vlanlink.store.dhcp_leases import DhcpLease, DhcpLeases, Endpoint
 from vlanlink.store.keeper_file import Keeper
 from vlanlink.store.leases import Leases
@@ -28,6 +29,8 @@ class Context:
     """The leases of the host's other topologies."""
     dhcp: Mapping[Endpoint, DhcpLease] = field(default_factory=dict)
     """The DHCP leases that have not ended."""
+    advertised: Mapping[Endpoint, Advertised] = field(default_factory=dict)
+    """What routers say of DNS on links that are there, as far as it has not ended."""
     known: DhcpLeases = field(default_factory=DhcpLeases)
     """All DHCP leases that are remembered."""
     keeper: Keeper | None = None

@@ -44,7 +44,12 @@ def dhcp_client(
         timeout=config.timeout if config.timeout is not None else DEFAULT_TIMEOUT,
         probes=how.count if probe is not False else 0,
         probe_seconds=how.seconds,
+        hears_routers=_hears_routers(entry, network),
     )
+
+
+def _hears_routers(entry: InterfaceConfig, network: NetworkConfig | None) -> bool:
+    return entry.ipv6 == "slaac" and dhcp_config(entry, network).use_dns is not False
 
 
 def _own_id(builder: Builder, key: LinkName) -> bytes:
@@ -120,8 +125,24 @@ def leased_routes(builder: Builder, link: Link) -> Iterator[Route]:
         )
 
 
-def leased_resolver(builder: Builder, space: str) -> Resolver | None:
-    """What the servers of a namespace's leases say of DNS, the file's first interface first."""
+def learnt_resolver(builder: Builder, space: str) -> Resolver | None:
+    """What a namespace's leases and routers say of DNS, the file's first interface first.
+
+    Servers by DHCP come first, and the last place is for a router's (RFC 8106, 5.3.1).
+    """
+    leased, search = _leased_names(builder, space)
+    advertised, domains = _advertised_names(builder, space)
+    servers = [*leased[: MOST_SERVERS - bool(advertised)], *advertised]
+    if not servers:
+        return None
+    return Resolver(_first(servers, MOST_SERVERS), _first([*search, *domains], MOST_DOMAINS))
+
+
+def _first(names: list[str], most: int) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))[:most]
+
+
+def _leased_names(builder: Builder, space: str) -> tuple[list[str], list[str]]:
     servers: list[str] = []
     search: list[str] = []
     for name, entry in builder.topology.namespaces[space].interfaces.items():
@@ -130,8 +151,20 @@ def leased_resolver(builder: Builder, space: str) -> Resolver | None:
         if lease is not None and config.use_dns is not False:
             servers += lease.dns
             search += lease.search
-    if not servers:
-        return None
-    return Resolver(
-        tuple(dict.fromkeys(servers))[:MOST_SERVERS], tuple(dict.fromkeys(search))[:MOST_DOMAINS]
-    )
+    return servers, search
+
+
+def _advertised_names(builder: Builder, space: str) -> tuple[list[str], list[str]]:
+    """Of interfaces that ask by DHCP: the process that renews their leases listens, too."""
+    servers: list[str] = []
+    search: list[str] = []
+    for name, entry in builder.topology.namespaces[space].interfaces.items():
+        network = builder.topology.networks.get(entry.network or "")
+        heard = builder.context.advertised.get((space, name))
+        if heard and asks_dhcp(entry, network) and _hears_routers(entry, network):
+            servers += [
+                f"{one}%{name}" if ipaddress.ip_address(one).is_link_local else one
+                for one in heard.servers
+            ]
+            search += heard.search
+    return servers, search

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from vlanlink.desired.builder import Builder
-from vlanlink.desired.dhcp import leased_resolver
+from vlanlink.desired.dhcp import learnt_resolver
 from vlanlink.errors import Problem
 from vlanlink.model import HOST, LOOPBACK, FileKey, NetnsFile, Resolver, marked_file, owner_in_words
 from vlanlink.topology import NamespaceConfig
@@ -69,8 +69,8 @@ def _files_of(builder: Builder, name: str, entry: NamespaceConfig) -> Iterator[N
 
 
 def _resolver(builder: Builder, name: str, entry: NamespaceConfig) -> Resolver | None:
-    """What the file says, else what DHCP answered, key by key; None if neither says anything."""
-    learnt = leased_resolver(builder, name)
+    """What the file says, else DHCP and routers, key by key; None if nobody says anything."""
+    learnt = learnt_resolver(builder, name)
     if entry.dns is None and entry.search is None:
         return learnt
     learnt = learnt or Resolver()

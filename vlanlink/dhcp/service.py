@@ -1,7 +1,7 @@
 """What renews the leases of a topology: clients, and the addresses that they set and remove.
 
-It has its sockets opened for it, and no rights but to use them. What follows from a lease beyond
-the address is told to the process that started it.
+It also hears what routers advertise of DNS. It has its sockets opened for it, and no rights but to
+use them. What follows beyond the address is told to the process that started it.
 """
 
 import json
@@ -17,24 +17,31 @@ from vlanlink.dataclass import dataclass
 from vlanlink.dhcp import client as machine
 from vlanlink.dhcp.engine import Engine, LeaseAction
 from vlanlink.dhcp.port import Port
+from vlanlink.dhcp.routers import Routers
 from vlanlink.dhcp.state import Client, Configure
 from vlanlink.host import since_boot
 from vlanlink.kernel.netlink.attributes import attributes, ip
 from vlanlink.kernel.netlink.encode import removed_address, renewed_address
 from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.kernel.packet.arp_nd import close_all
+from vlanlink.kernel.packet.solicit import open_asking, solicit
 from vlanlink.model import Address, LinkName
 from vlanlink.planning.operations import AddAddress, RemoveAddress
+from vlanlink.store.advertised import Advertised, advertised_row
 from vlanlink.store.dhcp_leases import FOREVER, DhcpLease, lease_row
 
 _HEADER = struct.Struct("=IHHII")
 _LINK = struct.Struct("=BxHiII")
 _ADDRESS = struct.Struct("=BBBBI")
-_NEWLINK, _DELADDR, _IFA_LOCAL = 16, 21, 2
+_OPTIONS = struct.Struct("=BxHiBBHI")
+"""nduseroptmsg (linux/rtnetlink.h); it is as long as the one above."""
+_NEWLINK, _DELADDR, _NEWNDUSEROPT, _IFA_LOCAL = 16, 21, 68, 2
+_ADVERTISEMENT: Final = 134
+"""Its type in ICMPv6 (RFC 4861, 4.2)."""
 _UP: Final = 0x1 | 0x10000
 """IFF_UP and IFF_LOWER_UP: it has carrier (netdevice(7))."""
-_GROUPS: Final = 0x1 | 0x10
-"""RTMGRP_LINK and RTMGRP_IPV4_IFADDR (linux/rtnetlink.h)."""
+_GROUPS: Final = 0x1 | 0x10 | 1 << 19
+"""RTMGRP_LINK, RTMGRP_IPV4_IFADDR and RTNLGRP_ND_USEROPT (linux/rtnetlink.h)."""
 _LARGEST: Final = 1 << 16
 _RETRY_SECONDS: Final = 1.0
 _AGAIN_SECONDS: Final = 1.0
@@ -53,27 +60,33 @@ class Endpoint:
     lease: DhcpLease | None
     wanted: str | None = None
     """Without a lease, the address to ask for."""
+    advertised: Advertised | None = None
+    """What routers were heard to say of DNS; None: nobody listens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """The netlink sockets of a namespace."""
+    """The sockets of a namespace."""
 
     requests: Socket
     events: socket.socket
+    asking: socket.socket | None = None
+    """Asks routers, where somebody listens to them."""
 
     def close(self) -> None:
         """Close them."""
         self.requests.close()
         self.events.close()
+        if self.asking:
+            self.asking.close()
 
 
-def open_doors() -> Doors:
-    """The netlink sockets of the calling thread's namespace. Raises OSError."""
+def open_doors(*, asking: bool = False) -> Doors:
+    """The sockets of the calling thread's namespace. Raises OSError."""
     kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
     events = socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
     events.bind((0, _GROUPS))
-    return Doors(Socket(), events)
+    return Doors(Socket(), events, open_asking() if asking else None)
 
 
 class Service:
@@ -95,6 +108,10 @@ class Service:
         self._again: dict[LinkName, float] = {}
         """When a lost address was set again."""
         self._hung_up = False
+        heard = {
+            key: one.advertised for key, one in endpoints.items() if one.advertised is not None
+        }
+        self._routers = Routers(heard, since_boot())
         ports = {key: one.port for key, one in endpoints.items()}
         self._engine = Engine(ports, self._on_lease)
 
@@ -106,8 +123,9 @@ class Service:
             self._engine.watch(doors.events, partial(self._on_events, namespace))
         self._engine.add_all((key, partial(self._begin, key)) for key in list(self._endpoints))
         while not self._hung_up:
-            self._engine.run_once(_RETRY_SECONDS if self._untold else float("inf"))
+            self._engine.run_once(_RETRY_SECONDS if self._untold else self._idle())
             self._tell_again()
+            self._ask_and_tell()
         close_all(self._engine.close())
 
     def _begin(self, key: LinkName, now: float) -> machine.Step:
@@ -152,6 +170,21 @@ class Service:
         with suppress(OSError):
             self._doors[key.namespace].requests.request([message])
 
+    # -- routers -------------------------------------------------------------------------------
+
+    def _idle(self) -> float:
+        now = since_boot()
+        return max(0.0, self._routers.due(now) - now)
+
+    def _ask_and_tell(self) -> None:
+        now = since_boot()
+        for key in self._routers.to_ask(now):
+            asking = self._doors[key.namespace].asking
+            if asking:
+                solicit(asking, self._endpoints[key].index)
+        for news in self._routers.to_tell(now):
+            self._tell(news.link, advertised=advertised_row(news.known), changed=news.changed)
+
     # -- the starter ---------------------------------------------------------------------------
 
     def _tell(self, key: LinkName, **what: Any) -> None:
@@ -182,6 +215,7 @@ class Service:
         for key in [key for key in self._endpoints if key.namespace == namespace]:
             del self._endpoints[key]
             closing += self._engine.drop(key)
+            self._routers.drop(key)
         if namespace in self._doors:
             doors = self._doors.pop(namespace)
             self._engine.unwatch(doors.events)
@@ -206,6 +240,8 @@ class Service:
                 if key.namespace == namespace and one.index == index:
                     if isinstance(what, str):
                         self._lost(key, what)
+                    elif isinstance(what, bytes):
+                        self._routers.hear(key, what, since_boot())
                     else:
                         self._carrier(key, up=what & _UP == _UP)
 
@@ -233,9 +269,12 @@ class Service:
             self._engine.carrier_back(key)
 
 
-def _notices(data: bytes) -> list[tuple[int, int | str]]:
-    """Index and flags of each link in notifications, and index and text of each address removed."""
-    found: list[tuple[int, int | str]] = []
+def _notices(data: bytes) -> list[tuple[int, int | str | bytes]]:
+    """What notifications tell, with the index of the link.
+
+    Flags of a link, the text of an address removed, options of a router's advertisement.
+    """
+    found: list[tuple[int, int | str | bytes]] = []
     at = 0
     while at + _HEADER.size + _LINK.size <= len(data):
         length, kind, *_ = _HEADER.unpack_from(data, at)
@@ -249,6 +288,12 @@ def _notices(data: bytes) -> list[tuple[int, int | str]]:
             body = data[at + _HEADER.size + _ADDRESS.size : at + length]
             local = dict(attributes(body)).get(_IFA_LOCAL, b"")
             found.append((index, ip(local) or ""))
+        elif kind == _NEWNDUSEROPT:
+            start = at + _HEADER.size
+            _, size, index, icmp, *_ = _OPTIONS.unpack_from(data, start)
+            options = data[start + _OPTIONS.size : at + length][:size]
+            if icmp == _ADVERTISEMENT:
+                found.append((index, options))
         at += (length + 3) & ~3
     return found
 

@@ -66,9 +66,11 @@ def _store(
     kept = before.held if before.boot == boot_id() else {}
     held = {key: lease for key, lease in kept.items() if key in asking}
     lost = {key: since for key, since in before.lost.items() if key in asking - found.keys()}
+    heard = before.advertised if before.boot == boot_id() else {}
+    heard = {key: one for key, one in heard.items() if key in asking - found.keys()}
     try:
         session.store.write_dhcp_leases(
-            seen.topology.name, DhcpLeases(boot_id(), {**held, **found}, lost)
+            seen.topology.name, DhcpLeases(boot_id(), {**held, **found}, lost, heard)
         )
     except OSError as error:
         raise Unfinished(f"can't write the DHCP leases: {error.strerror}") from None

@@ -28,11 +28,17 @@ if TYPE_CHECKING:
 
 
 def with_leases(context: Context, observed: State) -> Context:
-    """The context with the leases that have not ended and whose address is in use."""
+    """The context with what has not ended: leases whose address is in use, and advertised DNS."""
     now, leases = since_boot(), context.known
-    valid = leases.valid(boot_id(), now) if leases.held else {}
+    boot = boot_id() if leases.held or leases.advertised else ""
+    valid = leases.valid(boot, now)
     held = {key: lease for key, lease in valid.items() if _in_use(LinkName(*key), lease, observed)}
-    return replace(context, dhcp=held, now=now)
+    heard = {
+        key: one
+        for key, one in leases.heard(boot, now).items()
+        if observed.link(LinkName(*key)) is not None
+    }
+    return replace(context, dhcp=held, advertised=heard, now=now)
 
 
 def _in_use(key: LinkName, lease: DhcpLease, observed: State) -> bool:

@@ -1,5 +1,7 @@
 """DHCP leases: what servers gave the endpoints of a topology, kept over ``down`` and a reboot.
 
+With them, until it ends, what routers advertise of DNS.
+
 Times are seconds since boot, with the boot's id: a wall clock jumps. After a reboot a lease is no
 more than the address to ask for again.
 """
@@ -10,6 +12,7 @@ from typing import Any, Final
 
 from vlanlink.dataclass import dataclass, field
 from vlanlink.store import fields
+from vlanlink.store.advertised import Advertised, advertised_from, advertised_row
 from vlanlink.store.documents import VERSION, UnreadableError
 
 Endpoint = tuple[str, str]
@@ -70,6 +73,8 @@ class DhcpLeases:
     held: Mapping[Endpoint, DhcpLease] = field(default_factory=dict)
     lost: Mapping[Endpoint, float] = field(default_factory=dict)
     """Endpoints without a lease, and since when no server has answered."""
+    advertised: Mapping[Endpoint, Advertised] = field(default_factory=dict)
+    """What routers say of DNS to endpoints that listen to them."""
 
     def valid(self, boot: str, now: float) -> dict[Endpoint, DhcpLease]:
         """The leases that have not ended."""
@@ -77,13 +82,22 @@ class DhcpLeases:
             return {}
         return {key: lease for key, lease in self.held.items() if lease.left(now) != 0}
 
+    def heard(self, boot: str, now: float) -> dict[Endpoint, Advertised]:
+        """What routers say of DNS, as far as it has not ended."""
+        if boot != self.boot:
+            return {}
+        return {key: one.at(now) for key, one in self.advertised.items()}
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""
+        advertised = [[*key, advertised_row(one)] for key, one in self.advertised.items()]
+        more = {"advertised": advertised} if advertised else {}
         return {
             "version": VERSION,
             "boot": self.boot,
             "held": [[*key, _row(lease)] for key, lease in self.held.items()],
             "lost": [[*key, since] for key, since in self.lost.items()],
+            **more,
         }
 
     @classmethod
@@ -94,6 +108,7 @@ class DhcpLeases:
             table.take("boot", fields.text),
             dict(table.take("held", fields.many(_held))),
             dict(table.take("lost", fields.many(_lost))),
+            dict(table.take("advertised", fields.many(_heard)) if table.has("advertised") else ()),
         )
         table.close()
         return found
@@ -156,6 +171,11 @@ def _held(value: object, where: str) -> tuple[Endpoint, DhcpLease]:
 def _lost(value: object, where: str) -> tuple[Endpoint, float]:
     namespace, interface, since = fields.array(value, where, 3)
     return _endpoint(namespace, interface, where), fields.number(since, where)
+
+
+def _heard(value: object, where: str) -> tuple[Endpoint, Advertised]:
+    namespace, interface, heard = fields.array(value, where, 3)
+    return _endpoint(namespace, interface, where), advertised_from(heard, where)
 
 
 def _route(value: object, where: str) -> LeaseRoute:

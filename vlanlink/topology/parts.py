@@ -148,7 +148,10 @@ class DhcpConfig(Entry):
     )
     use_dns: Annotated[
         bool | None,
-        Key(BOOLEAN, "take the server's name servers and domains; default true"),
+        Key(
+            BOOLEAN,
+            "take name servers and domains of the server and, with slaac, of routers; default true",
+        ),
     ] = None
     metric: Annotated[int | None, Key(UINT32, "priority of these routes; the lowest wins")] = None
     vendor_class: Annotated[
