@@ -118,7 +118,7 @@ def _open(session: Session, topology: str) -> _Opened:
     try:
         doors = dict(zip(names, session.machine.inside(_doors_of(links)), strict=True))
     except OSError as error:
-        raise Unfinished(f"can't open a netlink socket: {error.strerror}") from None
+        raise Unfinished(f"can't open the keeper's sockets: {error.strerror}") from None
     known = session.store.dhcp_leases(topology).held
     found = {}
     for key, link in links.items():

@@ -48,7 +48,7 @@ class Office:
         )
         ready(lan)
 
-    def up(self, dhcp: str = "true", space: str = "") -> None:
+    def up(self, dhcp: str = "true", space: str = "", ipv6: str = "slaac") -> None:
         text = f"""
             [networks.pub]
             kind = "macvlan"
@@ -58,7 +58,7 @@ class Office:
             {space}
             [namespaces.web.interfaces.eth0]
             network = "pub"
-            ipv6 = "slaac"
+            ipv6 = "{ipv6}"
         """
         vlanlink.up(vlanlink.load("/run/office.toml", text=text), self.host)
 
@@ -133,6 +133,18 @@ def test_only_a_router_of_the_link_is_heard(office: Office) -> None:
     office.advertises(rdnss(3600, "ff02::1", "::1", "::", "::ffff:192.0.2.1"))
     office.advertises(rdnss(3600, "2001:db8::1"))
     until(lambda: office.resolver() == ["nameserver 2001:db8::1"], "the good one alone")
+
+
+def test_an_edit_to_slaac_and_back(office: Office) -> None:
+    Dnsmasq(office.lan, "--dhcp-option=6")
+    office.up(ipv6="static")
+    office.advertises(rdnss(3600, "2001:db8::1"))
+    office.up()
+    office.advertises(rdnss(3600, "2001:db8::2"))
+    until(lambda: office.resolver() == ["nameserver 2001:db8::2"], "only now is it heard")
+    office.up(ipv6="static")
+    assert office.resolver() == []
+    assert vlanlink.status("office", office.host).state == "up"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """What routers advertise of DNS (RFC 8106): its options read, remembered, and told of."""
 
+import errno
 import json
+import socket
 import struct
 from ipaddress import IPv6Address
 
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from vlanlink.dhcp.advertisements import Option, learn, read_options
 from vlanlink.dhcp.routers import ASK_SECONDS, MOST_ASKED, TELL_SECONDS, Routers
 from vlanlink.host import is_domain
+from vlanlink.kernel.packet.solicit import open_asking
 from vlanlink.model import LinkName
 from vlanlink.store.advertised import MOST, Advertised, advertised_from, advertised_row
 from vlanlink.store.dhcp_leases import DhcpLeases
@@ -180,3 +183,18 @@ def test_the_store_keeps_what_was_heard_of_this_boot() -> None:
 def test_other_rows_are_refused(row: object) -> None:
     with pytest.raises(UnreadableError):
         advertised_from(row, "it")
+
+
+@pytest.mark.parametrize(("number", "refused"), [(errno.EAFNOSUPPORT, False), (errno.EPERM, True)])
+def test_without_ipv6_nobody_is_asked(
+    number: int, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(number, "refused")
+
+    monkeypatch.setattr(socket, "socket", fail)
+    if refused:
+        with pytest.raises(OSError, match="refused"):
+            open_asking()
+    else:
+        assert open_asking() is None

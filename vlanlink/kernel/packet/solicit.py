@@ -1,5 +1,6 @@
 """Ask the routers of a link to advertise at once (RFC 4861, 4.1)."""
 
+import errno
 import socket
 from contextlib import suppress
 from typing import Final
@@ -13,10 +14,18 @@ _ROUTERS: Final = "ff02::2"
 _HOPS: Final = 255
 
 
-def open_asking() -> socket.socket:
-    """A socket of the calling thread's namespace that sends and hears nothing. Raises OSError."""
+def open_asking() -> socket.socket | None:
+    """A socket of the calling thread's namespace that only sends; None in a kernel without IPv6.
+
+    Raises OSError.
+    """
     kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
-    opened = socket.socket(socket.AF_INET6, kind, socket.IPPROTO_ICMPV6)
+    try:
+        opened = socket.socket(socket.AF_INET6, kind, socket.IPPROTO_ICMPV6)
+    except OSError as error:
+        if error.errno == errno.EAFNOSUPPORT:
+            return None
+        raise
     try:
         opened.setsockopt(socket.IPPROTO_ICMPV6, _ICMPV6_FILTER, _NOTHING)
         opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, _HOPS)
