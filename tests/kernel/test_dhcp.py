@@ -439,13 +439,13 @@ def test_a_network_of_attachments_alone_has_a_keeper_while_one_is_live(lan: Lan)
 def test_an_attachment_without_a_server_is_undone(lan: Lan) -> None:
     ready(lan)
     server = Dnsmasq(lan)
-    vlanlink.up(topology(dhcp="{ timeout = 1 }"))
+    vlanlink.up(topology(dhcp="{ timeout = 5 }"))
     server.stop()
     pid = start_container(lan.world)
     with pytest.raises(vlanlink.ConflictError) as caught:
         vlanlink.attach("office/pub", pid=pid, id="c1")
     (found,) = caught.value.diagnostics
-    assert found.message == "c1/eth0: no address by DHCP on eth0 in 1 s: 0 offers"
+    assert found.message == "c1/eth0: no address by DHCP on eth0 in 5 s: 0 offers"
     assert "eth0" not in inside(lan.world, pid, "ip -br link")
     assert vlanlink.attachments() == ()
     assert [one.namespace for one in vlanlink.leases()] == ["web"]
