@@ -112,6 +112,10 @@ def _lines(event: "vlanlink.Event") -> list[str]:
             return [f"{name} is up from {event.what[0]} now; this watch leaves it alone."]
         case "blocked" if event.what:
             return [f"{name}: waiting for {', '.join(event.what)}; the rest stays up."]
+        case "ended":
+            return [f"{name}: {what} has ended." for what in event.what]
+        case "attached":
+            return [f"{name}: {what} is attached again." for what in event.what]
         case "waiting":
             return [f"{name} waits for confirmation: {event.what[0]}."]
     return [f"{name} {_STATES[event.event]}"]
