@@ -1,7 +1,11 @@
 """What tests of attachments share: a topology, and namespaces that come and go as containers do."""
 
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 import vlanlink
 from tests.kernel.world import World, until
@@ -46,3 +50,18 @@ def end(world: World, pid: int) -> None:
 
 def inside(world: World, pid: int, words: str) -> str:
     return world.run(["nsenter", f"--net=/proc/{pid}/ns/net", *words.split()]).stdout
+
+
+def fake_podman(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """A podman that knows one container, db; sets its pid, 0 while it does not run."""
+    told, program = tmp_path / "told", tmp_path / "podman"
+    program.write_text(f'#!/bin/sh\n[ "$*" = "container inspect db" ] || exit 125\ncat {told}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    def tell(pid: int) -> None:
+        new = tmp_path / "new"
+        new.write_text(json.dumps([{"Name": "db", "State": {"Pid": pid, "Running": pid > 0}}]))
+        new.rename(told)
+
+    return tell

@@ -1,6 +1,5 @@
 """Attachments: endpoints in namespaces that others own and end at any time."""
 
-import json
 import os
 import sys
 import threading
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 
 import vlanlink
-from tests.kernel.attaching import OFFICE, end, inside, office, start_container
+from tests.kernel.attaching import OFFICE, end, fake_podman, inside, office, start_container
 from tests.kernel.command_line import VLANLINK
 from tests.kernel.examples import example
 from tests.kernel.judge import dump, same
@@ -256,17 +255,7 @@ def test_a_pid_that_means_another_namespace_by_now_is_none_of_ours(
 @pytest.fixture
 def podman(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """A podman that knows one container, db; sets its pid, 0 while it does not run."""
-    told, program = tmp_path / "told", tmp_path / "podman"
-    program.write_text(f'#!/bin/sh\n[ "$*" = "container inspect db" ] || exit 125\ncat {told}\n')
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-
-    def tell(pid: int) -> None:
-        new = tmp_path / "new"
-        new.write_text(json.dumps([{"Name": "db", "State": {"Pid": pid, "Running": pid > 0}}]))
-        new.rename(told)
-
-    return tell
+    return fake_podman(tmp_path, monkeypatch)
 
 
 def test_a_container_by_name(

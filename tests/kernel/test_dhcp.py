@@ -10,7 +10,7 @@ import pytest
 
 import vlanlink
 from tests.json_schema import judge
-from tests.kernel.attaching import end, inside, start_container
+from tests.kernel.attaching import end, fake_podman, inside, start_container
 from tests.kernel.command_line import VLANLINK
 from tests.kernel.dhcp_lan import RELAY, SERVER, Dnsmasq, Kea, Liar, end_keepers, need_kea, relayed
 from tests.kernel.examples import example
@@ -434,6 +434,49 @@ def test_a_network_of_attachments_alone_has_a_keeper_while_one_is_live(lan: Lan)
     until(lambda: not any(map(keeper_file.find, file.glob("*.keeper"))), "the keeper ends")
     assert vlanlink.status("office").state == "up"
     vlanlink.down("office")
+
+
+def test_a_watch_attaches_a_container_by_dhcp_again(
+    lan: Lan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready(lan)
+    Dnsmasq(lan)
+    podman = fake_podman(tmp_path, monkeypatch)
+    Path("/run/office.toml").write_text(text("web"))
+    watch = Process(lan.world, "/run/office.toml --json")
+    watch.told("up")
+    first, second = start_container(lan.world), start_container(lan.world)
+    podman(first)
+    before = vlanlink.attach("office/pub", container="db")
+    podman(0)
+    end(lan.world, first)
+    watch.told("ended")
+    podman(second)
+    watch.told("attached")
+    (after,) = vlanlink.attachments()
+    assert (after.addresses, after.mac, after.live) == (before.addresses, before.mac, True)
+    assert after.addresses[0] in inside(lan.world, second, "ip -4 -br addr show eth0")
+    assert vlanlink.status("office").state == "up"
+    assert [watch.count(word) for word in ("drift", "failed", "blocked")] == [0, 0, 0]
+    watch.ends(signal.SIGTERM)
+
+
+def test_an_attachment_that_was_killed_while_it_waits_is_mended(lan: Lan) -> None:
+    ready(lan)
+    vlanlink.up(alone("{ timeout = 60 }"))
+    pid = start_container(lan.world)
+    attach = lan.world.start([VLANLINK, "attach", "office/pub", f"--pid={pid}", "--id=c1"])
+    until(lambda: "eth0" in inside(lan.world, pid, "ip -br link"), "it asks")
+    attach.kill()
+    attach.wait()
+    assert vlanlink.status("office").state == "drifted"
+    server = Dnsmasq(lan)
+    vlanlink.up(alone("{ timeout = 60 }"))
+    (found,) = vlanlink.attachments()
+    assert found.mac
+    assert found.addresses == (f"{server.given()[found.mac]}/24",)
+    assert vlanlink.status("office").state == "up"
+    assert keeper().pid
 
 
 def test_an_attachment_without_a_server_is_undone(lan: Lan) -> None:
