@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 import vlanlink
+from tests.kernel.attaching import inside, start_container
 from tests.kernel.dhcp_lan import SERVER, Dnsmasq, end_keepers
 from tests.kernel.lan import Lan
 from tests.kernel.wire import ready
@@ -54,3 +55,18 @@ def test_endpoints_with_one_mac_get_addresses_of_their_own(lan: Lan) -> None:
     until(lambda: vlanlink.status("office").state == "up", "its route is back", 60.0)
     vlanlink.down("office", forget=True)
     until(lambda: server.count("DHCPRELEASE(") == 2, "both were released", 60.0)
+
+
+def test_an_attachment_has_a_client_id_of_its_own(lan: Lan) -> None:
+    ready(lan)
+    Dnsmasq(lan)
+    vlanlink.up(vlanlink.load("/run/office.toml", text=TEXT))
+    pid = start_container(lan.world)
+    found = vlanlink.attach("office/pub", pid=pid, id="c1")
+    others = [lan.world.addresses("eth0", space) for space in ("web", "db")]
+    assert [*found.addresses] not in others
+    assert found.addresses[0] in inside(lan.world, pid, "ip -4 -br addr show eth0")
+    inside(lan.world, pid, f"ping -n -c1 -W10 {SERVER}")
+    assert vlanlink.status("office").state == "up"
+    found.detach()
+    assert vlanlink.status("office").state == "up"
