@@ -64,6 +64,7 @@ def test_the_whole_way_in_json(lan: Lan, cli: Cli) -> None:
         "interface": "eth0",
         "mac": mac,
         "addresses": ["172.16.86.10/24"],
+        "by_dhcp": [],
     }
 
     world.ip("addr del 172.16.86.10/24 dev eth0", "one")

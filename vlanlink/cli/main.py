@@ -32,7 +32,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     _prepare()
     signals = Interrupts()
-    signals.install()
     try:
         return _main(words, signals)
     finally:
@@ -77,6 +76,7 @@ def _reported(done: _Done, written: "streams.Streams") -> int:
 def _run(words: list[str], signals: Interrupts) -> _Done:
     as_json = "--json" in words and words[:1] != ["exec"]  # CMD's own options follow exec
     try:
+        signals.install()  # here: what it raises from now on is told
         done = _run_words(words, signals, as_json=as_json)
         signals.complete()
     except KeyboardInterrupt as stop:
