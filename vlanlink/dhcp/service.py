@@ -44,8 +44,8 @@ _GROUPS: Final = 0x1 | 0x10 | 1 << 19
 """RTMGRP_LINK, RTMGRP_IPV4_IFADDR and RTNLGRP_ND_USEROPT (linux/rtnetlink.h)."""
 _LARGEST: Final = 1 << 16
 _RETRY_SECONDS: Final = 1.0
-_AGAIN_SECONDS: Final = 1.0
-"""A lost address is set again at most this often."""
+_PAUSE_SECONDS, _LONGEST_PAUSE = 1.0, 60.0
+"""Before an address is set again that goes again at once, twice as long each time."""
 _FRESH_SECONDS: Final = 30.0
 """A lease younger than this needs no confirmation by its server."""
 
@@ -105,8 +105,11 @@ class Service:
         self._untold: list[bytes] = []
         self._up: dict[LinkName, bool] = dict.fromkeys(endpoints, True)
         self._disturbed: set[LinkName] = set()
-        self._again: dict[LinkName, float] = {}
+        self._set_at: dict[LinkName, float] = {}
         """When a lost address was set again."""
+        self._set_next: dict[LinkName, float] = {}
+        """When one that went again at once is set next."""
+        self._pauses: dict[LinkName, float] = {}
         self._hung_up = False
         heard = {
             key: one.advertised for key, one in endpoints.items() if one.advertised is not None
@@ -126,6 +129,7 @@ class Service:
             self._engine.run_once(_RETRY_SECONDS if self._untold else self._idle())
             self._tell_again()
             self._ask_and_tell()
+            self._set_due()
         close_all(self._engine.close())
 
     def _begin(self, key: LinkName, now: float) -> machine.Step:
@@ -174,7 +178,7 @@ class Service:
 
     def _idle(self) -> float:
         now = since_boot()
-        return max(0.0, self._routers.due(now) - now)
+        return max(0.0, min((self._routers.due(now), *self._set_next.values())) - now)
 
     def _ask_and_tell(self) -> None:
         now = since_boot()
@@ -249,18 +253,37 @@ class Service:
         """Set an address again that somebody removed though its lease goes on.
 
         The kernel does too, where it could not be told of a renewal in time; and the link's routes
-        go with the address.
+        go with the address. Where somebody insists, there are pauses: `ip address
+        flush` looks again, and removes what was set meanwhile.
         """
-        now, client = since_boot(), self._engine.clients.get(key)
-        lease = client.lease if client else None
-        if lease is None or lease.bare != address or now >= lease.expires:
+        now, lease = since_boot(), self._lease(key)
+        if lease is None or lease.bare != address:
             return
-        if now - self._again.get(key, 0.0) < _AGAIN_SECONDS:
-            self._disturbed.add(key)  # somebody insists: leave it to the next renewal
-            return
-        self._again[key] = now
+        pause = self._pauses.get(key, _PAUSE_SECONDS)
+        if now - self._set_at.get(key, 0.0) >= pause:
+            self._pauses[key] = _PAUSE_SECONDS
+            self._set_again(key, lease)
+        elif key not in self._set_next:
+            self._pauses[key] = min(2 * pause, _LONGEST_PAUSE)
+            self._set_next[key] = now + pause
+
+    def _set_due(self) -> None:
+        now = since_boot()
+        for key in [key for key, due in self._set_next.items() if due <= now]:
+            del self._set_next[key]
+            if lease := self._lease(key):
+                self._set_again(key, lease)
+
+    def _set_again(self, key: LinkName, lease: DhcpLease) -> None:
+        self._set_at[key] = since_boot()
         self._set_address(key, lease)
         self._tell(key, lease=lease_row(lease), changed=True)
+
+    def _lease(self, key: LinkName) -> DhcpLease | None:
+        """The lease of an endpoint, while it goes on."""
+        client = self._engine.clients.get(key)
+        lease = client.lease if client else None
+        return lease if lease and since_boot() < lease.expires else None
 
     def _carrier(self, key: LinkName, *, up: bool) -> None:
         before, self._up[key] = self._up[key], up
