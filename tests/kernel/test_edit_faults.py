@@ -66,7 +66,7 @@ def test_a_nic_that_is_renamed_takes_its_vlan_along(lan: Lan) -> None:
     before = dump(world, "a")
     with pytest.raises(vlanlink.ConflictError) as caught:
         vlanlink.up(on[0])
-    assert "eth0 does not exist" in str(caught.value)
+    assert "parent eth0 has been renamed to lan0" in str(caught.value)
     same(world, before, "a")
     plan = vlanlink.plan(on[1])
     assert any("lan0.50" in change.name for change in plan.changes)
