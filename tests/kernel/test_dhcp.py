@@ -115,6 +115,17 @@ def test_down_keeps_the_lease_and_the_next_up_asks_for_it(lan: Lan) -> None:
     until(lambda: server.count("DHCPRELEASE") == 1, "the server has it back")
 
 
+def test_a_lease_is_forgotten_though_its_topology_is_down(lan: Lan) -> None:
+    ready(lan)
+    Dnsmasq(lan)
+    vlanlink.up(topology())
+    vlanlink.down("office")
+    assert vlanlink.leases("office")
+    vlanlink.down("office", forget=True)
+    with pytest.raises(vlanlink.UsageError, match="unknown topology: office"):
+        vlanlink.leases("office")
+
+
 def test_leases_lists_what_servers_gave(lan: Lan) -> None:
     ready(lan)
     Dnsmasq(lan)

@@ -205,8 +205,9 @@ class Store:
             yield from (one for one in found if isinstance(one, UnreadableFile))
 
     def leased(self) -> tuple[str, ...]:
-        """The topologies with leases."""
-        names = (path.stem for path in _found(self._leases, _SUFFIX))
+        """The topologies with leases, ours or those of DHCP servers."""
+        files = (*_found(self._leases, _SUFFIX), *_found(self._leases, _DHCP_SUFFIX))
+        names = dict.fromkeys(path.stem for path in files)
         return tuple(filter(is_topology_name, names))
 
     def write_leases(self, topology: str, leases: Leases) -> None:
