@@ -151,7 +151,7 @@ complete -c vlanlink -n '_shtab_vlanlink_using attach' -l pid -x -d 'the network
 complete -c vlanlink -n '_shtab_vlanlink_using attach' -l path -x -d 'the network namespace at this path'
 complete -c vlanlink -n '_shtab_vlanlink_using attach' -l container -x -d 'that of a podman or docker container'
 complete -c vlanlink -n '_shtab_vlanlink_using attach' -l interface -x -d 'the link'"'"'s name there (default: eth0)'
-complete -c vlanlink -n '_shtab_vlanlink_using attach' -l address -x -d 'an address (may be repeated; default: free ones)'
+complete -c vlanlink -n '_shtab_vlanlink_using attach' -l address -x -d 'an address (may be repeated; default: free ones, or one by DHCP)'
 complete -c vlanlink -n '_shtab_vlanlink_using attach' -l mac -x -d 'the MAC address (default: derived from the id)'
 complete -c vlanlink -n '_shtab_vlanlink_using attach' -l id -x -d 'who keeps addresses and MAC (default: the container'"'"'s name, or the pid)'
 complete -c vlanlink -n '_shtab_vlanlink_using attach' -l lock-timeout -x -d 'wait for another vlanlink process, at most this long (default: 30)'
