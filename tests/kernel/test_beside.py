@@ -59,6 +59,17 @@ def stranger(
     assert holder.poll() is None
 
 
+def test_an_endpoint_s_own_link_that_is_about_to_go_does_not_count(lan: Lan) -> None:
+    """After `down` the kernel takes a while, and until then that link answers."""
+    ready(lan)
+    vlanlink.up(load(one("10.77.0.5")))
+    mac = lan.world.link("eth0", "a")["address"]
+    vlanlink.down("office")
+    stranger(lan.world, "10.77.0.5/24", mac=mac)
+    with pytest.raises(vlanlink.ApplyError, match="EADDRINUSE"):  # by the kernel: it is no address
+        vlanlink.up(load(one("10.77.0.5")))
+
+
 @pytest.fixture
 def shared(lan: Lan) -> Lan:
     """A router that knows the stranger beside us."""

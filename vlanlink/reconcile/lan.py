@@ -182,34 +182,31 @@ def _packets(
     probes: Sequence[AddressProbe],
 ) -> dict[AddressProbe, ArpProbe]:
     on_host, host_macs = _of_the_host(now, seen.topology.name)
-    shared = _shared_parents(session, parents, seen, now, probes)
+    listed, mine = _listed(session, parents, probes), _own_macs(now, seen.topology.name)
+    coming = frozenset(probe.mac for probe in probes if probe.mac)
     found: dict[AddressProbe, ArpProbe] = {}
     for probe in probes:
         link = parents.get(probe.parent)
         if link is None or not link.carrier:
             continue
+        there = listed.get(link.key, frozenset())
+        beside = Beside(probe.kind, probe.mac) if probe.mac and not there <= mine else None
         own = host_macs if probe.address in on_host else frozenset()
-        beside = Beside(probe.kind, probe.mac) if probe.mac and link.key in shared else None
+        own |= there & coming  # on links that are about to go: no two on a parent have one MAC
         mac = str(link.settings.get("mac"))
         found[probe] = ArpProbe(link.index, mac, probe.address, own, beside)
     return found
 
 
-def _shared_parents(
-    session: Session,
-    parents: Mapping[LinkName, Link],
-    seen: Observation,
-    now: State,
-    probes: Sequence[AddressProbe],
-) -> frozenset[LinkName]:
-    """The parents with links of others, which hear nothing that the parent sends.
+def _listed(
+    session: Session, parents: Mapping[LinkName, Link], probes: Sequence[AddressProbe]
+) -> dict[LinkName, frozenset[str]]:
+    """The MACs of links on the parents that are asked beside links of others.
 
-    Each that is up is in its parent's list of unicast addresses.
+    Each link that is up is in its parent's list of unicast addresses.
     """
-    own = _own_macs(now, seen.topology.name)
     asked = {probe.parent for probe in probes if probe.mac} & parents.keys()
-    listed = session.machine.unicast_macs
-    return frozenset(key for key in asked if not listed((parents[key].index,)) <= own)
+    return {key: session.machine.unicast_macs((parents[key].index,)) for key in asked}
 
 
 def _of_the_host(now: State, topology: str) -> tuple[frozenset[str], frozenset[str]]:
