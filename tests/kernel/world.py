@@ -101,8 +101,13 @@ class World:
         return [f"{a['local']}/{a['prefixlen']}" for a in info if a["scope"] != "link"]
 
     def names(self, namespace: str = "") -> set[str]:
-        """The names of all links."""
-        return {link["ifname"] for link in self.json("link", namespace)}
+        """The names of all links; none while a namespace has its name alone."""
+        try:
+            return {link["ifname"] for link in self.json("link", namespace)}
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            return set()
 
     def namespaces(self) -> set[str]:
         """What `ip netns list` lists."""
