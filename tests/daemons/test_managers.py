@@ -14,8 +14,9 @@ from tests.daemons.networkd import Networkd
 from tests.daemons.system import ROOT, System
 from tests.kernel.judge import differences
 from tests.kernel.lan import Lan
-from tests.kernel.living_verbs import VERBS, keeps_what_it_has, watching
+from tests.kernel.living_verbs import SOON, VERBS, keeps_what_it_has
 from tests.kernel.recorded import Recording
+from tests.kernel.watching import watching
 from tests.kernel.world import until
 
 pytestmark = pytest.mark.needs("macvlan", "nat")
@@ -88,7 +89,7 @@ def test_networking_off_and_on_is_mended(lan: Lan, system: System, verb: str) ->
         host.settles()
 
     if verb == "watch":
-        with watching(topology) as events:
+        with watching(topology, SOON) as events:
             off_and_on()
             until(lambda: vlanlink.status(topology).state == "up", f"in sync: {events}")
             host.joins_its_endpoints()

@@ -9,7 +9,8 @@ import vlanlink
 from tests.daemons.system import System, stop
 from tests.kernel.lan import HOST_MAC, Lan
 from tests.kernel.living import HOST4, ROUTER, STATION, WEB4
-from tests.kernel.living_verbs import watching
+from tests.kernel.living_verbs import SOON
+from tests.kernel.watching import watching
 from tests.kernel.world import World, until
 
 pytestmark = pytest.mark.needs("macvlan")
@@ -88,7 +89,7 @@ def test_the_prefix_of_the_lan_changes(lan: Lan, system: System, verb: str) -> N
         world.reaches("station", slaac(world, NEW, "web"))
 
     if verb == "watch":
-        with watching(topology):
+        with watching(topology, SOON):
             changes()
             until(lambda: vlanlink.status(topology).state == "up", "in sync")
     else:

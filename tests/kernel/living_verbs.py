@@ -1,6 +1,5 @@
 """What vlanlink does while a host lives: each verb before, during or after an event."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +8,7 @@ import pytest
 import vlanlink
 from tests.kernel.judge import differences
 from tests.kernel.living import WEB4, WEB6, Event, LivingHost
+from tests.kernel.watching import watching
 from tests.kernel.world import until
 from vlanlink.watcher import Policy
 
@@ -18,28 +18,11 @@ SOON = Policy(address_seconds=0.1)
 
 
 @contextmanager
-def watching(
-    topology: vlanlink.Topology, policy: Policy | None = None
-) -> Iterator[list[vlanlink.Event]]:
-    """A watch in a thread of its own, and what it tells."""
-    events: list[vlanlink.Event] = []
-    watch = vlanlink.Watch(topology, on_event=events.append, policy=policy or SOON)
-    thread = threading.Thread(target=watch.run)
-    thread.start()
-    try:
-        until(lambda: events, "the watch has begun")
-        yield events
-    finally:
-        watch.stop()
-        thread.join()
-
-
-@contextmanager
 def _going_on(verb: str, host: LivingHost, event: Event) -> Iterator[None]:
     """The event, with ``verb`` before, in the middle of, or throughout it."""
     topology = host.topology(event.parent)
     if verb == "watch":
-        with watching(topology) as events:
+        with watching(topology, SOON) as events:
             event.begins(host)
             until(
                 lambda: vlanlink.status(topology).state == "up" or events[-1].event == "blocked",

@@ -1,8 +1,5 @@
 """Routes of others with the destination and metric of ours."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,6 +8,7 @@ import vlanlink
 from tests.kernel.faults import refusal
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
+from tests.kernel.watching import watching
 from tests.kernel.world import World, until
 
 pytestmark = pytest.mark.needs("macvlan")
@@ -103,24 +101,10 @@ def test_on_a_link_of_ours_it_is_drift(lan: Lan) -> None:
     same(world, before, "web")
 
 
-@contextmanager
-def _watching() -> Iterator[list[vlanlink.Event]]:
-    events: list[vlanlink.Event] = []
-    watch = vlanlink.Watch(_topology(), on_event=events.append)
-    thread = threading.Thread(target=watch.run)
-    thread.start()
-    try:
-        until(lambda: events, "the watch has begun")
-        yield events
-    finally:
-        watch.stop()
-        thread.join()
-
-
 def test_watch_replaces_it_once(lan: Lan) -> None:
     world = lan.world
     lan.router(f"{ROUTER}/24")
-    with _watching() as events:
+    with watching(_topology()) as events:
         world.ip("route replace default via 10.77.0.9", "web")
         until(lambda: events[-1].event == "repaired", f"{events}")
         world.reaches("web", ROUTER)
@@ -139,7 +123,7 @@ def test_watch_waits_where_it_is_in_the_way(lan: Lan) -> None:
     world.ip("link add v0 type veth peer name v1", "web")
     world.batch("addr add 192.0.2.1/24 dev v0\nlink set v0 up\nlink set v1 up", "web")
     world.ip("route replace default via 192.0.2.2 dev v0", "web")
-    with _watching() as events:
+    with watching(_topology()) as events:
         assert [event.event for event in events] == ["blocked"]
         assert "default via 192.0.2.2 dev v0" in events[0].diagnostics[0].message
         world.ip("route add 203.0.113.0/24 via 192.0.2.2", "web")

@@ -6,8 +6,9 @@ import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.living import EVENTS, WEB4, LivingHost
-from tests.kernel.living_verbs import VERBS, keeps_what_it_has, watching
+from tests.kernel.living_verbs import VERBS, keeps_what_it_has
 from tests.kernel.recorded import RECORDINGS, RecordedHost, Recording
+from tests.kernel.watching import watching
 from tests.kernel.world import until
 from vlanlink.kernel.monitor import Events
 from vlanlink.watcher import Policy

@@ -4,9 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ import pytest
 import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import HOST_MAC, Lan
+from tests.kernel.watching import watching
 from tests.kernel.world import World, until
 
 pytestmark = pytest.mark.needs("macvlan")
@@ -62,21 +60,6 @@ def rename(world: World, old: str, new: str) -> None:
     world.ip(f"link set {old} down")
     world.ip(f"link set {old} name {new}")
     world.ip(f"link set {new} up")
-
-
-@contextmanager
-def watching(file: str = FILE) -> Iterator[list[vlanlink.Event]]:
-    """A watch of a file, and what it reports."""
-    events: list[vlanlink.Event] = []
-    watch = vlanlink.Watch(vlanlink.load(file), on_event=events.append)
-    thread = threading.Thread(target=watch.run)
-    thread.start()
-    try:
-        until(lambda: events, "the watch has begun")
-        yield events
-    finally:
-        watch.stop()
-        thread.join()
 
 
 @pytest.fixture
@@ -239,7 +222,7 @@ def test_containers_are_attached_before_and_after(nic: World) -> None:
 
 @PARENTS
 def test_watch_follows_a_nic_that_is_renamed(nic: World, parent: str) -> None:
-    with watching(write(parent, "shim = true")) as events:
+    with watching(vlanlink.load(write(parent, "shim = true"))) as events:
         rename(nic, "eth0", "wan0")
         until(lambda: nic.pings("", WEB), f"the host reaches it: {events}")
         nic.lose_name("web")
@@ -249,7 +232,7 @@ def test_watch_follows_a_nic_that_is_renamed(nic: World, parent: str) -> None:
 
 
 def test_watch_says_once_what_has_been_renamed(nic: World) -> None:
-    with watching(write('"eth0"')) as events:
+    with watching(vlanlink.load(write('"eth0"'))) as events:
         rename(nic, "eth0", "wan0")
         until(lambda: events[-1].event == "blocked", f"known: {events}")
         assert "eth0 has been renamed to wan0" in str(events[-1])

@@ -13,7 +13,7 @@ from typing import Any
 import vlanlink
 from tests.kernel.command_line import VLANLINK
 from tests.kernel.world import World, until
-from vlanlink.watcher import Event
+from vlanlink.watcher import Event, Policy
 
 FILE = "/run/office.toml"
 SECONDS = 60.0
@@ -60,6 +60,23 @@ def watched(text: str, **options: Any) -> Iterator[Watched]:
     thread.start()
     try:
         yield found
+    finally:
+        watch.stop()
+        thread.join()
+
+
+@contextmanager
+def watching(
+    topology: vlanlink.Topology, policy: Policy | None = None
+) -> Iterator[list[vlanlink.Event]]:
+    """A watch in a thread of this process, which has begun, and the events that it tells."""
+    events: list[vlanlink.Event] = []
+    watch = vlanlink.Watch(topology, on_event=events.append, policy=policy or Policy())
+    thread = threading.Thread(target=watch.run)
+    thread.start()
+    try:
+        until(lambda: events, "the watch has begun")
+        yield events
     finally:
         watch.stop()
         thread.join()

@@ -253,8 +253,8 @@ class Service:
         """Set an address again that somebody removed though its lease goes on.
 
         The kernel does too, where it could not be told of a renewal in time; and the link's routes
-        go with the address. Where somebody insists, there are pauses: `ip address
-        flush` looks again, and removes what was set meanwhile.
+        go with the address. Pauses follow each other: `ip address flush` looks again, and removes
+        what was set meanwhile.
         """
         now, lease = since_boot(), self._lease(key)
         if lease is None or lease.bare != address:
