@@ -10,6 +10,7 @@ import pytest
 
 import vlanlink
 from vlanlink.cli import main as command
+from vlanlink.cli.interrupts import Interrupts
 from vlanlink.cli.main import main
 from vlanlink.cli.parser import parser, parsers, usage
 from vlanlink.cli.verbs import VERBS, module
@@ -198,3 +199,17 @@ def test_options_stand_alone() -> None:
     for sub in parsers(parser()).values():
         assert isinstance(sub, argparse.ArgumentParser)
         assert not sub.allow_abbrev
+
+
+def test_an_interrupt_as_soon_as_it_can_be_raised_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install = Interrupts.install
+
+    def interrupted(signals: Interrupts) -> None:
+        install(signals)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Interrupts, "install", interrupted)
+    assert main(["validate", "office.toml"]) == 130
+    assert capsys.readouterr() == ("", "error: interrupted\n")
