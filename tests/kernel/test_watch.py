@@ -374,12 +374,13 @@ def test_the_service_manager_is_told(lan: Lan) -> None:
                 heard.extend(manager.recv(4096).decode().splitlines())
 
         hears("READY=1")
-        assert process.count("up") == 1
+        process.told("up")
         hears("WATCHDOG=1")
         Path(FILE).write_text(_text(1).replace("172.16.3.10", "172.16.3.77"))
         process.process.send_signal(signal.SIGHUP)
         hears("RELOADING=1")
         hears("READY=1")
+        process.told("up", 2)
         assert lan.world.addresses("eth0", "n0")[0] == "172.16.3.77/24"
         Path(FILE).write_text("wrong")
         process.process.send_signal(signal.SIGHUP)
