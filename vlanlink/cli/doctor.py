@@ -2,11 +2,11 @@
 
 import argparse
 import sys
-import textwrap
 
 import vlanlink
 from vlanlink.cli import arguments as shared
-from vlanlink.cli import output, terminal
+from vlanlink.cli import output, terminal, wrapping
+from vlanlink.cli.naming import as_run
 
 WILL_FAIL = 3
 EXAMPLES = (
@@ -26,6 +26,8 @@ READ_ON = "docs/doctor.md"
 
 _COLOURS = {"failure": "1;31", "warning": "1;33", "note": "1;36"}
 _INDENT = 9
+_WIDTH_IN_A_PIPE = 100
+_NARROWEST = 40
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,10 +78,9 @@ def _print_table(table: str) -> None:
 
 
 def _wrapped(text: str) -> list[str]:
-    width = terminal.width() if sys.stdout.isatty() else 100
-    return textwrap.wrap(
-        vlanlink.printable(text), max(40, width - _INDENT), break_on_hyphens=False
-    ) or [""]
+    width = terminal.width() if sys.stdout.isatty() else _WIDTH_IN_A_PIPE
+    shown = as_run(vlanlink.printable(text))
+    return wrapping.fitted(shown, max(_NARROWEST, width) - _INDENT, hang="")
 
 
 def _summary(topology: str | None, severities: list[str]) -> str:

@@ -3,15 +3,11 @@
 import argparse
 import sys
 from pathlib import PurePath
-from typing import TYPE_CHECKING
 
 import vlanlink
 from vlanlink import Diagnostic, UsageError, printable
 from vlanlink.cli import arguments as shared
 from vlanlink.cli import exits, output
-
-if TYPE_CHECKING:
-    from rich.tree import Tree
 
 MOST = 40
 """Endpoints of a network that a terminal shows."""
@@ -26,7 +22,7 @@ EXITS = {
     1: "the file can't be written, or the kernel can't be read",
 }
 READ_ON = "docs/graph.md"
-_STYLES = {"ok": "green", "drifted": "yellow", "down": "bright_black", "differs": "red"}
+_STYLES = {"ok": "32", "drifted": "33", "down": "90", "differs": "31"}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,15 +63,18 @@ def _indent(branch: "vlanlink.Branch", indent: str) -> None:
         _indent(one, f"{indent}  ")
 
 
-def _draw(branch: "vlanlink.Branch") -> None:
-    from rich.console import Console
-    from rich.text import Text
-    from rich.tree import Tree
+def _draw(root: "vlanlink.Branch") -> None:
+    output.say(root.text, style="1")
+    _grow(root.branches, "")
 
-    def grow(tree: "Tree", below: "vlanlink.Branch") -> None:
-        for one in below.branches:
-            grow(tree.add(Text(printable(one.text), _STYLES.get(one.condition, ""))), one)
 
-    root = Tree(Text(printable(branch.text), "bold"))
-    grow(root, branch)
-    Console().print(root)
+def _grow(branches: "tuple[vlanlink.Branch, ...]", guide: str) -> None:
+    for one in branches:
+        first, rest = ("└── ", "    ") if one is branches[-1] else ("├── ", "│   ")
+        below = f"{guide}{rest}{'│' if one.branches else ' '}   "
+        parts = output.fitted(f"{guide}{first}{printable(one.text)}", sys.stdout, below)
+        style = _STYLES.get(one.condition, "")
+        for part in parts:
+            head = len(guide) + len(first) if part is parts[0] else len(below)
+            sys.stdout.write(f"{part[:head]}{output.styled(part[head:], style)}\n")
+        _grow(one.branches, guide + rest)

@@ -7,17 +7,34 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 import vlanlink
-from vlanlink.cli import interrupts
+from vlanlink.cli import interrupts, terminal
 from vlanlink.cli.naming import as_run
 
 Progress = Callable[[int, int, str], None]
 
 
 def say(*lines: str, stream: TextIO | None = None, style: str = "") -> None:
-    """Print lines (default: on stdout). Only ``style`` (SGR) can act on a terminal, no text can."""
-    begin, end = (f"\x1b[{style}m", "\x1b[0m") if style else ("", "")
-    text = "".join(f"{begin}{as_run(vlanlink.printable(line))}{end}\n" for line in lines)
-    (stream or sys.stdout).write(text)
+    """Print lines (default: on stdout), fitted to a terminal.
+
+    Only ``style`` (SGR) can act on a terminal, no text can.
+    """
+    to = stream or sys.stdout
+    shown = (as_run(vlanlink.printable(line)) for line in lines)
+    to.write("".join(f"{styled(part, style)}\n" for line in shown for part in fitted(line, to)))
+
+
+def styled(text: str, style: str) -> str:
+    """``text`` between SGR sequences, if a style is given."""
+    return f"\x1b[{style}m{text}\x1b[0m" if style else text
+
+
+def fitted(line: str, stream: TextIO, hang: str | None = None) -> list[str]:
+    """``line`` as lines that fit ``stream``, if that is a terminal; see ``wrapping``."""
+    if not stream.isatty() or len(line) <= (width := terminal.width(stream)):
+        return [line]
+    from vlanlink.cli import wrapping
+
+    return wrapping.fitted(line, width, hang)
 
 
 def json_text(value: object, indent: int | None = None) -> str:
@@ -68,12 +85,23 @@ def print_notes(diagnostics: Iterable[Any]) -> None:
     """Diagnostics on stderr, in colour on a terminal."""
     coloured = is_rich(sys.stderr)
     for diagnostic in diagnostics:
-        text = as_run(str(diagnostic))  # every line of it is printable
+        text = "\n".join(_shown(diagnostic, sys.stderr))
         if coloured:
             colour = "1;31" if diagnostic.severity == "error" else "1;33"
             word = f"{diagnostic.severity}:"
             text = text.replace(word, f"\x1b[{colour}m{word}\x1b[0m", 1)
         sys.stderr.write(f"{text}\n")
+
+
+def _shown(diagnostic: "vlanlink.Diagnostic", stream: TextIO) -> Iterator[str]:
+    """Its lines, all of them printable; on a terminal the source line is cut, not wrapped."""
+    lines = [as_run(line) for line in diagnostic.lines]
+    if diagnostic.source is not None and len(lines) > 2 and stream.isatty():
+        from vlanlink.cli import wrapping
+
+        lines[1:3] = wrapping.cropped(lines[1], lines[2], terminal.width(stream))
+    for line in lines:
+        yield from fitted(line, stream)
 
 
 def is_rich(stream: TextIO) -> bool:

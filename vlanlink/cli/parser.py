@@ -2,12 +2,13 @@
 
 import argparse
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, Final, NoReturn
 
 import vlanlink
-from vlanlink.cli import debug
+from vlanlink.cli import debug, output
 from vlanlink.cli.terminal import width
 from vlanlink.cli.verbs import UNLOGGED, VERBS, module
 
@@ -26,6 +27,20 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog: str) -> None:
         """Use the width of the terminal, as the base class does."""
         super().__init__(prog, width=width() - 2)
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        """As the base class, which breaks words: ``--no-`` and ``repair``."""
+        line = " ".join(text.split())
+        if len(line) <= width:
+            return [line]
+        from vlanlink.cli import wrapping
+
+        return wrapping.fitted(line, width, hang="")
+
+    def _fill_text(self, text: str, _width: int, indent: str) -> str:
+        """Examples, exit codes and prose, fitted to a terminal."""
+        lines = (f"{indent}{line}" for line in text.splitlines())
+        return "\n".join(part for line in lines for part in output.fitted(line, sys.stdout))
 
     def add_argument(self, action: argparse.Action) -> None:
         """As the base class, which forgets that verbs are indented further."""

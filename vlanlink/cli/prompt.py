@@ -9,7 +9,7 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
-from vlanlink.cli import output
+from vlanlink.cli import output, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,12 +74,19 @@ class Prompt:
             question = "Enter keeps it, Ctrl-C rolls it back now"
         else:
             question = f"`vlanlink confirm {self._topology}` keeps it"
+        text = f"{question}; rolled back in {left} s"
         if output.is_rich(sys.stderr):
             if left != self._asked:
-                self._write(f"\r\x1b[K{question}; rolled back in {left} s ")
+                self._write(f"\r\x1b[K{self._in_one_row(text, left)} ")
         elif self._asked is None:
-            self._write(f"{question}; rolled back in {left} s\n")
+            self._write(f"{text}\n")
         self._asked = left
+
+    def _in_one_row(self, text: str, left: int) -> str:
+        """What is written again each second can't be erased where it takes two rows."""
+        room = terminal.width(sys.stderr) - 2
+        short = f"Enter keeps, Ctrl-C undoes: {left} s" if self._listens else f"undone in {left} s"
+        return text if len(text) <= room else short[:room]
 
     def _write(self, text: str) -> None:
         with suppress(OSError):  # the terminal may be gone

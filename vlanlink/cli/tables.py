@@ -97,17 +97,13 @@ def _draw(heads: list[Column], rows: Rows, widths: list[int]) -> None:
             padded[-1] = padded[-1].rstrip()
             colours = zip(heads, cells, strict=True)
             styles = [head.style(c) if head.style and rich else "" for head, c in colours]
-            line = _GAP.join(map(_styled, padded, styles))
+            line = _GAP.join(map(output.styled, padded, styles))
             sys.stdout.write(f"{line.rstrip()}\n")
 
 
 def _padded(cell: str, width: int) -> str:
     short = cell if len(cell) <= width else f"{cell[: width - 1]}…"
     return short.ljust(width)
-
-
-def _styled(cell: str, style: str) -> str:
-    return f"\x1b[{style}m{cell}\x1b[0m" if style else cell
 
 
 def _list(heads: list[Column], rows: Rows) -> None:

@@ -2,14 +2,13 @@
 
 import argparse
 import sys
-import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import cast
 
 import vlanlink
 from vlanlink.cli import arguments as shared
-from vlanlink.cli import exits, output, terminal
+from vlanlink.cli import exits, output
 from vlanlink.cli.tables import Column, print_table
 
 DIFFERS = 3
@@ -64,7 +63,7 @@ def _print(found: "vlanlink.Verification") -> None:
         output.say(f"{found.topology} is down: nothing to verify (vlanlink up FILE brings it up).")
         return
     for style, line in _differences([check.to_dict() for check in found.differences]):
-        output.say(*_fitted(line), style=style)
+        output.say(line, style=style)
     kept = [check.to_dict() for check in found.checks if check.ok]
     columns = ("from", "to", "address", "expected", "measured", "why")
     _print_rows(kept, columns)
@@ -127,14 +126,6 @@ def _in_short(rows: Iterable[Row]) -> Iterator[str]:
         targets.setdefault(row["from"], []).append(f"{row['to']} {row['address']}")
     for source, found in targets.items():
         yield f"  {source} → {', '.join(found)}"
-
-
-def _fitted(line: str) -> list[str]:
-    """On a terminal, wrapped between words; else unchanged."""
-    if not sys.stdout.isatty():
-        return [line]
-    width, text = terminal.width(), vlanlink.printable(line)
-    return textwrap.wrap(text, width, subsequent_indent="      ", break_on_hyphens=False)
 
 
 def _summary(found: "vlanlink.Verification") -> list[str]:
