@@ -255,6 +255,35 @@ def test_a_route_on_the_link_of_another_topology_is_of_who_asked_for_it(lan: Lan
     same(world, before)
 
 
+STACKED = '[links.m0]\nkind = "macvlan"\nparent = "eth0"\n'
+
+
+@pytest.mark.parametrize("last", ["base", "app", "more"])
+@pytest.mark.parametrize(
+    "parent",
+    [
+        pytest.param("m0", id="macvlan"),
+        pytest.param("eth0.50", id="vlan", marks=pytest.mark.needs("vlan")),
+    ],
+)
+def test_a_nic_goes_down_with_the_last_above_it(lan: Lan, parent: str, last: str) -> None:
+    """Also with one that only uses a link that another topology made on that NIC."""
+    world = lan.world
+    world.ip("link set eth0 down")
+    before = dump(world)
+    members = {
+        "base": _load("base", STACKED) if parent == "m0" else _on("base", parent, 1),
+        "app": _on("app", parent, 2),
+        "more": _on("more", parent, 3),
+    }
+    for member in members.values():
+        vlanlink.up(member)
+    for name in sorted(members, key=last.__eq__):
+        assert "UP" in world.link("eth0")["flags"], name
+        vlanlink.down(name)
+    same(world, before)
+
+
 # -- handed over, and taken back -------------------------------------------------------------------
 
 BASE = """

@@ -34,8 +34,15 @@ def find_parent(builder: Builder, name: str, kind: str, path: Path) -> Link | No
     problem = implied and vlan_problem(seen, implied)
     if problem:
         builder.conflicts.append(Problem(path, problem))
-    _bring_up(builder, seen, path)
+    _bring_up(builder, _lowest(builder, seen), path)
     return _real(builder, seen, kind)
+
+
+def _lowest(builder: Builder, link: Link) -> Link:
+    """The NIC below links that other topologies made: it is in use as long as these are."""
+    while link.owner is not None and (below := builder.observed.link(link.parent)):
+        link = below
+    return link
 
 
 def _missing(builder: Builder, name: str, path: Path) -> Problem:
