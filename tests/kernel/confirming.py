@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 FILE, NEW = "/run/office.toml", "/run/new.toml"
 SOON, LATE = "2", "600"
+LONG_ENOUGH = "6"
+"""For `up` to be done and to ask before it is rolled back, however busy the machine is."""
 PATIENCE = 120.0
 ASKED = "rolled back in"
 

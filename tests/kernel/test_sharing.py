@@ -322,11 +322,10 @@ def _on(name: str, parent: str, number: int) -> vlanlink.Topology:
 
 
 def _inside(lan: Lan, name: str) -> object:
-    """What an endpoint has, but for states that the kernel settles a moment later."""
-    world = lan.world
-    link = world.link("eth0", name)
-    routes = world.json("route show table all", name)
-    return link["ifindex"], link["address"], world.addresses("eth0", name), routes
+    """What an endpoint has, once the kernel has added the routes of its link-local address."""
+    found = dump(lan.world, name, sysctls=False)[name]
+    link = found["link"]["eth0"]
+    return link["ifindex"], link["address"], lan.world.addresses("eth0", name), found["route"]
 
 
 @pytest.mark.parametrize(

@@ -221,7 +221,7 @@ def test_a_watch_that_waits_for_the_lock_keeps_no_namespace_alive(lan: Lan) -> N
             world.ip("link add other type veth peer name far")
             until(waits, "the watch waits for the lock")
             world.ip("netns delete n0")
-            until(lambda: world.link("eth0")["promiscuity"] == 0, "the link of n0 is gone", 10)
+            until(lambda: world.link("eth0")["promiscuity"] == 0, "the link of n0 is gone")
         watch.told("repaired")
 
 

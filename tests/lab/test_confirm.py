@@ -57,6 +57,6 @@ def test_what_is_confirmed_stays_and_has_no_timer(host1: Machine) -> None:
     host1.run("vlanlink confirm office")
     assert process.wait(COMMAND_SECONDS) == 0
     host1.run("vlanlink status office")
-    assert timers(host1) == []
+    until(lambda: not timers(host1), "the timer is gone", COMMAND_SECONDS, POLL_SECONDS)
     host1.run(f"vlanlink down --forget {FILE}; rm {FILE} {PID}")
     host1.is_as(before)

@@ -1,6 +1,7 @@
 """Enabled topologies, their services and leases over a reboot; disabling them leaves no trace."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,10 @@ def before(host1: Machine, router: Machine) -> Iterator[dict[str, object]]:
 def is_active(machine: Machine, unit: str) -> None:
     up = lambda: machine.run(f"systemctl is-active {unit}", check=False).returncode == 0  # noqa: E731
     until(up, f"{unit} is active", BOOT_SECONDS, POLL_SECONDS)
+
+
+def is_up(machine: Machine, name: str) -> bool:
+    return machine.run(f"vlanlink status {name}", check=False).returncode == 0
 
 
 def answers(router: Machine) -> None:
@@ -128,7 +133,7 @@ def test_an_upgrade_cuts_nothing_and_the_watch_goes_on(host1: Machine, router: M
     answers(router)
     assert host1.run(pid).stdout == watching
     for name in TEXTS:
-        host1.run(f"vlanlink status {name}")
+        until(partial(is_up, host1, name), f"{name} is up", COMMAND_SECONDS, POLL_SECONDS)
 
 
 @pytest.mark.usefixtures("before")
