@@ -1,8 +1,8 @@
 """``dataclass``, ``field``, ``fields`` and ``replace`` as of the standard library, quicker to make.
 
 Importing ``dataclasses`` takes three times as long as ``python -c pass`` does after its start, and
-making a class compiles each of its methods. Here a class compiles ``__init__`` alone, when the
-first instance is made: of the hundred classes that ``plan`` imports, most never have one.
+making a class compiles each of its methods. Here a class compiles ``__init__`` alone, when many
+instances are made: of the hundred classes that ``plan`` imports, most have few or none.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,6 +19,8 @@ MISSING: Any = object()
 """The default of a field that has none."""
 _NEW: Any = object()
 """The default of a parameter whose field has a factory."""
+FEW = 30
+"""So many instances of a class are made sooner than its ``__init__`` is compiled."""
 
 
 class _Field:
@@ -35,6 +37,15 @@ class _Field:
         self.kw_only: bool | None = None
         self.name = ""
         self.type: Any = None
+
+    @property
+    def is_required(self) -> bool:
+        """A value must be given."""
+        return self.default is MISSING and self.default_factory is MISSING
+
+    def make_default(self) -> Any:
+        """The value where none is given; MISSING if there is none."""
+        return self.default if self.default_factory is MISSING else self.default_factory()
 
 
 def _field(
@@ -122,11 +133,27 @@ def _with_slots(cls: Any, own: Mapping[str, _Field], inherited: Mapping[str, _Fi
 
 
 def _first_init(cls: Any, frozen: bool) -> Callable[..., None]:
-    """An ``__init__`` that is replaced by the compiled one when it is first called."""
+    """The ``__init__`` of the first instances. What it can't serve goes to the compiled one."""
+    by_place = [one.name for one in _parameters(cls) if not one.kw_only]
+    known = {one.name for one in _parameters(cls)}
+    needed = {one.name for one in _parameters(cls) if one.is_required}
+    instances = 0
 
     def __init__(self: Any, *values: Any, **named: Any) -> None:  # noqa: N807
-        cls.__init__ = _init(cls, frozen)
-        cls.__init__(self, *values, **named)
+        nonlocal instances
+        instances += 1
+        given = dict(zip(by_place, values, strict=False)) | named
+        fits = needed <= given.keys() <= known and len(given) == len(values) + len(named)
+        if not fits or instances > FEW:
+            cls.__init__ = _init(cls, frozen)
+            cls.__init__(self, *values, **named)
+            return
+        for name, one in cls._fields.items():
+            value = given[name] if name in given else one.make_default()
+            if value is not MISSING:
+                object.__setattr__(self, name, value)
+        if hasattr(cls, "__post_init__"):
+            self.__post_init__()
 
     return __init__
 
