@@ -15,7 +15,6 @@ A name is imported when it is first used: loading a topology does not import net
 from vlanlink._version import __version__ as __version__
 
 _MODULES = {
-    "api": "Status down enter leases plan popen run snapshot status up verify",
     "attachment.attach": "attach",
     "attachment.detach": "detach",
     "attachment.listing": "attachments",
@@ -25,18 +24,14 @@ _MODULES = {
     "boot.journal": "LogEntry logs",
     "boot.transaction": "Step",
     "commit_confirm.commit": "Confirmation Decide confirm revert_overdue",
-    "errors": "JSON_VERSION ApplyError ConflictError Diagnostic Interrupted PrivilegeError"
-    " Problem TopologyError UsageError VlanlinkError nearest printable",
+    "errors": "JSON_VERSION ApplyError ConflictError Diagnostic Interrupted PrivilegeError Problem"
+    " TopologyError UsageError VlanlinkError nearest printable",
     "exporters.blueprint": "Exported",
-    "exporting": "export",
     "host": "Host",
     "importers.conversion": "Conversion convert",
     "inventory": "EndpointStatus HostLink Lease NetworkDetail NetworkSummary",
-    "lifecycle": "active boot_files restart",
-    "listing": "file_problems inspect networks",
     "model": "Address DhcpClient Link LinkName Namespace NetnsFile Route State Stray",
     "pictures.tree": "Branch",
-    "picturing": "Graph graph",
     "planning.change": "Change Drift",
     "planning.operation": "Operation",
     "planning.plan": "Plan",
@@ -55,6 +50,18 @@ _MODULES = {
     "topology.export": "as_mapping to_toml",
     "topology.json_schema": "schema",
     "topology.load": "Heading formatted heading",
+    "verbs.down": "down",
+    "verbs.every": "active boot_files",
+    "verbs.export": "export",
+    "verbs.graph": "Graph graph",
+    "verbs.leases": "leases",
+    "verbs.listing": "file_problems inspect networks snapshot",
+    "verbs.plan": "plan",
+    "verbs.restart": "restart",
+    "verbs.run": "enter popen run",
+    "verbs.status": "Status status",
+    "verbs.up": "up",
+    "verbs.verify": "verify",
     "watcher": "Event Policy Watch",
     "watcher.stream": "events",
 }
@@ -65,19 +72,6 @@ _HOMES = {name: module for module, names in _MODULES.items() for name in names.s
 # isort: off
 TYPE_CHECKING = False  # as typing has it, whose import takes longer than the rest of this file
 if TYPE_CHECKING:
-    from vlanlink.api import (
-        Status as Status,
-        down as down,
-        enter as enter,
-        leases as leases,
-        plan as plan,
-        popen as popen,
-        run as run,
-        snapshot as snapshot,
-        status as status,
-        up as up,
-        verify as verify,
-    )
     from vlanlink.attachment.attach import (
         attach as attach,
     )
@@ -128,9 +122,6 @@ if TYPE_CHECKING:
     from vlanlink.exporters.blueprint import (
         Exported as Exported,
     )
-    from vlanlink.exporting import (
-        export as export,
-    )
     from vlanlink.host import (
         Host as Host,
     )
@@ -145,16 +136,6 @@ if TYPE_CHECKING:
         NetworkDetail as NetworkDetail,
         NetworkSummary as NetworkSummary,
     )
-    from vlanlink.lifecycle import (
-        active as active,
-        boot_files as boot_files,
-        restart as restart,
-    )
-    from vlanlink.listing import (
-        file_problems as file_problems,
-        inspect as inspect,
-        networks as networks,
-    )
     from vlanlink.model import (
         Address as Address,
         DhcpClient as DhcpClient,
@@ -168,10 +149,6 @@ if TYPE_CHECKING:
     )
     from vlanlink.pictures.tree import (
         Branch as Branch,
-    )
-    from vlanlink.picturing import (
-        Graph as Graph,
-        graph as graph,
     )
     from vlanlink.planning.change import (
         Change as Change,
@@ -244,6 +221,50 @@ if TYPE_CHECKING:
         Heading as Heading,
         formatted as formatted,
         heading as heading,
+    )
+    from vlanlink.verbs.down import (
+        down as down,
+    )
+    from vlanlink.verbs.every import (
+        active as active,
+        boot_files as boot_files,
+    )
+    from vlanlink.verbs.export import (
+        export as export,
+    )
+    from vlanlink.verbs.graph import (
+        Graph as Graph,
+        graph as graph,
+    )
+    from vlanlink.verbs.leases import (
+        leases as leases,
+    )
+    from vlanlink.verbs.listing import (
+        file_problems as file_problems,
+        inspect as inspect,
+        networks as networks,
+        snapshot as snapshot,
+    )
+    from vlanlink.verbs.plan import (
+        plan as plan,
+    )
+    from vlanlink.verbs.restart import (
+        restart as restart,
+    )
+    from vlanlink.verbs.run import (
+        enter as enter,
+        popen as popen,
+        run as run,
+    )
+    from vlanlink.verbs.status import (
+        Status as Status,
+        status as status,
+    )
+    from vlanlink.verbs.up import (
+        up as up,
+    )
+    from vlanlink.verbs.verify import (
+        verify as verify,
     )
     from vlanlink.watcher import (
         Event as Event,

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 import vlanlink
-from vlanlink.api import Status
 from vlanlink.errors import Diagnostic
 from vlanlink.inventory import EndpointStatus, NetworkDetail, NetworkSummary
 from vlanlink.model import HOST, Link, Namespace, State
@@ -19,6 +18,7 @@ from vlanlink.planning.change import Change
 from vlanlink.planning.operations import MakeNamespace
 from vlanlink.planning.plan import Plan
 from vlanlink.preflight.report import Finding, Report
+from vlanlink.verbs.status import Status
 
 TOPOLOGY = """
 [networks.pub]
@@ -56,7 +56,7 @@ def topology(tmp_path: Path) -> Path:
 
 def test_importing_the_library_loads_little() -> None:
     found = loaded(code="import vlanlink")
-    assert {"pyroute2", "rich", "argparse", "vlanlink.api"}.isdisjoint(found)
+    assert {"pyroute2", "rich", "argparse", "vlanlink.verbs"}.isdisjoint(found)
 
 
 NEVER = {"pyroute2", "rich", "logging", "concurrent.futures", "asyncio", "dataclasses", "inspect"}

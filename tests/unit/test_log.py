@@ -69,7 +69,7 @@ def test_levels() -> None:
 def test_no_logging_without_need() -> None:
     program = (
         "import sys, vlanlink.log as log; assert log.wanted(log.DEBUG) is None;"
-        "import vlanlink.api; print('logging' in sys.modules)"
+        "import vlanlink.verbs.up; print('logging' in sys.modules)"
     )
     run = [sys.executable, "-c", program]
     done = subprocess.run(run, capture_output=True, text=True, check=True)

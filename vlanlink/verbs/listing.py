@@ -1,4 +1,4 @@
-"""``ls`` and ``inspect``: the active networks as values, and the files that can't be used."""
+"""What is on this machine: active networks, the kernel's state, unusable files."""
 
 from contextlib import suppress
 from typing import overload
@@ -15,6 +15,7 @@ from vlanlink.inventory import (
     describe_networks,
     list_networks,
 )
+from vlanlink.model import State
 from vlanlink.reconcile.checks import need_privilege
 from vlanlink.reconcile.lookup import copy_of
 from vlanlink.reconcile.recorded import recorded
@@ -22,7 +23,7 @@ from vlanlink.reconcile.session import Session, open_session, unusable
 
 
 def networks(host: Host | None = None) -> tuple[NetworkSummary, ...]:
-    """The networks of every topology that is up here, as `docker network ls` lists them."""
+    """Networks of all active topologies, as `docker network ls` lists them."""
     need_privilege("listing the networks")
     with open_session(host) as session:
         return tuple(list_networks(_active(session)))
@@ -39,10 +40,10 @@ def inspect(name: None = None, host: Host | None = None) -> tuple[NetworkDetail,
 def inspect(
     name: str | None = None, host: Host | None = None
 ) -> NetworkDetail | tuple[NetworkDetail, ...]:
-    """A network, its endpoints and the host's links that it uses; without a name, all networks.
+    """A network with its endpoints and the host's links that it uses; without a name, all networks.
 
-    ``name`` is NETWORK, or TOPOLOGY/NETWORK where several topologies have one of that name. Raises
-    UsageError if there is none, or more than one.
+    ``name`` is NETWORK, or TOPOLOGY/NETWORK if several topologies have a network of that name.
+    Raises UsageError if there is none, or more than one.
     """
     need_privilege("inspecting a network")
     with open_session(host) as session:
@@ -77,3 +78,9 @@ def file_problems(host: Host | None = None) -> tuple[Diagnostic, ...]:
             hint = f"vlanlink up {record.file or 'FILE'} makes another, vlanlink down needs none"
             found.append(Diagnostic(f"{message}: {why}", hint=hint, severity="warning"))
     return tuple(found)
+
+
+def snapshot(host: Host | None = None) -> State:
+    """The kernel's state: the host's own namespace and every named one."""
+    with open_session(host) as session:
+        return session.snapshot()

@@ -1,13 +1,11 @@
-"""``graph``: a topology as a picture; with ``live``, as it is on this machine."""
+"""``graph``: a topology as a picture; with ``live``, in its state on this machine."""
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
-from vlanlink.api import status, verify
 from vlanlink.dataclass import dataclass
 from vlanlink.exporters.blueprint import Blueprint, blueprint
-from vlanlink.exporting import wanted
 from vlanlink.host import Host
 from vlanlink.model import LinkName, family_of
 from vlanlink.pictures.html import as_html
@@ -18,6 +16,9 @@ from vlanlink.planning.plan import Plan
 from vlanlink.reachability.result import Check
 from vlanlink.reconcile.apply import Progress
 from vlanlink.topology import Topology
+from vlanlink.verbs.export import wanted
+from vlanlink.verbs.status import status
+from vlanlink.verbs.verify import verify
 
 
 @dataclass(frozen=True)  # without slots: each format is made once
@@ -52,9 +53,9 @@ def graph(
 ) -> Graph:
     """Draw a topology: parents, VLANs, networks and endpoints.
 
-    A name is looked up as by ``status``. With ``live``, endpoints show how they are on this machine
-    (``status``) and whether they reach each other as promised (``verify``), which needs root.
-    Raises UsageError for a name that is unknown.
+    A name is looked up as by ``status``. With ``live``, endpoints show their state on this machine
+    (``status``) and whether they reach each other as expected (``verify``), which needs root.
+    Raises UsageError for an unknown name.
     """
     found, leases = wanted(topology, host)
     plan = blueprint(found, (host or Host()).identity(), leases)
@@ -71,7 +72,7 @@ def graph(
 def _conditions(
     plan: Blueprint, todo: Plan, checks: Iterable[Check], *, down: bool
 ) -> Iterator[tuple[LinkName, tuple[Condition, tuple[str, ...]]]]:
-    """How each link is: what differs from the file, then what differs from the promise."""
+    """Each link's condition: first what differs from the file, then what differs in reach."""
     gone = {(one.namespace, one.name) for one in todo.changes if one.action == "create"}
     lost = {one.namespace for one in todo.changes if one.object == "namespace"}
     changed = {one.namespace for one in todo.changes}

@@ -1,4 +1,4 @@
-"""``export``: a topology in the words of another tool. Changes nothing, and needs no root."""
+"""``export``: a topology as input of another tool. Changes nothing and needs no root."""
 
 from contextlib import suppress
 from typing import Literal
@@ -27,9 +27,9 @@ def export(
 ) -> Exported:
     """Write a topology as an iproute2 script, networkd files, or CNI conflists.
 
-    A name is looked up as by ``status``. MACs are those of this machine, and as root the addresses
-    that its leases keep. ``undo``: the script that takes away what the other one makes. Raises
-    UsageError for a name that is unknown, ConflictError for a parent's MAC that no NIC here has.
+    A name is looked up as by ``status``. MACs are those of this machine; for root, so are leased
+    addresses. ``undo``: the script that removes what the other one makes. Raises UsageError for an
+    unknown name, ConflictError for a parent's MAC that no NIC here has.
     """
     found, leases = wanted(topology, host)
     if nameless := [found.diagnose(problem) for problem in unnamed_nics(found)]:

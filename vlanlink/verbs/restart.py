@@ -1,10 +1,9 @@
-"""Verbs on whole topologies: ``restart``, and which ones there are to bring up or take down."""
+"""``restart``: down and up under one lock."""
 
-from pathlib import Path
 from threading import Event
 
 from vlanlink.commit_confirm.commit import refuse_if_pending
-from vlanlink.host import Host, is_topology_name
+from vlanlink.host import Host
 from vlanlink.reconcile.apply import Progress
 from vlanlink.reconcile.checks import need_privilege
 from vlanlink.reconcile.restart import Restart
@@ -34,15 +33,3 @@ def restart(
     with open_session(host, on_progress, cancel) as session, session.locked(lock_timeout):
         refuse_if_pending(session, topology if isinstance(topology, str) else topology.name)
         return down_and_up(session, topology, replace_file=replace_file)
-
-
-def active(host: Host | None = None) -> tuple[str, ...]:
-    """Names of the topologies that are up here, or of which something is left."""
-    with open_session(host) as session:
-        return session.survey().topologies
-
-
-def boot_files(host: Host | None = None) -> tuple[Path, ...]:
-    """The topologies in the configuration directory (/etc/vlanlink), by name."""
-    directory = (host or Host()).configuration_directory
-    return tuple(path for path in sorted(directory.glob("*.toml")) if is_topology_name(path.stem))
