@@ -367,6 +367,9 @@ class Stray:
     path: str
     """Of the namespace."""
     link: str
+    mac: str | None = None
+    addresses: frozenset[str] = frozenset()
+    """Bare."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -400,3 +400,46 @@ def test_s28_a_command_in_an_endpoint(world: World, way: str) -> None:
     shown = world.run([program, *words, *["ip", "-br", "addr", "show", "eth0"]]).stdout
     assert "172.16.28.10/24" in shown
     vlanlink.down("services")
+
+
+def test_a_lost_record_is_told_of_and_its_link_is_found(
+    world: World, container: Callable[[], int]
+) -> None:
+    """By its mark, and the MAC in its lease: for `detach`, and for `attach` once more."""
+    vlanlink.up(office())
+    pid = container()
+    vlanlink.attach("office/pub", pid=pid, id="c1")
+    (file,) = Path("/run/vlanlink").glob("office@*+pub+c1")
+    file.unlink()
+    told = "the record of attachment c1 to office/pub is lost"
+    for _ in range(2):
+        assert [note.message for note in vlanlink.status("office").notes] == [told]
+        assert [note.message for note in vlanlink.up(office()).notes] == [told]
+    (note,) = vlanlink.down("office", dry_run=True).notes[1:]
+    assert f"(pid {pid} (sleep 1000))" in note.message
+    vlanlink.attach("office/pub", pid=pid, id="c1")
+    assert vlanlink.status("office").notes == ()
+    file.write_text("damaged")
+    notes = [note.message for note in vlanlink.status("office").notes]
+    assert notes == [
+        f"{file} can't be used: it is not JSON: Expecting value (line 1, column 1)",
+        told,
+    ]
+    vlanlink.detach("office/pub", "c1")
+    assert "eth0" not in inside(world, pid, "ip -br link")
+    assert vlanlink.status("office").notes == ()
+
+
+def test_an_attachment_without_record_and_link_has_ended(
+    world: World, container: Callable[[], int]
+) -> None:
+    """As after a reboot."""
+    vlanlink.up(office())
+    pid = container()
+    vlanlink.attach("office/pub", pid=pid, id="c1")
+    end(world, pid)
+    (file,) = Path("/run/vlanlink").glob("office@*+pub+c1")
+    file.unlink()
+    assert vlanlink.up(office()).notes == ()
+    assert vlanlink.status("office").notes == ()
+    assert [(one.id, one.live) for one in vlanlink.attachments()] == [("c1", False)]

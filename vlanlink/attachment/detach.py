@@ -2,7 +2,13 @@
 
 from contextlib import suppress
 
-from vlanlink.attachment.lookup import Place, find_place, leased_before, partial
+from vlanlink.attachment.lookup import (
+    Place,
+    find_place,
+    leased_before,
+    lost_place,
+    partial,
+)
 from vlanlink.attachment.part import Joined, part_of
 from vlanlink.attachment.unused import Tidied, is_used
 from vlanlink.dataclass import replace
@@ -82,7 +88,7 @@ def _take_away(
     topology = copy_of(own)
     keys = ((network, key[1]) for network in topology.networks)
     same = [one for k in keys if (one := session.store.attachment(place.name, k))]
-    wanted = partial(session, place, _paths(session, record), same)
+    wanted = partial(session, place, _paths(session, place, key, record), same)
     seen = session.observe_part(part_of(topology), context, wanted, joined)
     reconcile(session, replace(seen, had_lease=bool(had)))
 
@@ -99,10 +105,13 @@ def _forget_dhcp(
         session.store.write_dhcp_leases(place.name, replace(known, held=held, lost=lost))
 
 
-def _paths(session: Session, record: AttachmentRecord | None) -> dict[str, str]:
+def _paths(
+    session: Session, place: Place, key: AttachmentKey, record: AttachmentRecord | None
+) -> dict[str, str]:
     """Where the namespace is; nowhere if it is gone."""
     if record is None:
-        return {}
+        where = lost_place(session, place, key)
+        return {key[1]: where} if where else {}
     identity = (record.inode, record.cookie)
     found = session.machine.find_namespaces({identity: record.path})
     return {record.id: found[identity]} if found else {}

@@ -1,6 +1,6 @@
 """The topology and network that an attachment is about."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from vlanlink.dataclass import dataclass
 from vlanlink.desired.dhcp import MOST_SERVERS
@@ -9,7 +9,7 @@ from vlanlink.host import boot_id, is_topology_name, since_boot
 from vlanlink.kernel.snapshot import Wanted
 from vlanlink.reconcile.checks import refuse_untrusted
 from vlanlink.reconcile.lookup import copy_of, is_enabled, unknown
-from vlanlink.reconcile.session import Session
+from vlanlink.reconcile.session import Session, kernel_errors
 from vlanlink.store.attached import AttachmentKey, AttachmentLease, AttachmentRecord
 from vlanlink.store.dhcp_leases import DhcpLeases, Endpoint
 from vlanlink.store.evidence import Evidence
@@ -41,9 +41,9 @@ def find_place(session: Session, word: str) -> Place:
     if not slash or not is_topology_name(name) or not network:
         hint = "vlanlink ls lists the networks that are up"
         raise UsageError(Diagnostic(f"{word} is not TOPOLOGY/NETWORK", hint=hint))
-    refuse_untrusted(session, name)
+    contents = session.store.contents(attachments=False)
+    refuse_untrusted(contents, name)
     every = session.store.every_lease()
-    contents = session.store.contents()
     if name not in {*every, *contents.topologies} and not is_enabled(session, name):
         raise UsageError(unknown(name, sorted({*every, *contents.topologies})))
     own = every.pop(name, Leases())
@@ -91,14 +91,50 @@ def leased_before(
     return frozenset(lease.bare for lease in held if lease)
 
 
+def was_live(place: Place, key: AttachmentKey) -> bool:
+    """Whether an id was attached, as far as its lease tells: nobody saw its namespace end."""
+    lease = place.leases.attachments.get(key)
+    return lease is not None and lease.ended is None
+
+
+def lost_place(session: Session, place: Place, key: AttachmentKey) -> str | None:
+    """Where the namespace is of an attachment whose record is lost: its link is in there."""
+    lease = place.leases.attachments.get(key)
+    if lease is None or not was_live(place, key):
+        return None
+    evidence = session.evidence(place.contents, place.name)
+    session.machine.wanted = Wanted(
+        topologies=(place.name,), whole=frozenset(), links=None, strangers=True, evidence=evidence
+    )
+    with kernel_errors():
+        state = session.machine.snapshot()
+    for one in state.strays:
+        same = one.mac == lease.mac if lease.mac else not one.addresses.isdisjoint(lease.bare)
+        if same and (one.owner, one.link) == (place.name, lease.interface):
+            return one.path
+    return None
+
+
+def _keys(place: Place, names: Iterable[str]) -> Iterator[AttachmentKey]:
+    """The network and id of every lease of these ids."""
+    wanted = set(names)
+    return (key for key in place.leases.attachments if key[1] in wanted)
+
+
 def partial(
     session: Session,
     place: Place,
     paths: Mapping[str, str],
-    attached: Iterable[AttachmentRecord],
+    attached: Collection[AttachmentRecord],
 ) -> Wanted:
-    """The host's namespace and those at ``paths``, by id; ``attached`` are the records of these."""
-    evidence = Evidence.of(place.contents.records, session.machine.boot, (), attached)
+    """The host's namespace and those at ``paths``, by id; ``attached`` are the records of these.
+
+    Of an id whose record is lost, marks tell the link.
+    """
+    known = {one.key for one in attached}
+    lost = any(was_live(place, key) and key not in known for key in _keys(place, paths))
+    doubtful = {place.name} if lost else ()
+    evidence = Evidence.of(place.contents.records, session.machine.boot, doubtful, attached)
     return Wanted(
         paths, topologies=(place.name,), whole=frozenset(paths), evidence=evidence, only=True
     )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from vlanlink.dataclass import dataclass, field
 from vlanlink.desired.attached import Attached
 from vlanlink.store.advertised import Advertised
+from vlanlink.store.attached import AttachmentKey
 from vlanlink.store.dhcp_leases import DhcpLease, DhcpLeases, Endpoint
 from vlanlink.store.keeper_file import Keeper
 from vlanlink.store.leases import Leases
@@ -44,5 +45,7 @@ class Context:
     """Namespaces to leave as they are."""
     attached: tuple[Attached, ...] = ()
     """The topology's live attachments."""
+    lost: tuple[AttachmentKey, ...] = ()
+    """Attachments that were live when their record was lost."""
     reserved: Mapping[str, str] = field(default_factory=dict)
     """Bare addresses that nobody may be given, each with its holder."""

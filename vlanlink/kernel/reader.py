@@ -153,7 +153,9 @@ class Reader:
             owner, _ = self._owner(wanted, link, reading)
             known = owner and not owner.startswith(NAMELESS)
             if owner and known and link.kind != LOOPBACK_KIND:
-                yield Stray(owner, reading.name, path, link.name)
+                mac = link.settings.get("mac")
+                held = frozenset(one.bare for one in reading.addresses.get(link.index, ()))
+                yield Stray(owner, reading.name, path, link.name, str(mac) if mac else None, held)
 
     def _why_unread(self, name: str, error: OSError) -> str:
         """Whatever is mounted there, or goes on in there, is a reason to pass over that one."""

@@ -1,12 +1,14 @@
 """The attachments of a topology: which are live, which have ended."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from vlanlink.dataclass import dataclass, replace
 from vlanlink.desired.attached import Attached
+from vlanlink.errors import Diagnostic
 from vlanlink.kernel.machine import Machine
-from vlanlink.store.attached import AttachmentRecord
+from vlanlink.model import HOST, State
+from vlanlink.store.attached import AttachmentKey, AttachmentRecord
 from vlanlink.store.files import Store
 from vlanlink.store.leases import Leases
 
@@ -18,6 +20,8 @@ class Attachments:
     live: tuple[Attached, ...] = ()
     ended: tuple[AttachmentRecord, ...] = ()
     """Their namespace is gone."""
+    lost: tuple[AttachmentKey, ...] = ()
+    """Live ones, by their lease, whose record is lost."""
 
 
 def find_attachments(
@@ -25,7 +29,7 @@ def find_attachments(
 ) -> Attachments:
     """The attachments of a topology, told apart by whether their namespace is still there."""
     records = store.attached(topology)
-    kept = (leases or store.leases(topology)).attachments if records else {}
+    kept = (leases or store.leases(topology)).attachments
     places = {(one.inode, one.cookie): one.path for one in records}
     found = machine.find_namespaces(places) if places else {}
     live, ended = [], []
@@ -35,12 +39,39 @@ def find_attachments(
             live.append(Attached(one, lease, path))
         else:
             ended.append(one)
-    return Attachments(tuple(live), tuple(ended))
+    recorded = {one.key for one in records}
+    lost = (key for key, one in kept.items() if one.ended is None and key not in recorded)
+    return Attachments(tuple(live), tuple(ended), tuple(lost))
 
 
-def with_ends(leases: Leases, live: Collection[Attached]) -> Leases:
+def still_somewhere(
+    topology: str, lost: Collection[AttachmentKey], leases: Leases, observed: State
+) -> Iterator[AttachmentKey]:
+    """Those of the ``lost`` whose link is in a namespace that was looked at."""
+    links = {(one.mac, one.addresses) for one in observed.strays if one.owner == topology}
+    links |= {
+        (str(one.settings.get("mac")), frozenset(address.bare for address in one.addresses))
+        for one in observed.links()
+        if one.owner == topology and one.namespace != HOST
+    }
+    for key in lost:
+        lease = leases.attachments[key]
+        macs = {mac for mac, _ in links} if lease.mac else set()
+        if lease.mac in macs or any(not held.isdisjoint(lease.bare) for _, held in links):
+            yield key
+
+
+def lost_record(topology: str, key: AttachmentKey) -> Diagnostic:
+    """The warning about an attachment whose record is lost."""
+    network, name = key
+    message = f"the record of attachment {name} to {topology}/{network} is lost"
+    hint = f"attach it again, or remove its link: vlanlink detach {topology}/{network} {name}"
+    return Diagnostic(message, hint=hint, severity="warning")
+
+
+def with_ends(leases: Leases, live: Collection[AttachmentKey]) -> Leases:
     """The leases, those without a live attachment having ended at the latest now."""
-    now, keys = time.time(), {one.key for one in live}
+    now, keys = time.time(), set(live)
     found = {
         key: lease if key in keys or lease.ended is not None else replace(lease, ended=now)
         for key, lease in leases.attachments.items()

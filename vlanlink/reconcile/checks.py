@@ -12,7 +12,8 @@ from vlanlink.kernel.features import missing_capabilities, release
 from vlanlink.kernel.machine import Machine
 from vlanlink.planning.operations import MakeNamespace
 from vlanlink.planning.plan import Plan
-from vlanlink.reconcile.session import OWNED, Observation, Session, kernel_errors
+from vlanlink.reconcile.session import OWNED, Observation, kernel_errors
+from vlanlink.store.files import Contents
 from vlanlink.store.record import Record
 from vlanlink.topology import Topology, empty
 
@@ -56,11 +57,9 @@ def checked(seen: Observation, before: Topology | None = None) -> Plan:
     return replace(seen.todo, notes=(*seen.unreadable, *notes), was_up=seen.is_up)
 
 
-def refuse_untrusted(session: Session, topology: str) -> None:
+def refuse_untrusted(contents: Contents, topology: str) -> None:
     """Raise PrivilegeError if others than root may have written a file of the topology."""
-    found = [
-        f for f in session.store.contents().unreadable if f.untrusted and f.topology == topology
-    ]
+    found = [f for f in contents.unreadable if f.untrusted and f.topology == topology]
     if found:
         raise PrivilegeError(*(Diagnostic(str(file), hint=OWNED) for file in found))
 

@@ -31,7 +31,7 @@ def take_down(
     name = topology if isinstance(topology, str) else topology.name
     if not is_topology_name(name):
         raise UsageError(unknown(name, session.survey().topologies))
-    refuse_untrusted(session, name)
+    refuse_untrusted(session.store.contents(), name)
     recorded = session.records(name).own is not None
     before = None if recorded else _as_written(session, topology)
     seen = session.observe(empty(name), before)

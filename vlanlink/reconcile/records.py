@@ -134,7 +134,7 @@ def close_down(session: Session, seen: Observation, now: State) -> None:
         _close_attachments(session, seen, now)
     name = seen.topology.name
     with suppress(OSError):  # when attachments ended only decides whose addresses go first
-        session.store.write_leases(name, with_ends(seen.leases, ()))
+        session.store.write_leases(name, with_ends(seen.leases, seen.context.lost))
     left = (*_namespaces_left(seen), *namespaces_out_of_reach(seen))
     try:
         _record_handed_over(session, seen, now)

@@ -22,7 +22,13 @@ from vlanlink.model import NAMELESS, State
 from vlanlink.planning.operations import MakeNamespace
 from vlanlink.planning.plan import Plan, plan
 from vlanlink.reconcile.apply import Progress
-from vlanlink.reconcile.attached import Attachments, find_attachments, with_ends
+from vlanlink.reconcile.attached import (
+    Attachments,
+    find_attachments,
+    lost_record,
+    still_somewhere,
+    with_ends,
+)
 from vlanlink.reconcile.dhcp_plan import with_keeper, with_leases
 from vlanlink.reconcile.sight import (
     knows_little,
@@ -209,6 +215,8 @@ class Session:
         """What the records say; ``topologies`` without a record may have lost it."""
         known = {record.topology for record in contents.records}
         lost = {*(contents.topologies - known), *(set(topologies) - known)}
+        lost |= {file.topology for file in contents.unreadable_attachments}
+        lost |= {name for name in topologies if self.attachments(name).lost}
         attached = self.store.every_attachment()
         return Evidence.of(contents.records, self.machine.boot, lost, attached)
 
@@ -249,7 +257,7 @@ class Session:
     ) -> Observation:
         """``everywhere``: look at every namespace, not at ours only."""
         evidence = self.evidence(contents, topology.name)
-        everywhere = everywhere or knows_little(topology, contents)
+        everywhere = everywhere or knows_little(topology, contents, context)
         wanted = wanted_namespaces(topology, context.records, before, evidence)
         attached = {one.id: one.path for one in context.attached}
         whole = None if wanted.whole is None else wanted.whole | attached.keys()
@@ -259,8 +267,8 @@ class Session:
         observed = self._read(wanted, topology, context.records)
         if everywhere:  # what does not matter now will not be read again
             self.machine.wanted = that_matter(observed, self.machine.wanted)
-        records = relocated(context.records, topology, observed)
-        context = replace(context, records=records)
+            context = _with_found(context, topology.name, observed)
+        context = replace(context, records=relocated(context.records, topology, observed))
         found = _observation(topology, observed, context, contents)
         made = [op for op in found.todo.operations if isinstance(op, MakeNamespace)]
         dead = self.machine.dead_names(op.namespace for op in made)
@@ -301,16 +309,18 @@ class Session:
         leases = self.store.every_lease() if topology.networks else {name: self.store.leases(name)}
         own = leases.pop(name, Leases())
         nsswitch = self.host.nsswitch() if topology.namespaces else ""
-        attached = self.attachments(name, own).live
+        attachments = self.attachments(name, own)
+        attached = attachments.live
         return Context(
             contents.of(name),
             self.host.identity(),
-            with_ends(own, attached),
+            with_ends(own, {*(one.key for one in attached), *attachments.lost}),
             leases,
             known=self.store.dhcp_leases(name),
             keeper=keeper_file.find(self.store.keeper_file(name)),
             nsswitch=nsswitch,
             attached=attached,
+            lost=attachments.lost,
         )
 
     def replan(
@@ -390,9 +400,19 @@ def _observation(
     todo = plan(observed, resolution.desired, topology.name)
     todo = with_keeper(todo, context, resolution.desired, observed)
     unreadable = tuple(
-        unusable(file) for file in contents.unreadable_others if file.topology == topology.name
+        unusable(file) for file in contents.unreadable_besides if file.topology == topology.name
     )
-    return Observation(topology, observed, resolution, todo, context, (), unreadable)
+    lost = tuple(lost_record(topology.name, key) for key in context.lost)
+    return Observation(topology, observed, resolution, todo, context, (), (*unreadable, *lost))
+
+
+def _with_found(context: Context, topology: str, observed: State) -> Context:
+    """The context once every namespace was looked at: what was not found has ended."""
+    if not context.lost:
+        return context
+    lost = tuple(still_somewhere(topology, context.lost, context.leases, observed))
+    live = {*(one.key for one in context.attached), *lost}
+    return replace(context, lost=lost, leases=with_ends(context.leases, live))
 
 
 def _dead_names(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING
 
 from vlanlink.dataclass import replace
+from vlanlink.desired.context import Context
 from vlanlink.desired.lost_record import is_lost
 from vlanlink.desired.namespaces import namespace_names, namespace_paths
 from vlanlink.kernel.snapshot import Wanted
@@ -61,9 +62,9 @@ def that_matter(observed: State, wanted: Wanted) -> Wanted:
     return replace(wanted, links=frozenset(names - {HOST}), strangers=strangers)
 
 
-def knows_little(topology: Topology, contents: Contents) -> bool:
+def knows_little(topology: Topology, contents: Contents, context: Context) -> bool:
     """Whether the files can't say which namespaces are whose."""
-    if contents.unreadable_records:
+    if contents.unreadable_records or context.lost:
         return True
     recorded = any(record.topology == topology.name for record in contents.records)
     return not recorded and topology == empty(topology.name)

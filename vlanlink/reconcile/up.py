@@ -53,7 +53,7 @@ def bring_up(
     """
     timings = session.machine.timings
     with timings.taking("plan"):
-        refuse_untrusted(session, topology.name)
+        refuse_untrusted(session.store.contents(), topology.name)
         has_services = any(one.units for one in topology.namespaces.values())
         if has_services:
             from vlanlink.boot import file_trust, services

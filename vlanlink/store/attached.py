@@ -46,7 +46,7 @@ def lease_row(value: object, where: str) -> tuple[AttachmentKey, AttachmentLease
     """A lease of a JSON value. Raises UnreadableError."""
     network, name, interface, mac, addresses, asked, ended = fields.array(value, where, 7)
     lease = AttachmentLease(
-        interface=fields.text(interface, where),
+        interface=fields.link_name(interface, where),
         mac=fields.text_or_none(mac, where),
         addresses=fields.many(fields.interface_address)(addresses, where),
         asked=fields.many(fields.text)(asked, where),
@@ -113,7 +113,7 @@ class AttachmentRecord:
             topology=table.take("topology", fields.topology_name),
             network=table.take("network", fields.text),
             id=table.take("id", fields.file_name),
-            interface=table.take("interface", fields.text),
+            interface=table.take("interface", fields.link_name),
             path=table.take("path", fields.full_path),
             inode=table.take("inode", fields.whole),
             cookie=table.take("cookie", fields.whole),

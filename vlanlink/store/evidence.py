@@ -49,7 +49,7 @@ class Evidence:
         doubtful = set(lost)
         recorded: set[int] = set()
         for record in records:
-            known = record.boot == boot and not record.changing
+            known = record.boot == boot and not record.changing and record.topology not in lost
             (whole if known else doubtful).add(record.topology)
             for name, place in record.places.items() if record.boot == boot else ():
                 places[name] = place.identity

@@ -96,6 +96,14 @@ def file_name(value: object, where: str) -> str:
     return found
 
 
+def link_name(value: object, where: str) -> str:
+    """A name that a link can have."""
+    found = file_name(value, where)
+    if len(os.fsencode(found)) > 15 or not found.isprintable() or set(found) & {" ", ":"}:
+        raise UnreadableError(f"{where} has a name that no link can have")
+    return found
+
+
 def namespace(value: object, where: str) -> str:
     """A namespace's name; empty for the host's own. ``web (/proc/12/ns/net)``: its former one."""
     if value == "":

@@ -62,13 +62,19 @@ class Contents:
 
     records: tuple[Record, ...]
     unreadable_records: tuple[UnreadableFile, ...] = ()
+    unreadable_attachments: tuple[UnreadableFile, ...] = ()
     unreadable_others: tuple[UnreadableFile, ...] = ()
     """Leases and pending commits."""
 
     @property
     def unreadable(self) -> tuple[UnreadableFile, ...]:
         """Every file that can't be used."""
-        return (*self.unreadable_records, *self.unreadable_others)
+        return (*self.unreadable_records, *self.unreadable_besides)
+
+    @property
+    def unreadable_besides(self) -> tuple[UnreadableFile, ...]:
+        """All but the records of topologies."""
+        return (*self.unreadable_attachments, *self.unreadable_others)
 
     @property
     def topologies(self) -> frozenset[str]:
@@ -110,12 +116,17 @@ class Store:
         """Every readable record."""
         return [found for found in self._records() if isinstance(found, Record)]
 
-    def contents(self) -> Contents:
-        """Every record, and every file of this host that can't be used."""
+    def contents(self, *, attachments: bool = True) -> Contents:
+        """Every record, and every file of this host that can't be used.
+
+        Without ``attachments`` their files are not read: they may be hundreds.
+        """
+        attached = self._attached("") if attachments else ()
         records = tuple(self._records())
         return Contents(
             tuple(found for found in records if isinstance(found, Record)),
             tuple(found for found in records if isinstance(found, UnreadableFile)),
+            tuple(one for one in attached if isinstance(one, UnreadableFile)),
             (*self._unreadable_leases(), *self._unreadable_commits()),
         )
 
@@ -152,28 +163,29 @@ class Store:
 
     def attached(self, topology: str) -> tuple[AttachmentRecord, ...]:
         """The readable records of a topology's live attachments."""
-        return self._attached(f"{topology}@{self._namespace}+")
+        found = self._attached(f"{topology}@{self._namespace}+")
+        return tuple(one for one in found if isinstance(one, AttachmentRecord))
 
     def every_attachment(self) -> tuple[AttachmentRecord, ...]:
         """The readable records of all live attachments."""
-        return self._attached("")
+        return tuple(one for one in self._attached("") if isinstance(one, AttachmentRecord))
 
-    def _attached(self, start: str) -> tuple[AttachmentRecord, ...]:
-        found = []
+    def _attached(self, start: str) -> Iterator[AttachmentRecord | UnreadableFile]:
         for path in _found(self._directory):
-            if not path.name.startswith(start) or f"@{self._namespace}+" not in path.name:
-                continue
-            with suppress(OSError, UnreadableError):
-                record = AttachmentRecord.from_dict(load(path))
-                if path == self._attachment(record.topology, record.key):
-                    found.append(record)
-        return tuple(found)
+            topology, _, rest = path.name.partition("@")
+            if path.name.startswith(start) and rest.startswith(f"{self._namespace}+"):
+                yield from _each(path, topology, self._read_attachment)
+
+    def _read_attachment(self, path: Path) -> AttachmentRecord:
+        record = self._once(path, lambda: AttachmentRecord.from_dict(load(path)))
+        if path != self._attachment(record.topology, record.key):
+            raise UnreadableError("it is about another attachment")
+        return record
 
     def attachment(self, topology: str, key: AttachmentKey) -> AttachmentRecord | None:
         """The record of one attachment, if it is live and readable."""
         with suppress(OSError, UnreadableError):
-            record = AttachmentRecord.from_dict(load(self._attachment(topology, key)))
-            return record if (record.topology, record.key) == (topology, key) else None
+            return self._read_attachment(self._attachment(topology, key))
         return None
 
     def write_attachment(self, record: AttachmentRecord) -> None:
@@ -203,6 +215,9 @@ class Store:
         for path in _found(self._leases, _SUFFIX):
             found = _each(path, path.stem, self._read_leases)
             yield from (one for one in found if isinstance(one, UnreadableFile))
+        for path in _found(self._leases, _DHCP_SUFFIX):
+            served = _each(path, path.stem, self._read_dhcp)
+            yield from (one for one in served if isinstance(one, UnreadableFile))
 
     def leased(self) -> tuple[str, ...]:
         """The topologies with leases, ours or those of DHCP servers."""
@@ -246,8 +261,11 @@ class Store:
     def dhcp_leases(self, topology: str) -> DhcpLeases:
         """The topology's DHCP leases; none if they can't be read."""
         with suppress(OSError, UnreadableError):
-            return DhcpLeases.from_dict(load(self._dhcp_file(topology)))
+            return self._read_dhcp(self._dhcp_file(topology))
         return DhcpLeases()
+
+    def _read_dhcp(self, path: Path) -> DhcpLeases:
+        return self._once(path, lambda: DhcpLeases.from_dict(load(path)))
 
     def every_dhcp_lease(self) -> dict[str, DhcpLeases]:
         """The readable DHCP leases, by topology."""

@@ -25,7 +25,8 @@ def note_ends(session: Session, topology: str) -> tuple[AttachmentRecord, ...]:
     found = session.attachments(topology, before)
     if not found.ended:
         return ()
-    session.store.write_leases(topology, with_ends(before, found.live))
+    live = {*(one.key for one in found.live), *found.lost}
+    session.store.write_leases(topology, with_ends(before, live))
     for one in found.ended:
         if one.container is None:
             session.store.remove_attachment(topology, one.key)

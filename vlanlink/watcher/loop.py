@@ -108,7 +108,7 @@ class WatchLoop:
     def _refuse(self, topology: Topology) -> None:
         with open_session(self.host) as session:
             own = session.records(topology.name).own
-            refuse_untrusted(session, topology.name)
+            refuse_untrusted(session.store.contents(), topology.name)
             if any(one.units for one in topology.namespaces.values()):
                 from vlanlink.boot import file_trust
 
