@@ -5,15 +5,16 @@ follows if its own value was never set (IPv4). What a file leads to must not dep
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from vlanlink.dataclass import dataclass
 from vlanlink.kinds.common import LINK_SYSCTLS
 from vlanlink.model import Link
 from vlanlink.planning.diff import Diff
 from vlanlink.sysctl import dotted, heirs, side_effects
 
 
-class Inherited(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Inherited:
     """A sysctl of a link, its value, and the default that the value comes from."""
 
     key: str

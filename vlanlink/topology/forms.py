@@ -7,6 +7,7 @@ the rest of it can still be read.
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
+from vlanlink.dataclass import dataclass
 from vlanlink.errors import Path
 from vlanlink.kinds import kind as rows
 from vlanlink.topology import habits, mac_parents, toml, values
@@ -75,7 +76,8 @@ def wrong_type(wanted: str, value: object, at: At, form: Form) -> InvalidValue:
 _LONGEST: Final = 120
 
 
-class Text(NamedTuple):
+@dataclass(frozen=True)
+class Text:
     """A string, or one that ``parse`` takes apart; ``name`` says which."""
 
     name: str = "a string"
@@ -95,7 +97,8 @@ class Text(NamedTuple):
         return str(value) if plain or values.is_time(value) else None
 
 
-class Parent(NamedTuple):
+@dataclass(frozen=True)
+class Parent:
     """A link of the host: its name or an altname, or a table that tells its MAC."""
 
     entry: Readable
@@ -122,7 +125,8 @@ class Parent(NamedTuple):
         return mac_parents.as_written(f"{mac}{dot}{vlan}")
 
 
-class Integer(NamedTuple):
+@dataclass(frozen=True)
+class Integer:
     """A whole number in a range."""
 
     minimum: int
@@ -139,7 +143,8 @@ class Integer(NamedTuple):
         return habits.as_integer(value)
 
 
-class Number(NamedTuple):
+@dataclass(frozen=True)
+class Number:
     """A number in a range, whole or not."""
 
     minimum: float
@@ -177,7 +182,8 @@ class Boolean:
         return habits.as_boolean(value)
 
 
-class Choice(NamedTuple):
+@dataclass(frozen=True)
+class Choice:
     """One of several words."""
 
     words: tuple[str, ...]
@@ -199,7 +205,8 @@ class Choice(NamedTuple):
         return habits.meant_word(value, self.words) if isinstance(value, str | bool) else None
 
 
-class KindName(NamedTuple):
+@dataclass(frozen=True)
+class KindName:
     """The name of a link kind."""
 
     words: tuple[str, ...]
@@ -214,7 +221,8 @@ class KindName(NamedTuple):
         return Text().meant(value)
 
 
-class Array(NamedTuple):
+@dataclass(frozen=True)
+class Array:
     """A list of values of one form."""
 
     item: Form
@@ -257,7 +265,8 @@ class Macs:
 _MACS: Final = Array(Text("a MAC address", values.mac))
 
 
-class Table(NamedTuple):
+@dataclass(frozen=True)
+class Table:
     """A table with keys of its own."""
 
     entry: Readable
@@ -280,7 +289,8 @@ class Table(NamedTuple):
         return self.entry.meant(value) if isinstance(value, str) else None
 
 
-class Switch(NamedTuple):
+@dataclass(frozen=True)
+class Switch:
     """true, false, or a table of details."""
 
     entry: Readable
@@ -299,7 +309,8 @@ class Switch(NamedTuple):
         return True if address else habits.as_boolean(value)
 
 
-class ByName(NamedTuple):
+@dataclass(frozen=True)
+class ByName:
     """A table whose keys are names that the user chooses."""
 
     item: Form
@@ -336,7 +347,8 @@ def _plain(word: str) -> int | str:
     return int(word) if word.isascii() and word.isdigit() else word
 
 
-class SwitchByName(NamedTuple):
+@dataclass(frozen=True)
+class SwitchByName:
     """true, false, or a table whose keys are names that the user chooses."""
 
     item: Form
@@ -387,7 +399,8 @@ class SysctlValue:
         return str(value) if isinstance(value, float) else None
 
 
-class QosPairs(NamedTuple):
+@dataclass(frozen=True)
+class QosPairs:
     """A table of priorities, from = to."""
 
     maximum_from: int

@@ -8,8 +8,9 @@ import stat
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from vlanlink.dataclass import dataclass
 from vlanlink.errors import Diagnostic, Path, Problem, TopologyError, UsageError, nearest
 from vlanlink.topology import toml, values
 from vlanlink.topology.model import UNNAMED, Topology
@@ -72,7 +73,8 @@ def empty(name: str) -> Topology:
     return _marked(topology, None, ())
 
 
-class Heading(NamedTuple):
+@dataclass(frozen=True)
+class Heading:
     """The name of a topology, and its text, which may be wrong otherwise."""
 
     name: str

@@ -1,13 +1,15 @@
 """What the reader says about a value that it refuses: one exception, and the list of its codes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
+from vlanlink.dataclass import dataclass
 from vlanlink.errors import Problem
 from vlanlink.topology.positions import Span
 
 
-class InvalidEntry(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class InvalidEntry:
     """A problem and the code of the rule or form that it violates."""
 
     code: str

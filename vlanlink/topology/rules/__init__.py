@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from vlanlink.dataclass import replace
 from vlanlink.topology.model import Topology
 from vlanlink.topology.problems import InvalidEntry
 from vlanlink.topology.rules import (
@@ -119,7 +120,7 @@ def judge(topology: Topology, draft: Salvage) -> list[InvalidEntry]:
     """All that the rules say about a topology, at its paths in the file."""
     index = RuleIndex(topology, draft)
     errors = _findings(RULES, index)
-    return errors + [one._replace(warning=True) for one in _findings(WARNINGS, index)]
+    return errors + [replace(one, warning=True) for one in _findings(WARNINGS, index)]
 
 
 def _findings(table: Mapping[str, Rule], index: RuleIndex) -> list[InvalidEntry]:
