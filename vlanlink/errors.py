@@ -36,7 +36,7 @@ def printable(text: str) -> str:
 
 def shell_word(text: str) -> str:
     """``text`` as one word of a command to copy: a tenant names links, and a hint runs as root."""
-    if _HARMLESS.fullmatch(text):
+    if re.fullmatch(_HARMLESS, text):
         return text
     if text.isprintable():
         return "'" + text.replace("'", "'\\''") + "'"
@@ -52,7 +52,7 @@ def _escaped(character: str) -> str:
     return "".join(f"\\x{octet:02x}" for octet in octets)
 
 
-_HARMLESS: Final = re.compile(r"[A-Za-z0-9_@%+=:,./][A-Za-z0-9_@%+=:,./-]*")
+_HARMLESS: Final = r"[A-Za-z0-9_@%+=:,./][A-Za-z0-9_@%+=:,./-]*"
 
 
 @dataclass(frozen=True, slots=True)

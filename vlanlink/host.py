@@ -25,12 +25,12 @@ def is_topology_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None and not name.endswith(".toml")
 
 
-_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", re.ASCII)
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 
 
 def is_domain(name: str) -> bool:
     """Whether it is a domain name by its grammar (RFC 1035, 2.3.1; underscores are common)."""
-    return 0 < len(name) <= 253 and all(map(_LABEL.fullmatch, name.split(".")))
+    return 0 < len(name) <= 253 and all(re.fullmatch(_LABEL, label) for label in name.split("."))
 
 
 def boot_id() -> str:

@@ -321,7 +321,7 @@ NETNS_FILES: Final = ("resolv.conf", "hosts", "nsswitch.conf")
 FileKey = tuple[str, str]
 """A namespace's name, and the name of a file."""
 
-_FILE_MARK: Final = re.compile(r"# Written by vlanlink for topology (\S+): .*\n")
+_FILE_MARK: Final = r"# Written by vlanlink for topology (\S+): .*\n"
 
 
 def marked_file(text: str, topology: str) -> str:
@@ -348,13 +348,13 @@ class NetnsFile:
     @property
     def owner(self) -> str | None:
         """The topology that the first line names; None for a file that vlanlink did not write."""
-        found = _FILE_MARK.match(self.text)
+        found = re.match(_FILE_MARK, self.text)
         return found[1] if found and is_topology_name(found[1]) else None
 
     @property
     def body(self) -> str:
         """The text without its mark."""
-        return _FILE_MARK.sub("", self.text, count=1)
+        return re.sub(_FILE_MARK, "", self.text, count=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import groupby
 from typing import Any, TextIO
 
 import vlanlink
@@ -129,8 +130,8 @@ def print_changes(plan: "vlanlink.Plan") -> None:
 def print_lines(lines: Iterable[str]) -> None:
     """Lines that begin with ``+`` create, ``~`` change, ``-`` delete; in colour on a terminal."""
     colours = {"  + ": "32", "  ~ ": "33", "  - ": "31"} if is_rich(sys.stdout) else {}
-    for line in lines:
-        say(line, style=colours.get(line[:4], ""))
+    for style, group in groupby(lines, lambda line: colours.get(line[:4], "")):
+        say(*group, style=style)
 
 
 def done(plan: "vlanlink.Plan") -> str:

@@ -6,6 +6,7 @@ from typing import Final
 
 from vlanlink.desired.addressing import with_prefix
 from vlanlink.desired.builder import Builder
+from vlanlink.digest import sha256
 from vlanlink.kinds import KINDS
 from vlanlink.kinds.kind import IPV6_MINIMUM_MTU
 from vlanlink.model import Address, DhcpClient, Link, LinkName, Resolver, Route, Setting
@@ -54,11 +55,9 @@ def _hears_routers(entry: InterfaceConfig, network: NetworkConfig | None) -> boo
 
 def _own_id(builder: Builder, key: LinkName) -> bytes:
     """An identifier that differs by machine, topology, namespace and interface (RFC 4361)."""
-    import hashlib  # OpenSSL takes 2 ms to start
-
-    iaid = hashlib.sha256("\0".join(key).encode()).digest()[:4]
+    iaid = sha256("\0".join(key).encode())[:4]
     machine = "\0".join((builder.context.identity, builder.name)).encode()
-    return _NODE_SPECIFIC + iaid + _DUID_TYPE_UUID + hashlib.sha256(machine).digest()[:16]
+    return _NODE_SPECIFIC + iaid + _DUID_TYPE_UUID + sha256(machine)[:16]
 
 
 def lease_of(builder: Builder, key: LinkName) -> DhcpLease | None:

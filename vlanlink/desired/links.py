@@ -6,6 +6,7 @@ from ipaddress import IPv6Address
 from vlanlink.desired.addressing import with_prefix
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.dhcp import as_leased, dhcp_client, leased_mtu, standalone_addresses
+from vlanlink.digest import sha256
 from vlanlink.errors import Path
 from vlanlink.kinds import COMMON, KINDS, Kind
 from vlanlink.kinds.common import NO_TOKEN, TOKEN
@@ -95,10 +96,8 @@ def derived_mac(identity: str, topology: str, namespace: str, interface: str) ->
 
     Locally administered and unicast (IEEE 802, the two low bits of the first byte).
     """
-    import hashlib  # OpenSSL takes 2 ms to start
-
     seed = "\0".join((identity, topology, namespace, interface)).encode()
-    raw = bytearray(hashlib.sha256(seed).digest()[:6])
+    raw = bytearray(sha256(seed)[:6])
     raw[0] = raw[0] & 0xFC | 0x02
     return raw.hex(":")
 

@@ -8,12 +8,12 @@ from vlanlink.kinds.kind import Choice, Flag, Kind, MacRule, Number, Options, Qo
 _FLAGS = 2
 
 VLAN_IDS: Final = range(1, 4095)
-_NAME: Final = re.compile(r"(.+)\.(0|[1-9][0-9]*)", re.DOTALL)
+_NAME: Final = r"(?s)(.+)\.(0|[1-9][0-9]*)"
 
 
 def spelled_vlan(name: str) -> tuple[str, int] | None:
     """Parse ``eth0.50`` into (parent, VLAN id), valid or not; None if it is no such name."""
-    found = _NAME.fullmatch(name)
+    found = re.fullmatch(_NAME, name)
     return (found[1], int(found[2][:6])) if found else None
 
 

@@ -7,6 +7,7 @@ changes frees what others want first, so that swaps and rings of values need no 
 from collections.abc import Iterator, Mapping, Sequence
 
 from vlanlink.dataclass import dataclass
+from vlanlink.digest import sha256
 from vlanlink.kinds import rx_handler
 from vlanlink.model import Link, LinkName, Setting
 
@@ -54,10 +55,8 @@ def _macs_taken(changes: Sequence[InPlace]) -> Iterator[Link]:
 
 def _interim_mac(link: Link) -> str:
     """A MAC that no link has: made up from the link and its present one."""
-    import hashlib  # OpenSSL takes 2 ms to start
-
     seed = f"{link.key} {link.settings.get('mac')}".encode()
-    raw = bytearray(hashlib.sha256(seed).digest()[:6])
+    raw = bytearray(sha256(seed)[:6])
     raw[0] = raw[0] & 0xFC | 0x02
     return raw.hex(":")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vlanlink.dataclass import replace
 from vlanlink.desired.context import Context
+from vlanlink.digest import sha256
 from vlanlink.host import boot_id, since_boot
 from vlanlink.model import HOST, Link, LinkName, State
 from vlanlink.planning.operations import (
@@ -83,13 +84,11 @@ def endpoints(desired: State, observed: State) -> dict[LinkName, Link]:
 
 def serving(desired: State, observed: State) -> str:
     """Names for what a keeper keeps: each changes when its link does, or how it asks."""
-    import hashlib  # OpenSSL takes 2 ms to start
-
     rows = (
         (*key, link.index, link.settings.get("mac"), link.dhcp)
         for key, link in sorted(endpoints(desired, observed).items())
     )
-    return " ".join(hashlib.sha256(repr(row).encode()).hexdigest()[:16] for row in rows)
+    return " ".join(sha256(repr(row).encode()).hex()[:16] for row in rows)
 
 
 def serves(keeper: Keeper, desired: State, observed: State) -> bool:

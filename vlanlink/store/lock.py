@@ -6,7 +6,6 @@ file names the holder, for messages only.
 
 import fcntl
 import os
-import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -39,6 +38,8 @@ class Holder:
     @classmethod
     def here(cls) -> "Holder":
         """The calling process, from now on."""
+        import shlex
+
         command = shlex.join([os.path.basename(sys.argv[0]), *sys.argv[1:]])[:_LONGEST_COMMAND]
         return cls(os.getpid(), command, time.strftime("%Y-%m-%d %H:%M:%S"))
 

@@ -12,7 +12,7 @@ else:
 
 __all__ = ["BARE_KEY", "TOMLDecodeError", "dotted", "key", "loads", "string", "value"]
 
-BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+BARE_KEY: Final = r"[A-Za-z0-9_-]+"
 
 
 def value(of: Any) -> str:
@@ -29,7 +29,7 @@ def value(of: Any) -> str:
 
 def key(name: str) -> str:
     """A key, in quotes if it needs them."""
-    return name if BARE_KEY.fullmatch(name) else string(name)
+    return name if re.fullmatch(BARE_KEY, name) else string(name)
 
 
 def string(word: str) -> str:

@@ -29,7 +29,7 @@ DHCP: Final = "dhcp"
 WORDS: Final = (AUTO, DHCP)
 DEFAULT: Final = "default"
 
-_MAC: Final = re.compile(r"[0-9a-f]{2}([:-]?)(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}", re.ASCII)
+_MAC: Final = r"[0-9a-f]{2}([:-]?)(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}"
 
 
 def describe(value: object) -> str:
@@ -212,14 +212,12 @@ def unicast_address(word: str) -> Ip:
     return ip
 
 
-_UNIT: Final = re.compile(
-    r"(?!vlanlink@)[A-Za-z0-9:_.\\-]+(@[A-Za-z0-9:_.\\-]+)?\.(service|socket)", re.ASCII
-)
+_UNIT: Final = r"(?!vlanlink@)[A-Za-z0-9:_.\\-]+(@[A-Za-z0-9:_.\\-]+)?\.(service|socket)"
 
 
 def unit_name(word: str) -> str:
     """The name of a systemd service or socket."""
-    if len(word) > 255 or word.startswith((".", "-")) or not _UNIT.fullmatch(word):
+    if len(word) > 255 or word.startswith((".", "-")) or not re.fullmatch(_UNIT, word):
         plain = re.fullmatch(r"[A-Za-z0-9_-]+", word)
         hint = f'write "{word}.service"' if plain else 'write a name such as "nginx.service"'
         raise InvalidValue("unit_name", f"{quote(word)} is not a unit that can live here", hint)
@@ -235,13 +233,13 @@ def name_server(word: str) -> Ip:
     return ip
 
 
-_LABEL: Final = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)", re.ASCII)
+_LABEL: Final = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
 
 
 def is_domain(word: str) -> bool:
     """Whether it can be a domain's or a host's name in resolv.conf(5) and hosts(5)."""
     labels = word.removesuffix(".").split(".")
-    return len(word) <= 253 and all(_LABEL.fullmatch(label) for label in labels)
+    return len(word) <= 253 and all(re.fullmatch(_LABEL, label) for label in labels)
 
 
 def domain(word: str) -> str:
@@ -261,7 +259,7 @@ def host_name(word: str) -> str:
 
 _NAME_HINT: Final = 'write letters, digits and "-", such as "web1"'
 _LONGEST_OPTION: Final = 255
-_CLIENT_ID: Final = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2})+")
+_CLIENT_ID: Final = r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2})+"
 
 
 def option_text(word: str) -> str:
@@ -275,14 +273,14 @@ def option_text(word: str) -> str:
 
 def client_id(word: str) -> str:
     """A DHCP client identifier: bytes with colons, or text."""
-    if _CLIENT_ID.fullmatch(word):
+    if re.fullmatch(_CLIENT_ID, word):
         return option_text(word.lower())
     return option_text(word)
 
 
 def client_id_bytes(word: str) -> bytes:
     """The bytes of option 61; text has type 0 (RFC 2132, 9.14)."""
-    if _CLIENT_ID.fullmatch(word):
+    if re.fullmatch(_CLIENT_ID, word):
         return bytes.fromhex(word.replace(":", ""))
     return b"\0" + word.encode()
 
@@ -311,7 +309,7 @@ def _mac_hint(word: str) -> str | None:
 
 
 def _mac(word: str) -> str:
-    if not _MAC.fullmatch(word.lower()):
+    if not re.fullmatch(_MAC, word.lower()):
         hint = _mac_hint(word) or 'write six bytes with colons, such as "02:42:ac:10:03:0f"'
         raise InvalidValue("bad_mac", f"{quote(word)} is not a valid MAC address", hint)
     digits = re.sub("[:-]", "", word.lower())

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from vlanlink.desired.builder import Builder
 from vlanlink.desired.links import derived_mac, ipv6_policy
 from vlanlink.desired.shim.sources import Shim
+from vlanlink.digest import sha256
 from vlanlink.kinds import KINDS, kind_options
 from vlanlink.kinds.common import NO_TOKEN, TOKEN
 from vlanlink.model import HOST, Address, Link, LinkName, Setting, family_of
@@ -123,9 +124,7 @@ def _arp_policy() -> dict[str, Setting]:
 
 def _ipv4_link_local(mac: str) -> str:
     """A link-local address (RFC 3927), derived from its MAC."""
-    import hashlib  # OpenSSL takes 2 ms to start
-
-    number = int.from_bytes(hashlib.sha256(mac.encode()).digest()[:4])
+    number = int.from_bytes(sha256(mac.encode())[:4])
     return f"{ipaddress.IPv4Address(_LINK_LOCAL + number % _LINK_LOCALS)}/32"
 
 
