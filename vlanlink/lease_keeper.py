@@ -297,16 +297,18 @@ class Supervisor:
         """Change what the store has of the endpoints that were heard of."""
         topology = self._request.topology
         with open_session(self._request.host) as session:
-            store = session.store
-            before = store.dhcp_leases(topology)
-            old = before.held if before.boot == boot_id() else {}
-            held = {**old, **{k: lease for k, lease in self._held.items() if lease}}
-            since = {**self._lost, **before.lost}  # the earlier one
-            lost = {key: then for key, then in since.items() if not self._held.get(key)}
-            heard = {**(before.advertised if before.boot == boot_id() else {}), **self._heard}
-            heard = {key: one for key, one in heard.items() if one.ends}
-            store.write_dhcp_leases(topology, DhcpLeases(boot_id(), held, lost, heard))
+            session.store.edit_dhcp_leases(topology, self._added)
         self._unwritten = False
+
+    def _added(self, before: DhcpLeases) -> DhcpLeases:
+        """What was heard, added to what is known."""
+        old = before if before.boot == boot_id() else DhcpLeases(boot_id(), lost=before.lost)
+        held = {**old.held, **{k: lease for k, lease in self._held.items() if lease}}
+        since = {**self._lost, **old.lost}  # the earlier one
+        lost = {key: then for key, then in since.items() if not self._held.get(key)}
+        heard = {**old.advertised, **self._heard}
+        heard = {key: one for key, one in heard.items() if one.ends}
+        return DhcpLeases(boot_id(), held, lost, heard)
 
     def _reconcile(self) -> None:
         """What follows from the leases: routes, the shim, DNS, MTU."""

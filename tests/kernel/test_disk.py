@@ -149,7 +149,7 @@ def write(kind: str, pid: int) -> None:
         case "attachment":
             vlanlink.attach("office/pub", pid=pid, id="c1")
         case "DHCP leases":
-            store.write_dhcp_leases("office", DHCP)
+            store.edit_dhcp_leases("office", lambda _: DHCP)
         case "keeper":
             held = keeper_file.claim(path_of(kind))
             assert held

@@ -98,11 +98,9 @@ def _forget_dhcp(
 ) -> None:
     """Forget what a DHCP server gave it: at the server it ends by itself."""
     known, lease = session.store.dhcp_leases(place.name), place.leases.attachments.get(key)
-    if leased_before(known, key, lease, record):
-        gone = {(key[1], one.interface) for one in (lease, record) if one}
-        held = {k: one for k, one in known.held.items() if k not in gone}
-        lost = {k: since for k, since in known.lost.items() if k not in gone}
-        session.store.write_dhcp_leases(place.name, replace(known, held=held, lost=lost))
+    gone = {(key[1], one.interface) for one in (lease, record) if one}
+    if gone & known.endpoints:
+        session.store.edit_dhcp_leases(place.name, lambda now: now.without(gone))
 
 
 def _paths(

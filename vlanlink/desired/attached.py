@@ -8,6 +8,8 @@ from vlanlink.desired.ipam import edges
 from vlanlink.errors import Problem
 from vlanlink.kinds import KINDS
 from vlanlink.store.attached import AttachmentKey, AttachmentLease, AttachmentRecord
+from vlanlink.store.dhcp_leases import Endpoint
+from vlanlink.store.leases import Leases
 from vlanlink.topology import (
     DefaultRouteConfig,
     InterfaceConfig,
@@ -16,6 +18,7 @@ from vlanlink.topology import (
     SubnetConfig,
     Topology,
 )
+from vlanlink.topology.dhcp import asks_dhcp
 from vlanlink.topology.values import DHCP
 
 
@@ -87,6 +90,16 @@ def _addresses(lease: AttachmentLease, subnets: tuple[SubnetConfig, ...]) -> tup
         if texts and (texts == lease.asked or all(_fits(text, subnets) for text in texts)):
             return texts
     return None
+
+
+def asking_ids(topology: Topology, leases: Leases) -> Iterator[Endpoint]:
+    """The ids that ask by DHCP, or will when they are live again, with their interfaces."""
+    for (name, space), lease in leases.attachments.items():
+        network = topology.networks.get(name)
+        if network is not None:
+            addresses = _addresses(lease, network.subnets or ())
+            if asks_dhcp(InterfaceConfig(network=name, addresses=addresses), network):
+                yield space, lease.interface
 
 
 def _fits(text: str, subnets: tuple[SubnetConfig, ...]) -> bool:

@@ -224,7 +224,7 @@ def _is_reply_to(client: Client, message: Message) -> bool:
 
 def _take_offer(client: Client, now: float, message: Message, mac: str) -> Step:
     tally = replace(client.tally, offers=client.tally.offers + 1)
-    terms = read_terms(message, mac, now)
+    terms = _terms(client, now, message, mac)
     if isinstance(terms, str):
         tally = replace(tally, refused=tally.refused + 1, said=terms)
         return replace(client, tally=tally), ()
@@ -235,7 +235,7 @@ def _take_ack(client: Client, now: float, message: Message, mac: str) -> Step:
     expected = _expected(client)
     if expected is None or message.yours != expected:
         return client, ()
-    terms = read_terms(message, mac, now)
+    terms = _terms(client, now, message, mac)
     if isinstance(terms, str):
         tally = replace(client.tally, refused=client.tally.refused + 1, said=terms)
         return replace(client, tally=tally), ()
@@ -245,6 +245,11 @@ def _take_ack(client: Client, now: float, message: Message, mac: str) -> Step:
     if held or client.config.probes == 0:
         return _configure(client, now, terms)
     return _probe(replace(client, phase=Phase.PROBING, tries=0, offer=terms), now)
+
+
+def _terms(client: Client, now: float, message: Message, mac: str) -> DhcpLease | str:
+    terms = read_terms(message, mac, now)
+    return terms if isinstance(terms, str) else replace(terms, client=client.words)
 
 
 def _expected(client: Client) -> str | None:

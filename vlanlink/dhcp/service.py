@@ -47,7 +47,7 @@ _RETRY_SECONDS: Final = 1.0
 _PAUSE_SECONDS, _LONGEST_PAUSE = 1.0, 60.0
 """Before an address is set again that goes again at once, twice as long each time."""
 _FRESH_SECONDS: Final = 30.0
-"""A lease younger than this needs no confirmation by its server."""
+"""A lease younger than this needs no confirmation by its server, which knows all of the client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,8 @@ class Service:
         if one.lease is None:
             self._tell(key, lease=None, why="it ended before it could be renewed", changed=False)
             return machine.start(one.client, now, one.wanted)
-        young = now - one.lease.obtained < _FRESH_SECONDS
+        same = one.lease.client in (None, one.client.words)
+        young = same and now - one.lease.obtained < _FRESH_SECONDS
         if now < one.lease.expires:  # the address may have a lifetime of another lease
             self._set_address(key, one.lease)
         return machine.resume(one.client, now, one.lease, confirm=not young)

@@ -8,7 +8,7 @@ from typing import Final
 from vlanlink.dataclass import dataclass, field, replace
 from vlanlink.dhcp.message import BROADCAST, NO_ADDRESS, REQUEST, Kind, Message, Option
 from vlanlink.model import DhcpClient
-from vlanlink.store.dhcp_leases import DhcpLease
+from vlanlink.store.dhcp_leases import ClientWords, DhcpLease
 
 NEVER: Final = float("inf")
 XID_MASK: Final = 0xFFFFFF00
@@ -104,6 +104,12 @@ class Client:
     def client_id(self) -> bytes:
         """Option 61: the configured one, or hardware type and MAC."""
         return self.config.client_id or b"\1" + raw(self.mac)
+
+    @property
+    def words(self) -> ClientWords:
+        """What it says of itself, for the lease that it gets."""
+        config = self.config
+        return self.client_id.hex(), config.hostname or "", config.vendor_class or ""
 
 
 @dataclass(frozen=True, slots=True)

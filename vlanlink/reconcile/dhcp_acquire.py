@@ -50,28 +50,21 @@ def acquire(
     if lacking:
         raise Unfinished(tuple(_explain(seen, now, clients, lacking)))
     found = {(key[0], key[1]): c.lease for key, c in clients.items() if c.lease is not None}
-    _store(session, seen, before, found)
+    _store(session, seen, found)
     return found
 
 
-def _store(
-    session: Session, seen: Observation, before: DhcpLeases, found: Mapping[Endpoint, DhcpLease]
-) -> None:
-    """Keep the leases of endpoints that still ask by DHCP, and the new ones."""
-    asking = {(link.namespace, link.name) for link in seen.resolution.desired.links() if link.dhcp}
-    attachments = session.store.leases(seen.topology.name).attachments
-    asking |= {(name, lease.interface) for (_, name), lease in attachments.items()}
-    if seen.narrowed:  # nothing was said of the others
-        asking |= {*before.held, *before.lost}
-    kept = before.held if before.boot == boot_id() else {}
-    held = {key: lease for key, lease in kept.items() if key in asking}
-    lost = {key: since for key, since in before.lost.items() if key in asking - found.keys()}
-    heard = before.advertised if before.boot == boot_id() else {}
-    heard = {key: one for key, one in heard.items() if key in asking - found.keys()}
+def _store(session: Session, seen: Observation, found: Mapping[Endpoint, DhcpLease]) -> None:
+    """Keep the new leases with the others."""
+
+    def renewed(before: DhcpLeases) -> DhcpLeases:
+        now = before if before.boot == boot_id() else DhcpLeases(boot_id(), lost=before.lost)
+        lost = {key: since for key, since in now.lost.items() if key not in found}
+        heard = {key: one for key, one in now.advertised.items() if key not in found}
+        return replace(now, held={**now.held, **found}, lost=lost, advertised=heard)
+
     try:
-        session.store.write_dhcp_leases(
-            seen.topology.name, DhcpLeases(boot_id(), {**held, **found}, lost, heard)
-        )
+        session.store.edit_dhcp_leases(seen.topology.name, renewed)
     except OSError as error:
         raise Unfinished(f"can't write the DHCP leases: {error.strerror}") from None
 
@@ -140,7 +133,8 @@ def _patience(client: Client) -> float:
 
 def _begin(link: Link, before: DhcpLease | None, now: float) -> machine.Step:
     client = new_client(link)
-    return machine.start(client, now, before.bare if before else None)
+    same = before and (before.client is None or before.client[0] == client.words[0])
+    return machine.start(client, now, before.bare if before and same else None)
 
 
 def new_client(link: Link) -> Client:

@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from vlanlink.dataclass import replace
+from vlanlink.desired.attached import asking_ids
 from vlanlink.desired.context import Context
 from vlanlink.digest import sha256
 from vlanlink.host import boot_id, since_boot
@@ -40,6 +41,27 @@ def with_leases(context: Context, observed: State) -> Context:
         if observed.link(LinkName(*key)) is not None
     }
     return replace(context, dhcp=held, advertised=heard, now=now)
+
+
+def of_others(context: Context, desired: State, observed: State) -> frozenset[Endpoint]:
+    """Leases that were given to a client with another identifier: its server may end them."""
+    return frozenset(
+        key
+        for key, lease in context.dhcp.items()
+        if (link := desired.link(LinkName(*key)))
+        and link.dhcp
+        and lease.client
+        and lease.client[0] != _identifier(link, observed)
+    )
+
+
+def _identifier(link: Link, observed: State) -> str:
+    from vlanlink.dhcp.state import Client  # a topology without DHCP does without
+
+    seen = observed.link(link.key)
+    assert link.dhcp
+    assert seen
+    return Client(link.dhcp, str(link.settings.get("mac", seen.settings["mac"]))).client_id.hex()
 
 
 def _in_use(key: LinkName, lease: DhcpLease, observed: State) -> bool:
@@ -99,6 +121,16 @@ def serves(keeper: Keeper, desired: State, observed: State) -> bool:
     return set(serving(desired, observed).split()) <= set(keeper.serves.split())
 
 
+def forget_leases(session: "Session", seen: "Observation") -> None:
+    """Forget the leases of endpoints that ask by DHCP no more; at their servers they just end."""
+    name = seen.topology.name
+    asking = {(link.namespace, link.name) for link in seen.resolution.desired.links() if link.dhcp}
+    asking.update(asking_ids(seen.topology, session.store.leases(name)))
+    if gone := seen.context.known.endpoints - asking:
+        with suppress(OSError):  # the next `up` does
+            session.store.edit_dhcp_leases(name, lambda now: now.without(gone))
+
+
 def for_kernel(todo: Plan) -> Plan:
     """The plan without what `reconcile` does itself."""
     own = (AcquireLease, StartKeeper)
@@ -149,6 +181,13 @@ def disturbs_keeper(operations: Sequence[Operation], *, lost: bool) -> bool:
     return bool(to_acquire(operations, lost=lost)) or any(
         isinstance(op, kinds) for op in operations
     )
+
+
+def keeps_others(seen: "Observation") -> bool:
+    """Whether the keeper asks for what is not wanted, and would set an address that it is given."""
+    running = None if seen.narrowed else seen.context.keeper
+    wanted = serving(seen.resolution.desired, seen.observed) if running else ""
+    return running is not None and not set(running.serves.split()) <= set(wanted.split())
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from vlanlink.reconcile.attached import (
     still_somewhere,
     with_ends,
 )
-from vlanlink.reconcile.dhcp_plan import with_keeper, with_leases
+from vlanlink.reconcile.dhcp_plan import of_others, with_keeper, with_leases
 from vlanlink.reconcile.sight import (
     knows_little,
     may_hide,
@@ -286,7 +286,8 @@ class Session:
         observed = self._read(wanted, part, context.records)
         part = bound(part, observed)
         context = with_names_of_now(with_leases(context, observed), observed)
-        resolution = narrowed(observed, resolve(part, observed, context))
+        context, resolution = _resolved(part, observed, context)
+        resolution = narrowed(observed, resolution)
         todo = plan(observed, resolution.desired, part.name)
         return Observation(part, observed, resolution, todo, context, narrowed=narrowed)
 
@@ -396,7 +397,7 @@ def _observation(
 ) -> Observation:
     topology = bound(topology, observed)
     context = with_names_of_now(with_leases(context, observed), observed)
-    resolution = resolve(topology, observed, context)
+    context, resolution = _resolved(topology, observed, context)
     todo = plan(observed, resolution.desired, topology.name)
     todo = with_keeper(todo, context, resolution.desired, observed)
     unreadable = tuple(
@@ -413,6 +414,17 @@ def _with_found(context: Context, topology: str, observed: State) -> Context:
     lost = tuple(still_somewhere(topology, context.lost, context.leases, observed))
     live = {*(one.key for one in context.attached), *lost}
     return replace(context, lost=lost, leases=with_ends(context.leases, live))
+
+
+def _resolved(topology: Topology, observed: State, context: Context) -> tuple[Context, Resolution]:
+    """What follows for the machine, and the context without leases of clients of another name."""
+    resolution = resolve(topology, observed, context)
+    gone = of_others(context, resolution.desired, observed) if context.dhcp else None
+    if not gone:
+        return context, resolution
+    held = {key: lease for key, lease in context.dhcp.items() if key not in gone}
+    context = replace(context, dhcp=held)
+    return context, resolve(topology, observed, context)
 
 
 def _dead_names(

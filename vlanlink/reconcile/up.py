@@ -23,7 +23,9 @@ from vlanlink.reconcile.checks import (
 from vlanlink.reconcile.dhcp_plan import (
     disturbs_keeper,
     for_kernel,
+    forget_leases,
     keeper_paused,
+    keeps_others,
     to_acquire,
     without_leases,
 )
@@ -89,7 +91,9 @@ def reconcile(
     restore = partial(put_back, session, seen, kept=kept)
     transaction = Transaction(seen.topology.name, seen.observed, session.machine, restore)
     aside = by_keeper or not seen.keeper_matters
-    disturbs = not aside and disturbs_keeper(seen.todo.operations, lost=lost_leases)
+    disturbs = not aside and (
+        disturbs_keeper(seen.todo.operations, lost=lost_leases) or keeps_others(seen)
+    )
     paused = keeper_paused(session, seen) if disturbs else nullcontext()
     with paused, translated(seen.topology), transaction:
         write_before(session, seen, kept)
@@ -99,6 +103,8 @@ def reconcile(
         close(session, final, now)
         session.complete(phases_of_up(None, seen).total)
     kept.discard()
+    if not final.narrowed:
+        forget_leases(session, final)
     done = checked(final)
     return replace(done, notes=(*done.notes, *warnings))
 

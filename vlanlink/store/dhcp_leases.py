@@ -7,10 +7,10 @@ more than the address to ask for again.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from vlanlink.dataclass import dataclass, field
+from vlanlink.dataclass import dataclass, field, replace
 from vlanlink.store import fields
 from vlanlink.store.advertised import Advertised, advertised_from, advertised_row
 from vlanlink.store.documents import VERSION, UnreadableError
@@ -19,6 +19,8 @@ Endpoint = tuple[str, str]
 """(namespace, interface)."""
 LeaseRoute = tuple[str, str | None]
 """Destination and next hop; None: on-link."""
+ClientWords = tuple[str, str, str]
+"""What a client says of itself: its identifier in hex, its host name, its vendor class."""
 FOREVER: Final = 0xFFFFFFFF
 """The lease time that means no end (RFC 2131, 3.3)."""
 
@@ -41,6 +43,8 @@ class DhcpLease:
     dns: tuple[str, ...] = ()
     search: tuple[str, ...] = ()
     mtu: int | None = None
+    client: ClientWords | None = None
+    """Who was given it; None: an earlier release wrote it down."""
 
     @property
     def bare(self) -> str:
@@ -81,6 +85,20 @@ class DhcpLeases:
         if boot != self.boot:
             return {}
         return {key: lease for key, lease in self.held.items() if lease.left(now) != 0}
+
+    @property
+    def endpoints(self) -> frozenset[Endpoint]:
+        """Those that something is known of."""
+        return frozenset((*self.held, *self.lost, *self.advertised))
+
+    def without(self, gone: Collection[Endpoint]) -> "DhcpLeases":
+        """These, but for some endpoints."""
+        return replace(
+            self,
+            held={key: lease for key, lease in self.held.items() if key not in gone},
+            lost={key: since for key, since in self.lost.items() if key not in gone},
+            advertised={key: one for key, one in self.advertised.items() if key not in gone},
+        )
 
     def heard(self, boot: str, now: float) -> dict[Endpoint, Advertised]:
         """What routers say of DNS, as far as it has not ended."""
@@ -131,7 +149,8 @@ _KEYS: Final = (
 
 def _row(lease: DhcpLease) -> dict[str, Any]:
     row = {key: getattr(lease, key) for key in _KEYS}
-    return {**row, "routes": [list(route) for route in lease.routes]}
+    client = {"client": list(lease.client)} if lease.client else {}
+    return {**row, "routes": [list(route) for route in lease.routes], **client}
 
 
 def lease_from(value: object, where: str) -> DhcpLease:
@@ -149,6 +168,7 @@ def lease_from(value: object, where: str) -> DhcpLease:
         dns=table.take("dns", fields.many(fields.address)),
         search=table.take("search", fields.many(fields.domain)),
         mtu=table.take("mtu", _mtu),
+        client=table.take("client", _client) if table.has("client") else None,
     )
     table.close()
     return lease
@@ -181,6 +201,12 @@ def _heard(value: object, where: str) -> tuple[Endpoint, Advertised]:
 def _route(value: object, where: str) -> LeaseRoute:
     to, via = fields.array(value, where, 2)
     return fields.subnet(to, where), None if via is None else fields.address(via, where)
+
+
+def _client(value: object, where: str) -> ClientWords:
+    words = fields.array(value, where, 3)
+    identifier, hostname, vendor_class = (fields.text(word, where) for word in words)
+    return identifier, hostname, vendor_class
 
 
 def _seconds(value: object, where: str) -> int:

@@ -29,7 +29,7 @@ from vlanlink.store.documents import (
 )
 from vlanlink.store.kept import Kept
 from vlanlink.store.leases import Leases
-from vlanlink.store.lock import LOCK_SECONDS, Lock, OnHeld, locked
+from vlanlink.store.lock import LOCK_SECONDS, Lock, OnHeld, locked, locked_directory
 from vlanlink.store.pending import PendingCommit, PendingFile
 from vlanlink.store.record import Record, Records
 
@@ -272,9 +272,22 @@ class Store:
         names = (path.stem for path in _found(self._leases, _DHCP_SUFFIX))
         return {name: self.dhcp_leases(name) for name in names if is_topology_name(name)}
 
-    def write_dhcp_leases(self, topology: str, leases: DhcpLeases) -> None:
-        """Write DHCP leases, replacing earlier ones. Raises OSError."""
-        self._write(self._dhcp_file(topology), leases.to_dict())
+    def edit_dhcp_leases(
+        self, topology: str, change: Callable[[DhcpLeases], DhcpLeases]
+    ) -> DhcpLeases:
+        """Replace DHCP leases by what ``change`` makes of them; none at all leave no file.
+
+        The keeper, which does not wait for the host's lock, writes them too. Raises OSError.
+        """
+        make_directory(self._leases)
+        with locked_directory(self._leases):
+            before = self.dhcp_leases(topology)
+            after = change(before)
+            if not (after.held or after.lost or after.advertised):
+                self.forget_dhcp(topology)
+            elif after != before:
+                self._write(self._dhcp_file(topology), after.to_dict())
+        return after
 
     def forget_dhcp(self, topology: str) -> None:
         """Drop the DHCP leases of a topology."""
@@ -343,12 +356,16 @@ class Store:
             self._lock.check()
 
     def _clear_unfinished(self) -> None:
-        """Remove what a killed writer left; the lock's holder is the only writer."""
-        for directory in (self._directory, self._leases):
-            for path in _found(directory):
-                if path.name.startswith(self._new):
-                    with suppress(OSError):
-                        path.unlink()
+        """Remove what a killed writer left; none writes but the lock's holder, and a keeper."""
+        self._clear(self._directory)
+        with suppress(OSError), locked_directory(self._leases):
+            self._clear(self._leases)
+
+    def _clear(self, directory: Path) -> None:
+        for path in _found(directory):
+            if path.name.startswith(self._new):
+                with suppress(OSError):
+                    path.unlink()
 
     @property
     def _new(self) -> str:

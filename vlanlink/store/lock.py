@@ -117,6 +117,21 @@ def locked(path: Path, seconds: float, on_held: OnHeld | None = None) -> Iterato
         os.close(descriptor)
 
 
+@contextmanager
+def locked_directory(path: Path, seconds: float = 2.0) -> Iterator[None]:
+    """Exclude others from a directory for the moment in which a file is read and replaced.
+
+    Who holds it longer has been stopped, and is not waited for. Raises OSError.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        with suppress(LockedError):
+            _wait_for(descriptor, time.monotonic() + seconds, None)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _acquired(path: Path, deadline: float, on_held: OnHeld | None) -> int:
     while True:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
