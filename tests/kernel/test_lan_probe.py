@@ -1,6 +1,7 @@
 """The LAN asked and told: what stations on it hear and answer."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -246,3 +247,23 @@ def test_many_announce_at_once_and_what_cannot_is_told(lan: Lan, machine: Machin
     for each in said:
         seen.saw(f"{each.mac} > ff:ff:ff:ff:ff:ff, ethertype ARP (0x0806), length 42: "
                  f"Request who-has {each.address} tell {each.address}")  # fmt: skip
+
+
+@pytest.mark.needs("macvlan")
+def test_beside_more_siblings_than_fit_the_kernels_backlog(lan: Lan, machine: Machine) -> None:
+    """They take all the room before the frame comes to the parent, a veth: so it sends itself."""
+    lan.world.ip("netns add crowd")
+    lan.world.run("sysctl -qw net.ipv6.conf.default.disable_ipv6=1", "crowd")  # 1100² copies less
+    made = "link add v{} link eth0 netns crowd up type macvlan mode bridge"
+    lan.world.batch("\n".join(made.format(n) for n in range(1100)))  # netdev_max_backlog is 1000
+    endpoint(lan, "web", f"{HELD}/24")
+    lan.station("printer")
+    ready(lan)
+    machine.snapshot()
+    seen = capture(lan, "printer", "eth0", "arp")
+    (said,) = tells(lan, "web", HELD)
+    assert set(machine.announce([said]).values()) <= {"No buffer space available"}
+    parent = lan.world.link("eth0")["ifindex"]
+    assert machine.announce([replace(said, parent=parent)]) == {}
+    seen.saw(f"{said.mac} > ff:ff:ff:ff:ff:ff, ethertype ARP (0x0806), length 42: "
+             f"Request who-has {HELD} tell {HELD}")  # fmt: skip

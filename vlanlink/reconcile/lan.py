@@ -270,15 +270,12 @@ def _new_addresses(seen: Observation, now: State) -> Iterator[Announcement]:
         had = before.addresses if before and _same_link(before, link) else ()
         mac = str(link.settings.get("mac"))
         parent = now.link(link.parent)
-        by_parent = (
-            parent.index
-            if parent and siblings[link.parent] > _MAX_SIBLINGS_ANNOUNCED_LOCALLY
-            else 0
-        )
+        below = parent.index if parent and parent.namespace == HOST else 0
+        by_parent = below > 0 and siblings[link.parent] > _MAX_SIBLINGS_ANNOUNCED_LOCALLY
         for address in link.addresses:
             of_the_link = address.link_local or address.text.startswith("169.254.")
             if not of_the_link and address not in had:
-                yield Announcement(link.namespace, link.index, mac, address.bare, by_parent)
+                yield Announcement(link.namespace, link.index, mac, address.bare, below, by_parent)
 
 
 def _same_link(before: Link, link: Link) -> bool:

@@ -65,8 +65,10 @@ class Announcement:
     index: int
     mac: str
     address: str
-    by_parent: int = 0
-    """Ifindex of the host's link that sends it instead: to the wire, not to siblings; 0: none."""
+    parent: int = 0
+    """Ifindex of the link's parent, if that is on the host; else 0."""
+    by_parent: bool = False
+    """The parent sends it: to the wire, not to siblings."""
 
 
 # -- probing --------------------------------------------------------------------------------------
@@ -308,6 +310,7 @@ def announce(
     """
     stop = stop or Event()
     failed: dict[Announcement, str] = {}
+    crowded = {each.parent for each in announcements if each.by_parent}
     by_namespace: dict[str, list[Announcement]] = {}
     for each in announcements:
         by_namespace.setdefault(each.namespace, []).append(each)
@@ -316,8 +319,8 @@ def announce(
         if turn and stop.wait(apart):
             break
         for first in range(0, len(names), namespaces.window):
-            window = names[first : first + namespaces.window]
-            _announce_in(namespaces, {name: by_namespace[name] for name in window}, failed)
+            window = {name: by_namespace[name] for name in names[first : first + namespaces.window]}
+            _announce_in(namespaces, window, failed, crowded)
     return failed
 
 
@@ -325,7 +328,13 @@ def _announce_in(
     namespaces: Namespaces,
     by_namespace: dict[str, list[Announcement]],
     failed: dict[Announcement, str],
+    crowded: set[int],
 ) -> None:
+    """Send from the links, or from their parents if those are ``crowded``.
+
+    A broadcast is copied to all siblings before it reaches the parent (macvlan_start_xmit). More
+    than fit the backlog (netdev_max_backlog) leave no room where that is a veth or a bridge.
+    """
     sockets: list[socket.socket] = []
     for_parents: dict[Announcement, bytes] = {}
     try:
@@ -333,20 +342,24 @@ def _announce_in(
             try:
                 namespaces.enter(name)
                 frames = {each: _frame(each) for each in announcements}
-                for_parents |= {each: frame for each, frame in frames.items() if each.by_parent}
-                if not all(each.by_parent for each in announcements):
+                if any(each.parent not in crowded for each in announcements):
                     sockets.append(_sender())
             except OSError as error:
                 failed.update(dict.fromkeys(announcements, error.strerror or str(error)))
                 continue
             for each, frame in frames.items():
-                if not each.by_parent:
-                    _send_announcement(sockets[-1], each.index, each, frame, failed)
+                full = each.parent not in crowded and _is_full(
+                    sockets[-1], each.index, each, frame, failed
+                )
+                if full and each.parent:
+                    crowded.add(each.parent)
+                if each.parent in crowded:
+                    for_parents[each] = frame
         if for_parents:
             namespaces.enter(HOST)
             sockets.append(_sender())
             for each, frame in for_parents.items():
-                _send_announcement(sockets[-1], each.by_parent, each, frame, failed)
+                _is_full(sockets[-1], each.parent, each, frame, failed)
     finally:
         close_all(sockets)
 
@@ -355,24 +368,26 @@ def _sender() -> socket.socket:
     return socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
 
 
-def _send_announcement(
+def _is_full(
     sender: socket.socket,
     index: int,
     each: Announcement,
     frame: bytes,
     failed: dict[Announcement, str],
-) -> None:
+) -> bool:
+    """Send an announcement; True if the link had no room for it all the time."""
     for _ in range(_RETRIES):
         try:
             sender.sendto(frame, (socket.if_indextoname(index), _protocol(each.address)))
         except OSError as error:
             failed[each] = error.strerror or str(error)
             if error.errno != errno.ENOBUFS:
-                return
+                return False
             time.sleep(_RETRY_SECONDS)  # until the link's queue has room
         else:
             failed.pop(each, None)
-            return
+            return False
+    return True
 
 
 def _frame(each: Announcement) -> bytes:
