@@ -5,7 +5,7 @@ import pytest
 import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
-from tests.kernel.living import EVENTS, WEB4, LivingHost
+from tests.kernel.living import EVENTS, WEB4, WEB6, LivingHost
 from tests.kernel.living_verbs import VERBS, keeps_what_it_has
 from tests.kernel.recorded import RECORDINGS, RecordedHost, Recording
 from tests.kernel.watching import watching
@@ -106,3 +106,26 @@ def test_watch_does_not_flap_when_the_address_is_away_for_a_moment(
             until(lambda: steps and steps[-1] is None, "the watch has seen it come back")
         host.joins_its_endpoints()
         assert [event.event for event in events] == ["up"]
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["it goes", "another comes"])
+def test_the_hosts_address_goes_while_up_is_at_work(host: LivingHost, again: bool) -> None:
+    """A manager drops a lease: addresses go one by one, and `up` comes in between."""
+    done: list[str] = []
+
+    def lose(_done: int, _total: int, text: str) -> None:
+        if not done:
+            host.lose_lease()
+            if again:
+                host.configure("192.168.77.6")
+        done.append(text)
+
+    vlanlink.up(host.topology(), on_progress=lose)
+    assert vlanlink.status("home").state == "up"
+    host.world.reaches("", WEB4)
+    host.world.reaches("", WEB6)
+    routes = host.world.ip("route show table local") + host.world.ip("-6 route show table local")
+    shim = [line for line in routes.splitlines() if WEB4 in line or WEB6 in line]
+    assert all(("src 192.168.77.6" in line) == again for line in shim if WEB4 in line), shim
+    assert vlanlink.up(host.topology()).operations == ()
+    vlanlink.down("home")

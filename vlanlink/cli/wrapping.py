@@ -12,6 +12,8 @@ from typing import Final
 from vlanlink.cli.verbs import VERBS
 
 HANG: Final = 4
+_SHORT: Final = 2
+"""Spaces in a command that is typed rather than copied."""
 _PROGRAMS: Final = (
     r"ip (?=-|(?:address|link|netns|property|route|rule) [a-z])|sysctl (?=-)"
     r"|(?:bridge|chmod|chown|docker|ethtool|iptables|ip6tables|modprobe|mount|networkctl|nft|nmcli"
@@ -41,7 +43,7 @@ def _lines(start: str, atoms: Iterator[_Atom], width: int, hang: str) -> Iterato
         breaks = not is_empty and len(line) + len(gap) + len(text) > width
         if breaks or is_alone:
             yield line
-            line, is_alone = f"{hang}{text}", is_command and breaks
+            line, is_alone = f"{hang}{text}", breaks and is_command and text.count(" ") > _SHORT
         else:
             line = f"{line}{gap}{text}"
         is_empty = False

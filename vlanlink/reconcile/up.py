@@ -7,9 +7,10 @@ LAN, missing parents are created in a step of their own.
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from typing import Final
 
 from vlanlink.dataclass import replace
-from vlanlink.errors import Diagnostic
+from vlanlink.errors import ApplyError, Diagnostic
 from vlanlink.model import State
 from vlanlink.planning.plan import Plan, plan
 from vlanlink.reconcile.apply import Transaction
@@ -38,6 +39,8 @@ from vlanlink.topology import Topology
 
 Guard = Callable[[Observation], AbstractContextManager[None]]
 """What surrounds the change itself."""
+_TRIES: Final = 3
+"""How often a change is tried while the host's network moves."""
 
 
 def bring_up(
@@ -61,15 +64,48 @@ def bring_up(
             from vlanlink.boot import file_trust, services
 
             file_trust.refuse_untrusted_units(topology)
-        seen = session.observe(topology)
+        observe = partial(_observe, session, topology, probe_lan=probe_lan)
+        seen = observe()
         refuse_other_file(topology, seen.records.own, replace_file=replace_file)
-        if not probe_lan:
-            seen = seen.without_probes()
         with guard(seen) if guard and seen.todo.operations else nullcontext():
-            done = reconcile(session, seen, lost_leases=True)
+            done = _while_host_moves(session, seen, observe)
     if has_services:
         done = replace(done, notes=(*done.notes, *services.untied(topology, session.host)))
     return replace(done, timings=timings.seconds)
+
+
+def _observe(session: Session, topology: Topology, *, probe_lan: bool) -> Observation:
+    seen = session.observe(topology)
+    return seen if probe_lan else seen.without_probes()
+
+
+def _while_host_moves(
+    session: Session, seen: Observation, observe: Callable[[], Observation]
+) -> Plan:
+    """Reconcile, again if it fails on a host whose own network has changed since it was read.
+
+    A manager that drops a lease takes the source address of a route that is about to be added.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return reconcile(session, seen, lost_leases=True)
+        except ApplyError as error:
+            if error.not_undone:
+                raise
+            now = observe()
+            if _host(now) == _host(seen):
+                raise
+            seen = now
+    return reconcile(session, seen, lost_leases=True)
+
+
+def _host(seen: Observation) -> object:
+    """The host's own addresses and routes."""
+    host = seen.observed.host
+    links = [link for link in host.links.values() if link.owner != seen.topology.name]
+    addresses = {(link.key, link.index, a) for link in links for a in link.addresses}
+    routes = {route for route in host.routes if not route.ours}
+    return {one for one in addresses if not one[2].link_local}, routes
 
 
 def reconcile(
