@@ -1,5 +1,7 @@
 """``doctor``: what else decides about packets. Each finding is there, and its remedy works."""
 
+from contextlib import closing
+
 import pytest
 
 import vlanlink
@@ -7,7 +9,9 @@ from tests.kernel.lan import Lan
 from tests.kernel.test_doctor_probe import asked
 from tests.kernel.test_verify_policies import GATEWAY, ONE, SHARED, found, load, up
 from tests.kernel.wire import ready
-from tests.kernel.world import until
+from tests.kernel.world import World, until
+from vlanlink.kernel.netlink.rules import read_rules
+from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.preflight.report import Finding
 
 pytestmark = pytest.mark.needs("macvlan")
@@ -24,6 +28,21 @@ eth1 = {{ network = "pub", addresses = ["172.16.86.11"] }}
 """
 
 
+RULES = """
+fwmark 0x7/0xff lookup 200
+fwmark 0x7 lookup 200
+tos 0x10 lookup 200
+ipproto tcp sport 10-20 dport 22 lookup main
+uidrange 7-7 lookup 200
+lookup main suppress_prefixlength 0
+lookup main suppress_ifgroup 5
+goto 32766
+from 10.0.0.1 to 10.0.0.0/8 iif lo oif lo blackhole
+tun_id 7 lookup 74565
+not from 10.0.0.0/8 unreachable
+l3mdev
+ipproto 99 lookup default
+"""
 LOCAL = "ip rule: the one for table local is not the first"
 
 
@@ -94,6 +113,17 @@ def test_rules_before_table_main(lan: Lan) -> None:
         ("note", f'ip -6 rule "{last}" is asked before table main'),
     ]
     assert said("ip-rule", SHARED.replace("shim = true\n", "")) == []
+
+
+def test_rules_are_told_as_ip_prints_them(world: World) -> None:
+    for number, words in enumerate(RULES.strip().splitlines(), 10):
+        world.ip(f"rule add pref {number} {words}")
+    world.ip("-6 rule add pref 10 to fd00::1 from fd00::/8 lookup 200")
+    printed = [world.ip(f"{of} rule show").replace("\t", " ") for of in ("-4", "-6")]
+    with closing(Socket()) as rtnetlink:
+        found = read_rules(rtnetlink)
+    assert [str(rule) for rule in found] == "".join(printed).split("\n")[:-1]
+    assert [rule.priority for rule in found if rule.is_main] == [15, 16, 32766, 32766]
 
 
 def test_a_table_local_that_is_not_asked_first(lan: Lan) -> None:

@@ -1,5 +1,9 @@
 """verify: causes that others make: rules, packet filters, MACs used twice, the host's router."""
 
+import socket
+import struct
+from pathlib import Path
+
 import pytest
 
 import vlanlink
@@ -8,6 +12,8 @@ from tests.kernel.test_verify import ROUTED
 from tests.kernel.verified import verified, who
 from tests.kernel.wire import ready
 from tests.kernel.world import World, until
+from vlanlink.kernel.policy import read_policy
+from vlanlink.kernel.procfs import undelivered_packets
 
 pytestmark = pytest.mark.needs("macvlan")
 GATEWAY, ONE = "172.16.86.1", "172.16.86.10"
@@ -91,6 +97,40 @@ def test_rules_that_drop_what_comes_in(lan: Lan) -> None:
     assert {cause for cause, _ in seen.values()} == {"packet filter (input)"}
 
 
+@pytest.mark.needs("iptables")
+@pytest.mark.parametrize("program", ["legacy", "nft"])
+def test_what_is_read_of_a_table(world: World, program: str) -> None:
+    def each(words: str) -> None:
+        for name in ("iptables", "ip6tables"):
+            world.run(f"{name}-{program} {words}")
+
+    each("-P FORWARD DROP")
+    found = [(c.hook, c.family, c.policy_drops, c.rules_drop) for c in read_policy().chains]
+    assert found == [("forward", "ip", True, False), ("forward", "ip6", True, False)]
+    each("-P INPUT DROP")
+    for rule in ("! -i x0 -j ACCEPT", "-i x1 -j ACCEPT", "-i x2 -j DROP"):
+        each(f"-A INPUT {rule}")
+    found = [(c.hook, c.rules_drop, *sorted(c.accepts)) for c in read_policy().chains]
+    assert sorted(found) == [("forward", True)] * 2 + [("input", True, "x1")] * 2
+
+
+def test_a_protocol_that_nobody_speaks_is_not_filtered(world: World) -> None:
+    """The kernel answers that the protocol is unreachable."""
+
+    def unknown() -> int:
+        names, values = Path("/proc/thread-self/net/snmp").read_text().splitlines()[:2]
+        found = dict(zip(names.split(), values.split(), strict=True))
+        return int(found["InUnknownProtos"])
+
+    world.ip("link set lo up")
+    before, there = undelivered_packets(4), socket.inet_aton("127.0.0.1")
+    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20, 1, 0, 64, 253, 0, there, there)
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+        raw.sendto(header, ("127.0.0.1", 0))
+    until(lambda: unknown() == 1, "it has come in")
+    assert undelivered_packets(4) == before
+
+
 @pytest.mark.needs("nftables")
 def test_a_filter_that_lets_echoes_pass_is_no_difference(lan: Lan) -> None:
     topology = up(lan)
@@ -143,7 +183,7 @@ def test_a_rule_that_sends_by_another_link(lan: Lan) -> None:
     assert cause == "ip rule ahead of main"
     assert facts == (
         "one sends what is for 172.16.86.5 through one/v0, not through one/eth0",
-        'its ip rule "10: from all to 172.16.86.5/32 lookup 7" comes before table main',
+        'its ip rule "10: from all to 172.16.86.5 lookup 7" comes before table main',
     )
 
 

@@ -1,9 +1,12 @@
 """Rules and packet filters as values; whatever bytes come, a value or an OSError comes out."""
 
+import errno
 import struct
 from contextlib import suppress
+from socket import AF_INET6
 from typing import cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,8 +40,9 @@ def rule(priority: int, text: str = "from all lookup 7", *, local: bool = False)
 
 
 def test_rules_before_the_one_that_sends_everything_to_main() -> None:
-    local, main = rule(0, "from all lookup local", local=True), rule(32766, "from all lookup main")
-    vpn = rule(32764, "from all lookup main")
+    local = rule(0, "from all lookup local", local=True)
+    main = Rule(4, 32766, "from all lookup main", is_main=True)
+    vpn = Rule(4, 32764, "from all lookup main suppress_prefixlength 0", is_main=True)
     assert before_main([main, local], 4) == ()
     assert before_main([rule(9), main, local], 4) == (rule(9),)
     assert before_main([rule(9), main, local], 6) == ()
@@ -53,6 +57,37 @@ def test_a_rule_as_ip_prints_it() -> None:
     values += attribute(3, b"eth0\0") + attribute(15, struct.pack("=I", 200))
     found = read_rules(answering(header + values))
     assert str(found[0]) == "100: not from 10.0.0.0/8 iif eth0 lookup 200"
+
+
+class WithoutIpv6(Answering):
+    """As a kernel with ipv6.disable=1, or one that refuses to tell."""
+
+    def __init__(self, number: int, *bodies: bytes) -> None:
+        super().__init__(*bodies)
+        self.number = number
+
+    def dump(self, message: bytearray) -> list[bytes]:
+        """An error for IPv6."""
+        if message[16] == AF_INET6:
+            raise OSError(self.number, "refused")
+        return self.messages
+
+
+def test_without_ipv6_the_rules_of_ipv4_are_read() -> None:
+    header = struct.pack("=8BI", 2, 0, 0, 0, 7, 0, 0, 1, 0)
+    without = cast("Socket", WithoutIpv6(errno.EAFNOSUPPORT, header))
+    assert [str(one) for one in read_rules(without)] == ["0: from all lookup 7"]
+    with pytest.raises(OSError, match="refused"):
+        read_rules(cast("Socket", WithoutIpv6(errno.EPERM, header)))
+
+
+def test_a_rule_for_some_packets_is_not_the_one_for_main() -> None:
+    header = struct.pack("=8BI", 2, 0, 0, 0, 254, 0, 0, 1, 0)
+    every, ssh = read_rules(answering(header, header + attribute(24, struct.pack("=HH", 22, 22))))[
+        :2
+    ]
+    assert (str(ssh), ssh.is_main) == ("0: from all dport 22 lookup main", False)
+    assert (str(every), every.is_main) == ("0: from all lookup main", True)
 
 
 def test_each_filter_has_its_command() -> None:

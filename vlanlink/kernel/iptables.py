@@ -25,6 +25,7 @@ _HOOKS: Final = {1: ("input", "INPUT"), 2: ("forward", "FORWARD")}
 _TARGET = struct.Struct("=H29sBi")
 """Size, name, revision, and the verdict of one without a name."""
 _DROP, _ACCEPT = -1, -2
+_NOT_BY_LINK = 1
 _LINK = re.compile(rb"[\w.@:-]{1,15}")
 
 
@@ -37,13 +38,15 @@ class _Family:
     in_use: str
     link: int
     """Offset of the incoming link's name in an entry."""
+    inverted: int
+    """Offset of the flags that turn its selectors round."""
     offsets: int
     """Offset of those of its target and of the next entry."""
 
 
 _FAMILIES: Final = (
-    _Family("ip", "iptables-legacy", socket.AF_INET, 0, "ip_tables_names", 16, 88),
-    _Family("ip6", "ip6tables-legacy", socket.AF_INET6, 41, "ip6_tables_names", 64, 140),
+    _Family("ip", "iptables-legacy", socket.AF_INET, 0, "ip_tables_names", 16, 83, 88),
+    _Family("ip6", "ip6tables-legacy", socket.AF_INET6, 41, "ip6_tables_names", 64, 132, 140),
 )
 
 
@@ -65,7 +68,9 @@ def _chains(family: _Family) -> Iterator[FilterChain]:
         _ENTRIES.pack_into(data, 0, _TABLE, size)
         getsockopt(raw.fileno(), family.level, _GET_ENTRIES, data)
     entries = data[_ENTRIES.size :]
-    drops = any(verdict == _DROP for _, _, verdict in _walk(family, entries, 0, size))
+    policies = hooks[len(hooks) // 2 :]
+    every = _walk(family, entries, 0, size)
+    drops = any(verdict == _DROP for start, _, verdict in every if start not in policies)
     for number, (hook, name) in _HOOKS.items():
         first, policy = hooks[number], hooks[5 + number]
         chain = list(_walk(family, entries, first, policy + 1))
@@ -90,7 +95,8 @@ def _walk(
     while start < end and start + family.offsets + 4 <= len(entries):
         target, after = struct.unpack_from("=HH", entries, start + family.offsets)
         link = bytes(entries[start + family.link :][:16]).rstrip(b"\0")
-        yield start, link if _LINK.fullmatch(link) else b"", _verdict(entries, start + target)
+        known = _LINK.fullmatch(link) and not entries[start + family.inverted] & _NOT_BY_LINK
+        yield start, link if known else b"", _verdict(entries, start + target)
         if after == 0:
             return
         start += after

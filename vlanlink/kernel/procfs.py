@@ -22,6 +22,7 @@ _ACCOUNTED = (
     "InHdrErrors",
     "InAddrErrors",
     "InNoRoutes",
+    "InUnknownProtos",
     "InDiscards",
     "InTruncatedPkts",
     "InTooBigErrors",

@@ -28,7 +28,9 @@ _CHAIN_TABLE, _CHAIN_NAME, _CHAIN_HOOK, _CHAIN_POLICY = 1, 3, 4, 5
 _HOOK_NUMBER = 1
 _RULE_TABLE, _RULE_CHAIN, _RULE_EXPRESSIONS = 1, 2, 4
 _EXPRESSION_NAME, _EXPRESSION_DATA = 1, 2
-_IMMEDIATE_DATA, _CMP_DATA, _DATA_VALUE, _DATA_VERDICT, _VERDICT_CODE = 2, 3, 1, 2, 1
+_IMMEDIATE_DATA, _DATA_VALUE, _DATA_VERDICT, _VERDICT_CODE = 2, 1, 2, 1
+_CMP_OPERATION, _CMP_DATA = 2, 3
+_EQUAL = bytes(4)
 _TARGET_NAME = 1
 _DROP, _ACCEPT = 0, 1
 _LINK = re.compile(rb"[\w.@:-]{1,15}")
@@ -136,7 +138,7 @@ def _read_expression(values: Mapping[int, bytes], rule: _Rule) -> None:
         verdict = dict(attributes(inner.get(_DATA_VERDICT, b"")))
         if code := verdict.get(_VERDICT_CODE):
             rule.verdicts.append(int.from_bytes(code, "big"))
-    elif name == "cmp":
+    elif name == "cmp" and data.get(_CMP_OPERATION) == _EQUAL:
         rule.compared.append(dict(attributes(data.get(_CMP_DATA, b""))).get(_DATA_VALUE, b""))
 
 
