@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tests.kernel.command_line import VLANLINK
 from tests.kernel.judge import same
 from tests.kernel.lan import Lan
-from tests.kernel.world import World, until
+from tests.kernel.world import World, next_line, until
 
 if TYPE_CHECKING:
     import subprocess
@@ -64,10 +64,9 @@ def waiting() -> list[Path]:
 def started(world: World, file: str, seconds: str) -> "subprocess.Popen[bytes]":
     """`vlanlink up FILE --confirm SECONDS`, once it waits."""
     process = world.start([VLANLINK, "up", file, "--replace", "--confirm", seconds])
-    assert process.stderr is not None
     lines: list[str] = []
     while ASKED not in "".join(lines):
-        line = process.stderr.readline().decode()
+        line = next_line(process, "stderr")
         assert line, lines
         lines.append(line)
     return process

@@ -11,7 +11,7 @@ import vlanlink
 from tests.kernel.access import AS_USER, let_everyone_in
 from tests.kernel.confirming import FILE, LATE, prepared, reverters, started
 from tests.kernel.lan import Lan
-from tests.kernel.world import World
+from tests.kernel.world import World, next_line
 
 pytestmark = pytest.mark.needs("macvlan")
 
@@ -56,7 +56,7 @@ def file(world: World) -> str:
 def test_only_what_is_needed_is_kept_while_working(world: World, file: str) -> None:
     process = world.start([*VLANLINK, "up", "--wait", "60", file])
     assert process.stderr
-    assert b"waiting for eth0" in process.stderr.readline()
+    assert "waiting for eth0" in next_line(process, "stderr")
     for task in Path(f"/proc/{process.pid}/task").iterdir():
         sets = capabilities((task / "status").read_text())
         assert sets["CapEff"] == sets["CapPrm"] == ALLOWED, task

@@ -9,7 +9,7 @@ import pytest
 import vlanlink
 from tests.kernel.command_line import VLANLINK
 from tests.kernel.lan import Lan
-from tests.kernel.world import World, until
+from tests.kernel.world import World, next_line, until
 
 pytestmark = pytest.mark.needs("macvlan")
 
@@ -73,8 +73,7 @@ def test_the_commands_of_next_work(office: World) -> None:
             assert waits.wait() == 0
         elif words[0] == "watch":
             watch = office.start([VLANLINK, *words])
-            assert watch.stdout is not None
-            assert watch.stdout.readline() == b"office is up.\n"
+            assert next_line(watch, "stdout") == "office is up.\n"
             watch.send_signal(signal.SIGINT)
             assert watch.wait() == 130
         else:

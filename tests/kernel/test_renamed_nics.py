@@ -14,7 +14,7 @@ import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import HOST_MAC, Lan
 from tests.kernel.watching import watching
-from tests.kernel.world import World, until
+from tests.kernel.world import World, next_line, until
 
 pytestmark = pytest.mark.needs("macvlan")
 
@@ -194,7 +194,7 @@ def test_it_is_waited_for(world: World, parent: str, arrival: str) -> None:
     world.ip("link add spare type veth peer name spare-peer")
     process = world.start([VLANLINK, "up", write(parent), "--wait", "60"])
     assert process.stderr is not None
-    line = process.stderr.readline().decode()
+    line = next_line(process, "stderr")
     assert line.startswith(f"waiting for {HOST_MAC if parent == BY_MAC else 'uplink'} "), line
     world.ip(arrival)
     assert process.wait(30) == 0, process.stderr.read()

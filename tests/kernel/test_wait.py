@@ -11,7 +11,7 @@ import vlanlink
 from tests.kernel.command_line import VLANLINK
 from tests.kernel.interrupts import noted
 from tests.kernel.judge import dump, same
-from tests.kernel.world import World, until
+from tests.kernel.world import World, next_line, until
 from vlanlink.cli.main import main
 from vlanlink.errors import ConflictError
 
@@ -41,8 +41,7 @@ def file(world: World) -> None:
 def _started(world: World, words: str) -> "subprocess.Popen[bytes]":
     """`vlanlink WORDS`, once it says what it waits for."""
     process = world.start([VLANLINK, *words.split()])
-    assert process.stderr is not None
-    line = process.stderr.readline().decode()
+    line = next_line(process, "stderr")
     assert line.startswith("waiting for nic0 "), line
     return process
 
@@ -175,8 +174,7 @@ def test_the_shim_waits_for_the_parents_address(world: World) -> None:
     process = _started(world, f"up {FILE} --wait 60")
     world.ip(MAKE)
     world.ip("link set nic0-peer up")
-    assert process.stderr is not None
-    line = process.stderr.readline().decode()
+    line = next_line(process, "stderr")
     assert line.startswith("waiting for an IPv4 address of nic0 "), line
     world.ip("addr add 169.254.7.7/16 dev nic0 scope link")
     world.ip("addr add 172.16.86.5/24 dev nic0-peer")
@@ -204,13 +202,11 @@ def test_a_watch_waits_for_the_parents_address(world: World) -> None:
     world.ip(MAKE)
     world.batch("link set nic0 up\nlink set nic0-peer up")
     process = world.start([VLANLINK, "watch", FILE, "--wait", "60"])
-    assert process.stderr is not None
-    line = process.stderr.readline().decode()
+    line = next_line(process, "stderr")
     assert line.startswith("waiting for an IPv4 address of nic0 "), line
     assert "shim0" not in world.names()
     world.ip("addr add 172.16.86.5/24 dev nic0")
-    assert process.stdout is not None
-    assert process.stdout.readline().decode().startswith("late is up")
+    assert next_line(process, "stdout").startswith("late is up")
     assert "src 172.16.86.5" in world.ip("route show table local dev shim0")
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0

@@ -33,6 +33,16 @@ def until(
         time.sleep(poll)
 
 
+def next_line(process: "subprocess.Popen[bytes]", stream: str, seconds: float = 60.0) -> str:
+    """The next line of ``stdout`` or ``stderr``; a process that writes none in time is killed."""
+    timer = threading.Timer(seconds, process.kill)
+    timer.start()
+    try:
+        return str(getattr(process, stream).readline().decode())
+    finally:
+        timer.cancel()
+
+
 class World:
     """The test's machine. ``HOST`` ("") names its own namespace, other names those in /run/netns
     or among the places that a LAN keeps out of vlanlink's sight."""
