@@ -106,23 +106,35 @@ def test_a_watch_that_starts_beside_an_obstacle_mends_the_rest(up: Lan) -> None:
 UNMARKED = "ip link set eth0 group 0 alias mine"
 
 
-@pytest.mark.parametrize("forged", [(), (UNMARKED,)], ids=["as it was", "unmarked"])
-def test_down_names_what_was_moved_away(lan: Lan, forged: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("forged", "name"),
+    [
+        pytest.param((), "eth0", id="as it was"),
+        pytest.param((UNMARKED,), "eth0", id="unmarked"),
+        pytest.param((), "help", id="a word of ip"),
+        pytest.param((UNMARKED,), "-r;\x1b[31m'", id="more than a name"),
+    ],
+)
+def test_down_names_what_was_moved_away(lan: Lan, forged: tuple[str, ...], name: str) -> None:
     """It is in somebody else's namespace, so it stays; the command that is told removes it."""
     before = dump(lan.world)
     vlanlink.up(load())
     process = move_away(lan, *forged)
+    inside = ["nsenter", "-n", "-t", str(process), "ip"]
+    if name != "eth0":
+        lan.world.run([*inside, "link", "set", "dev", "eth0", "down"])
+        lan.world.run([*inside, "link", "set", "dev", "eth0", "name", name])
     assert len(vlanlink.down("office", dry_run=True).notes) == 1
     done = vlanlink.down("office")
     (note,) = done.notes
     assert note.severity == "warning"
     where = f"into a namespace without a name (pid {process} (sleep 1000))"
-    assert note.message == f"eth0 stays: it was moved {where}"
+    assert note.message == f"{vlanlink.printable(name)} stays: it was moved {where}"
     assert lan.world.namespaces() == set()
-    assert "eth0" in lan.world.run(f"nsenter -n -t {process} ip link").stdout
+    lan.world.run([*inside, "link", "show", "dev", name])
     command, _, rest = (note.hint or "").partition(" removes it")
     assert rest == ""
-    lan.world.run(command)
+    lan.world.run(["bash", "-c", command])
     same(lan.world, before)
     vlanlink.up(load())
     assert vlanlink.status("office").state == "up"

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -224,10 +225,9 @@ def test_a_watch_that_waits_ends_on_a_signal(world: World, end: signal.Signals, 
 def test_a_watch_that_waits_can_be_stopped(world: World) -> None:
     told: list[tuple[str, ...]] = []
     watch = vlanlink.Watch(vlanlink.load(FILE), wait=60.0, on_wait=told.append)
-    thread = threading.Thread(target=watch.run)
-    thread.start()
-    until(lambda: told, "it waits")
-    watch.stop()
-    thread.join(30)
-    assert not thread.is_alive()
+    with ThreadPoolExecutor() as threads:
+        run = threads.submit(watch.run)
+        until(lambda: told, "it waits")
+        watch.stop()
+        run.result(30)  # neither an error nor an interrupt
     assert "one" not in world.namespaces()

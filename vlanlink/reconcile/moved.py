@@ -3,10 +3,9 @@
 What is in there is somebody else's business: it is named, and left alone.
 """
 
-import shlex
 from collections.abc import Iterator
 
-from vlanlink.errors import Diagnostic, printable
+from vlanlink.errors import Diagnostic, printable, shell_word
 from vlanlink.model import HOST, LinkName, State, Stray
 from vlanlink.reconcile.session import Observation
 from vlanlink.store.record import Record
@@ -20,8 +19,9 @@ def moved_away(seen: Observation) -> Iterator[Diagnostic]:
     for stray in sorted(found, key=lambda stray: (stray.holder, stray.link)):
         link = printable(stray.link)
         message = f"{link} stays: it was moved into a namespace without a name ({stray.holder})"
-        command = ["nsenter", f"--net={stray.path}", "ip", "link", "delete", link]
-        yield Diagnostic(message, hint=f"{shlex.join(command)} removes it", severity="warning")
+        command = f"nsenter --net={shell_word(stray.path)} ip link delete dev"
+        hint = f"{command} {shell_word(stray.link)} removes it"
+        yield Diagnostic(message, hint=hint, severity="warning")
 
 
 def _without_mark(own: Record, observed: State) -> Iterator[Stray]:
