@@ -21,7 +21,8 @@ from typing import Any, NoReturn
 
 from vlanlink.commit_confirm.commit import pending_change
 from vlanlink.dataclass import dataclass
-from vlanlink.dhcp.service import Doors, Endpoint, Service, fork, open_doors
+from vlanlink.dhcp import joining
+from vlanlink.dhcp.service import Doors, Endpoint, Guests, Service, fork, open_doors
 from vlanlink.errors import VlanlinkError
 from vlanlink.host import Host, boot_id, since_boot
 from vlanlink.kernel.privilege import become_nobody, die_with_parent, keep_needed_capabilities
@@ -79,7 +80,10 @@ def _keep(request: Request) -> int:
         except (Unfinished, VlanlinkError) as error:
             print(getattr(error, "reason", error), file=sys.stderr)
             return 1
-    pid, channel = fork(partial(_serve, opened, lock))
+    guests = _guests()
+    pid, channel = fork(partial(_serve, opened, lock, guests))
+    if guests:
+        guests.at.close()
     _close(opened)
     keeper_file.write(lock, keeper_file.Keeper(os.getpid(), request.serves))
     supervisor = Supervisor(request, channel, opened.paths)
@@ -97,6 +101,14 @@ def _keep(request: Request) -> int:
         channel.close()
         os.waitpid(pid, 0)
     return 0
+
+
+def _guests() -> Guests | None:
+    """Where others ask; None if the name is taken: they start another keeper then."""
+    try:
+        return Guests(joining.listen(os.getpid()), os.geteuid())
+    except OSError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +170,7 @@ def _close(opened: _Opened) -> None:
         doors.close()
 
 
-def _serve(opened: _Opened, lock: int, channel: socket.socket) -> None:
+def _serve(opened: _Opened, lock: int, guests: Guests | None, channel: socket.socket) -> None:
     """The child: drop all rights but two, then renew until the parent hangs up."""
     os.close(lock)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the parent tells
@@ -167,7 +179,7 @@ def _serve(opened: _Opened, lock: int, channel: socket.socket) -> None:
     become_nobody("CAP_NET_ADMIN", "CAP_NET_RAW")
     die_with_parent()
     channel.send(b"+")
-    Service(opened.endpoints, opened.doors, channel).run()
+    Service(opened.endpoints, opened.doors, channel, guests).run()
 
 
 class _Stopped(Exception):  # noqa: N818 - raised by the signal handler
@@ -237,6 +249,9 @@ class Supervisor:
             return False
         told = json.loads(data)
         key = (told["endpoint"][0], told["endpoint"][1])
+        if "joined" in told or "left" in told:
+            self._take_guest(key, told)
+            return True
         if "advertised" in told:
             self._take_advertised(key, told)
         elif told["lease"] is None:
@@ -253,6 +268,15 @@ class Supervisor:
         self._unwritten = True
         return True
 
+    def _take_guest(self, key: tuple[str, str], told: Mapping[str, Any]) -> None:
+        """An endpoint has joined or left; who asked for that writes its lease down."""
+        for known in (self._held, self._lost, self._heard):
+            known.pop(key, None)
+        if "joined" in told:
+            self._paths[key[0]] = told["joined"][0], told["joined"][1]
+        elif told["left"]:
+            self._paths.pop(key[0], None)
+
     def _take_advertised(self, key: tuple[str, str], told: Mapping[str, Any]) -> None:
         self._heard[key] = advertised_from(told["advertised"], "DNS")
         if told["changed"]:
@@ -268,10 +292,9 @@ class Supervisor:
             if _is_there(path, inode):  # by another process in it
                 self._paths[name] = path, inode
                 gone.remove(name)
-        for name in gone:
-            del self._paths[name]
-        if gone:
-            self._channel.send(json.dumps(gone).encode())
+        dropped = [(name, self._paths.pop(name)[1]) for name in gone]
+        if dropped:
+            self._channel.send(json.dumps(dropped).encode())
 
     def _attached(self) -> dict[str, str]:
         """Where the namespaces of attachments are, by id."""
@@ -301,7 +324,9 @@ class Supervisor:
         self._unwritten = False
 
     def _added(self, before: DhcpLeases) -> DhcpLeases:
-        """What was heard, added to what is known."""
+        """What was heard, added to what is known. Who left is heard of before it is forgotten."""
+        while select.select([self._channel], [], [], 0)[0] and self._hear():
+            pass
         old = before if before.boot == boot_id() else DhcpLeases(boot_id(), lost=before.lost)
         held = {**old.held, **{k: lease for k, lease in self._held.items() if lease}}
         since = {**self._lost, **old.lost}  # the earlier one

@@ -11,6 +11,7 @@ from vlanlink.attachment.lookup import (
     find_place,
     learnt_dns,
     leased_before,
+    links_by_dhcp,
     need_up,
     partial,
 )
@@ -326,7 +327,7 @@ def _observed(
         had | frozenset(old.bare if old and old.addresses != kept else ()),
     )
     seen = session.observe_part(part, context, wanted, joined)
-    return replace(seen, had_lease=bool(had))
+    return replace(seen, had_lease=links_by_dhcp(known, key[1], joined.interfaces))
 
 
 @contextmanager

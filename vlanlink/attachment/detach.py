@@ -6,6 +6,7 @@ from vlanlink.attachment.lookup import (
     Place,
     find_place,
     leased_before,
+    links_by_dhcp,
     lost_place,
     partial,
 )
@@ -90,7 +91,7 @@ def _take_away(
     same = [one for k in keys if (one := session.store.attachment(place.name, k))]
     wanted = partial(session, place, _paths(session, place, key, record), same)
     seen = session.observe_part(part_of(topology), context, wanted, joined)
-    reconcile(session, replace(seen, had_lease=bool(had)))
+    reconcile(session, replace(seen, had_lease=links_by_dhcp(known, key[1], interfaces)))
 
 
 def _forget_dhcp(

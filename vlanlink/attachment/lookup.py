@@ -7,6 +7,7 @@ from vlanlink.desired.dhcp import MOST_SERVERS
 from vlanlink.errors import ConflictError, Diagnostic, UsageError, nearest
 from vlanlink.host import boot_id, is_topology_name, since_boot
 from vlanlink.kernel.snapshot import Wanted
+from vlanlink.model import LinkName
 from vlanlink.reconcile.checks import refuse_untrusted
 from vlanlink.reconcile.lookup import copy_of, is_enabled, unknown
 from vlanlink.reconcile.session import Session, kernel_errors
@@ -119,6 +120,12 @@ def _keys(place: Place, names: Iterable[str]) -> Iterator[AttachmentKey]:
     """The network and id of every lease of these ids."""
     wanted = set(names)
     return (key for key in place.leases.attachments if key[1] in wanted)
+
+
+def links_by_dhcp(known: DhcpLeases, name: str, interfaces: Iterable[str]) -> frozenset[LinkName]:
+    """The links of an id that a keeper may ask for."""
+    found = (LinkName(name, interface) for interface in interfaces)
+    return frozenset(link for link in found if tuple(link) in known.endpoints)
 
 
 def partial(

@@ -25,13 +25,12 @@ class Engine:
     def __init__(self, ports: Mapping[LinkName, Port], on_lease: OnLease) -> None:
         """Take over the sockets."""
         self.clients: dict[LinkName, Client] = {}
-        self._ports = dict(ports)
+        self._ports: dict[LinkName, Port] = {}
         self._on_lease = on_lease
         self._timers: list[tuple[float, LinkName]] = []
         self._selector = selectors.DefaultSelector()
         for key, port in ports.items():
-            for each in port.sockets():
-                self._selector.register(each, selectors.EVENT_READ, key)
+            self.open(key, port)
 
     def add(self, key: LinkName, step: Step) -> None:
         """Begin with a client and the first thing that it does."""
@@ -64,6 +63,12 @@ class Engine:
             else:
                 event.data()
         self._tick()
+
+    def open(self, key: LinkName, port: Port) -> None:
+        """Take over the sockets of a client that is added later."""
+        self._ports[key] = port
+        for each in port.sockets():
+            self._selector.register(each, selectors.EVENT_READ, key)
 
     def carrier_back(self, key: LinkName) -> None:
         """A link has its carrier again."""

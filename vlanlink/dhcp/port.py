@@ -30,7 +30,7 @@ class Port:
         """Take over open sockets that receive nothing yet."""
         self._own = own
         self._parent = parent
-        self._parent_mac = parent_mac
+        self.parent_mac = parent_mac
         self._arp = False
 
     def sockets(self) -> tuple[socket.socket, ...]:
@@ -60,7 +60,7 @@ class Port:
 
     def probe(self, client: Client, address: str) -> None:
         """Send an ARP probe."""
-        mac = self._parent_mac if self._parent else client.mac
+        mac = self.parent_mac if self._parent else client.mac
         with suppress(OSError):
             (self._parent or self._own).send(packets.arp_probe(mac, address))
 
@@ -76,7 +76,7 @@ class Port:
             reply = parse_frame(data)
             if reply:
                 yield reply
-            elif (address := _claimed(data, {client.mac, self._parent_mac})) is not None:
+            elif (address := _claimed(data, {client.mac, self.parent_mac})) is not None:
                 yield address
 
     def close(self) -> None:

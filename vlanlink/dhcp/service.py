@@ -8,13 +8,14 @@ import json
 import os
 import socket
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
 from vlanlink.dataclass import dataclass
 from vlanlink.dhcp import client as machine
+from vlanlink.dhcp import joining
 from vlanlink.dhcp.engine import Engine, LeaseAction
 from vlanlink.dhcp.port import Port
 from vlanlink.dhcp.routers import Routers
@@ -29,6 +30,7 @@ from vlanlink.model import Address, LinkName
 from vlanlink.planning.operations import AddAddress, RemoveAddress
 from vlanlink.store.advertised import Advertised, advertised_row
 from vlanlink.store.dhcp_leases import FOREVER, DhcpLease, lease_row
+from vlanlink.store.keeper_file import word_of
 
 _HEADER = struct.Struct("=IHHII")
 _LINK = struct.Struct("=BxHiII")
@@ -70,6 +72,8 @@ class Doors:
 
     requests: Socket
     events: socket.socket
+    inode: int
+    """Of the namespace; its name may mean another one later."""
     asking: socket.socket | None = None
     """Asks routers, where somebody listens to them."""
 
@@ -81,12 +85,22 @@ class Doors:
             self.asking.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Guests:
+    """Where others ask for endpoints to join or to leave."""
+
+    at: socket.socket
+    uid: int
+    """The user who may."""
+
+
 def open_doors(*, asking: bool = False) -> Doors:
     """The sockets of the calling thread's namespace. Raises OSError."""
     kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
     events = socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
     events.bind((0, _GROUPS))
-    return Doors(Socket(), events, open_asking() if asking else None)
+    inode = os.stat("/proc/thread-self/ns/net").st_ino
+    return Doors(Socket(), events, inode, open_asking() if asking else None)
 
 
 class Service:
@@ -97,11 +111,16 @@ class Service:
         endpoints: Mapping[LinkName, Endpoint],
         doors: Mapping[str, Doors],
         starter: socket.socket,
+        guests: Guests | None = None,
     ) -> None:
-        """Take over the sockets. ``starter`` gets a message for each lease."""
+        """Take over the sockets. ``starter`` gets a message for each lease.
+
+        ``guests`` ask for endpoints to join or to leave.
+        """
         self._endpoints = dict(endpoints)
         self._doors = dict(doors)
         self._starter = starter
+        self._guests = guests
         self._untold: list[bytes] = []
         self._up: dict[LinkName, bool] = dict.fromkeys(endpoints, True)
         self._disturbed: set[LinkName] = set()
@@ -122,6 +141,8 @@ class Service:
         """Go on until the starter hangs up; then close everything."""
         self._starter.setblocking(False)
         self._engine.watch(self._starter, self._on_starter)
+        if self._guests:
+            self._engine.watch(self._guests.at, self._on_guest)
         for namespace, doors in self._doors.items():
             self._engine.watch(doors.events, partial(self._on_events, namespace))
         self._engine.add_all((key, partial(self._begin, key)) for key in list(self._endpoints))
@@ -212,26 +233,84 @@ class Service:
         if not data:
             self._hung_up = True
             return
-        for namespace in json.loads(data):
-            self._drop(namespace)
+        for namespace, inode in json.loads(data):
+            doors = self._doors.get(namespace)
+            if doors and doors.inode == inode:
+                self._drop([key for key in self._endpoints if key.namespace == namespace])
 
-    def _drop(self, namespace: str) -> None:
+    def _drop(self, keys: Sequence[LinkName]) -> None:
         closing: list[socket.socket] = []
-        for key in [key for key in self._endpoints if key.namespace == namespace]:
+        for key in keys:
             del self._endpoints[key]
             closing += self._engine.drop(key)
             self._routers.drop(key)
-        if namespace in self._doors:
+        for namespace in {key.namespace for key in keys} - {key[0] for key in self._endpoints}:
             doors = self._doors.pop(namespace)
             self._engine.unwatch(doors.events)
             doors.close()
         close_all(closing)
 
+    # -- guests --------------------------------------------------------------------------------
+
+    def _on_guest(self) -> None:
+        assert self._guests
+        with suppress(OSError):
+            guest, _ = self._guests.at.accept()
+            guest.setblocking(False)
+            if joining.uid_of(guest) == self._guests.uid:
+                self._engine.watch(guest, partial(self._on_request, guest))
+            else:
+                guest.close()
+
+    def _on_request(self, guest: socket.socket) -> None:
+        """Do what is asked, and answer what is served then; what can't be done has no answer."""
+        self._engine.unwatch(guest)
+        with guest, suppress(OSError, ValueError):
+            request, sockets = joining.receive(guest)
+            if "leave" in request:
+                self._leave(joining.read_keys(request["leave"]))
+            elif "join" in request:
+                one = joining.read_joining(request["join"])
+                self._join(one, joining.as_given(one, sockets))
+            guest.send(self._serves().encode())
+
+    def _serves(self) -> str:
+        rows = sorted(self._endpoints.items())
+        return " ".join(
+            word_of(key, one.index, one.client.mac, one.client.config) for key, one in rows
+        )
+
+    def _leave(self, keys: Sequence[LinkName]) -> None:
+        served = [key for key in keys if key in self._endpoints]
+        self._drop(served)
+        for key in served:
+            self._tell(key, left=key.namespace not in self._doors)
+
+    def _join(self, one: joining.Joining, given: joining.Given) -> None:
+        self._leave([one.key])
+        space = one.key.namespace
+        if space in self._doors and self._doors[space].inode != one.inode:
+            self._leave([key for key in self._endpoints if key.namespace == space])
+        doors = Doors(given.requests, given.events, one.inode)
+        if space in self._doors:
+            doors.close()
+        else:
+            self._doors[space] = doors
+            self._engine.watch(doors.events, partial(self._on_events, space))
+        self._endpoints[one.key] = Endpoint(one.index, one.client, given.port, one.lease)
+        self._up[one.key] = True
+        self._tell(one.key, joined=[one.path, one.inode])
+        self._engine.open(one.key, given.port)
+        self._engine.add(one.key, self._begin(one.key, since_boot()))
+
     # -- events --------------------------------------------------------------------------------
 
     def _on_events(self, namespace: str) -> None:
+        doors = self._doors.get(namespace)
+        if doors is None:  # it was let go a moment ago
+            return
         try:
-            data = self._doors[namespace].events.recv(_LARGEST)
+            data = doors.events.recv(_LARGEST)
         except BlockingIOError:
             return
         except OSError:  # some were lost: ask all servers rather than none

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from vlanlink.dataclass import replace
 from vlanlink.desired.attached import asking_ids
 from vlanlink.desired.context import Context
-from vlanlink.digest import sha256
 from vlanlink.host import boot_id, since_boot
 from vlanlink.model import HOST, Link, LinkName, State
 from vlanlink.planning.operations import (
@@ -23,7 +22,7 @@ from vlanlink.planning.operations import (
 )
 from vlanlink.planning.plan import Plan
 from vlanlink.store.dhcp_leases import DhcpLease, Endpoint
-from vlanlink.store.keeper_file import Keeper
+from vlanlink.store.keeper_file import Keeper, word_of
 
 if TYPE_CHECKING:
     from vlanlink.reconcile.session import Observation, Session
@@ -106,11 +105,10 @@ def endpoints(desired: State, observed: State) -> dict[LinkName, Link]:
 
 def serving(desired: State, observed: State) -> str:
     """Names for what a keeper keeps: each changes when its link does, or how it asks."""
-    rows = (
-        (*key, link.index, link.settings.get("mac"), link.dhcp)
+    return " ".join(
+        word_of(key, link.index, link.settings.get("mac"), link.dhcp)
         for key, link in sorted(endpoints(desired, observed).items())
     )
-    return " ".join(sha256(repr(row).encode()).hex()[:16] for row in rows)
 
 
 def serves(keeper: Keeper, desired: State, observed: State) -> bool:
@@ -192,14 +190,20 @@ def keeps_others(seen: "Observation") -> bool:
 
 @contextmanager
 def keeper_paused(session: "Session", seen: "Observation") -> Iterator[None]:
-    """End the keeper, if one runs, before what it holds goes; start it again after a failure."""
+    """End the keeper, if one runs, before what it holds goes; start it again after a failure.
+
+    Where the change is about an attachment, the keeper lets go of that alone.
+    """
     name = seen.topology.name
     if not session.store.keeper_file(name).exists():
         yield
         return
     from vlanlink.reconcile import keeper_process as process  # other topologies do without
 
-    had = process.stop(session, name)
+    if seen.narrowed:
+        had = process.part_with(session, name, seen.dhcp_keys)
+    else:
+        had = process.stop(session, name)
     try:
         yield
     except BaseException:

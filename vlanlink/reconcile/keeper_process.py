@@ -7,15 +7,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from vlanlink.boot import unit
 from vlanlink.boot.systemctl import systemd_runs_here
+from vlanlink.dhcp.joining import Joining, join, leave
+from vlanlink.dhcp.service import open_doors
 from vlanlink.errors import VlanlinkError
-from vlanlink.model import State
+from vlanlink.model import Link, LinkName, State
 from vlanlink.reconcile.apply import Unfinished
+from vlanlink.reconcile.dhcp_acquire import new_client, open_ports
 from vlanlink.reconcile.dhcp_plan import endpoints, serving
 from vlanlink.reconcile.lookup import copy_of
 from vlanlink.reconcile.session import Observation, Session
@@ -43,8 +47,62 @@ def settle(session: Session, topology: str, desired: State, now: State) -> None:
         start(session, topology, serving(desired, now))
 
 
-def settle_whole(session: Session, part: Observation) -> None:
-    """Settle after a change of a part: the keeper serves the whole topology. Raises Unfinished."""
+def settle_part(session: Session, part: Observation, now: State) -> None:
+    """Have the keeper serve an attachment, too; one is started if none runs. Raises Unfinished."""
+    links = endpoints(part.resolution.desired, now)
+    file = session.store.keeper_file(part.topology.name)
+    running = keeper_file.find(file)
+    try:
+        if running is None:
+            raise ConnectionRefusedError
+        for key, link in links.items():
+            if serving(part.resolution.desired, now) not in running.serves.split():
+                _name(file, running.pid, _joined(session, part, now, {key: link}, running.pid))
+    except OSError:  # it is gone, or of another release
+        _settle_whole(session, part)
+
+
+def _joined(
+    session: Session, part: Observation, now: State, links: Mapping[LinkName, Link], pid: int
+) -> str:
+    """What the keeper serves once an endpoint has joined. Raises OSError, Unfinished."""
+    ((key, link),) = links.items()
+    record = next(one.record for one in part.context.attached if one.id == key.namespace)
+    port = open_ports(session, now, links)[key]
+    (doors,) = session.machine.inside([(key.namespace, open_doors)])
+    lease = part.context.dhcp[key[0], key[1]]
+    client, inode = new_client(link), record.inode
+    one = Joining(key, link.index, client, port.parent_mac, lease, record.path, inode)
+    own, *parent = port.sockets()
+    try:
+        files = [own.fileno(), doors.requests.fileno(), doors.events.fileno()]
+        return join(pid, one, files + [each.fileno() for each in parent])
+    finally:
+        port.close()
+        doors.close()
+
+
+def part_with(session: Session, topology: str, keys: Collection[LinkName]) -> bool:
+    """Have the keeper let go of some links, or end; whether it had any of them."""
+    file = session.store.keeper_file(topology)
+    running = keeper_file.find(file)
+    if running is None:
+        return False
+    try:
+        left = leave(running.pid, keys)
+    except OSError:
+        return stop(session, topology)
+    _name(file, running.pid, left)
+    return set(left.split()) != set(running.serves.split())
+
+
+def _name(file: Path, pid: int, serves: str) -> None:
+    with suppress(OSError):  # `status` says then that it keeps other leases
+        keeper_file.rewrite(file, keeper_file.Keeper(pid, serves))
+
+
+def _settle_whole(session: Session, part: Observation) -> None:
+    """Start a keeper of the whole topology after a change of a part. Raises Unfinished."""
     own, wanted = part.records.own, session.machine.wanted
     assert own is not None
     try:

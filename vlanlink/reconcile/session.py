@@ -18,7 +18,7 @@ from vlanlink.host import Host, since_boot
 from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.netns.namespaces import NEEDED_DESCRIPTORS
 from vlanlink.kernel.snapshot import Wanted
-from vlanlink.model import NAMELESS, State
+from vlanlink.model import NAMELESS, LinkName, State
 from vlanlink.planning.operations import MakeNamespace
 from vlanlink.planning.plan import Plan, plan
 from vlanlink.reconcile.apply import Progress
@@ -82,14 +82,20 @@ class Observation:
     everywhere: bool = False
     """Every namespace that has a name was looked at, not only those that are ours."""
     narrowed: Narrowed | None = None
-    had_lease: bool = False
-    """The part that was resolved had an address by DHCP."""
+    had_lease: frozenset[LinkName] = frozenset()
+    """The links of the part that was resolved that had an address by DHCP."""
 
     @property
     def keeper_matters(self) -> bool:
         """Whether the keeper of the leases serves, or is to serve, what this is about."""
         asks = any(link.dhcp for link in self.resolution.desired.links())
-        return self.narrowed is None or asks or self.had_lease
+        return self.narrowed is None or asks or bool(self.had_lease)
+
+    @property
+    def dhcp_keys(self) -> frozenset[LinkName]:
+        """The links that ask by DHCP, and those of a part that had an address by it."""
+        asking = (link.key for link in self.resolution.desired.links() if link.dhcp)
+        return frozenset((*asking, *self.had_lease))
 
     @property
     def whole(self) -> Topology:

@@ -181,7 +181,7 @@ def _settle_keeper(session: Session, final: Observation, now: State) -> None:
     if final.narrowed:
         from vlanlink.reconcile import keeper_process
 
-        keeper_process.settle_whole(session, final)
+        keeper_process.settle_part(session, final, now)
     elif asks or session.store.keeper_file(final.topology.name).exists():
         from vlanlink.reconcile import keeper_process
 

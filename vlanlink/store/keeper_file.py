@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from vlanlink.dataclass import dataclass
+from vlanlink.digest import sha256
 from vlanlink.store import documents, fields
 from vlanlink.store.documents import VERSION, UnreadableError
 
@@ -24,6 +25,11 @@ class Keeper:
     pid: int
     serves: str
     """What it keeps, as its starter named it; empty while it starts."""
+
+
+def word_of(key: tuple[str, str], index: int, mac: object, config: object) -> str:
+    """A name for what is served: it changes when the link does, or how it asks."""
+    return sha256(repr((*key, index, mac, config)).encode()).hex()[:16]
 
 
 def find(path: Path) -> Keeper | None:
@@ -65,6 +71,15 @@ def write(descriptor: int, keeper: Keeper) -> None:
     text = json.dumps(data).encode()
     os.truncate(descriptor, 0)
     os.pwrite(descriptor, text, 0)
+
+
+def rewrite(path: Path, keeper: Keeper) -> None:
+    """Name what a keeper that lives serves by now. Raises OSError."""
+    descriptor = os.open(path, _FLAGS)
+    try:
+        write(descriptor, keeper)
+    finally:
+        os.close(descriptor)
 
 
 def _read(descriptor: int) -> Keeper:

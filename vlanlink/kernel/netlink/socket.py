@@ -57,9 +57,8 @@ class Socket:
     def __init__(self, protocol: int = socket.NETLINK_ROUTE) -> None:
         """Open it: extended acks and strict checking of requests on."""
         self._rtnetlink = protocol == socket.NETLINK_ROUTE
-        self._socket = socket.socket(
-            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol
-        )
+        kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
+        self._socket = socket.socket(socket.AF_NETLINK, kind, protocol)
         for option in (_CAP_ACK, _EXT_ACK, _GET_STRICT_CHK):
             self._socket.setsockopt(_SOL_NETLINK, option, 1)
         try:
@@ -69,6 +68,17 @@ class Socket:
         # The kernel's own: with settimeout() Python would poll(2) before each send and receive.
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEOUT)
         self._sequence = 0
+
+    @classmethod
+    def of(cls, opened: socket.socket) -> "Socket":
+        """One of rtnetlink(7) that another process has opened as this class does."""
+        found = cls.__new__(cls)
+        found._rtnetlink, found._socket, found._sequence = True, opened, 0
+        return found
+
+    def fileno(self) -> int:
+        """Its descriptor."""
+        return self._socket.fileno()
 
     def close(self) -> None:
         """Close it."""
