@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.kernel.world import BOUND_SECONDS, until
+from tests.kernel.world import BOUND_SECONDS, scaled, until
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def noted(ready: threading.Event) -> Iterator[None]:
             until(ready.is_set, "ready")
             until(lambda: _main_sleeps() and next(looks) > 30, "the main thread sleeps")
             signal.pthread_kill(threading.get_ident(), signal.SIGINT)
-        if not over.wait(BOUND_SECONDS):
+        if not over.wait(scaled(BOUND_SECONDS)):
             late.set()
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 

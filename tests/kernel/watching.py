@@ -12,7 +12,7 @@ from typing import Any
 
 import vlanlink
 from tests.kernel.command_line import VLANLINK
-from tests.kernel.world import World, until
+from tests.kernel.world import World, scaled, until
 from vlanlink.watcher import Event, Policy
 
 FILE = "/run/office.toml"
@@ -43,7 +43,8 @@ class Watched:
             return event.event == word and (not what or any(what in w for w in event.what))
 
         with self._more:
-            assert self._more.wait_for(place, SECONDS), f"no {word} {what!r} in {self.events}"
+            came = self._more.wait_for(place, scaled(SECONDS))
+            assert came, f"no {word} {what!r} in {self.events}"
             *_, found = self.events[: place()]
             del self.events[: place()]
         return found
