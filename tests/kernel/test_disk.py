@@ -251,10 +251,20 @@ def test_a_damaged_file_times_every_verb(machine: Lan, cli: Cli, long_run: bool)
             everything(cli, f"attach office/pub --pid {container} --id c1")
             everything(cli, "down office")
             assert "eth0" not in inside(machine.world, container, "ip -br link"), what
+        said = everything(cli, "down office")
         everything(cli, "down other")
-        assert machine.world.namespaces() == set(), what
+        for name in machine.world.namespaces():
+            _delete_by_hand(machine, name, said, what)
+        everything(cli, "down office")
         path_of("copy for the boot").unlink(missing_ok=True)
     same(machine.world, before)
+
+
+def _delete_by_hand(machine: Lan, name: str, said: str, what: object) -> None:
+    """A record that makes sense is believed: one that lacks a link makes that somebody's own."""
+    assert f"namespace {name} stays: it contains eth0" in said, (what, said)
+    machine.world.ip(f"netns delete {name}")
+    machine.world.settle()
 
 
 def _clear(path: Path) -> None:

@@ -43,12 +43,12 @@ def moved_away(lan: Lan) -> None:
     move_away(lan)
 
 
-def move_away(lan: Lan, *commands: str) -> int:
+def move_away(lan: Lan, *commands: str, of: str = "one") -> int:
     """The process in there."""
     sleeper = lan.world.start("unshare -n sleep 1000")
     own = os.stat("/proc/self/ns/net").st_ino
     until(lambda: os.stat(f"/proc/{sleeper.pid}/ns/net").st_ino != own, "its own namespace")
-    lan.world.ip(f"link set eth0 netns {sleeper.pid}", "one")
+    lan.world.ip(f"link set eth0 netns {sleeper.pid}", of)
     for words in (*commands, "ip link set eth0 up"):
         lan.world.run(f"nsenter -n -t {sleeper.pid} {words}")
     return sleeper.pid
@@ -148,3 +148,94 @@ def test_a_failed_up_does_not_forget_what_was_moved_away(lan: Lan) -> None:
         vlanlink.up(load())
     (note,) = vlanlink.down("office").notes
     assert f"(pid {process} (sleep 1000))" in note.message
+
+
+NEW_MAC = "ip link set eth0 address 02:00:00:00:00:01"
+
+
+def test_a_moved_link_is_known_by_its_ifindex(lan: Lan) -> None:
+    """Its MAC and mark were changed. `up` makes another one, and says where the first may be."""
+    vlanlink.up(load())
+    process = move_away(lan, UNMARKED, NEW_MAC)
+    where = f"a namespace without a name (pid {process} (sleep 1000))"
+    told = f"one/eth0 was probably moved into {where}: "
+    told += "macvlan eth0 there has its ifindex and its parent eth0"
+    assert [note.message for note in vlanlink.down("office", dry_run=True).notes] == [told]
+    (note,) = vlanlink.up(load()).notes
+    assert note.message == told
+    assert vlanlink.status("office").state == "up"
+    command, _, _ = (note.hint or "").partition(" removes it")
+    lan.world.run(command)
+    lan.world.reaches("one", "172.16.86.11")
+    assert vlanlink.down("office").notes == ()
+
+
+def test_a_watch_says_where_a_moved_link_probably_is(up: Lan) -> None:
+    with watched() as watch:
+        watch.told("up")
+        process = move_away(up, UNMARKED, NEW_MAC)
+        event = watch.told("repaired")
+        assert [f"(pid {process} (sleep 1000))" in one.message for one in event.diagnostics] == [
+            True
+        ]
+
+
+def test_what_nothing_tells_from_others_is_counted(lan: Lan) -> None:
+    """Its ifindex was changed, too. Containers of others are on the parent, some by chance."""
+    vlanlink.up(load())
+    lan.world.ip("link add m0 link eth0 type macvlan mode bridge")
+    stranger = lan.world.start("unshare -n sleep 1000")
+    until(lambda: lan.world.run(f"readlink /proc/{stranger.pid}/ns/net").stdout != own_link(lan))
+    lan.world.ip(f"link set m0 netns {stranger.pid}")
+    process = move_away(lan, UNMARKED, NEW_MAC)
+    renumber(lan, process)
+    (note,) = vlanlink.down("office").notes
+    assert note.message.startswith("one/eth0 is gone: deleted, or moved and changed since; ")
+    assert "2 macvlan links of others" in note.message
+    assert f"(pid {process} (sleep 1000))" in note.message
+
+
+def own_link(lan: Lan) -> str:
+    return lan.world.run("readlink /proc/self/ns/net").stdout
+
+
+def renumber(lan: Lan, process: int) -> None:
+    """Move it on to a namespace where its ifindex is taken, and back."""
+    taken = "ip link add name d0 index 10000 type bridge"
+    lan.world.ip("netns add between")
+    lan.world.run(taken.split(), "between")
+    lan.world.run(f"nsenter -n -t {process} ip link set eth0 netns between")
+    lan.world.run(f"ip -n between link set eth0 netns {process}")
+    lan.world.run(f"nsenter -n -t {process} ip link set eth0 up")
+    lan.world.ip("netns delete between")
+
+
+def test_a_link_that_was_moved_into_a_named_namespace_is_named(lan: Lan) -> None:
+    vlanlink.up(load())
+    lan.world.ip("netns add den")
+    lan.world.ip("link set eth0 netns den", "one")
+    lan.world.run(UNMARKED.split(), "den")
+    (note,) = vlanlink.down("office").notes
+    assert note.message == "eth0 stays: it was moved into namespace den"
+    lan.world.run((note.hint or "").partition(" removes it")[0])
+    assert lan.world.names("den") == {"lo"}
+
+
+def test_a_link_that_was_deleted_or_renamed_was_not_moved(lan: Lan) -> None:
+    vlanlink.up(load())
+    lan.world.ip("link del eth0", "one")
+    lan.world.ip("link set eth0 down name mine", "two")
+    assert vlanlink.down("office").notes == ()
+
+
+@pytest.mark.needs("ipvlan")
+def test_a_moved_ipvlan_link_is_known_by_its_ifindex(lan: Lan) -> None:
+    """Its MAC is its parent's, and never tells it from others."""
+    before = dump(lan.world)
+    vlanlink.up(load(OFFICE.replace('"macvlan"', '"ipvlan"')))
+    process = move_away(lan)
+    (note,) = vlanlink.down("office").notes
+    where = f"a namespace without a name (pid {process} (sleep 1000))"
+    assert note.message.startswith(f"one/eth0 was probably moved into {where}: ipvlan eth0 there")
+    lan.world.run((note.hint or "").partition(" removes it")[0])
+    same(lan.world, before)

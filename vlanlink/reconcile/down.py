@@ -46,7 +46,7 @@ def take_down(
         if forget:
             _forget(session, name)
         _report_lost(seen, before)
-    return replace(todo, notes=(*todo.notes, *moved_away(seen)))
+    return replace(todo, notes=(*todo.notes, *moved_away(seen, doubtful=True)))
 
 
 def stop_services(session: Session, topology: str) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ from vlanlink.reconcile.dhcp_plan import (
 )
 from vlanlink.reconcile.failures import translated
 from vlanlink.reconcile.lan import announce, create_parents, probe
+from vlanlink.reconcile.moved import moved_away
 from vlanlink.reconcile.progress import phases_of_up
 from vlanlink.reconcile.records import close, keep, put_back, write_before, write_between
 from vlanlink.reconcile.session import Observation, Session
@@ -142,7 +143,7 @@ def reconcile(
     if not final.narrowed:
         forget_leases(session, final)
     done = checked(final)
-    return replace(done, notes=(*done.notes, *warnings))
+    return replace(done, notes=(*done.notes, *warnings, *moved_away(seen)))
 
 
 def _apply(
