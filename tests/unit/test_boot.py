@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -311,13 +312,25 @@ def test_the_json_form(box: Box) -> None:
 
 def test_the_unit_runs_this_program(monkeypatch: pytest.MonkeyPatch) -> None:
     commands = [line for line in unit.text().splitlines() if line.startswith("Exec")]
+    program, turn, file = (
+        f"{sys.executable} -P -m vlanlink",
+        "--lock-timeout 180",
+        "/etc/vlanlink/%i.toml",
+    )
     assert commands == [
-        f"ExecStart={sys.executable} -P -m vlanlink up --replace --wait 60 /etc/vlanlink/%i.toml",
-        f"ExecReload={sys.executable} -P -m vlanlink up --replace /etc/vlanlink/%i.toml",
-        f"ExecStop={sys.executable} -P -m vlanlink down %i",
+        f"ExecStart={program} up --replace --wait 60 {turn} {file}",
+        f"ExecReload={program} up --replace {turn} {file}",
+        f"ExecStop={program} down {turn} %i",
     ]
     monkeypatch.setattr(sys, "executable", "/opt/my 100%/python")
     assert 'ExecStop="/opt/my 100%%/python" -P' in unit.text()
+
+
+def test_a_unit_whose_turn_comes_last_has_time_for_its_work() -> None:
+    seconds = re.search(r"--wait (\d+) --lock-timeout (\d+)", unit.text())
+    assert seconds
+    assert sum(map(int, seconds.groups())) + 60 <= 5 * 60
+    assert "TimeoutSec=5min" in unit.text()
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd-analyze")
