@@ -24,6 +24,7 @@ records = st.builds(
     file=st.none() | texts,
     text=texts,
     namespaces=st.lists(names, max_size=3).map(tuple),
+    uses=st.lists(names, max_size=3).map(tuple),
     paths=st.dictionaries(names, names.map("/proc/".__add__), max_size=3),
     sysctls=st.dictionaries(
         st.just("") | names, st.dictionaries(keys, originals, max_size=3), max_size=3

@@ -122,6 +122,9 @@ class Joined:
         )
 
 
+_IPV6 = ("disable_ipv6", "accept_ra", "accept_dad")
+
+
 def _shared(seen: Link | None, shim: Link) -> Link:
     """A shim that others use too: it keeps what they need, and gets what is new."""
     if seen is None:
@@ -129,7 +132,7 @@ def _shared(seen: Link | None, shim: Link) -> Link:
     more = tuple(address for address in shim.addresses if address not in seen.addresses)
     settings = dict(seen.settings)
     if shim.settings.get("disable_ipv6") == 0 and seen.settings.get("disable_ipv6"):
-        settings |= {k: v for k, v in shim.settings.items() if k in ("disable_ipv6", "accept_ra")}
+        settings |= {k: v for k, v in shim.settings.items() if k in _IPV6}
     mtus = [v for v in (seen.settings.get("mtu"), shim.settings.get("mtu")) if isinstance(v, int)]
     return replace(
         seen,

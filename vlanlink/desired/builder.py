@@ -1,12 +1,12 @@
 """A desired State under construction, shared by ``resolve`` and its parts."""
 
-from vlanlink.dataclass import dataclass, field
+from vlanlink.dataclass import dataclass, field, replace
 from vlanlink.desired.addressing import Addressing
 from vlanlink.desired.context import Context
 from vlanlink.desired.defined import defines
 from vlanlink.desired.lost_record import is_lost
 from vlanlink.errors import Path, Problem
-from vlanlink.model import LOOPBACK, Link, LinkName, Namespace, Route, State
+from vlanlink.model import HOST, LOOPBACK, LOOPBACK_KIND, Link, LinkName, Namespace, Route, State
 from vlanlink.store.record import OriginalLink, Records
 from vlanlink.topology import EndpointConfig, Topology
 
@@ -71,12 +71,24 @@ class Builder:
         self.conflicts.append(Problem(path, message, hint))
 
     def keep(self, link: Link) -> None:
-        """Desire a link as it is, with its peer and what is below it."""
+        """Desire a link as it is, with its peer, its namespace and what is below it."""
         self.links[link.key] = link
+        self.keep_namespace(link.namespace, self.name)
         for key in (link.peer, link.parent):
             other = self.observed.link(key)
             if other and other.owner == self.name and other.key not in self.links:
                 self.keep(other)
+
+    def keep_namespace(self, name: str, owner: str) -> None:
+        """Desire a namespace of the topology's as it is; it is of ``owner`` from now on."""
+        seen = self.observed.namespaces.get(name)
+        if name == HOST or seen is None or seen.owner != self.name or name in self.namespaces:
+            return
+        kept = replace(seen, owner=owner, links={}, routes=frozenset(), sysctls={})
+        self.namespaces[name] = kept
+        for loopback in seen.links.values():
+            if loopback.kind == LOOPBACK_KIND:
+                self.links[loopback.key] = replace(loopback, owner=owner)
 
     def add_route(self, namespace: str, route: Route) -> None:
         """Add a route to a namespace."""

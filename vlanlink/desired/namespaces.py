@@ -84,7 +84,7 @@ def _add_namespace(
             return
         message = f"there is no network namespace at {where}"
         builder.conflicts.append(Problem((*origin, key), message))
-    owner = builder.name if seen is None else seen.owner
+    owner = builder.name if seen is None or _is_left(builder, seen) else seen.owner
     if owner is not None and owner.startswith(NAMELESS):
         message = f"namespace {name} belongs to {owner_in_words(owner)}"
         hint = "both see the same namespace names: give this namespace another name"
@@ -99,6 +99,12 @@ def _add_namespace(
             LOOPBACK, LOOPBACK_KIND, name, settings={"up": True}, owner=owner, origin=origin
         )
         builder.links[loopback.key] = loopback
+
+
+def _is_left(builder: Builder, seen: Namespace) -> bool:
+    """Whether it is another's only because of a link in it, whose file doesn't name it."""
+    records = builder.records.others
+    return any(r.topology == seen.owner and seen.name not in r.uses for r in records)
 
 
 def _renamed_loopback(space: Namespace, origin: Path) -> Iterator[Problem]:

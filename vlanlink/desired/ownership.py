@@ -9,12 +9,15 @@ from vlanlink.desired.parent_names import used_by_host, vlan_problem
 from vlanlink.desired.parents import implied_link
 from vlanlink.errors import Problem
 from vlanlink.kinds.vlan import implied_vlan
-from vlanlink.model import HOST, LOOPBACK_KIND, Link, LinkName, Route
+from vlanlink.model import HOST, Link, LinkName, Route
 from vlanlink.store.record import OriginalLink
 
 
 def hand_over(builder: Builder) -> None:
-    """Pass links and namespaces that another topology's links need to that topology."""
+    """Pass what another topology's links need, and namespaces that its file names, to it."""
+    for record in builder.records.others:
+        for name in record.uses:
+            builder.keep_namespace(name, record.topology)
     waiting = list(builder.observed.links())
     while waiting:
         link = waiting.pop()
@@ -24,7 +27,7 @@ def hand_over(builder: Builder) -> None:
             continue
         if link.parent:
             waiting += _hand_over_link(builder, link.parent, new_owner)
-        _hand_over_namespace(builder, link.namespace, new_owner)
+        builder.keep_namespace(link.namespace, new_owner)
     for name, namespace in builder.observed.namespaces.items():
         if name in builder.namespaces or name == HOST or not namespace.made:
             continue
@@ -53,6 +56,7 @@ def _stay(builder: Builder, link: Link) -> None:
     """Keep a link, its peer, and what of ours they are on."""
     if link.owner == builder.name and link.key not in builder.links:
         builder.links[link.key] = link
+        builder.keep_namespace(link.namespace, builder.name)
         for below in (link.parent, link.peer):
             if found := builder.observed.link(below):
                 _stay(builder, found)
@@ -79,17 +83,6 @@ def _handed_over(builder: Builder, seen: Link, new_owner: str) -> Link:
         if below:
             return implied_link(builder, seen.name, implied[1], below, new_owner)
     return replace(seen, owner=new_owner, addresses=tuple(a for a in seen.addresses if not a.ours))
-
-
-def _hand_over_namespace(builder: Builder, name: str, new_owner: str) -> None:
-    seen = builder.observed.namespaces.get(name)
-    if name == HOST or seen is None or seen.owner != builder.name or name in builder.namespaces:
-        return
-    kept = replace(seen, owner=new_owner, links={}, routes=frozenset(), sysctls={})
-    builder.namespaces[name] = kept
-    for loopback in seen.links.values():
-        if loopback.kind == LOOPBACK_KIND:
-            builder.links[loopback.key] = replace(loopback, owner=new_owner)
 
 
 def restore_parents(builder: Builder) -> None:

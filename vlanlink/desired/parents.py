@@ -182,13 +182,28 @@ def _bring_up(builder: Builder, seen: Link, path: Path) -> None:
     before = builder.records.parent(seen.name)
     if before is None:
         before = OriginalLink(None if _is_forgotten(builder, seen) else seen.up)
-    builder.parents[seen.name] = replace(before, index=seen.index)
+    builder.parents[seen.name] = replace(before, index=seen.index, vlans={})
     if before.up and seen.up:
         return
     if seen.key not in builder.links:
         builder.links[seen.key] = Link(
             seen.name, seen.kind, settings={"up": True}, owner=None, origin=path
         )
+
+
+def remember_parent(builder: Builder, name: str) -> None:
+    """Record how a NIC was that carries a route of the topology, if another's record says so.
+
+    It stays up for the route; when that goes, the other topology may be down.
+    """
+    seen = builder.observed.host.links.get(name)
+    before = builder.records.parent(name)
+    if seen is None or seen.owner is not None or before is None or name in builder.parents:
+        return
+    builder.parents[name] = replace(before, index=seen.index, vlans={})
+    if seen.up:
+        stays = Link(name, seen.kind, settings={"up": True}, owner=None)
+        builder.links.setdefault(seen.key, stays)
 
 
 def _is_forgotten(builder: Builder, parent: Link) -> bool:

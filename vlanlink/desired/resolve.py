@@ -27,11 +27,16 @@ from vlanlink.desired.context import Context
 from vlanlink.desired.dhcp import leased_routes
 from vlanlink.desired.duplicates import AddressProbe, address_probes
 from vlanlink.desired.links import desired_link, peer_link
-from vlanlink.desired.namespaces import add_namespaces, namespace_paths, warn_of_lost_paths
+from vlanlink.desired.namespaces import (
+    add_namespaces,
+    namespace_names,
+    namespace_paths,
+    warn_of_lost_paths,
+)
 from vlanlink.desired.netns_files import netns_files
 from vlanlink.desired.ownership import hand_over, kept_routes, restore_parents, stay_under_strangers
 from vlanlink.desired.parent_names import parents_first
-from vlanlink.desired.parents import dummy_parent, find_parent
+from vlanlink.desired.parents import dummy_parent, find_parent, remember_parent
 from vlanlink.desired.reserved import reserved_addresses
 from vlanlink.desired.route_conflicts import route_conflicts
 from vlanlink.desired.routes import ANYWHERE, default_routes, desired_route, subnet_routes
@@ -241,6 +246,7 @@ def _add_host_routes(builder: Builder) -> None:
             builder.warnings.append(Problem(origin, message))
             continue
         builder.add_route(HOST, route)
+        remember_parent(builder, entry.dev)
 
 
 # -- the result ------------------------------------------------------------------------------------
@@ -274,14 +280,16 @@ def _record(
         (space, str(route))
         for space, routes in builder.routes.items()
         for route in routes
-        if LinkName(space, route.dev) not in builder.links and not _has_owner(builder, space, route)
+        if not _is_on_own_link(builder, space, route) and not _has_owner(builder, space, route)
     ]
+    paths = namespace_paths(topology)
     record = Record(
         topology=builder.name,
         file=source.file if source else None,
         text=text_of(topology),
         namespaces=tuple(sorted(made)),
-        paths=namespace_paths(topology),
+        uses=tuple(sorted(namespace_names(topology) - paths.keys())),
+        paths=paths,
         sysctls=sysctls.originals,
         parents=builder.parents,
         routes=tuple(sorted(foreign_routes)),
@@ -298,6 +306,12 @@ def _reserved(topology: Topology) -> dict[str, dict[str, str]]:
         for ip in reserved_addresses(network) if network.parent is not None else ():
             found.setdefault(str(network.parent), {})[str(ip)] = name
     return found
+
+
+def _is_on_own_link(builder: Builder, space: str, route: Route) -> bool:
+    """Whether the route goes with a link of the topology's, not a NIC that only stays up."""
+    dev = builder.links.get(LinkName(space, route.dev))
+    return dev is not None and dev.owner == builder.name
 
 
 def _has_owner(builder: Builder, space: str, route: Route) -> bool:

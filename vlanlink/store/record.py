@@ -85,6 +85,8 @@ class Record:
     """The topology as written, for ``status NAME``."""
     namespaces: tuple[str, ...] = ()
     """Namespaces that the topology may have made."""
+    uses: tuple[str, ...] = ()
+    """Every namespace that the file names, but for those it gives by pid or path."""
     paths: Mapping[str, str] = field(default_factory=dict)
     """Paths of the namespaces without a name in the netns directory."""
     sysctls: Mapping[str, Mapping[str, OriginalSysctl]] = field(default_factory=dict)
@@ -112,6 +114,7 @@ class Record:
             "file": self.file,
             "text": self.text,
             "namespaces": list(self.namespaces),
+            "uses": list(self.uses),
             "paths": dict(self.paths),
             "sysctls": {
                 namespace: {k: [o.before, o.written, *o.earlier] for k, o in originals.items()}
@@ -135,6 +138,7 @@ class Record:
             file=table.take("file", fields.text_or_none),
             text=table.take("text", fields.text),
             namespaces=table.take("namespaces", fields.many(fields.file_name)),
+            uses=table.take("uses", fields.many(fields.file_name)),
             paths=table.take("paths", fields.mapping(fields.namespace, fields.full_path)),
             sysctls=table.take("sysctls", _SYSCTLS),
             parents=table.take("parents", fields.mapping(fields.text, _parent)),
@@ -234,6 +238,7 @@ def in_transition(before: Record | None, after: Record) -> Record:
     return replace(
         after,
         namespaces=tuple(dict.fromkeys((*after.namespaces, *before.namespaces))),
+        uses=tuple(dict.fromkeys((*after.uses, *before.uses))),
         paths={**former_paths(before.paths, after.paths, after.paths.keys()), **after.paths},
         sysctls={
             space: _sysctls_in_transition(
