@@ -68,11 +68,11 @@ def watched(text: str, **options: Any) -> Iterator[Watched]:
 
 @contextmanager
 def watching(
-    topology: vlanlink.Topology, policy: Policy | None = None
+    topology: vlanlink.Topology, policy: Policy | None = None, host: vlanlink.Host | None = None
 ) -> Iterator[list[vlanlink.Event]]:
     """A watch in a thread of this process, which has begun, and the events that it tells."""
     events: list[vlanlink.Event] = []
-    watch = vlanlink.Watch(topology, on_event=events.append, policy=policy or Policy())
+    watch = vlanlink.Watch(topology, host, events.append, policy=policy or Policy())
     thread = threading.Thread(target=watch.run)
     thread.start()
     try:
