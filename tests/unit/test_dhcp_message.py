@@ -1,6 +1,7 @@
 """DHCP messages and what is read in them; pyroute2's classes are the oracle."""
 
 import struct
+from ipaddress import ip_interface
 
 import pytest
 from hypothesis import given
@@ -164,6 +165,16 @@ def test_classless_routes_replace_the_routers() -> None:
     assert found.routes == (("10.0.0.0/8", "192.0.2.9"), ("10.9.8.0/24", None))
     broken = good(CLASSLESS_ROUTES=bytes((8, 10, 1)))
     assert broken.routes == (("0.0.0.0/0", SERVER),)
+    assert good(CLASSLESS_ROUTES=b"").routes == broken.routes
+
+
+def test_a_route_to_its_own_subnet_is_there_with_the_address() -> None:
+    subnet = ip_interface(good().address).network
+    size = (subnet.prefixlen + 7) // 8
+    for via in ("0.0.0.0", SERVER):
+        to = bytes([subnet.prefixlen]) + subnet.network_address.packed[:size]
+        found = good(CLASSLESS_ROUTES=to + packed(via) + bytes((8, 10)) + packed("192.0.2.9"))
+        assert found.routes == (("10.0.0.0/8", "192.0.2.9"),)
 
 
 def test_lists_are_cut_to_a_length() -> None:

@@ -43,7 +43,8 @@ def read_terms(message: Message, mac: str, now: float) -> DhcpLease | str:
         seconds=seconds,
         renew=renew,
         rebind=rebind,
-        routes=tuple(route for route in routes if route[1] != message.yours),
+        # The way to its own subnet comes with the address.
+        routes=tuple(r for r in routes if r[1] != message.yours and r[0] != str(network)),
         dns=tuple(_addresses(options.get(Option.DNS, b"")))[:MOST_SERVERS],
         search=_search(message),
         mtu=_mtu(options.get(Option.MTU)),
@@ -114,7 +115,7 @@ def _mtu(value: bytes | None) -> int | None:
 def _routes(message: Message) -> tuple[LeaseRoute, ...]:
     """Classless routes; where there are any, the routers are ignored (RFC 3442)."""
     classless = message.options.get(Option.CLASSLESS_ROUTES)
-    if classless is not None:
+    if classless:
         found = _classless(classless)
         if found is not None:
             return found
