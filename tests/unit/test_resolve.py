@@ -422,3 +422,27 @@ def test_what_is_chosen_collides_with_nothing_on_the_parent() -> None:
     topology = parse('[topology]\nname = "office"\n' + more)
     then = resolve(topology, read_state(state), Context(identity="machine", leases=first.leases))
     assert chosen(then) == given | {"first": "10.1.0.7"}
+
+
+SLAAC = '[networks.lan]\nkind = "macvlan"\nparent = "eth0"\n[namespaces.web]\n{}\n'
+SLAAC += '[namespaces.web.interfaces.eth0]\nnetwork = "lan"\naddresses = []\nipv6 = "slaac"\n'
+THERE: dict[str, Any] = {**HOST_STATE, "web": {"links": {"eth0": {"owner": "office"}}}}
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "told"),
+    [
+        (SLAAC.format(""), HOST_STATE, True),
+        (SLAAC.format(""), THERE, False),
+        (SLAAC.format('dns = ["10.1.0.1"]'), HOST_STATE, False),
+        (SLAAC.format("").replace("[]", '["dhcp"]'), HOST_STATE, False),
+        (SLAAC.format("").replace("slaac", "static"), HOST_STATE, False),
+    ],
+)
+def test_slaac_without_dhcp_tells_once_that_nobody_listens_for_name_servers(
+    text: str, state: dict[str, Any], *, told: bool
+) -> None:
+    found = resolved(text, state).warnings
+    message = "web takes no name servers from routers: that needs dhcp on eth0"
+    assert [one.message for one in found] == [message] * told
+    assert [one.path[-1] for one in found] == ["ipv6"] * told

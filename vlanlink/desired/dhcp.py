@@ -7,6 +7,7 @@ from typing import Final
 from vlanlink.desired.addressing import with_prefix
 from vlanlink.desired.builder import Builder
 from vlanlink.digest import sha256
+from vlanlink.errors import Problem
 from vlanlink.kinds import KINDS
 from vlanlink.kinds.kind import IPV6_MINIMUM_MTU
 from vlanlink.model import Address, DhcpClient, Link, LinkName, Resolver, Route, Setting
@@ -135,6 +136,22 @@ def learnt_resolver(builder: Builder, space: str) -> Resolver | None:
     if not servers:
         return None
     return Resolver(_first(servers, MOST_SERVERS), _first([*search, *domains], MOST_DOMAINS))
+
+
+def unheard_routers(builder: Builder) -> Iterator[Problem]:
+    """A warning for each new interface whose routers' name servers nobody listens for."""
+    for space, namespace in builder.topology.namespaces.items():
+        networks = builder.topology.networks
+        interfaces = namespace.interfaces.items()
+        if (namespace.dns, namespace.path, namespace.pid) != (None,) * 3:
+            continue
+        if any(asks_dhcp(entry, networks.get(entry.network or "")) for _, entry in interfaces):
+            continue
+        for name, entry in interfaces:
+            if entry.ipv6 == "slaac" and builder.observed.link(LinkName(space, name)) is None:
+                path = ("namespaces", space, "interfaces", name, "ipv6")
+                message = f"{space} takes no name servers from routers: that needs dhcp on {name}"
+                yield Problem(path, message, f'dns = ["…"] in [namespaces.{space}] sets them')
 
 
 def _first(names: list[str], most: int) -> tuple[str, ...]:

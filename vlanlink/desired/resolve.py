@@ -24,7 +24,7 @@ from vlanlink.desired.conflicts import (
     parent_conflicts,
 )
 from vlanlink.desired.context import Context
-from vlanlink.desired.dhcp import leased_routes
+from vlanlink.desired.dhcp import leased_routes, unheard_routers
 from vlanlink.desired.duplicates import AddressProbe, address_probes
 from vlanlink.desired.links import desired_link, peer_link
 from vlanlink.desired.namespaces import (
@@ -109,7 +109,7 @@ def resolve(topology: Topology, observed: State, context: Context | None = None)
     builder.conflicts += route_conflicts(builder)
     builder.warnings += (*addressing.warnings, *shim_warnings(builder), *return_routes(builder))
     builder.conflicts += attachment_problems(topology, context.leases.attachments)
-    builder.warnings += ended_by_edit(topology, context.attached)
+    builder.warnings += (*ended_by_edit(topology, context.attached), *unheard_routers(builder))
     restore_parents(builder)
     restore_bridge_vlans(builder)
     sysctls, files = desired_sysctls(builder), netns_files(builder)
