@@ -15,7 +15,7 @@ from vlanlink.desired.duplicates import (
 from vlanlink.errors import Diagnostic
 from vlanlink.kernel.packet.arp_nd import Announcement, ArpProbe
 from vlanlink.kernel.packet.beside import Beside
-from vlanlink.kinds import KINDS
+from vlanlink.kinds import KINDS, rx_handler
 from vlanlink.model import HOST, Link, LinkName, State
 from vlanlink.planning.plan import plan, stage
 from vlanlink.reconcile.apply import Progress, Transaction, Unfinished
@@ -259,7 +259,7 @@ def _some(failed: Mapping[Announcement, str], why: str) -> str:
 
 
 def _new_addresses(seen: Observation, now: State) -> Iterator[Announcement]:
-    siblings = Counter(link.parent for link in now.links())
+    earlier, siblings = _siblings(seen.observed), _siblings(now)
     for link in now.links():
         kind = KINDS.get(link.kind)
         if link.owner != seen.topology.name or not link.up or kind is None:
@@ -269,13 +269,22 @@ def _new_addresses(seen: Observation, now: State) -> Iterator[Announcement]:
         before = seen.observed.link(link.key)
         had = before.addresses if before and _same_link(before, link) else ()
         mac = str(link.settings.get("mac"))
-        parent = now.link(link.parent)
+        parent = now.link(link.parent) if kind.rx_handler else None
         below = parent.index if parent and parent.namespace == HOST else 0
-        by_parent = below > 0 and siblings[link.parent] > _MAX_SIBLINGS_ANNOUNCED_LOCALLY
+        told = earlier[link.parent] and siblings[link.parent] <= _MAX_SIBLINGS_ANNOUNCED_LOCALLY
+        by_parent = below > 0 and not told
         for address in link.addresses:
             of_the_link = address.link_local or address.text.startswith("169.254.")
             if not of_the_link and address not in had:
                 yield Announcement(link.namespace, link.index, mac, address.bare, below, by_parent)
+
+
+def _siblings(state: State) -> Counter[LinkName | None]:
+    """How many links share a parent and its segment, by parent.
+
+    Where there was none before, nobody on the host can know an old MAC: the wire alone is told.
+    """
+    return Counter(link.parent for link in state.links() if rx_handler(link.kind))
 
 
 def _same_link(before: Link, link: Link) -> bool:

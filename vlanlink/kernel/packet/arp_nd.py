@@ -66,7 +66,7 @@ class Announcement:
     mac: str
     address: str
     parent: int = 0
-    """Ifindex of the link's parent, if that is on the host; else 0."""
+    """Ifindex of the parent whose segment is the link's, if that is on the host; else 0."""
     by_parent: bool = False
     """The parent sends it: to the wire, not to siblings."""
 
@@ -340,9 +340,9 @@ def _announce_in(
     try:
         for name, announcements in by_namespace.items():
             try:
-                namespaces.enter(name)
-                frames = {each: _frame(each) for each in announcements}
+                frames = {each: _frame(namespaces, each) for each in announcements}
                 if any(each.parent not in crowded for each in announcements):
+                    namespaces.enter(name)
                     sockets.append(_sender())
             except OSError as error:
                 failed.update(dict.fromkeys(announcements, error.strerror or str(error)))
@@ -390,10 +390,11 @@ def _is_full(
     return True
 
 
-def _frame(each: Announcement) -> bytes:
-    """The frame; call it in the link's namespace, which shows whether it is an IPv6 router."""
+def _frame(namespaces: Namespaces, each: Announcement) -> bytes:
+    """The frame. Whether it is from an IPv6 router shows in the link's namespace."""
     if family_of(each.address) == 4:
         return packets.arp_announcement(each.mac, each.address)
+    namespaces.enter(each.namespace)
     name = socket.if_indextoname(each.index)
     router = procfs.read(f"net/ipv6/conf/{name}/forwarding") not in (None, "0")
     return packets.neighbour_advertisement(each.mac, each.address, router=router)
