@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.unit import by_pyroute2
 from vlanlink.kernel import netlink
-from vlanlink.kernel.netlink.attributes import attributes, either_way, first, selected
+from vlanlink.kernel.netlink.attributes import Selection, attributes, either_way, first, selected
 
 CAPTURES = sorted((Path(__file__).parents[1] / "cases" / "messages").glob("*.txt"))
 """A line a message: what it is about, and its bytes in hex."""
@@ -65,6 +65,8 @@ def test_an_attribute_that_is_cut_short_is_an_error(value: bytes, cut: int) -> N
     wanted = either_way(5)
     assert attributes(whole) == [(5, value)]
     assert selected(whole, wanted) == {5: value}
+    pick = Selection(5)
+    assert [pick(whole) for _ in range(3)] == [{5: value}] * 3
     assert first(whole, 5) == value
     short = whole[: max(4, len(whole) - cut)]
     if len(short) < len(whole):
@@ -73,7 +75,34 @@ def test_an_attribute_that_is_cut_short_is_an_error(value: bytes, cut: int) -> N
         with pytest.raises(OSError, match="cut short"):
             selected(short, wanted)
         with pytest.raises(OSError, match="cut short"):
+            pick(short)
+        with pytest.raises(OSError, match="cut short"):
             first(short, 5)
+
+
+_ATTRIBUTES = st.lists(
+    st.tuples(st.integers(0, 4), st.booleans(), st.binary(max_size=9)), min_size=1, max_size=5
+)
+
+
+@given(rows=st.lists(_ATTRIBUTES, min_size=1, max_size=6), wanted=st.sets(st.integers(0, 4)))
+def test_a_selection_reads_what_a_walk_reads(
+    rows: list[list[tuple[int, bool, bytes]]], wanted: set[int]
+) -> None:
+    """Of messages that begin alike and go on differently, too, and of each one again."""
+    written = [
+        bytes(8)
+        + b"".join(
+            (4 + len(value)).to_bytes(2, "little")
+            + (number | nested << 15).to_bytes(2, "little")
+            + value.ljust((len(value) + 3) & ~3, b"\0")
+            for number, nested, value in row
+        )
+        for row in rows
+    ]
+    pick = Selection(*wanted, offset=8)
+    for message in (*written, *written, *written):
+        assert pick(message) == selected(message, either_way(*wanted), 8)
 
 
 def test_what_is_not_wanted_is_passed_over() -> None:

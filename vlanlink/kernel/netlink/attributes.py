@@ -13,6 +13,7 @@ _U32 = struct.Struct("=I")
 _NESTED = 0x8000
 _NUMBER_BITS = 0x3FFF
 """Bits of an attribute's type below NLA_F_NESTED and NLA_F_NET_BYTEORDER."""
+_MOST_LAYOUTS = 256
 
 
 def _cut_short() -> OSError:
@@ -24,6 +25,11 @@ def attributes(data: bytes, offset: int = 0) -> list[tuple[int, bytes]]:
 
     Raises OSError (EBADMSG) if one is cut short.
     """
+    return [(number & _NUMBER_BITS, value) for number, value in _raw(data, offset)]
+
+
+def _raw(data: bytes, offset: int) -> list[tuple[int, bytes]]:
+    """As ``attributes``, the numbers with their flags."""
     found = []
     end = len(data)
     header = _HEADER.unpack_from
@@ -31,7 +37,7 @@ def attributes(data: bytes, offset: int = 0) -> list[tuple[int, bytes]]:
         length, number = header(data, offset)
         if length < 4 or offset + length > end:
             raise _cut_short()
-        found.append((number & _NUMBER_BITS, data[offset + 4 : offset + length]))
+        found.append((number, data[offset + 4 : offset + length]))
         offset += (length + 3) & ~3
     return found
 
@@ -62,6 +68,61 @@ def selected(data: bytes, wanted: frozenset[int], offset: int = 0) -> dict[int, 
     if offset > end + 3:
         raise _cut_short()
     return found
+
+
+class Selection:
+    """``selected`` for messages that look alike: those of a dump do, in lengths and order.
+
+    The first of a length is walked, and the second. Later ones are cut by a struct that was made
+    for the second, if all their headers equal its own: a quarter of the time.
+    """
+
+    def __init__(self, *numbers: int, offset: int = 0) -> None:
+        """The attributes to read; in each message they begin at ``offset``."""
+        self._wanted = either_way(*numbers)
+        self._offset = offset
+        self._layouts: dict[tuple[int, bytes], _Layout | None] = {}
+
+    def __call__(self, data: bytes) -> dict[int, bytes]:
+        """The values by number. Raises OSError (EBADMSG) if the message is cut short."""
+        start = self._offset
+        alike = len(data), data[start : start + _HEADER.size]
+        layout = self._layouts.get(alike)
+        if layout and layout.headers(data, start) == layout.expected:
+            return dict(zip(layout.numbers, layout.values(data, start), strict=True))
+        found = selected(data, self._wanted, start)
+        if layout is None:
+            self._learn(alike, data)
+        return found
+
+    def _learn(self, alike: tuple[int, bytes], data: bytes) -> None:
+        if len(self._layouts) > _MOST_LAYOUTS:  # names and aliases have many lengths
+            self._layouts.clear()
+        seen = alike in self._layouts
+        self._layouts[alike] = _Layout(data, self._wanted, self._offset) if seen else None
+
+
+class _Layout:
+    """Where the attributes of a message are, which is not cut short."""
+
+    __slots__ = ("expected", "headers", "numbers", "values")
+
+    def __init__(self, data: bytes, wanted: frozenset[int], offset: int) -> None:
+        rows = [(4 + len(value), number) for number, value in _raw(data, offset)]
+        sizes = [(length + 3) & ~3 for length, _ in rows]
+        if rows:  # the last one may lack its padding
+            sizes[-1] = rows[-1][0]
+        placed = list(zip(rows, sizes, strict=True))
+        self.expected = tuple(word for row in rows for word in row)
+        self.headers = struct.Struct("=" + "".join(f"HH{size - 4}x" for size in sizes)).unpack_from
+        self.values = struct.Struct(
+            "="
+            + "".join(
+                f"4x{length - 4}s{size - length}x" if number in wanted else f"{size}x"
+                for (length, number), size in placed
+            )
+        ).unpack_from
+        self.numbers = tuple(n & _NUMBER_BITS for _, n in rows if n in wanted)
 
 
 def first(data: bytes, wanted: int) -> bytes | None:

@@ -9,11 +9,10 @@ from functools import lru_cache
 from vlanlink.dataclass import dataclass
 from vlanlink.kernel.marks import PROTOCOL
 from vlanlink.kernel.netlink.attributes import (
+    Selection,
     attributes,
-    either_way,
     first,
     ip,
-    selected,
     subnet_broadcast,
     text,
     u32,
@@ -68,7 +67,7 @@ _FOREVER = 0xFFFFFFFF
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_TABLE = 1, 4, 5, 6, 7, 15
 _RTA_MULTIPATH = 9
 
-_OF_A_LINK = either_way(
+_OF_A_LINK = Selection(
     *(option.attribute for option in COMMON),
     _IFLA_IFNAME,
     _IFLA_LINK,
@@ -79,10 +78,28 @@ _OF_A_LINK = either_way(
     IFLA_GROUP,
     _IFLA_LINK_NETNSID,
     _IFLA_PERM_ADDRESS,
+    offset=_HEADER + _LINK.size,
 )
-_OF_AN_ADDRESS = either_way(
-    _IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST, _IFA_CACHEINFO, _IFA_FLAGS, _IFA_PROTO
+_OF_AN_ADDRESS = Selection(
+    _IFA_ADDRESS,
+    _IFA_LOCAL,
+    _IFA_BROADCAST,
+    _IFA_CACHEINFO,
+    _IFA_FLAGS,
+    _IFA_PROTO,
+    offset=_HEADER + _ADDRESS.size,
 )
+_OF_A_ROUTE = Selection(
+    _RTA_DST,
+    _RTA_OIF,
+    _RTA_GATEWAY,
+    _RTA_PRIORITY,
+    _RTA_PREFSRC,
+    _RTA_TABLE,
+    _RTA_MULTIPATH,
+    offset=_HEADER + _ROUTE.size,
+)
+_OF_A_SPEC = Selection(_AF_INET, _AF_INET6)
 
 _DEVCONF = (
     (
@@ -136,7 +153,7 @@ def readable() -> Iterator[None]:
 def decode_link(data: bytes) -> SeenLink:
     """A link from an RTM_NEWLINK message."""
     hardware, index, flags = _LINK.unpack_from(data, _HEADER)
-    found = selected(data, _OF_A_LINK, _HEADER + _LINK.size)
+    found = _OF_A_LINK(data)
     get = found.get
     info = get(_IFLA_LINKINFO, b"")
     kind, options = _kind_and_options(info)
@@ -194,7 +211,7 @@ def _kind_and_options(info: bytes) -> tuple[str, Mapping[str, Setting]]:
 
 
 def _add_sysctls(settings: dict[str, Setting], spec: bytes) -> None:
-    families = dict(attributes(spec))
+    families = _OF_A_SPEC(spec)
     for family, array, keys, places in _DEVCONF:
         values = first(families.get(family, b""), array)
         if values is not None:
@@ -204,7 +221,7 @@ def _add_sysctls(settings: dict[str, Setting], spec: bytes) -> None:
 def decode_address(data: bytes, *, protocols: bool) -> tuple[int, Address]:
     """An address and the number of its link; ``protocols``: the kernel has IFA_PROTO (5.18)."""
     family, prefix, short_flags, scope, index = _ADDRESS.unpack_from(data, _HEADER)
-    get = selected(data, _OF_AN_ADDRESS, _HEADER + _ADDRESS.size).get
+    get = _OF_AN_ADDRESS(data).get
     flags = u32(get(_IFA_FLAGS)) or short_flags
     permanent = bool(flags & IFA_F_PERMANENT)
     ours = get(_IFA_PROTO) == bytes([PROTOCOL])
@@ -255,7 +272,7 @@ def decode_route(data: bytes, names: Mapping[int, str]) -> Route | None:
     )
     if kind != RTN_UNICAST or flags & RTM_F_CLONED:
         return None
-    get = dict(attributes(data, _HEADER + _ROUTE.size)).get
+    get = _OF_A_ROUTE(data).get
     table = u32(get(_RTA_TABLE)) or short_table
     dev, via = names.get(u32(get(_RTA_OIF))), get(_RTA_GATEWAY)
     if several := get(_RTA_MULTIPATH):

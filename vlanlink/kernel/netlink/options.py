@@ -135,7 +135,9 @@ def decode_options(kind: Kind, data: bytes) -> dict[str, Setting]:
 def decode_common(raw: Mapping[int, bytes], flags: int) -> dict[str, Setting]:
     """The common options out of a link's attributes and flags; None for those it has not."""
     found = {key: read(raw.get(number)) for key, number, read in _READERS}
-    return {**found, **{key: bool(flags & bit) for key, bit in _FLAGS}}
+    for key, bit in _FLAGS:
+        found[key] = bool(flags & bit)
+    return found
 
 
 def _decode(option: Option, raw: bytes | None) -> Setting:
