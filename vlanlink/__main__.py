@@ -30,8 +30,6 @@ def program() -> None:
             signal.signal(number, _stop)
     try:
         code = run()
-    except SystemExit as end:  # --help, --version
-        code = int(end.code or 0)
     except KeyboardInterrupt:  # a second one, while the first was being told
         code = _INTERRUPTED
     try:

@@ -31,8 +31,6 @@ class Cli:
         handler = signal.getsignal(signal.SIGTERM)
         try:
             done = main(words.split())
-        except SystemExit as end:
-            done = end.code if isinstance(end.code, int) else 1
         finally:
             signal.signal(signal.SIGTERM, handler)
         out, err = self.capsys.readouterr()

@@ -42,8 +42,7 @@ def test_help_alone_and_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(f"    {name} " in shown for name in VERBS)
     assert run("help", 0, capsys) == (shown, "")
     of_up, _ = run("help up", 0, capsys)
-    with pytest.raises(SystemExit, match="0"):
-        main(["up", "--help"])
+    assert main(["up", "--help"]) == 0
     assert capsys.readouterr().out == of_up
 
 
@@ -133,6 +132,13 @@ def test_a_name_where_a_file_belongs(here: Path, capsys: pytest.CaptureFixture[s
     for word in ("office", "ofice", "ofice.toml", "./ofice.toml"):
         _, err = run(f"validate {word}", 2, capsys)
         assert err.endswith("  hint: did you mean office.toml?\n")
+
+
+def test_a_directory_is_not_suggested(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "dir.toml").mkdir()
+    for word in (".", "dir", "dri"):
+        _, err = run(f"validate {word}", 2, capsys)
+        assert err.endswith("  hint: a file name ends in .toml or contains a /\n")
 
 
 def test_an_option_that_needs_no_name_in_capitals_has_one() -> None:

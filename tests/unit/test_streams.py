@@ -56,6 +56,13 @@ def test_an_output_that_is_full(text: str, json: str) -> None:
     assert done.stderr == message
 
 
+@pytest.mark.parametrize("words", ["--version", "--help", "up --help", "help up", ""])
+def test_help_on_a_full_disk(words: str) -> None:
+    done = vlanlink(words, shell=">/dev/full")
+    assert done.returncode == 1
+    assert b"can't write the output: No space left on device" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("text", "json", "stream"),
     [(RIGHT, "", "stdout"), (WRONG, "--json", "stdout"), (WRONG, "", "stderr")],

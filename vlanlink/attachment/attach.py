@@ -1,5 +1,6 @@
 """``attach``: an endpoint of a network in a namespace that somebody else owns."""
 
+import errno
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from vlanlink.attachment.container import Container
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+_MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ESRCH)
 _ANYWHERE = {"0.0.0.0/0": "4", "::/0": "6"}
 
 
@@ -112,7 +114,8 @@ def _opened(
         descriptor = open_path(where) if pid is None else open_process(pid)
     except OSError as error:
         what = f"process {pid}" if pid is not None else where
-        message = f"there is no network namespace at {what}: {error.strerror}"
+        fault = "there is no" if error.errno in _MISSING else "can't open the"
+        message = f"{fault} network namespace at {what}: {error.strerror}"
         raise ConflictError(Diagnostic(message)) from None
     try:
         yield descriptor, where, found

@@ -167,10 +167,9 @@ def need_file(word: str) -> str:
 def _file_hint(word: str) -> str:
     if word and Path(word).is_file():
         return f"did you mean ./{word}? a file name ends in .toml or contains a /"
-    meant = vlanlink.nearest(f"{word}.toml", sorted(map(str, Path().glob("*.toml"))))
-    return (
-        f"did you mean {meant}?" if word and meant else "a file name ends in .toml or contains a /"
-    )
+    files = sorted(str(file) for file in Path().glob("*.toml") if file.is_file())
+    meant = vlanlink.nearest(f"{word}.toml", files) if word.strip("./") else None
+    return f"did you mean {meant}?" if meant else "a file name ends in .toml or contains a /"
 
 
 def _standard_input(file: str) -> BinaryIO | None:

@@ -98,8 +98,8 @@ def _run_words(words: list[str], signals: Interrupts, *, as_json: bool) -> _Done
         options = parse(words)
         work = _does_work(options)
         return _Done(_run_verb(options), work)
-    except SystemExit:  # --help; it needs none of the errors below
-        raise
+    except SystemExit as end:  # --help, --version
+        return _Done(int(end.code or 0))
     except vlanlink.VlanlinkError as error:
         signals.complete()
         output.print_error(error, as_json=as_json)

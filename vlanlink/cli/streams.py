@@ -238,9 +238,6 @@ def installed() -> Iterator[Streams]:
     sys.stderr = cast("TextIO", Stream(err, channels.err))
     try:
         yield channels
-    except SystemExit:  # --help
-        channels.drain()
-        raise
     finally:
         sys.stdout, sys.stderr = out, err
 

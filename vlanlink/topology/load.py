@@ -146,6 +146,8 @@ def _not_toml(text: str) -> InvalidEntry:
     found = format_of(text)
     message = f"not a TOML file: it looks like {found}" if found else "not a TOML file"
     hint = "write tables such as [networks.lan], and key = value lines below them"
+    if found:
+        hint += "; vlanlink import reads compose files and the JSON of docker network inspect"
     return InvalidEntry("not_toml", Problem((), message, hint), span=_NOTHING_SHOWN)
 
 
