@@ -95,18 +95,20 @@ def _error(text: str, hint: str) -> "vlanlink.UsageError":
 def parser(complete: Iterable[str] = VERBS, known: Iterable[str] = VERBS) -> Parser:
     """The command line with the ``known`` verbs.
 
-    Only the verbs in ``complete`` have their options, and are imported.
+    Only the verbs in ``complete`` have a parser, and are imported. The help lists the others.
     """
     top = Parser(prog="vlanlink", description=DESCRIPTION, epilog=EPILOG)
     top.add_argument("--version", action="version", version=f"vlanlink {vlanlink.__version__}")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
     complete = frozenset(complete)
     for name in known:
+        if name not in complete:
+            verbs._choices_actions.append(verbs._ChoicesPseudoAction(name, (), VERBS[name]))
+            continue
         sub = verbs.add_parser(name, help=VERBS[name], description=VERBS[name])
-        if name in complete:
-            _complete(sub, module(name))
-            if name not in UNLOGGED:
-                debug.arguments(sub)
+        _complete(sub, module(name))
+        if name not in UNLOGGED:
+            debug.arguments(sub)
     return top
 
 
