@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import vlanlink
+from tests.unneeded import NEVER
 from vlanlink.errors import Diagnostic
 from vlanlink.inventory import EndpointStatus, NetworkDetail, NetworkSummary
 from vlanlink.model import HOST, Link, Namespace, State
@@ -59,24 +60,9 @@ def test_importing_the_library_loads_little() -> None:
     assert {"pyroute2", "rich", "argparse", "vlanlink.verbs"}.isdisjoint(found)
 
 
-NEVER = {
-    "pyroute2",
-    "rich",
-    "logging",
-    "concurrent.futures",
-    "asyncio",
-    "dataclasses",
-    "inspect",
-    "hashlib",
-    "shlex",
-}
-"""What no verb below needs where nothing is drawn."""
 FOR_ERRORS = {"json", "vlanlink.errors"}
 FOR_CHANGES = {
-    "secrets",
-    "shutil",
     "subprocess",
-    "tempfile",
     "importlib.resources",
     "vlanlink.kernel.netns.strangers",
     "vlanlink.kernel.packet",

@@ -10,7 +10,6 @@ from typing import Any
 import vlanlink
 from vlanlink.cli import arguments as shared
 from vlanlink.cli import every, exits, output
-from vlanlink.cli.prompt import Prompt
 
 EXAMPLES = (
     "sudo vlanlink up office.toml --dry-run",
@@ -89,6 +88,8 @@ def _up(topology: "vlanlink.Topology", options: argparse.Namespace) -> "vlanlink
         if options.confirm is None:
             report = terminal.enter_context(output.progress("up"))
         else:
+            from vlanlink.cli.prompt import Prompt
+
             show = partial(_show, options=options, topology=topology)
             decide = terminal.enter_context(Prompt(topology.name, show))
         result = vlanlink.up(

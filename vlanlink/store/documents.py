@@ -13,6 +13,7 @@ from typing import Final, NoReturn
 VERSION: Final = 1
 LARGEST: Final = 1 << 24
 """Bytes of a document: a record holds its topology's text, which has at most 4 MiB, once."""
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -26,16 +27,15 @@ class UntrustedError(UnreadableError):
 
 def write_atomically(path: Path, text: str, *, mode: int = 0o600, prefix: str = ".new-") -> None:
     """Replace a file in one step. Raises OSError, and leaves the old file then."""
-    import tempfile  # reading needs none
-
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=prefix)
+    temporary = path.with_name(f"{prefix}{os.urandom(8).hex()}")
+    descriptor = os.open(temporary, _CREATE, 0o600)
     try:
         with os.fdopen(descriptor, "w") as file:
             file.write(text)
             os.fchmod(file.fileno(), mode)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 

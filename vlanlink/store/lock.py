@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vlanlink.dataclass import dataclass
-from vlanlink.errors import printable
+from vlanlink.errors import printable, shell_word
 from vlanlink.store import documents, fields
 from vlanlink.store.documents import VERSION, UntrustedError
 
@@ -38,9 +38,8 @@ class Holder:
     @classmethod
     def here(cls) -> "Holder":
         """The calling process, from now on."""
-        import shlex
-
-        command = shlex.join([os.path.basename(sys.argv[0]), *sys.argv[1:]])[:_LONGEST_COMMAND]
+        words = (os.path.basename(sys.argv[0]), *sys.argv[1:])
+        command = " ".join(map(shell_word, words))[:_LONGEST_COMMAND]
         return cls(os.getpid(), command, time.strftime("%Y-%m-%d %H:%M:%S"))
 
     def to_dict(self) -> dict[str, object]:
