@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 from vlanlink.commit_confirm.commit import pending_change
 from vlanlink.dataclass import dataclass
-from vlanlink.dhcp import joining
+from vlanlink.dhcp.guests import listen
 from vlanlink.dhcp.service import Doors, Endpoint, Guests, Service, fork, open_doors
 from vlanlink.errors import VlanlinkError
 from vlanlink.host import Host, boot_id, since_boot
@@ -106,7 +106,7 @@ def _keep(request: Request) -> int:
 def _guests() -> Guests | None:
     """Where others ask; None if the name is taken: they start another keeper then."""
     try:
-        return Guests(joining.listen(os.getpid()), os.geteuid())
+        return Guests(listen(os.getpid()), os.geteuid())
     except OSError:
         return None
 

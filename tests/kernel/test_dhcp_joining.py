@@ -1,8 +1,9 @@
 """Attachments join the keeper that runs, and leave it; nobody else's lease is disturbed."""
 
+import errno
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.kernel.dhcp_lan import Dnsmasq, Liar, end_keepers
 from tests.kernel.lan import Lan
 from tests.kernel.wire import ready
 from tests.kernel.world import World, until
-from vlanlink.dhcp import joining
+from vlanlink.dhcp import guests, joining
 from vlanlink.store import keeper_file
 
 pytestmark = pytest.mark.needs("macvlan")
@@ -100,7 +101,7 @@ def test_a_keeper_that_nobody_can_ask_makes_room_for_another(
     Dnsmasq(lan)
     vlanlink.up(office())
     before = keeper()
-    monkeypatch.setattr(joining, "_address", lambda _: "\0vlanlink-nobody")
+    monkeypatch.setattr(guests, "_address", lambda _: "\0vlanlink-nobody")
     found = vlanlink.attach("office/pub", pid=start_container(lan.world), id="c1")
     assert keeper() != before
     assert vlanlink.status("office").state == "up"
@@ -143,3 +144,40 @@ def test_a_failed_attach_leaves_the_keeper_as_it_was(lan: Lan) -> None:
     assert keeper() == before
     assert vlanlink.status("office").state == "up"
     assert vlanlink.attachments() == ()
+
+
+def test_a_keeper_that_dies_while_an_attachment_joins(
+    lan: Lan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready(lan)
+    Dnsmasq(lan)
+    vlanlink.up(office())
+    before = keeper()
+
+    def ask(pid: int, request: bytes, files: Sequence[int]) -> str:
+        os.kill(pid, signal.SIGKILL)
+        (file,) = Path("/run/vlanlink").glob("*.keeper")
+        until(lambda: keeper_file.find(file) is None, "the keeper has ended")
+        return guests.ask(pid, request, files)
+
+    monkeypatch.setattr(joining, "ask", ask)
+    vlanlink.attach("office/pub", pid=start_container(lan.world), id="c1")
+    assert keeper() != before
+    assert vlanlink.status("office").state == "up"
+
+
+def test_an_attach_that_ends_before_it_says_who_is_served(
+    lan: Lan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready(lan)
+    Dnsmasq(lan)
+    vlanlink.up(office())
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(keeper_file, "rewrite", fail)
+    vlanlink.attach("office/pub", pid=start_container(lan.world), id="c1")
+    assert "keeps other leases" in str(vlanlink.status("office").plan)
+    vlanlink.up(office())
+    assert vlanlink.status("office").state == "up"

@@ -5,7 +5,8 @@ import socket
 import pytest
 
 from vlanlink.dhcp import joining
-from vlanlink.dhcp.joining import Joining, receive
+from vlanlink.dhcp.guests import read_keys, receive
+from vlanlink.dhcp.joining import Joining
 from vlanlink.dhcp.service import Service
 from vlanlink.dhcp.state import Client
 from vlanlink.model import DhcpClient, LinkName
@@ -60,7 +61,7 @@ def test_what_is_no_endpoint(row: object) -> None:
 @pytest.mark.parametrize("rows", [7, [7], [["a"]], None])
 def test_what_are_no_endpoints(rows: object) -> None:
     with pytest.raises(ValueError, match="not endpoints"):
-        joining.read_keys(rows)
+        read_keys(rows)
 
 
 def test_sockets_that_are_too_few_are_refused() -> None:

@@ -1,28 +1,19 @@
-"""How an endpoint joins the clients of a running keeper, or leaves them, as others go on.
-
-Who asks has opened its sockets and passes them on (unix(7), SCM_RIGHTS). A request is one message;
-the answer says what the keeper serves then. The address is an abstract one with the keeper's pid:
-who asks and who answers look at each other's credentials.
-"""
+"""An endpoint that joins the clients of a running keeper, as a message and its sockets."""
 
 import json
 import os
 import socket
-import struct
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from vlanlink.dataclass import dataclass, replace
+from vlanlink.dhcp.guests import ask
 from vlanlink.dhcp.port import Port
 from vlanlink.dhcp.state import Client
 from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.model import DhcpClient, LinkName
 from vlanlink.store.dhcp_leases import DhcpLease, lease_from, lease_row
 
-LARGEST: Final = 1 << 18
-_SECONDS: Final = 5.0
-_MOST_SOCKETS: Final = 4
-_CREDENTIALS: Final = struct.Struct("3i")
 _CONFIG: Final = (
     "hostname",
     "vendor_class",
@@ -57,50 +48,18 @@ class Given:
     events: socket.socket
 
 
-# -- who asks ------------------------------------------------------------------------------------
-
-
-def leave(pid: int, keys: Collection[LinkName]) -> str:
-    """Have endpoints not served any more; what the keeper serves then. Raises OSError."""
-    request = {"leave": [list(key) for key in sorted(keys)]}
-    return _ask(pid, json.dumps(request).encode(), ())
-
-
 def join(pid: int, one: Joining, files: Sequence[int]) -> str:
     """Have an endpoint served; what the keeper serves then. Raises OSError.
 
     ``files``: its client's socket, two of its namespace for requests and events, and with
     ``parent_mac`` one on that link.
     """
-    return _ask(pid, request_to_join(one), files)
+    return ask(pid, request_to_join(one), files)
 
 
 def request_to_join(one: Joining) -> bytes:
     """The message."""
     return json.dumps({"join": _row(one)}).encode()
-
-
-def _ask(pid: int, request: bytes, files: Sequence[int]) -> str:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as channel:
-        channel.settimeout(_SECONDS)
-        channel.connect(_address(pid))
-        if uid_of(channel) != os.geteuid():
-            raise PermissionError("somebody else answers for the keeper")
-        socket.send_fds(channel, [request], list(files))
-        answer = channel.recv(LARGEST)
-    if not answer:
-        raise ConnectionResetError("the keeper refused")
-    return answer.decode("ascii")
-
-
-def uid_of(channel: socket.socket) -> int:
-    """The user at the other end (SO_PEERCRED)."""
-    data = channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    return int(_CREDENTIALS.unpack(data)[1])
-
-
-def _address(pid: int) -> str:
-    return f"\0vlanlink-keeper-{pid}"
 
 
 def _row(one: Joining) -> dict[str, Any]:
@@ -117,45 +76,6 @@ def _row(one: Joining) -> dict[str, Any]:
         "path": one.path,
         "inode": one.inode,
     }
-
-
-# -- who answers ---------------------------------------------------------------------------------
-
-
-def listen(pid: int) -> socket.socket:
-    """Where a keeper is asked. Raises OSError."""
-    kind = socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
-    opened = socket.socket(socket.AF_UNIX, kind)
-    try:
-        opened.bind(_address(pid))
-        opened.listen(16)
-    except OSError:
-        opened.close()
-        raise
-    return opened
-
-
-def receive(channel: socket.socket) -> tuple[dict[str, Any], list[socket.socket]]:
-    """A request, and the sockets that came with it. Raises OSError, ValueError."""
-    data, files, _, _ = socket.recv_fds(channel, LARGEST, _MOST_SOCKETS)
-    sockets = [socket.socket(fileno=file) for file in files]
-    try:
-        found = json.loads(data or b"{}")
-        if not isinstance(found, dict):
-            raise TypeError("not a request")
-    except (ValueError, TypeError) as error:
-        for each in sockets:
-            each.close()
-        raise ValueError(str(error)) from None
-    return found, sockets
-
-
-def read_keys(rows: Any) -> list[LinkName]:
-    """The endpoints of a request by `leave`. Raises ValueError for one of another release."""
-    try:
-        return [LinkName(*row) for row in rows]
-    except TypeError as error:
-        raise ValueError(f"not endpoints: {error}") from None
 
 
 def read_joining(row: Any) -> Joining:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from vlanlink.dataclass import dataclass
 from vlanlink.dhcp import client as machine
-from vlanlink.dhcp import joining
+from vlanlink.dhcp import guests, joining
 from vlanlink.dhcp.engine import Engine, LeaseAction
 from vlanlink.dhcp.port import Port
 from vlanlink.dhcp.routers import Routers
@@ -257,7 +257,7 @@ class Service:
         with suppress(OSError):
             guest, _ = self._guests.at.accept()
             guest.setblocking(False)
-            if joining.uid_of(guest) == self._guests.uid:
+            if guests.uid_of(guest) == self._guests.uid:
                 self._engine.watch(guest, partial(self._on_request, guest))
             else:
                 guest.close()
@@ -266,9 +266,9 @@ class Service:
         """Do what is asked, and answer what is served then; what can't be done has no answer."""
         self._engine.unwatch(guest)
         with guest, suppress(OSError, ValueError):
-            request, sockets = joining.receive(guest)
+            request, sockets = guests.receive(guest)
             if "leave" in request:
-                self._leave(joining.read_keys(request["leave"]))
+                self._leave(guests.read_keys(request["leave"]))
             elif "join" in request:
                 one = joining.read_joining(request["join"])
                 self._join(one, joining.as_given(one, sockets))

@@ -14,12 +14,10 @@ from typing import Final
 
 from vlanlink.boot import unit
 from vlanlink.boot.systemctl import systemd_runs_here
-from vlanlink.dhcp.joining import Joining, join, leave
-from vlanlink.dhcp.service import open_doors
+from vlanlink.dhcp.guests import leave
 from vlanlink.errors import VlanlinkError
 from vlanlink.model import Link, LinkName, State
 from vlanlink.reconcile.apply import Unfinished
-from vlanlink.reconcile.dhcp_acquire import new_client, open_ports
 from vlanlink.reconcile.dhcp_plan import endpoints, serving
 from vlanlink.reconcile.lookup import copy_of
 from vlanlink.reconcile.session import Observation, Session
@@ -66,6 +64,10 @@ def _joined(
     session: Session, part: Observation, now: State, links: Mapping[LinkName, Link], pid: int
 ) -> str:
     """What the keeper serves once an endpoint has joined. Raises OSError, Unfinished."""
+    from vlanlink.dhcp.joining import Joining, join  # detach does without
+    from vlanlink.dhcp.service import open_doors
+    from vlanlink.reconcile.dhcp_acquire import new_client, open_ports
+
     ((key, link),) = links.items()
     record = next(one.record for one in part.context.attached if one.id == key.namespace)
     port = open_ports(session, now, links)[key]
