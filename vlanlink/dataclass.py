@@ -94,6 +94,7 @@ def _dataclass(
         by_place = [one.name for one in _parameters(cls) if not one.kw_only]
         setattr(cls, "__match_args__", tuple(by_place))  # noqa: B010 - mypy knows it as final
         cls.__dataclass_fields__ = _AsDataclass()
+        cls.__dataclass_params__ = _Settings(init=init, repr=repr, eq=eq, frozen=frozen)
         if init and "__init__" not in vars(cls):
             cls.__init__ = _first_init(cls, frozen)
         return cls
@@ -225,6 +226,21 @@ class _AsDataclass:
         made: Any = dataclasses.make_dataclass(cls.__name__, rows)
         cls.__dataclass_fields__ = made.__dataclass_fields__
         return made.__dataclass_fields__
+
+
+class _Settings:
+    """``__dataclass_params__``: ``pprint`` asks each dataclass for it."""
+
+    __slots__ = ("_settings",)
+
+    def __init__(self, **settings: bool) -> None:
+        self._settings = settings
+
+    def __get__(self, _value: object, cls: Any) -> Any:
+        import dataclasses
+
+        made: Any = dataclasses.make_dataclass(cls.__name__, (), **self._settings)
+        return made.__dataclass_params__
 
 
 def _as_field(one: _Field) -> Any:

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import pickle
+import pprint
 from dataclasses import FrozenInstanceError
 from typing import Any
 
@@ -54,6 +55,7 @@ def test_values_of_all_forms(point: Any) -> None:
         if hasattr(point, "_fields") or module is dataclasses:
             assert module.replace(made, b="x") == point(1, "x", f=True)
             assert [one.name for one in module.fields(point)] == list("abcdef")
+    assert "Point(" in pprint.pformat(made, width=10)
     assert dataclasses.asdict(made) == {"a": 1, "b": "b", "c": [2], "d": 4, "e": (), "f": True}
     match made:
         case point(number, text):

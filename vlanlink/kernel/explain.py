@@ -78,7 +78,7 @@ def _who_has_mac(operation: SetLink, state: State) -> str | None:
         if beside and link.settings.get("mac") == mac:
             return f"{link.key} already uses MAC {mac}"
     for stray in state.strays:
-        if own and (stray.owner, stray.link) == (own.owner, own.name):
+        if mac is not None and stray.mac == mac:
             return f"{stray.link} of {stray.holder} already uses MAC {mac}"
     return f"MAC {mac} is in use on this parent, in an unnamed namespace"
 
