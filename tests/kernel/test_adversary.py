@@ -67,9 +67,14 @@ def run(words: str, allowed: set[int], deeds: list[str]) -> subprocess.Completed
 def others(lan: Lan) -> dict[str, Any]:
     found = dump(lan.world, "two", "three", "four")
     found["netns"] = [name for name in found["netns"] if name not in ("one", "den")]
-    for what in ("link", "addr"):  # a promiscuous macvlan makes its parent so, whoever sets it up
-        found["host"][what]["eth0"].pop("promiscuity")
     return found
+
+
+def promiscuity(found: dict[str, Any]) -> int:
+    """How many want the parent promiscuous, taken out: each promiscuous macvlan on it does."""
+    link, address = (found["host"][what]["eth0"].pop("promiscuity") for what in ("link", "addr"))
+    assert link == address
+    return int(link)
 
 
 @pytest.fixture
@@ -98,10 +103,14 @@ def _one_adversary(lan: Lan, seed: int, *, many: int, deeds: int) -> None:
     adversary = Adversary(lan.world, seed, many=many)
     adversary.done.append(f"seed {seed}")
     before = others(lan)
+    least = promiscuity(before)
     adversary.act(deeds)
+    most = least + sum("'promisc'" in deed for deed in adversary.done)
     for words, allowed in VERBS.values():
         done = run(words, allowed, adversary.done)
-        left = differences(before, others(lan))
+        now = others(lan)
+        assert least <= promiscuity(now) <= most, (words, adversary.done)
+        left = differences(before, now)
         assert not left, (words, left[:10], adversary.done)
         if words.startswith("up") and done.returncode:
             assert b"one" in done.stderr, (done.stderr, adversary.done)

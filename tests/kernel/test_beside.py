@@ -200,6 +200,11 @@ def test_a_sibling_that_hears_no_siblings_is_read(lan: Lan, mode: str) -> None:
 
 def test_a_mac_in_a_namespace_without_a_process_is_told(shared: Lan) -> None:
     before = dump(shared.world)
-    with pytest.raises(vlanlink.ApplyError, match=f"MAC {MAC}"):
+    with pytest.raises(vlanlink.ApplyError) as caught:
         vlanlink.up(load(one("10.77.0.9") + f'mac = "{MAC}"\n'))
+    (said,) = caught.value.diagnostics
+    assert said.message == "can't set a/eth0 up: EADDRINUSE, Address already in use"
+    # Another test's run may be looking at that namespace, and is found in it then.
+    nobody = f"MAC {MAC} is in use on this parent, in an unnamed namespace"
+    assert re.fullmatch(f"{nobody}|eth0 of pid .+ already uses MAC {MAC}", said.hint or "")
     same(shared.world, before)

@@ -24,7 +24,9 @@ def machine(*links: Link, strays: tuple[Stray, ...] = ()) -> State:
     spaces = {one.namespace for one in every}
     return State(
         {
-            space: Namespace(space, links={one.name: one for one in every if one.namespace == space})
+            space: Namespace(
+                space, links={one.name: one for one in every if one.namespace == space}
+            )
             for space in spaces
         },
         strays=strays,
