@@ -68,6 +68,8 @@ def test_gateways_that_nobody_has(lan: Lan) -> None:
     assert found(asked(one("auto"))) == [("gateway-silent", "warning", silent)]
     own = one("10.77.0.1", "fd77::1")  # an endpoint that is the router
     assert found(asked(own.replace("10.77.0.1", "10.77.0.9"))) == []
+    lan.world.ip("addr add fd77::1/64 dev eth0 nodad")  # the host is the router
+    assert found(asked(one("auto"))) == []
 
 
 def test_a_parent_that_is_not_there_yet_is_not_asked(lan: Lan) -> None:

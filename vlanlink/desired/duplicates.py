@@ -78,10 +78,13 @@ def address_probes(builder: Builder) -> tuple[AddressProbe, ...]:
     return tuple(found)
 
 
-def gateway_probes(topology: Topology, desired: State) -> tuple[AddressProbe, ...]:
-    """Questions about the networks' gateways, but for those that the topology has itself."""
+def gateway_probes(
+    topology: Topology, desired: State, observed: State
+) -> tuple[AddressProbe, ...]:
+    """Questions about the networks' gateways, but for those that the topology or the host has."""
     mine = [link for link in desired.links() if link.owner == topology.name]
-    own = {address.bare for link in mine for address in link.addresses}
+    here = (*mine, *observed.host.links.values())
+    own = {address.bare for link in here for address in link.addresses}
     found: dict[tuple[str, str], AddressProbe] = {}
     for space, namespace in topology.namespaces.items():
         for name, interface in namespace.interfaces.items():

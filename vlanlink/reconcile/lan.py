@@ -111,7 +111,7 @@ def ask(session: Session, seen: Observation) -> tuple[Observation, LanAnswers]:
         parents |= {probe.key: probe.parent for probe in probes}
         results |= _probe_once(session, seen, seen.observed, probes)[0]
         seen = session.replan(seen, results)
-    gateways = gateway_probes(seen.topology, seen.resolution.desired)
+    gateways = gateway_probes(seen.topology, seen.resolution.desired, seen.observed)
     macs = mac_probes(seen.topology, seen.resolution.desired, seen.observed)
     more = (*gateways, *(probe for probe, _ in macs))
     others = _probe_once(session, seen, seen.observed, more)[0] if more else {}
