@@ -94,7 +94,10 @@ def test_servers_and_domains_of_a_router_come_after_those_by_dhcp(office: Office
         "--dhcp-option=option6:dns-server,[2001:db8:77::53]",
         "--dhcp-option=option6:domain-search,ra.example",
     )
+    asked = office.lan.capture("dhcp", "eth0", "icmp6 and ip6[40] == 133")
     office.up()
+    # The kernel's own have an option with its MAC; a server that starts advertises unasked, too.
+    asked.saw("router solicitation, length 8")
     wanted = [
         "search lan.example ra.example",
         "nameserver 192.168.77.2",
