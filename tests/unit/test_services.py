@@ -8,7 +8,7 @@ import pytest
 
 import vlanlink
 from tests.unit.test_boot import UNIT, Box
-from vlanlink.boot import file_trust, services
+from vlanlink.boot import file_trust, managed_files, services
 from vlanlink.cli.parser import parse
 
 TEXT = """
@@ -175,6 +175,20 @@ def test_disable_releases_units_when_told(box: Box) -> None:
     result = vlanlink.disable("office", box.host, release_units=True)
     assert f"  - file {drop_in(box)}" in result.lines
     assert not drop_in(box).parent.exists()
+
+
+def test_a_drop_in_as_it_was_written_formerly_is_ours(box: Box) -> None:
+    """With `BindsTo=`: `enable` replaces it, and `disable` can release its unit."""
+    box.enable()
+    new = drop_in(box).read_text()
+    body = new.rpartition("#")[0]
+    old = managed_files.marked(body.replace("Requires=", "BindsTo="))
+    drop_in(box).write_text(old)
+    box.enable()
+    assert drop_in(box).read_text() == new
+    drop_in(box).write_text(old)
+    vlanlink.disable("office", box.host, release_units=True)
+    assert not drop_in(box).exists()
 
 
 def test_an_edited_drop_in_is_not_ours(box: Box) -> None:

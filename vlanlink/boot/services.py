@@ -145,7 +145,7 @@ def _tied_elsewhere(one: Service, topology: Topology, host: Host) -> Diagnostic 
 
 
 def _topology_of(text: str) -> str | None:
-    found = re.search(r"(?m)^Requires=vlanlink@(.+)\.service$", text)
+    found = re.search(r"(?m)^(?:Requires|BindsTo)=vlanlink@(.+)\.service$", text)  # now, formerly
     return found[1] if found else None
 
 

@@ -1,6 +1,7 @@
 """Links of the host that are called otherwise than in what is kept on disk. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from vlanlink.dataclass import replace
 from vlanlink.desired.bound import altnames
@@ -8,6 +9,8 @@ from vlanlink.desired.context import Context
 from vlanlink.model import HOST, State
 from vlanlink.store.leases import Leases
 from vlanlink.store.record import OriginalLink, Record, Records
+
+_T = TypeVar("_T")
 
 
 def with_names_of_now(context: Context, observed: State) -> Context:
@@ -48,14 +51,24 @@ def _records(records: Records, names: Mapping[str, str]) -> Records:
 
 
 def _record(record: Record, names: Mapping[str, str]) -> Record:
-    parents = {
-        names.get(name, name): replace(parent, formerly=name) if name in names else parent
+    known = {
+        name: replace(parent, formerly=name) if name in names else parent
         for name, parent in record.parents.items()
     }
-    reserved = {names.get(name, name): value for name, value in record.reserved.items()}
-    own = {_sysctl(key, names): value for key, value in record.sysctls.get(HOST, {}).items()}
+    parents = _moved(known, lambda name: names.get(name, name))
+    reserved = _moved(record.reserved, lambda name: names.get(name, name))
+    own = _moved(record.sysctls.get(HOST, {}), lambda key: _sysctl(key, names))
     sysctls = {**record.sysctls, HOST: own} if own else record.sysctls
     return replace(record, parents=parents, reserved=reserved, sysctls=sysctls)
+
+
+def _moved(found: Mapping[str, _T], now: Callable[[str], str]) -> dict[str, _T]:
+    """What is known, by the names of now.
+
+    A name may have passed on: then whoever had it when it was recorded is gone.
+    """
+    stayed = {name: value for name, value in found.items() if now(name) == name}
+    return stayed | {now(name): value for name, value in found.items() if name not in stayed}
 
 
 def _sysctl(key: str, names: Mapping[str, str]) -> str:
