@@ -233,7 +233,7 @@ class _Settings:
 
     __slots__ = ("_settings",)
 
-    def __init__(self, **settings: bool) -> None:
+    def __init__(self, **settings: Any) -> None:
         self._settings = settings
 
     def __get__(self, _value: object, cls: Any) -> Any:

@@ -78,9 +78,7 @@ def address_probes(builder: Builder) -> tuple[AddressProbe, ...]:
     return tuple(found)
 
 
-def gateway_probes(
-    topology: Topology, desired: State, observed: State
-) -> tuple[AddressProbe, ...]:
+def gateway_probes(topology: Topology, desired: State, observed: State) -> tuple[AddressProbe, ...]:
     """Questions about the networks' gateways, but for those that the topology or the host has."""
     mine = [link for link in desired.links() if link.owner == topology.name]
     here = (*mine, *observed.host.links.values())
