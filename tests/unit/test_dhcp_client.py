@@ -158,6 +158,33 @@ def test_silence_is_asked_again_with_pauses_that_double() -> None:
         assert 0.9 * wanted <= pause <= 1.1 * wanted
 
 
+def test_silence_is_borne_for_days() -> None:
+    found = run()
+    found.start()
+    for _ in range(3000):  # some 53 hours
+        found.tick()
+    assert found.client.phase is Phase.SELECTING
+    assert 0.9 * 64 <= found.client.due - found.now <= 1.1 * 64
+
+
+def test_a_lease_counts_from_its_request_not_from_the_answer() -> None:
+    found = run()
+    found.start()
+    server = Server()
+    found.ask(server)
+    asked = found.now
+    found.now += 0.4  # less than until it asks again
+    found.ask(server)
+    found.until(Phase.BOUND)
+    assert found.client.lease is not None
+    assert found.client.lease.obtained == asked
+    found.until(Phase.RENEWING)
+    asked = found.now
+    found.now += 0.4
+    found.ask(server)
+    assert found.client.lease.obtained == asked
+
+
 def test_a_server_that_goes_silent_after_its_offer_is_left() -> None:
     found = run()
     found.start()

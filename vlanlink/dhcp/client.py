@@ -28,7 +28,9 @@ from vlanlink.store.dhcp_leases import FOREVER, DhcpLease
 
 DECLINE_SECONDS: Final = 10.0
 """The wait after a DECLINE (RFC 2131, 3.1, 5)."""
-_FIRST_WAIT, _LONGEST_WAIT = 1.0, 64.0
+_FIRST_WAIT: Final = 1.0
+_DOUBLINGS: Final = 6
+"""Of the pause between messages, which is 64 seconds then (RFC 2131, 4.1)."""
 _LONGEST_RENEW_WAIT = 60.0
 _REQUESTS, _REBOOTS = 4, 2
 """How often a REQUEST is sent before the client begins again."""
@@ -138,9 +140,10 @@ def _discover(client: Client, now: float) -> Step:
     fresh = client.phase is not Phase.SELECTING
     tries = 0 if fresh else client.tries
     sent = next_transaction(client, fresh=fresh)
-    wait = min(_FIRST_WAIT * 2**tries, _LONGEST_WAIT)
-    sent, due = _jittered(sent, now, wait)
-    sent = replace(sent, phase=Phase.SELECTING, due=due, tries=tries + 1, offer=None)
+    sent, due = _jittered(sent, now, _FIRST_WAIT * 2**tries)
+    sent = replace(
+        sent, phase=Phase.SELECTING, due=due, tries=min(tries + 1, _DOUBLINGS), offer=None
+    )
     options: dict[int, bytes] = (
         {Option.REQUESTED_ADDRESS: packed(client.wanted)} if client.wanted else {}
     )
@@ -149,9 +152,12 @@ def _discover(client: Client, now: float) -> Step:
 
 def _request(client: Client, now: float, offer: DhcpLease) -> Step:
     """Request what was offered."""
+    asked = client.asked if client.tries else now
     wait = _FIRST_WAIT * 2**client.tries
     sent, due = _jittered(client, now, wait)
-    sent = replace(sent, phase=Phase.REQUESTING, due=due, tries=client.tries + 1, offer=offer)
+    sent = replace(
+        sent, phase=Phase.REQUESTING, due=due, tries=client.tries + 1, offer=offer, asked=asked
+    )
     options: dict[int, bytes] = {
         Option.REQUESTED_ADDRESS: packed(offer.bare),
         Option.SERVER: packed(offer.server),
@@ -167,7 +173,7 @@ def _again(client: Client, now: float, most: int) -> Step:
 
 def _reboot(client: Client, now: float) -> Step:
     """INIT-REBOOT: ask whether the address may be used (again)."""
-    fresh = replace(next_transaction(client), phase=Phase.REBOOTING, tries=0, offer=None)
+    fresh = replace(next_transaction(client), phase=Phase.REBOOTING, tries=0, offer=None, asked=now)
     return _reboot_again(fresh, now)
 
 
@@ -194,7 +200,7 @@ def _extend(client: Client, now: float) -> Step:
     end = lease.expires if broadcast else lease.obtained + lease.rebind
     least = min(_LONGEST_RENEW_WAIT, lease.seconds / 10)
     due = min(now + max((end - now) / 2, least), end)
-    sent = replace(sent, phase=phase, due=due)
+    sent = replace(sent, phase=phase, due=due, asked=now)
     message = message_of(sent, now, Kind.REQUEST, {}, own=lease.bare)
     if broadcast:
         return sent, (Send(message, source=lease.bare),)
@@ -224,7 +230,7 @@ def _is_reply_to(client: Client, message: Message) -> bool:
 
 def _take_offer(client: Client, now: float, message: Message, mac: str) -> Step:
     tally = replace(client.tally, offers=client.tally.offers + 1)
-    terms = _terms(client, now, message, mac)
+    terms = read_terms(message, mac, now)
     if isinstance(terms, str):
         tally = replace(tally, refused=tally.refused + 1, said=terms)
         return replace(client, tally=tally), ()
@@ -235,21 +241,18 @@ def _take_ack(client: Client, now: float, message: Message, mac: str) -> Step:
     expected = _expected(client)
     if expected is None or message.yours != expected:
         return client, ()
-    terms = _terms(client, now, message, mac)
+    # A lease counts from the request: nobody knows how long the answer took (RFC 2131, 4.4.1).
+    terms = read_terms(message, mac, client.asked)
     if isinstance(terms, str):
         tally = replace(client.tally, refused=client.tally.refused + 1, said=terms)
         return replace(client, tally=tally), ()
+    terms = replace(terms, client=client.words)
     if client.phase is Phase.REQUESTING and client.offer and terms.server != client.offer.server:
         return client, ()
     held = client.lease is not None and client.lease.bare == terms.bare
     if held or client.config.probes == 0:
         return _configure(client, now, terms)
     return _probe(replace(client, phase=Phase.PROBING, tries=0, offer=terms), now)
-
-
-def _terms(client: Client, now: float, message: Message, mac: str) -> DhcpLease | str:
-    terms = read_terms(message, mac, now)
-    return terms if isinstance(terms, str) else replace(terms, client=client.words)
 
 
 def _expected(client: Client) -> str | None:

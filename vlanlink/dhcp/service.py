@@ -48,6 +48,8 @@ _LARGEST: Final = 1 << 16
 _RETRY_SECONDS: Final = 1.0
 _PAUSE_SECONDS, _LONGEST_PAUSE = 1.0, 60.0
 """Before an address is set again that goes again at once, twice as long each time."""
+_LONGEST_WAIT: Final = 60.0
+"""While a machine is suspended its timers stand still, but leases end."""
 _FRESH_SECONDS: Final = 30.0
 """A lease younger than this needs no confirmation by its server, which knows all of the client."""
 
@@ -200,7 +202,8 @@ class Service:
 
     def _idle(self) -> float:
         now = since_boot()
-        return max(0.0, min((self._routers.due(now), *self._set_next.values())) - now)
+        due = min((self._routers.due(now), now + _LONGEST_WAIT, *self._set_next.values()))
+        return max(0.0, due - now)
 
     def _ask_and_tell(self) -> None:
         now = since_boot()

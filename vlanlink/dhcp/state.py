@@ -86,6 +86,8 @@ class Client:
     """Messages sent in this phase."""
     began: float = 0.0
     """When the client began to look for a lease."""
+    asked: float = 0.0
+    """When the request was sent that is being answered, the first of several."""
     wanted: str | None = None
     """The address to ask for, bare."""
     offer: DhcpLease | None = None
