@@ -38,15 +38,6 @@ class _Field:
         self.name = ""
         self.type: Any = None
 
-    @property
-    def is_required(self) -> bool:
-        """A value must be given."""
-        return self.default is MISSING and self.default_factory is MISSING
-
-    def make_default(self) -> Any:
-        """The value where none is given; MISSING if there is none."""
-        return self.default if self.default_factory is MISSING else self.default_factory()
-
 
 def _field(
     *,
@@ -135,24 +126,29 @@ def _with_slots(cls: Any, own: Mapping[str, _Field], inherited: Mapping[str, _Fi
 
 def _first_init(cls: Any, frozen: bool) -> Callable[..., None]:
     """The ``__init__`` of the first instances. What it can't serve goes to the compiled one."""
-    by_place = [one.name for one in _parameters(cls) if not one.kw_only]
-    known = {one.name for one in _parameters(cls)}
-    needed = {one.name for one in _parameters(cls) if one.is_required}
+    fields = cls._fields.values()
+    by_place = [one.name for one in fields if one.init and not one.kw_only]
+    known = {one.name for one in fields if one.init}
+    defaults = {one.name: one.default for one in fields if one.default is not MISSING}
+    made = [one for one in fields if one.default_factory is not MISSING]
+    needed = known - defaults.keys() - {one.name for one in made}
+    put = object.__setattr__
     instances = 0
 
     def __init__(self: Any, *values: Any, **named: Any) -> None:  # noqa: N807
         nonlocal instances
         instances += 1
-        given = dict(zip(by_place, values, strict=False)) | named
+        given = dict(zip(by_place, values)) | named if values else named  # noqa: B905 - slower
         fits = needed <= given.keys() <= known and len(given) == len(values) + len(named)
         if not fits or instances > FEW:
             cls.__init__ = _init(cls, frozen)
             cls.__init__(self, *values, **named)
             return
-        for name, one in cls._fields.items():
-            value = given[name] if name in given else one.make_default()
-            if value is not MISSING:
-                object.__setattr__(self, name, value)
+        for name, value in (defaults | given).items():
+            put(self, name, value)
+        for one in made:
+            if one.name not in given:
+                put(self, one.name, one.default_factory())
         if hasattr(cls, "__post_init__"):
             self.__post_init__()
 
