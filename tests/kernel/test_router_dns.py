@@ -62,8 +62,8 @@ class Office:
         """
         vlanlink.up(vlanlink.load("/run/office.toml", text=text), self.host)
 
-    def resolver(self) -> list[str]:
-        file = self.host.etc_netns_directory / "web/resolv.conf"
+    def resolver(self, space: str = "web") -> list[str]:
+        file = self.host.etc_netns_directory / space / "resolv.conf"
         return file.read_text().splitlines()[1:] if file.exists() else []
 
     def advertises(self, options: bytes, source: str = FE80, hops: int = 255) -> None:
@@ -150,18 +150,29 @@ def test_an_edit_to_slaac_and_back(office: Office) -> None:
     assert vlanlink.status("office", office.host).state == "up"
 
 
-@pytest.mark.parametrize(
-    ("dhcp", "space", "found"),
-    [
-        ("true", 'dns = ["192.0.2.53"]', ["search ra.example", "nameserver 192.0.2.53"]),
-        ("{ use_dns = false }", "", []),
-    ],
-)
-def test_what_the_file_says_or_refuses_counts_more(
-    office: Office, dhcp: str, space: str, found: list[str]
-) -> None:
+def test_what_the_file_says_counts_more(office: Office) -> None:
     Dnsmasq(office.lan, "--dhcp-option=6")
-    office.up(dhcp, space)
+    office.up(space='dns = ["192.0.2.53"]')
     office.advertises(rdnss(3600, "2001:db8::1") + RA_EXAMPLE)
+    found = ["search ra.example", "nameserver 192.0.2.53"]
     until(lambda: office.resolver() == found, "the file counts, and the rest is the router's")
+    assert vlanlink.status("office", office.host).state == "up"
+
+
+HEARS = """
+[namespaces.db.interfaces.eth0]
+network = "pub"
+ipv6 = "slaac"
+dhcp = { use_dns = true }
+"""
+
+
+def test_what_the_file_refuses_is_not_heard(office: Office) -> None:
+    Dnsmasq(office.lan, "--dhcp-option=6")
+    office.up("{ use_dns = false }", HEARS)
+    for servers in (["2001:db8::1"], ["2001:db8::1", "2001:db8::2"]):  # the first reaches both
+        office.advertises(rdnss(3600, *servers))
+        found = [f"nameserver {one}" for one in servers]
+        until(lambda: office.resolver("db") == found, "the other endpoint hears it")  # noqa: B023
+    assert office.resolver() == []
     assert vlanlink.status("office", office.host).state == "up"
