@@ -50,10 +50,14 @@ def etc(world: World) -> Path:  # noqa: ARG001 - after the world is made
     return Path("/etc")
 
 
-@pytest.mark.parametrize("kind", ["file", "directory"])
-def test_a_file_with_nothing_to_replace_is_named(web: World, etc: Path, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "name"), [("file", "for.web"), ("directory", "for.web"), ("file", "web's; own")]
+)
+def test_a_file_with_nothing_to_replace_is_named(
+    web: World, etc: Path, kind: str, name: str
+) -> None:
     """As `ip netns exec`, which says so too, and goes on."""
-    own, target = etc / "netns/web/for.web", etc / "for.web"
+    own, target = etc / "netns/web" / name, etc / name
     if kind == "directory":
         own.mkdir()
     else:
@@ -63,12 +67,13 @@ def test_a_file_with_nothing_to_replace_is_named(web: World, etc: Path, kind: st
     assert "failed" in web.run(["ip", "netns", "exec", *words[2:3], *words[4:]]).stderr
     done = web.run(words)
     assert done.stdout == "192.0.2.1 web\n"
-    command = "mkdir" if kind == "directory" else "touch"
+    word = str(target) if name == "for.web" else f"'{etc}/web'\\''s; own'"
+    command = f"{'mkdir' if kind == 'directory' else 'touch'} {word}"
     assert done.stderr == (
         f"warning: {own} is not used: there is no {target} to mount it over\n"
-        f"  hint: {command} {target}, or remove {own}\n"
+        f"  hint: {command}, or remove {own}\n"
     )
-    web.run(f"{command} {target}")
+    web.run(["sh", "-c", command])
     done = web.run([*words[:-1], str(target)], check=kind == "file")
     assert kind == "directory" or (done.stdout, done.stderr) == ("web's\n", "")
     assert "warning" not in done.stderr

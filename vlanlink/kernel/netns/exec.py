@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from vlanlink.errors import ConflictError, Diagnostic
+from vlanlink.errors import ConflictError, Diagnostic, shell_word
 from vlanlink.kernel import syscalls
 from vlanlink.kernel.netns import inherited
 from vlanlink.kernel.netns.namespaces import is_namespace
@@ -106,7 +106,7 @@ def _replace(target: Path, file: Path, warn: Warn) -> None:
         _bind(file, target)
     except FileNotFoundError:
         message = f"{file} is not used: there is no {target} to mount it over"
-        create = f"mkdir {target}" if file.is_dir() else f"touch {target}"
+        create = f"{'mkdir' if file.is_dir() else 'touch'} {shell_word(str(target))}"
         warn(Diagnostic(message, hint=f"{create}, or remove {file}", severity="warning"))
     except OSError as error:
         message = f"can't mount {file} over {target}: {error.strerror}"
