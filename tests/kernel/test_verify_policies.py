@@ -108,10 +108,10 @@ def test_what_is_read_of_a_table(world: World, program: str) -> None:
     seen = [(c.hook, c.family, c.policy_drops, c.rules_drop) for c in read_policy().chains]
     assert seen == [("forward", "ip", True, False), ("forward", "ip6", True, False)]
     each("-P INPUT DROP")
-    for rule in ("! -i x0 -j ACCEPT", "-i x1 -j ACCEPT", "-i x2 -j DROP"):
+    for rule in ("! -i x0 -j ACCEPT", "-i x;1 -j ACCEPT", "-i x2 -j DROP"):
         each(f"-A INPUT {rule}")
     accepts = [(c.hook, c.rules_drop, " ".join(c.accepts)) for c in read_policy().chains]
-    assert sorted(accepts) == [("forward", True, "")] * 2 + [("input", True, "x1")] * 2
+    assert sorted(accepts) == [("forward", True, "")] * 2 + [("input", True, "x;1")] * 2
 
 
 def test_a_protocol_that_nobody_speaks_is_not_filtered(world: World) -> None:

@@ -93,10 +93,13 @@ def test_a_rule_for_some_packets_is_not_the_one_for_main() -> None:
 def test_each_filter_has_its_command() -> None:
     chain = FilterChain("input", "inet", "t", "c", policy_drops=True)
     assert chain.opening("m0") == "nft insert rule inet t c iifname m0 accept"
+    assert chain.opening("br-1.50") == "nft insert rule inet t c iifname br-1.50 accept"
+    assert chain.opening("4g") == "nft insert rule inet t c iifname '\"4g\"' accept"
     assert chain.concerns(4)
     assert chain.concerns(6)
     legacy = FilterChain("input", "ip6", "filter", "INPUT", program="ip6tables-legacy")
     assert legacy.opening("m0") == "ip6tables-legacy -I INPUT -i m0 -j ACCEPT"
+    assert legacy.opening("a;b") == "ip6tables-legacy -I INPUT -i 'a;b' -j ACCEPT"
     assert (legacy.concerns(4), legacy.concerns(6)) == (False, True)
 
 

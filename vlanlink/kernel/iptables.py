@@ -26,7 +26,7 @@ _TARGET = struct.Struct("=H29sBi")
 """Size, name, revision, and the verdict of one without a name."""
 _DROP, _ACCEPT = -1, -2
 _NOT_BY_LINK = 1
-_LINK = re.compile(rb"[\w.@:-]{1,15}")
+_LINK = re.compile(rb"[!-.0-~]{1,15}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from vlanlink.dataclass import dataclass
+from vlanlink.errors import shell_word
 from vlanlink.kernel.netlink.attributes import attributes
 from vlanlink.kernel.netlink.message import request, text
 from vlanlink.kernel.netlink.socket import Socket
@@ -33,7 +34,9 @@ _CMP_OPERATION, _CMP_DATA = 2, 3
 _EQUAL = bytes(4)
 _TARGET_NAME = 1
 _DROP, _ACCEPT = 0, 1
-_LINK = re.compile(rb"[\w.@:-]{1,15}")
+_LINK = re.compile(rb"[!-.0-~]{1,15}")
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
+"""What nft takes for a name without quotes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,9 @@ class FilterChain:
     def opening(self, link: str) -> str:
         """The command that lets the packets of a link pass."""
         if self.program == "nft":
-            return f"nft insert rule {self.family} {self.table} {self.name} iifname {link} accept"
-        return f"{self.program} -I {self.name} -i {link} -j ACCEPT"
+            word = link if _PLAIN.fullmatch(link) else shell_word(f'"{link}"')
+            return f"nft insert rule {self.family} {self.table} {self.name} iifname {word} accept"
+        return f"{self.program} -I {self.name} -i {shell_word(link)} -j ACCEPT"
 
     def concerns(self, family: int) -> bool:
         """Whether it sees IPv4 (4) or IPv6 (6) packets."""
