@@ -107,6 +107,21 @@ def test_every_example_parses(name: str) -> None:
             "argument --wait: x is not a number of seconds",
             "usage: vlanlink up",
         ),
+        ("attach a/b --pid x", "argument --pid: x is not a process id", "usage: vlanlink attach ("),
+        ("attach a/b --pid 1 --path x", "--path and --pid exclude each other", "leave one out"),
+        (
+            "attach a/b",
+            "missing argument: --pid or --path or --container",
+            "usage: vlanlink attach (",
+        ),
+        ("up --replace=y a.toml", "--replace takes no value: y", "usage: vlanlink up"),
+        ("export a.toml --to cnj", "unknown value of --to: cnj", "did you mean cni?"),
+        (
+            "export a.toml --to x",
+            "unknown value of --to: x",
+            "write one of iproute2, networkd, cni",
+        ),
+        ("import a.yml --from yaml", "unknown value of --from: yaml", "write one of json, compose"),
         ("up --confirm .5 a.toml", "argument --confirm: .5 is too short; the minimum is 1 s", ""),
     ],
 )
@@ -151,6 +166,11 @@ def test_usage_in_a_line() -> None:
     found = parsers(parser())
     assert usage(found["ls"]) == "usage: vlanlink ls [--endpoints] [--json]"
     assert usage(found["validate"]) == "usage: vlanlink validate [--json] [FILE...]"
+    assert usage(found["export"]).startswith("usage: vlanlink export --to FORMAT [--undo] ")
+    one = "(--pid PID | --path PATH | --container NAME)"
+    assert usage(found["attach"]).startswith(
+        f"usage: vlanlink attach {one} [--interface INTERFACE]"
+    )
     assert usage(found["exec"]) == "usage: vlanlink exec [--user USER] NAMESPACE -- CMD [ARG...]"
 
 

@@ -102,4 +102,4 @@ def test_the_command(
     assert len(document["files"]) == 3
     assert command.main(["export", file, "--to", "cni", "--undo"]) == 2
     assert command.main(["export", file, "--to", "netplan"]) == 2
-    assert "invalid choice" in capsys.readouterr().err
+    assert "unknown value of --to: netplan" in capsys.readouterr().err

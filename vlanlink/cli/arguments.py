@@ -13,6 +13,7 @@ from vlanlink.cli import output
 DEFAULT_FILE = "vlanlink.toml"
 """The topology of ``validate``, ``plan`` and ``up`` if FILE is omitted."""
 LONGEST_WAIT = 86400
+_LONGEST_PID = 9
 
 
 def add_file(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
@@ -70,6 +71,13 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 def add_json(parser: argparse.ArgumentParser) -> None:
     """--json."""
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+
+
+def pid(text: str) -> int:
+    """The pid in ``text``. Raises ArgumentTypeError."""
+    if not text.isascii() or not text.isdigit() or len(text) > _LONGEST_PID:
+        raise argparse.ArgumentTypeError(f"{text} is not a process id")
+    return int(text)
 
 
 def add_dry_run(parser: argparse.ArgumentParser) -> None:

@@ -19,7 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """TOPOLOGY/NETWORK --pid PID | --path PATH | --container NAME, and what it gets."""
     shared.add_network(parser)
     where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--pid", type=int, help="the network namespace of this process")
+    where.add_argument("--pid", type=shared.pid, help="the network namespace of this process")
     where.add_argument("--path", help="the network namespace at this path")
     where.add_argument("--container", metavar="NAME", help="that of a podman or docker container")
     parser.add_argument("--interface", help="the link's name there (default: eth0)")

@@ -19,6 +19,12 @@ EPILOG: Final = """\
 FILE ends in .toml, contains a /, or is - (standard input); anything else is the NAME of a topology.
 `vlanlink help VERB` shows a verb's options, examples and exit codes.
 """
+_FAULT: Final = (
+    r"(?:argument (?P<option>\S+): )?(?:not allowed with argument (?P<other>\S+)"
+    r"|ignored explicit argument '(?P<given>.*)'|one of the arguments (?P<needed>.*) is required"
+    r"|invalid choice: '(?P<choice>.*)' \(choose .*)"
+)
+"""What argparse says in words of its own."""
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -64,7 +70,27 @@ class Parser(argparse.ArgumentParser):
             message = f"missing argument: {missing[1]}"
         if valueless := re.fullmatch(r"argument (\S+): expected one argument", message):
             message = f"missing value: {self._with_value(valueless[1])}"
+        if fault := re.fullmatch(_FAULT, message, re.DOTALL):
+            message, hint = self._in_words(fault)
+            raise _error(message, hint)
         raise _error(message, usage(self))
+
+    def _in_words(self, fault: re.Match[str]) -> tuple[str, str]:
+        """What argparse finds wrong, and what to do."""
+        option = (fault["option"] or "").split("/")[-1]
+        if fault["other"]:
+            return (
+                f"{option} and {fault['other'].split('/')[-1]} exclude each other",
+                "leave one out",
+            )
+        if fault["given"]:
+            return f"{option} takes no value: {fault['given']}", usage(self)
+        if fault["needed"]:
+            return f"missing argument: {' or '.join(fault['needed'].split())}", usage(self)
+        known = next(a.choices for a in self._actions if option in a.option_strings) or ()
+        meant = vlanlink.nearest(fault["choice"], list(known))
+        hint = f"did you mean {meant}?" if meant else f"write one of {', '.join(known)}"
+        return f"unknown value of {option}: {fault['choice']}", hint
 
     def _with_value(self, names: str) -> str:
         """``-o FILE`` for ``-o/--output``."""
@@ -158,10 +184,15 @@ def usage(sub: Parser) -> str:
 
 
 def _arguments(sub: Parser) -> Iterator[str]:
+    groups = [group._group_actions for group in sub._mutually_exclusive_groups if group.required]
     options = [action for action in sub._actions if action.option_strings]
     for action in options:
-        if action.dest not in ("help", "version", "log_level"):
-            yield f"[{' '.join([action.option_strings[-1], *_values(action)])}]"
+        words = " ".join([action.option_strings[-1], *_values(action)])
+        group = next((group for group in groups if action in group), [])
+        if group:
+            yield f"{'(' * (action is group[0])}{words}{')' if action is group[-1] else ' |'}"
+        elif action.dest not in ("help", "version", "log_level"):
+            yield words if action.required else f"[{words}]"
     for action in sub._actions:
         if not action.option_strings:
             name = str(action.metavar or action.dest)
