@@ -194,10 +194,35 @@ def test_a_drop_in_as_it_was_written_formerly_is_ours(box: Box) -> None:
 def test_an_edited_drop_in_is_not_ours(box: Box) -> None:
     box.enable()
     drop_in(box).write_text(drop_in(box).read_text().replace("web", "db"))
-    with pytest.raises(vlanlink.ConflictError, match="is tied to a namespace by"):
+    with pytest.raises(vlanlink.ConflictError, match="is tied to a namespace by") as caught:
         box.enable()
-    vlanlink.disable("office", box.host, release_units=True)
+    assert "edited since" in str(caught.value)
+    done = vlanlink.disable("office", box.host, release_units=True)
     assert drop_in(box).exists()
+    (note,) = done.notes
+    assert note.message == f"nginx.service stays tied to its namespace: {drop_in(box)} was edited"
+
+
+def test_an_edited_drop_in_still_ties_its_unit(box: Box) -> None:
+    """Its processes hold the namespace, and it could not start without the topology."""
+    box.enable()
+    with drop_in(box).open("a") as file:
+        file.write("[Service]\nNice=5\n")
+    assert services.untied(box.topology, box.host) == ()
+    (box.directory / "active").mkdir()
+    box.say("active/nginx.service", "")
+    assert services.restart("office", box.host, {"web"}) == ("nginx.service",)
+    enabled(box, "nginx.service")
+    with pytest.raises(vlanlink.ConflictError, match=r"nginx\.service would no longer start"):
+        box.disable()
+    assert services.stop("office", box.host) == ("nginx.service",)
+
+
+def test_a_drop_in_that_was_edited_to_tie_nothing_counts_no_more(box: Box) -> None:
+    box.enable()
+    text = drop_in(box).read_text()
+    drop_in(box).write_text(text.replace("NetworkNamespacePath=", "#"))
+    assert "nginx.service" not in services.tied("office", box.host)
 
 
 def test_a_unit_that_leaves_the_file_stays_tied(box: Box) -> None:

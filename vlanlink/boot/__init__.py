@@ -138,8 +138,7 @@ def disable(
         steps.systemctl("stop", name, "delete", "up")
     if systemctl.check("is-enabled", name):
         steps.systemctl("disable", name, "delete", "at every boot")
-    if release_units:
-        services.release(steps, wanted.name, host)
+    notes = services.release(steps, wanted.name, host) if release_units else ()
     if managed_files.read(copy).ours:
         steps.remove(copy)
         managed_files.remove_empty(copy.parent)
@@ -147,7 +146,7 @@ def disable(
         _remove_drop_in(steps, unit.drop_in_path(wanted.name, host, drop_in))
     if managed_files.read(unit.path(host)).ours and not unit.others_enabled(wanted.name, host):
         steps.remove_unit(unit.path(host))
-    return AtBoot(wanted.name, False, tuple(steps.done), _foreign_copy(copy))
+    return AtBoot(wanted.name, False, tuple(steps.done), (*notes, *_foreign_copy(copy)))
 
 
 def _write_copy(steps: Steps, path: Path, source: Source) -> None:

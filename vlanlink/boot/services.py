@@ -139,6 +139,8 @@ def _tied_elsewhere(one: Service, topology: Topology, host: Host) -> Diagnostic 
         if found.text and not ours and _TIES.search(found.text):
             where = ("namespaces", one.namespace, "units")
             message = f"{one.unit} is tied to a namespace by {path} already"
+            if path == own:
+                message += ", which vlanlink enable did not write, or which was edited since"
             hint = f"remove that file, or remove {one.unit} from units"
             return topology.diagnose(Problem(where, message, hint))
     return None
@@ -150,11 +152,12 @@ def _topology_of(text: str) -> str | None:
 
 
 def tied(topology: str, host: Host) -> dict[str, Path]:
-    """The drop-ins of a topology, by unit."""
+    """The drop-ins of a topology, by unit; those too that were edited, and still tie it."""
     found = {}
     for path in sorted(host.unit_directory.glob(f"*.d/{_DROP_IN}")):
         drop_in = managed_files.read(path)
-        if drop_in.ours and _topology_of(drop_in.text or "") == topology:
+        text = drop_in.text or ""
+        if (drop_in.ours or _TIES.search(text)) and _topology_of(text) == topology:
             found[path.parent.name.removesuffix(".d")] = path
     return found
 
@@ -191,14 +194,24 @@ def untied(topology: Topology, host: Host) -> tuple[Diagnostic, ...]:
     )
 
 
-def release(steps: Steps, topology: str, host: Host) -> None:
-    """Remove the drop-ins, and what makes the topology's unit start theirs."""
+def release(steps: Steps, topology: str, host: Host) -> tuple[Diagnostic, ...]:
+    """Remove the drop-ins, and what makes the topology's unit start theirs.
+
+    One that was edited stays: a warning.
+    """
+    notes: list[Diagnostic] = []
     for one, path in tied(topology, host).items():
+        if not managed_files.read(path).ours:
+            message = f"{one} stays tied to its namespace: {path} was edited"
+            hint = f"rm {path}; systemctl daemon-reload"
+            notes.append(Diagnostic(message, hint=hint, severity="warning"))
+            continue
         wants = Service(topology, "", one).wants(host)
         wants.unlink(missing_ok=True)
         managed_files.remove_empty(wants.parent)
         steps.remove_unit(path)
         managed_files.remove_empty(path.parent)
+    return tuple(notes)
 
 
 def refuse_enabled(topology: str, host: Host) -> None:
