@@ -230,12 +230,15 @@ def test_a_link_that_was_deleted_or_renamed_was_not_moved(lan: Lan) -> None:
 
 @pytest.mark.needs("ipvlan")
 def test_a_moved_ipvlan_link_is_known_by_its_ifindex(lan: Lan) -> None:
-    """Its MAC is its parent's, and never tells it from others."""
+    """Its MAC is its parent's, which others' links have, too."""
     before = dump(lan.world)
     vlanlink.up(load(OFFICE.replace('"macvlan"', '"ipvlan"')))
-    process = move_away(lan)
+    lan.world.ip("netns add den")
+    lan.world.ip("link add link eth0 name i0 netns den type ipvlan mode l2")
+    process = move_away(lan, UNMARKED)
     (note,) = vlanlink.down("office").notes
     where = f"a namespace without a name (pid {process} (sleep 1000))"
     assert note.message.startswith(f"one/eth0 was probably moved into {where}: ipvlan eth0 there")
     lan.world.run((note.hint or "").partition(" removes it")[0])
+    lan.world.ip("netns delete den")
     same(lan.world, before)

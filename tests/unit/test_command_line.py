@@ -239,3 +239,14 @@ def test_an_interrupt_as_soon_as_it_can_be_raised_is_told(
     monkeypatch.setattr(Interrupts, "install", interrupted)
     assert main(["validate", "office.toml"]) == 130
     assert capsys.readouterr() == ("", "error: interrupted\n")
+
+
+def test_no_memory_is_told_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: argparse.Namespace) -> int:
+        raise MemoryError
+
+    monkeypatch.setattr(command, "_run_verb", fail)
+    _, err = run("status", 1, capsys)
+    assert err.startswith("error: out of memory\n  hint: ")

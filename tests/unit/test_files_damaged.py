@@ -8,6 +8,7 @@ import json
 import math
 import os
 import sys
+import tracemalloc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlanlink.host import Host
+from vlanlink.store import documents
 from vlanlink.store.documents import UntrustedError
 from vlanlink.store.files import Store
 from vlanlink.store.leases import Leases
@@ -316,3 +318,12 @@ def test_others_may_not_hold_the_lock(tmp_path: Path) -> None:
         pytest.fail("held")
     with pytest.raises(LockedError), locked(tmp_path / "l", 0), locked(tmp_path / "l", 0):
         pytest.fail("two hold the lock")
+
+
+def test_a_small_file_takes_little_memory(tmp_path: Path) -> None:
+    store = written(tmp_path)
+    tracemalloc.start()
+    store.contents()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < documents.LARGEST // 2

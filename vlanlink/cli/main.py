@@ -104,6 +104,10 @@ def _run_words(words: list[str], signals: Interrupts, *, as_json: bool) -> _Done
         signals.complete()
         output.print_error(error, as_json=as_json)
         return _Done(error.exit_code, work)
+    except MemoryError:
+        hint = "raise the limit (ulimit -v), then vlanlink status shows how things stand"
+        output.print_notes([vlanlink.Diagnostic("out of memory", hint=hint)])
+        return _Done(vlanlink.VlanlinkError.exit_code, work)
     except OSError as error:
         if error.filename is None:
             raise

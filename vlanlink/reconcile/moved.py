@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from vlanlink.dataclass import dataclass
 from vlanlink.errors import Diagnostic, printable, shell_word
+from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Link, LinkName, Stray
 from vlanlink.planning.ifindex import FIRST_INDEX
 from vlanlink.reconcile.session import Observation
@@ -30,8 +31,9 @@ class _Missing:
     """Its namespace is still there."""
 
     def is_certainly(self, other: Link) -> bool:
-        """By the MAC that it was made with."""
-        return self.link.mac is not None and self.link.mac == other.settings.get("mac")
+        """By the MAC that it was made with, if it has one of its own, and not its parent's."""
+        own = other.kind in KINDS and KINDS[other.kind].mac(other.settings) == "derived"
+        return own and self.link.mac is not None and self.link.mac == other.settings.get("mac")
 
     def is_probably(self, other: Link) -> bool:
         """By the ifindex that it was made with."""

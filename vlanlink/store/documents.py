@@ -78,7 +78,7 @@ def read(descriptor: int) -> str:
     if why := why_untrusted(status):
         raise UntrustedError(why)
     try:
-        data = os.pread(descriptor, LARGEST + 1, 0)
+        data = os.pread(descriptor, min(status.st_size, LARGEST) + 1, 0)
         text = data.decode()
     except OSError as error:
         raise UnreadableError(str(error.strerror)) from None

@@ -69,7 +69,8 @@ class PendingFile:
         return pending
 
     def _lines(self) -> list[str]:
-        data = os.pread(self._descriptor, documents.LARGEST, 0)
+        size = min(os.fstat(self._descriptor).st_size, documents.LARGEST)
+        data = os.pread(self._descriptor, size, 0)
         return data.decode(errors="replace").split("\n")
 
 
