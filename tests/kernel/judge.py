@@ -41,7 +41,7 @@ def dump(world: World, *namespaces: str, sysctls: bool = True) -> dict[str, Any]
         found = _dump(world, namespaces)
         return found if all(map(_is_settled, list(found.values())[1:])) else None
 
-    found: dict[str, Any] = until(settled, "IPv6 addresses are usable and have local routes")
+    found: dict[str, Any] = until(settled, "carriers and IPv6 addresses")
     if sysctls:
         found["sysctls"] = host_sysctls(world)
     return found
@@ -64,10 +64,15 @@ def _dump(world: World, namespaces: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _is_settled(network: dict[str, Any]) -> bool:
-    """False while duplicate address detection runs, or has yet to add the route of an address.
+    """False while a carrier is news, or duplicate address detection runs or has yet to add a route.
 
-    A work queue does both (addrconf_dad_work).
+    Work queues do it (linkwatch_event, addrconf_dad_work), the first up to a second later.
     """
+    if any(
+        "LOWER_UP" in link["flags"] and link["operstate"] in {"DOWN", "LOWERLAYERDOWN"}
+        for link in network["link"].values()
+    ):
+        return False
     routes = {route["dst"] for route in network["route"] if route.get("type") == "local"}
     return all(
         address["local"] in routes and not address.get("tentative")

@@ -44,7 +44,9 @@ BETWEEN: dict[str, tuple[object, str, Callable[..., Any], str]] = {
 @pytest.mark.parametrize("case", BETWEEN)
 def test_between_the_steps(world: World, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
     bench = Bench(world, "asked")
-    world.ip("addr add 2001:db8:1::1/64 dev eth1")  # the kernel removes it when the link goes down
+    world.ip(
+        "addr add 2001:db8:1::1/64 dev eth1 nodad"
+    )  # the kernel removes it when the link goes down
     before = bench.dump(sysctls=True)
     place, name, act, said = BETWEEN[case]
     monkeypatch.setattr(place, name, act)

@@ -268,7 +268,7 @@ def test_in_its_unit_the_keeper_is_part_of_it(
     try:
         vlanlink.up(topology())
     finally:
-        lan.world.run(["umount", own])
+        lan.world.unmount(own)
     environment = Path(f"/proc/{keeper().pid}/environ").read_bytes()
     assert b"NOTIFY_SOCKET" not in environment
     assert vlanlink.status("office").state == "up"

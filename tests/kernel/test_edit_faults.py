@@ -219,7 +219,7 @@ class WithProcess:
     def ends(self) -> None:
         self.process.kill()
         self.process.wait()
-        self.world.run(["umount", self.world.places.pop("container")])
+        self.world.unmount(self.world.places.pop("container"))
 
 
 @pytest.fixture(params=["pid", "path"])

@@ -116,7 +116,7 @@ def test_one_that_hides_ours_is_no_end_of_it(lan: Lan) -> None:
         assert "not rolled back: namespace a: what is mounted on /run/netns/a is not" in done.stderr
         assert Path(f"/run/vlanlink/office@{identify(None)}.json").exists()
     assert "b" not in lan.world.namespaces()
-    lan.world.run("umount /run/netns/a")
+    lan.world.unmount("/run/netns/a")
     assert cli("down office").returncode == 0
     assert not Path("/run/netns/a").exists()
 
@@ -218,7 +218,7 @@ def test_what_is_mounted_over_ours_hides_nothing_from_us(lan: Lan, what: str) ->
         assert said in str(caught.value.not_undone)
         assert "vlanlink down" in str(caught.value.diagnostics[0].hint)
         assert "z" not in world.namespaces()
-    world.run("umount /run/netns/a")
+    world.unmount("/run/netns/a")
     assert "eth0" in world.names("a"), "it is there as it was"
     vlanlink.down(topology.name)
     assert world.namespaces() <= {"other"}

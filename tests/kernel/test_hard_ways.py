@@ -70,10 +70,10 @@ def test_what_cannot_be_read_back_is_undone(lan: Lan, monkeypatch: pytest.Monkey
 
 def test_a_name_that_a_kill_left_without_namespace_goes(lan: Lan) -> None:
     vlanlink.up(load())
-    lan.world.run(["umount", "/run/netns/one"])
+    lan.world.unmount("/run/netns/one")
     assert Path("/run/netns/one").exists(), "a dead file"
     assert vlanlink.up(load()).changes, "the record says that the name is ours"
-    lan.world.run(["umount", "/run/netns/one"])
+    lan.world.unmount("/run/netns/one")
     vlanlink.down(load())
     assert list(Path("/run/netns").iterdir()) == []
 

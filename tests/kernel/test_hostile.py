@@ -219,7 +219,7 @@ def test_a_planted_name_of_a_namespace_is_not_followed(lan: Lan) -> None:
     victim = Path("/run/victim")
     victim.write_text("")
     vlanlink.up(topology)
-    lan.world.run("umount /run/netns/one")
+    lan.world.unmount("/run/netns/one")
     Path("/run/netns/one").unlink()
     Path("/run/netns/one").symlink_to(victim)
     with pytest.raises(vlanlink.ApplyError, match=r"can't make namespace one: .*File exists"):

@@ -5,6 +5,7 @@ import random
 import sys
 import time
 import traceback
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -71,8 +72,10 @@ def test_the_one_at_work_is_named(
 ) -> None:
     _lock().parent.mkdir()
     before = dump(lan.world)
-    monkeypatch.setattr(sys, "argv", ["/usr/bin/vlanlink", "up", "other.toml"])
-    with locked(_lock(), 0):
+    with ExitStack() as holding:
+        with monkeypatch.context() as other:
+            other.setattr(sys, "argv", ["/usr/bin/vlanlink", "up", "other.toml"])
+            holding.enter_context(locked(_lock(), 0))
         for verb in ("up", "down"):
             assert main([verb, file, "--lock-timeout", "0"]) == 1
             err = capsys.readouterr().err

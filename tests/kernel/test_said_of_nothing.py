@@ -52,7 +52,7 @@ def test_a_namespace_with_a_second_name_stays(lan: Lan, cli: Cli) -> None:
     vlanlink.down("office")
     assert vlanlink.status("office").state == "down"
     assert cli.run("status", code=3).splitlines()[1].split() == ["office", "down", "-"]
-    lan.world.run("umount /run/netns/second")
+    lan.world.unmount("/run/netns/second")
     Path("/run/netns/second").unlink()
     assert "1 deleted" in cli.run("down office")
     assert cli.run("status") == "No topology is up.\n"

@@ -116,7 +116,7 @@ def test_a_namespace_mounted_elsewhere_is_seen_though_nothing_runs_in_it(lan: La
     with pytest.raises(vlanlink.ConflictError, match=f"{place} has it on eth0"):
         vlanlink.up(load(body))
     # Those of tests beside this one may be looking at it, too.
-    until(lambda: world.run(f"umount {place}", check=False).returncode == 0, "its end")
+    world.unmount(str(place))
 
 
 @pytest.mark.needs("macvlan")

@@ -94,7 +94,7 @@ def test_a_namespace_whose_name_alone_is_gone(lan: Lan) -> None:
     world = lan.world
     with watched(_text(1)) as watch:
         watch.told("up")
-        world.run("umount /run/netns/n0")
+        world.unmount("/run/netns/n0")
         watch.told("drift", "namespace n0 is gone")
         watch.told("repaired")
         assert world.addresses("eth0", "n0")[0] == "172.16.3.10/24"

@@ -150,6 +150,11 @@ class World:
         removes its file: that fails if the namespace is back by then."""
         self.run(f"ip netns delete {namespace}", check=False)
 
+    def unmount(self, path: str) -> None:
+        """Whoever looks at all namespaces of the machine holds this one open for a moment."""
+        gone = lambda: self.run(["umount", path], check=False).returncode == 0  # noqa: E731
+        until(gone, f"umount {path}")
+
     def settle(self) -> None:
         """The kernel is done with the namespaces that went: it takes them one after the other."""
         self.ip("netns add last")
