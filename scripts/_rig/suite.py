@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _SENSITIVE_SECONDS = 300
 _GUEST_SECONDS = 3 * 3600
+_WORKERS_PER_CPU = 2  # kernel tests wait for the kernel, or for silence, most of the time
 _NO_TESTS = 5  # pytest's exit status
 _UNIT, _KERNEL = "tests/unit", "tests/kernel"
 _EPILOG = """\
@@ -189,7 +190,8 @@ def _unit_part(request: Request, work: Path) -> Part:
 
 def _here_part(request: Request, work: Path, left: Path) -> Part:
     report = work / "here.xml"
-    command = [*_pytest("-n", "auto"), f"--junitxml={report}", *request.options, *request.kernel]
+    workers = str(_WORKERS_PER_CPU * (os.cpu_count() or 1))
+    command = [*_pytest("-n", workers), f"--junitxml={report}", *request.options, *request.kernel]
     environment = {"VLANLINK_KERNEL_TESTS": "here", "VLANLINK_LEFT_FILE": str(left), **_with_kea()}
     status, seconds = _timed("kernel tests that can run on this machine", command, environment)
     number = _line_count(left)
