@@ -104,6 +104,10 @@ _NOT_RUNNING: Final = Diagnostic(
 )
 
 
+_TOPOLOGY: Final = pattern(r"^\[(topology|networks|namespaces|links|host)[\].]", MULTILINE)
+_VALIDATE: Final = "vlanlink validate FILE checks it, vlanlink up FILE brings it up"
+
+
 def _one_line(one: Diagnostic) -> str:
     return f"{one.file}:{one.line}: {one.message}" + (f" ({one.hint})" if one.hint else "")
 
@@ -117,6 +121,10 @@ def _source(source: str | os.PathLike[str], text: Text | None) -> Source:
 
 
 def _bundle(source: Source, source_format: SourceFormat | None, notes: Notes) -> Bundle:
+    if source_format is None and (heading := _TOPOLOGY.search(source.text)):
+        line = source.text.count("\n", 0, heading.start()) + 1
+        message = "this is a topology, not something to import"
+        raise UsageError(Place(source, Span(line, 1)).diagnose(message, _VALIDATE))
     match source_format or _guess(source.text):
         case "json":
             found = _from_json(source, notes)

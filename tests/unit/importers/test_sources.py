@@ -22,6 +22,16 @@ def interfaces(found: vlanlink.Conversion) -> dict[str, tuple[object, ...]]:
     }
 
 
+def test_a_topology_is_no_source(tmp_path: Path) -> None:
+    file = tmp_path / "office.toml"
+    file.write_text("# mine\n[networks.lan]\nkind = 'macvlan'\n")
+    with pytest.raises(vlanlink.UsageError, match="2:1: this is a topology") as caught:
+        vlanlink.convert(file)
+    assert caught.value.diagnostics[0].hint == (
+        "vlanlink validate FILE checks it, vlanlink up FILE brings it up"
+    )
+
+
 # -- docker network inspect ------------------------------------------------------------------------
 
 INSPECTED: dict[str, Any] = {
