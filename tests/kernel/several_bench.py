@@ -7,7 +7,7 @@ were, and what was refused changed nothing. After the last `down` the machine is
 import os
 import shutil
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +152,8 @@ class Bench:
             case "detach" if step.who in self.up and self.up[step.who].attached:
                 vlanlink.detach(f"t{step.who}/n", f"box{step.who}", self.host)
                 self.up[step.who].attached = False
+                shim = self.up[step.who].tables["networks"]["n"].get("shim")
+                self.up[step.who].hurt |= bool(shim)  # it keeps IPv6 until the next up
             case "reboot":
                 self.reboots(step.order)
 
@@ -198,6 +200,7 @@ class Bench:
 
     def reboots(self, order: tuple[int, ...]) -> None:
         """The kernel forgets everything, and so does /run; at boot the units start in any order."""
+        had = {who: self.addresses(who, one) for who, one in self.up.items()}
         for path in (*Path("/run/netns").iterdir(), *Path("/run/places").iterdir()):
             self.world.run(["umount", "--lazy", str(path)])
             path.unlink()
@@ -209,11 +212,25 @@ class Bench:
         self.boots()
         waiting = [who for who in order if who in were]
         while waiting:  # a unit whose parent is another's link starts again
-            started = [who for who in waiting if self.brings_up(who, None)]
-            self.now = self.settled()
-            if not started:
-                break
-            waiting = [who for who in waiting if who not in started]
+            started = {who for who in waiting if self.starts(who)}
+            waiting = [who for who in waiting if who not in started and started]
+        for who, one in self.up.items():
+            wrong = differences(had[who], self.addresses(who, one))
+            assert not wrong, f"addresses of t{who} after the reboot: {wrong}"
+
+    def starts(self, who: int) -> bool:
+        """As a unit at boot."""
+        is_up = self.brings_up(who, None)
+        self.now = self.settled()
+        return is_up
+
+    def addresses(self, who: int, one: Up) -> dict[str, list[str]]:
+        """Those of its endpoints, which are theirs over a reboot."""
+        found = _endpoints(self.now, who, replace(one, attached=False))
+        return {
+            name: sorted(a["local"] for a in row["addr"] or () if a["scope"] != "link")
+            for name, row in found.items()
+        }
 
     # -- what is right -----------------------------------------------------------------------------
 

@@ -18,6 +18,9 @@ NICS = ("eth0", "eth1", "eth2")
 BRIDGE = "vmbr0"
 SHARED = ("shared", "kept")
 """Namespaces: one that the first topology makes, and one that was there before."""
+SHARED_SUBNETS = ("10.79.0", "2001:db8:9")
+HOSTS_SUBNETS = ("192.0.2", "2001:db8:a")
+"""The first is where the host has an address, if it has one."""
 VERBS = (
     *("up",) * 6,
     *("edit",) * 6,
@@ -146,8 +149,8 @@ def _slot(hand: Hand, many: int, who: int, slot: str) -> Table | None:
         case "net":
             return _network(hand, many, who)
         case "end1" | "end2":
-            host = hand.number(11, 13) + 10 * int(slot[-1])
-            chosen = hand.one((None, [f"@.{host}"], [f"@.{host}", f"2001:db8:{who}::{host}"]))
+            host = 40 * who + 10 * int(slot[-1]) + hand.number(11, 13)
+            chosen = hand.one((None, ["auto"], [f"@.{host}"], [f"@.{host}", f"@::{host}"]))
             addresses: Table = {} if chosen is None else {"addresses": chosen}
             return {"space": _space(hand, who)} | _names(hand) | addresses
         case "own":
@@ -193,12 +196,17 @@ def _network(hand: Hand, many: int, who: int) -> Table:
         found["kind"] = "ipvlan"
     if found["parent"].startswith(BRIDGE):
         found["manage_bridge_vlan"] = hand.chance()
-    found["subnets"] = [{"subnet": f"10.7{who}.0.0/24"}, {"subnet": f"2001:db8:{who}::/64"}]
+    four, six = hand.one((_own_subnets(who), _own_subnets(who), SHARED_SUBNETS, HOSTS_SUBNETS))
+    found["subnets"] = [{"subnet": f"{four}.0/24"}, {"subnet": f"{six}::/64"}]
     if hand.chance():
-        found["subnets"][0]["gateway"] = f"10.7{who}.0.1"
+        found["subnets"][0]["gateway"] = f"{four}.254"
     if found["kind"] == "macvlan" and hand.chance(3):
         found["shim"] = hand.one((True, {"name": f"shim{who}"}))
     return found
+
+
+def _own_subnets(who: int) -> tuple[str, str]:
+    return f"10.7{who}.0", f"2001:db8:{who}"
 
 
 def _common(hand: Hand, prefix: str) -> Table:
@@ -232,7 +240,8 @@ def mapping(who: int, file: Table) -> Table:
         found["links"][file["vlan"]["name"]] = _without(file["vlan"], "name")
     for slot, name in (("end1", f"a{who}"), ("end2", f"b{who}"), ("own", f"o{who}")):
         if file[slot] is not None:
-            _interfaces(found, file[slot]["space"])[name] = _interface(who, slot, file[slot])
+            interface = _interface(slot, file[slot], file["net"])
+            _interfaces(found, file[slot]["space"])[name] = interface
     for slot in ("sysctls", "dns"):
         if file[slot] is not None:
             space = found["namespaces"].setdefault(file[slot]["space"], {})
@@ -254,12 +263,16 @@ def _interfaces(found: Table, space: str) -> Table:
     return interfaces
 
 
-def _interface(who: int, slot: str, table: Table) -> Table:
+def _interface(slot: str, table: Table, network: Table) -> Table:
     found = _without(table, "space")
     if slot == "own":
         return found
     if "addresses" in found:
-        found["addresses"] = [a.replace("@", f"10.7{who}.0") for a in found["addresses"]]
+        four, six = (one["subnet"].partition("/")[0] for one in network["subnets"])
+        four, six = four.removesuffix(".0"), six.removesuffix("::")
+        found["addresses"] = [
+            text.replace("@", six if ":" in text else four) for text in found["addresses"]
+        ]
     return found | {"network": "n"}
 
 
