@@ -139,3 +139,28 @@ def test_a_shim_learns_ipv6_with_an_attachment(lan: Lan) -> None:
     vlanlink.up(load("shimmed", text))
     vlanlink.attach("shimmed/n", path=world.path("box"), id="box")
     assert vlanlink.status("shimmed").state == "up"
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_link_below_an_attachment_stays(lan: Lan, again: bool) -> None:
+    """Its namespace has no name, and no process that shows it."""
+    world = lan.world
+    world.make_place("box")
+    before = dump(world)
+    below = load("below", '[links.v0]\nkind = "veth"\npeer = { name = "v1" }\n')
+    network = '[networks.n]\nkind = "macvlan"\nparent = "v0"\nprobe = false\n'
+    above = load("above", network + 'subnets = [{ subnet = "10.7.0.0/24" }]\n')
+    vlanlink.up(below)
+    vlanlink.up(above)
+    vlanlink.attach("above/n", path=world.path("box"), id="box")
+    index = world.link("eth0", "box")["ifindex"]
+    for _ in range(2 if again else 1):
+        vlanlink.down("below")
+        assert world.link("eth0", "box")["ifindex"] == index
+        assert vlanlink.status("above").state == "up"
+        assert vlanlink.up(above).operations == ()
+        vlanlink.up(below)
+    vlanlink.down("above")
+    assert vlanlink.status("below").state == "up"
+    vlanlink.down("below")
+    same(world, before)

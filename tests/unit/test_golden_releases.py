@@ -73,6 +73,7 @@ _RECORD = Record(
     text='[topology]\nname = "office"\n',
     namespaces=("web",),
     uses=("db", "web"),
+    stands_on=("eth0.50",),
     paths={"box": "/proc/4711/ns/net"},
     sysctls={"": {"net/ipv4/ip_forward": OriginalSysctl("0", "1", ("2",))}},
     parents={"eth0": OriginalLink(up=False, index=2)},

@@ -25,6 +25,7 @@ records = st.builds(
     text=texts,
     namespaces=st.lists(names, max_size=3).map(tuple),
     uses=st.lists(names, max_size=3).map(tuple),
+    stands_on=st.lists(names, max_size=3).map(tuple),
     paths=st.dictionaries(names, names.map("/proc/".__add__), max_size=3),
     sysctls=st.dictionaries(
         st.just("") | names, st.dictionaries(keys, originals, max_size=3), max_size=3

@@ -63,10 +63,17 @@ class Joined:
         return replace(
             resolution,
             desired=State(spaces, files=kept.files),
-            record=replace(self.own, parents={**resolution.record.parents, **self.own.parents}),
+            record=self._record(resolution.record),
             leases=self._leases(resolution.leases),
             warnings=(),
             restore_commands=(),
+        )
+
+    def _record(self, found: Record) -> Record:
+        return replace(
+            self.own,
+            parents={**found.parents, **self.own.parents},
+            stands_on=tuple(sorted({*self.own.stands_on, *found.stands_on})),
         )
 
     def _endpoints(self, wanted: State) -> list[Link]:

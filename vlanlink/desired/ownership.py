@@ -19,6 +19,9 @@ def hand_over(builder: Builder) -> None:
         for name in record.uses:
             builder.keep_namespace(name, record.topology)
     waiting = list(builder.observed.links())
+    for record in builder.records.others:
+        for name in record.stands_on:
+            waiting += _hand_over_link(builder, LinkName(HOST, name), record.topology)
     while waiting:
         link = waiting.pop()
         wanted = builder.links.get(link.key)

@@ -5,7 +5,7 @@ default routes are derived, and what no topology needs any more is restored. ``d
 empty topology.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 
 from vlanlink.dataclass import dataclass, replace
@@ -289,6 +289,7 @@ def _record(
         text=text_of(topology),
         namespaces=tuple(sorted(made)),
         uses=tuple(sorted(namespace_names(topology) - paths.keys())),
+        stands_on=tuple(sorted(set(_made_parents(builder)))),
         paths=paths,
         sysctls=sysctls.originals,
         parents=builder.parents,
@@ -306,6 +307,14 @@ def _reserved(topology: Topology) -> dict[str, dict[str, str]]:
         for ip in reserved_addresses(network) if network.parent is not None else ():
             found.setdefault(str(network.parent), {})[str(ip)] = name
     return found
+
+
+def _made_parents(builder: Builder) -> Iterator[str]:
+    for link in builder.links.values():
+        if link.owner == builder.name and link.parent and link.parent.namespace == HOST:
+            below = builder.links.get(link.parent) or builder.observed.link(link.parent)
+            if below and below.owner is not None:
+                yield below.name
 
 
 def _is_on_own_link(builder: Builder, space: str, route: Route) -> bool:

@@ -87,6 +87,11 @@ class Record:
     """Namespaces that the topology may have made."""
     uses: tuple[str, ...] = ()
     """Every namespace that the file names, but for those it gives by pid or path."""
+    stands_on: tuple[str, ...] = ()
+    """Links of the host that some topology made and that links of this one are on.
+
+    Those of attachments are in namespaces that other topologies don't look at.
+    """
     paths: Mapping[str, str] = field(default_factory=dict)
     """Paths of the namespaces without a name in the netns directory."""
     sysctls: Mapping[str, Mapping[str, OriginalSysctl]] = field(default_factory=dict)
@@ -115,6 +120,7 @@ class Record:
             "text": self.text,
             "namespaces": list(self.namespaces),
             "uses": list(self.uses),
+            "stands_on": list(self.stands_on),
             "paths": dict(self.paths),
             "sysctls": {
                 namespace: {k: [o.before, o.written, *o.earlier] for k, o in originals.items()}
@@ -139,6 +145,7 @@ class Record:
             text=table.take("text", fields.text),
             namespaces=table.take("namespaces", fields.many(fields.file_name)),
             uses=table.take("uses", fields.many(fields.file_name)),
+            stands_on=table.take("stands_on", fields.many(fields.file_name)),
             paths=table.take("paths", fields.mapping(fields.namespace, fields.full_path)),
             sysctls=table.take("sysctls", _SYSCTLS),
             parents=table.take("parents", fields.mapping(fields.text, _parent)),
@@ -239,6 +246,7 @@ def in_transition(before: Record | None, after: Record) -> Record:
         after,
         namespaces=tuple(dict.fromkeys((*after.namespaces, *before.namespaces))),
         uses=tuple(dict.fromkeys((*after.uses, *before.uses))),
+        stands_on=tuple(dict.fromkeys((*after.stands_on, *before.stands_on))),
         paths={**former_paths(before.paths, after.paths, after.paths.keys()), **after.paths},
         sysctls={
             space: _sysctls_in_transition(
