@@ -164,3 +164,20 @@ def test_a_link_below_an_attachment_stays(lan: Lan, again: bool) -> None:
     assert vlanlink.status("below").state == "up"
     vlanlink.down("below")
     same(world, before)
+
+
+def test_a_restart_that_would_lose_what_was_left_is_refused(lan: Lan) -> None:
+    """It ended with the topology down: its parent went with the first half."""
+    world = lan.world
+    pair = load("below", '[links.v0]\nkind = "veth"\npeer = { name = "v1" }\n')
+    vlanlink.up(pair)
+    vlanlink.up(load("above", on("v0")))
+    vlanlink.down("below")
+    before = dump(world, "own")
+    with pytest.raises(vlanlink.ConflictError, match="v0, v1 would be gone") as caught:
+        vlanlink.restart("above")
+    assert "define" in str(caught.value.diagnostics[0].hint)
+    same(world, before, "own")
+    vlanlink.up(pair)
+    vlanlink.restart("above")
+    assert [one.state for one in vlanlink.status()] == ["up", "up"]

@@ -4,13 +4,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from vlanlink.dataclass import dataclass, replace
-from vlanlink.errors import JSON_VERSION, Diagnostic, TopologyError, UsageError, VlanlinkError
+from vlanlink.desired.defined import defines
+from vlanlink.errors import (
+    JSON_VERSION,
+    ConflictError,
+    Diagnostic,
+    TopologyError,
+    UsageError,
+    VlanlinkError,
+)
 from vlanlink.kernel.machine import Machine
 from vlanlink.planning.plan import Plan
 from vlanlink.reconcile.checks import checked, refuse_other_file
 from vlanlink.reconcile.down import stop_services, take_down
 from vlanlink.reconcile.lookup import copy_of, stored
-from vlanlink.reconcile.session import Session
+from vlanlink.reconcile.session import Observation, Session
 from vlanlink.reconcile.up import bring_up
 from vlanlink.store.attached import AttachmentRecord
 from vlanlink.store.leases import Leases
@@ -37,7 +45,9 @@ def restart(session: Session, topology: str | Topology, *, replace_file: bool = 
     wanted = _known(session, topology) if isinstance(topology, str) else topology
     own = session.records(wanted.name).own
     refuse_other_file(wanted, own, replace_file=replace_file)
-    checked(session.observe(wanted))
+    seen = session.observe(wanted)
+    checked(seen)
+    _refuse_to_lose(seen)
     former = _former(own, wanted)
     attached, leases = session.store.attached(wanted.name), session.store.leases(wanted.name)
     stopped = stop_services(session, wanted.name)
@@ -50,6 +60,21 @@ def restart(session: Session, topology: str | Topology, *, replace_file: bool = 
 
         services.start(stopped)
     return Restart(wanted.name, down, up)
+
+
+def _refuse_to_lose(seen: Observation) -> None:
+    """Refuse to delete what another topology has left and the file, which only names it, needs."""
+    own, name = seen.records.own, seen.topology.name
+    links = seen.resolution.desired.host.links.values()
+    left = [
+        link.name
+        for link in links
+        if link.owner == name and not link.origin and not defines(own, link.key)
+    ]
+    if left:
+        what = f"{', '.join(left)} would be gone: another topology has left it to {name}"
+        hint = "bring up the topology that defines it first: it takes it back"
+        raise ConflictError(Diagnostic(what, hint=hint))
 
 
 def _attach_again(session: Session, attached: Sequence[AttachmentRecord], leases: Leases) -> None:
