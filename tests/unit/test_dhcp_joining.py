@@ -1,6 +1,7 @@
 """What is said to a running keeper: it comes back as it was, and nonsense harms nobody."""
 
 import socket
+from contextlib import ExitStack
 
 import pytest
 
@@ -68,6 +69,19 @@ def test_sockets_that_are_too_few_are_refused() -> None:
     one = Joining(LinkName("c1", "eth0"), 3, Client(DhcpClient(), MAC), "", LEASE, "/x", 42)
     with pytest.raises(ValueError, match="0 sockets"):
         joining.as_given(one, ())
+
+
+def test_one_that_shares_its_mac_brings_a_socket_on_the_parent() -> None:
+    client = Client(DhcpClient(b"\0web", shares_mac=True), MAC)
+    one = Joining(LinkName("c1", "eth0"), 3, client, "02:00:00:00:00:08", LEASE, "/x", 42)
+    with ExitStack() as stack:
+        own, requests, events, parent = (stack.enter_context(socket.socket()) for _ in range(4))
+        given = joining.as_given(one, (own, requests, events, parent))
+        assert given.port.sockets() == (own, parent)
+        assert given.port.parent_mac == one.parent_mac
+        assert (given.requests.fileno(), given.events) == (requests.fileno(), events)
+        with pytest.raises(ValueError, match="3 sockets"):
+            joining.as_given(one, (own, requests, events))
 
 
 def test_news_of_a_namespace_that_was_let_go_a_moment_ago_is_passed_over() -> None:

@@ -121,10 +121,12 @@ def serves(keeper: Keeper, desired: State, observed: State) -> bool:
 
 def forget_leases(session: "Session", seen: "Observation") -> None:
     """Forget the leases of endpoints that ask by DHCP no more; at their servers they just end."""
-    name = seen.topology.name
+    name, known = seen.topology.name, seen.context.known.endpoints
+    if not known:
+        return
     asking = {(link.namespace, link.name) for link in seen.resolution.desired.links() if link.dhcp}
     asking.update(asking_ids(seen.topology, session.store.leases(name)))
-    if gone := seen.context.known.endpoints - asking:
+    if gone := known - asking:
         with suppress(OSError):  # the next `up` does
             session.store.edit_dhcp_leases(name, lambda now: now.without(gone))
 
