@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, NoReturn
 
 from vlanlink.commit_confirm.commit import pending_change
@@ -80,7 +81,7 @@ def _keep(request: Request) -> int:
         except (Unfinished, VlanlinkError) as error:
             print(getattr(error, "reason", error), file=sys.stderr)
             return 1
-    guests = _guests()
+        guests = _guests(session.store.keeper_file(request.topology))
     pid, channel = fork(partial(_serve, opened, lock, guests))
     if guests:
         guests.at.close()
@@ -103,10 +104,10 @@ def _keep(request: Request) -> int:
     return 0
 
 
-def _guests() -> Guests | None:
-    """Where others ask; None if the name is taken: they start another keeper then."""
+def _guests(file: Path) -> Guests | None:
+    """Where others ask; None if that can't be had: they start another keeper then."""
     try:
-        return Guests(listen(os.getpid()), os.geteuid())
+        return Guests(listen(file), os.geteuid())
     except OSError:
         return None
 

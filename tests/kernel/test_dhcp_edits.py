@@ -93,6 +93,7 @@ def test_without_endpoints_by_dhcp_nothing_is_left_of_it(lan: Lan) -> None:
     vlanlink.up(vlanlink.load("/run/office.toml", text=text.format("192.168.77.9/24")))
     assert [one for one in vlanlink.leases() if one.server] == []
     assert not list(Path("/run/vlanlink").glob("*.keeper"))
+    assert not list(Path("/run/vlanlink").glob("*.ask"))
     assert not list(Path("/var/lib/vlanlink").glob("*.dhcp"))
     vlanlink.down("office")
     assert [one for one in vlanlink.leases() if one.server] == []

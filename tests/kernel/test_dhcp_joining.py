@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ def test_a_keeper_that_nobody_can_ask_makes_room_for_another(
     Dnsmasq(lan)
     vlanlink.up(office())
     before = keeper()
-    monkeypatch.setattr(guests, "_address", lambda _: "\0vlanlink-nobody")
+    monkeypatch.setattr(guests, "_place", lambda _: nullcontext("/run/nobody"))
     found = vlanlink.attach("office/pub", pid=start_container(lan.world), id="c1")
     assert keeper() != before
     assert vlanlink.status("office").state == "up"
@@ -154,11 +155,10 @@ def test_a_keeper_that_dies_while_an_attachment_joins(
     vlanlink.up(office())
     before = keeper()
 
-    def ask(pid: int, request: bytes, files: Sequence[int]) -> str:
-        os.kill(pid, signal.SIGKILL)
-        (file,) = Path("/run/vlanlink").glob("*.keeper")
+    def ask(file: Path, request: bytes, files: Sequence[int]) -> str:
+        os.kill(before, signal.SIGKILL)
         until(lambda: keeper_file.find(file) is None, "the keeper has ended")
-        return guests.ask(pid, request, files)
+        return guests.ask(file, request, files)
 
     monkeypatch.setattr(joining, "ask", ask)
     vlanlink.attach("office/pub", pid=start_container(lan.world), id="c1")

@@ -1,18 +1,21 @@
 """Who asks a running keeper to serve an endpoint, or to let go of one, and how.
 
 A request is one message, with the sockets of an endpoint that joins (unix(7), SCM_RIGHTS); the
-answer says what the keeper serves then. The address is an abstract one with the keeper's pid: who
-asks and who answers look at each other's credentials.
+answer says what the keeper serves then. The socket lies beside the keeper's file, where root alone
+gets: an abstract one would be open to every container that has the host's network.
 """
 
 import json
 import os
 import socket
 import struct
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from vlanlink.model import LinkName
+from vlanlink.store import keeper_file
 
 LARGEST: Final = 1 << 18
 _SECONDS: Final = 5.0
@@ -23,17 +26,17 @@ _CREDENTIALS: Final = struct.Struct("3i")
 # -- who asks ------------------------------------------------------------------------------------
 
 
-def leave(pid: int, keys: Collection[LinkName]) -> str:
+def leave(file: Path, keys: Collection[LinkName]) -> str:
     """Have endpoints not served any more; what the keeper serves then. Raises OSError."""
     request = {"leave": [list(key) for key in sorted(keys)]}
-    return ask(pid, json.dumps(request).encode(), ())
+    return ask(file, json.dumps(request).encode(), ())
 
 
-def ask(pid: int, request: bytes, files: Sequence[int]) -> str:
-    """The answer of the keeper with this pid. Raises OSError."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as channel:
+def ask(file: Path, request: bytes, files: Sequence[int]) -> str:
+    """The answer of the keeper with this file. Raises OSError."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as channel, _place(file) as place:
         channel.settimeout(_SECONDS)
-        channel.connect(_address(pid))
+        channel.connect(place)
         if uid_of(channel) != os.geteuid():
             raise PermissionError("somebody else answers for the keeper")
         socket.send_fds(channel, [request], list(files))
@@ -49,19 +52,27 @@ def uid_of(channel: socket.socket) -> int:
     return int(_CREDENTIALS.unpack(data)[1])
 
 
-def _address(pid: int) -> str:
-    return f"\0vlanlink-keeper-{pid}"
+@contextmanager
+def _place(file: Path) -> Iterator[str]:
+    """The socket of a keeper's file, by a path that is short enough (unix(7))."""
+    directory = os.open(file.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{directory}/{keeper_file.socket_of(file).name}"
+    finally:
+        os.close(directory)
 
 
 # -- who answers ---------------------------------------------------------------------------------
 
 
-def listen(pid: int) -> socket.socket:
-    """Where a keeper is asked. Raises OSError."""
+def listen(file: Path) -> socket.socket:
+    """Where the keeper with this file is asked. Raises OSError."""
     kind = socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
     opened = socket.socket(socket.AF_UNIX, kind)
     try:
-        opened.bind(_address(pid))
+        keeper_file.socket_of(file).unlink(missing_ok=True)
+        with _place(file) as place:
+            opened.bind(place)
         opened.listen(16)
     except OSError:
         opened.close()

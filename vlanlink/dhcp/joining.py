@@ -4,6 +4,7 @@ import json
 import os
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from vlanlink.dataclass import dataclass, replace
@@ -48,13 +49,13 @@ class Given:
     events: socket.socket
 
 
-def join(pid: int, one: Joining, files: Sequence[int]) -> str:
+def join(file: Path, one: Joining, files: Sequence[int]) -> str:
     """Have an endpoint served; what the keeper serves then. Raises OSError.
 
     ``files``: its client's socket, two of its namespace for requests and events, and with
     ``parent_mac`` one on that link.
     """
-    return ask(pid, request_to_join(one), files)
+    return ask(file, request_to_join(one), files)
 
 
 def request_to_join(one: Joining) -> bytes:

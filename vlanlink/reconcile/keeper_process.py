@@ -55,14 +55,12 @@ def settle_part(session: Session, part: Observation, now: State) -> None:
             raise ConnectionRefusedError
         for key, link in links.items():
             if serving(part.resolution.desired, now) not in running.serves.split():
-                _name(file, running.pid, _joined(session, part, now, {key: link}, running.pid))
+                _name(file, running.pid, _joined(session, part, now, {key: link}))
     except OSError:  # it is gone, or of another release
         _settle_whole(session, part)
 
 
-def _joined(
-    session: Session, part: Observation, now: State, links: Mapping[LinkName, Link], pid: int
-) -> str:
+def _joined(session: Session, part: Observation, now: State, links: Mapping[LinkName, Link]) -> str:
     """What the keeper serves once an endpoint has joined. Raises OSError, Unfinished."""
     from vlanlink.dhcp.joining import Joining, join  # detach does without
     from vlanlink.dhcp.service import open_doors
@@ -78,7 +76,8 @@ def _joined(
     own, *parent = port.sockets()
     try:
         files = [own.fileno(), doors.requests.fileno(), doors.events.fileno()]
-        return join(pid, one, files + [each.fileno() for each in parent])
+        file = session.store.keeper_file(part.topology.name)
+        return join(file, one, files + [each.fileno() for each in parent])
     finally:
         port.close()
         doors.close()
@@ -91,7 +90,7 @@ def part_with(session: Session, topology: str, keys: Collection[LinkName]) -> bo
     if running is None:
         return False
     try:
-        left = leave(running.pid, keys)
+        left = leave(file, keys)
     except OSError:
         return stop(session, topology)
     _name(file, running.pid, left)
@@ -205,14 +204,12 @@ def stop(session: Session, topology: str) -> bool:
     path = session.store.keeper_file(topology)
     running = keeper_file.find(path)
     if running is None:
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
+        keeper_file.remove(path)
         return False
     for number in (signal.SIGTERM, signal.SIGKILL):
         if _ended(path, number):
             break
-    with suppress(OSError):
-        path.unlink(missing_ok=True)
+    keeper_file.remove(path)
     return True
 
 

@@ -6,6 +6,7 @@ The keeper holds flock(2) on it, so the kernel tells whether it lives, however i
 import fcntl
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from vlanlink.dataclass import dataclass
@@ -30,6 +31,18 @@ class Keeper:
 def word_of(key: tuple[str, str], index: int, mac: object, config: object) -> str:
     """A name for what is served: it changes when the link does, or how it asks."""
     return sha256(repr((*key, index, mac, config)).encode()).hex()[:16]
+
+
+def socket_of(path: Path) -> Path:
+    """The socket on which the keeper with this file is asked."""
+    return path.with_suffix(".ask")
+
+
+def remove(path: Path) -> None:
+    """Remove what a keeper that has ended leaves."""
+    for each in (path, socket_of(path)):
+        with suppress(OSError):
+            each.unlink(missing_ok=True)
 
 
 def find(path: Path) -> Keeper | None:
