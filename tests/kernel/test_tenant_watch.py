@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -210,15 +211,27 @@ def renumber(lan: Lan, process: int) -> None:
     lan.world.ip("netns delete between")
 
 
-def test_a_link_that_was_moved_into_a_named_namespace_is_named(lan: Lan) -> None:
+@pytest.mark.parametrize("name", ["den", "d;\x1b[31m\n'$(id)"])
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["named", "mounted elsewhere"])
+def test_a_link_in_a_namespace_of_any_name_is_named(lan: Lan, name: str, elsewhere: bool) -> None:
     vlanlink.up(load())
-    lan.world.ip("netns add den")
-    lan.world.ip("link set eth0 netns den", "one")
-    lan.world.run(UNMARKED.split(), "den")
+    lan.world.run(["ip", "netns", "add", name])
+    lan.world.run(["ip", "link", "set", "eth0", "netns", name], "one")
+    lan.world.run(UNMARKED.split(), name)
+    if elsewhere:
+        place = Path("/run") / f"place-{name}"
+        place.touch()
+        lan.world.run(["mount", "--bind", f"/run/netns/{name}", str(place)])
+        lan.world.run(["ip", "netns", "delete", name])
+        lan.world.places[name] = str(place)
     (note,) = vlanlink.down("office").notes
-    assert note.message == "eth0 stays: it was moved into namespace den"
-    lan.world.run((note.hint or "").partition(" removes it")[0])
-    assert lan.world.names("den") == {"lo"}
+    assert note.message.startswith("eth0 stays: it was moved into ")
+    assert vlanlink.printable(name) in note.message
+    assert note.message.isprintable()
+    lan.world.run(["bash", "-c", (note.hint or "").partition(" removes it")[0]])
+    assert lan.world.names(name) == {"lo"}
+    if elsewhere:
+        lan.world.run(["umount", "--lazy", str(place)])
 
 
 def test_a_link_that_was_deleted_or_renamed_was_not_moved(lan: Lan) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 
+from vlanlink.errors import printable
 from vlanlink.kinds import KINDS, rx_handler
 from vlanlink.model import Link, State
 from vlanlink.planning.operations import (
@@ -79,7 +80,7 @@ def _who_has_mac(operation: SetLink, state: State) -> str | None:
             return f"{link.key} already uses MAC {mac}"
     for stray in state.strays:
         if mac is not None and stray.mac == mac:
-            return f"{stray.link} of {stray.holder} already uses MAC {mac}"
+            return f"{printable(stray.link)} of {stray.holder} already uses MAC {mac}"
     return f"MAC {mac} is in use on this parent, in an unnamed namespace"
 
 

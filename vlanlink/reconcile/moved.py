@@ -100,7 +100,7 @@ def _where(stray: Stray) -> tuple[str, str]:
 
 def _holder(seen: Observation, link: Link) -> str:
     named = not seen.observed.namespaces[link.namespace].stranger
-    return f"namespace {link.namespace}" if named else link.namespace
+    return f"namespace {printable(link.namespace)}" if named else link.namespace
 
 
 def _place(holder: str) -> str:

@@ -37,7 +37,7 @@ def strangers(
     for inode, path in _mounted():
         if inode not in found and len(found) < MOST:
             found.add(inode)
-            yield path, path
+            yield printable(path), path
 
 
 def buried(paths: Collection[str]) -> frozenset[str]:
