@@ -114,6 +114,15 @@ def test_what_is_read_of_a_table(world: World, program: str) -> None:
     assert sorted(accepts) == [("forward", True, "")] * 2 + [("input", True, "x;1")] * 2
 
 
+@pytest.mark.needs("iptables")
+def test_reading_creates_no_table(world: World) -> None:
+    world.run("iptables-legacy -t mangle -S")  # now the file is there
+    tables = Path("/proc/thread-self/net/ip_tables_names")
+    assert tables.read_text() == "mangle\n"
+    assert read_policy().chains == ()
+    assert tables.read_text() == "mangle\n"
+
+
 def test_a_protocol_that_nobody_speaks_is_not_filtered(world: World) -> None:
     """The kernel answers that the protocol is unreachable."""
 
