@@ -1,8 +1,10 @@
 """Rules and packet filters as values; whatever bytes come, a value or an OSError comes out."""
 
 import errno
+import os
 import struct
 from contextlib import suppress
+from pathlib import Path
 from socket import AF_INET6
 from typing import cast
 
@@ -11,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlanlink.desired.links import link_local_of
+from vlanlink.kernel import policy
+from vlanlink.kernel.modules import presence
 from vlanlink.kernel.netlink.nftables import FilterChain, read_filters
 from vlanlink.kernel.netlink.rules import Rule, before_main, read_rules
 from vlanlink.kernel.netlink.socket import Socket
@@ -57,6 +61,32 @@ def test_a_rule_as_ip_prints_it() -> None:
     values += attribute(3, b"eth0\0") + attribute(15, struct.pack("=I", 200))
     found = read_rules(answering(header + values))
     assert str(found[0]) == "100: not from 10.0.0.0/8 iif eth0 lookup 200"
+
+
+@pytest.mark.parametrize(("found", "asked"), [("loadable", []), ("there", [12]), (None, [12])])
+def test_reading_the_filters_loads_no_module(
+    monkeypatch: pytest.MonkeyPatch, found: str | None, asked: list[int]
+) -> None:
+    protocols: list[int] = []
+
+    def refuse(protocol: int = 0) -> None:
+        protocols.append(protocol)
+        raise OSError(errno.EPERM, "refused")
+
+    monkeypatch.setattr(policy, "presence", {"nf_tables": found}.get)
+    monkeypatch.setattr(policy, "Socket", refuse)
+    policy.read_policy()
+    assert protocols == [0, *asked]
+
+
+def test_modules_that_are_there_or_can_be_loaded(tmp_path: Path) -> None:
+    files, loaded = tmp_path / "modules" / os.uname().release, tmp_path / "loaded"
+    files.mkdir(parents=True)
+    assert presence("nf_tables", tmp_path / "modules", loaded) is None
+    (files / "modules.dep").write_text("kernel/net/netfilter/nf_tables.ko.xz: kernel/x.ko.xz\n")
+    assert presence("nf_tables", tmp_path / "modules", loaded) == "loadable"
+    (loaded / "nf_tables").mkdir(parents=True)
+    assert presence("nf_tables", tmp_path / "modules", loaded) == "there"
 
 
 class WithoutIpv6(Answering):

@@ -11,7 +11,6 @@ import fcntl
 import http.client
 import json
 import os
-import re
 import socket
 import struct
 from collections.abc import Callable, Iterable, Mapping
@@ -21,6 +20,7 @@ from pathlib import Path
 from vlanlink.dataclass import dataclass
 from vlanlink.kernel.facts import DockerNetwork, MachineFacts, Manager, Nic, Presence
 from vlanlink.kernel.features import missing_capabilities, release
+from vlanlink.kernel.modules import LOADED, MODULES, presence
 from vlanlink.kernel.netlink.encode import bare_link
 from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.kernel.netns.namespaces import Namespaces
@@ -45,8 +45,8 @@ class Places:
     networkd: Path = Path("/run/systemd/netif/links")
     docker: Path = Path("/run/docker.sock")
     firmware: Path = Path("/sys/class/dmi/id")
-    modules: Path = Path("/lib/modules")
-    loaded: Path = Path("/sys/module")
+    modules: Path = MODULES
+    loaded: Path = LOADED
     pci: Path = Path("/sys/bus/pci/devices")
 
 
@@ -161,29 +161,15 @@ def kinds(
     If neither /sys/module nor the module files list a kind, there is no module to load, so the
     kernel itself is queried, which takes privilege.
     """
-    files = places.modules / os.uname().release
     found: dict[str, Presence] = {}
     for kind in KINDS.values():
-        if (places.loaded / kind.module).exists() or _listed(
-            files / "modules.builtin", kind.module
-        ):
-            found[kind.name] = "there"
-        elif _listed(files / "modules.dep", kind.module):
-            found[kind.name] = "loadable"
+        if known := presence(kind.module, places.modules, places.loaded):
+            found[kind.name] = known
     rest = KINDS.keys() - found.keys()
     if rest:
         with suppress(PermissionError):
             in_new_namespace(lambda: found.update({name: _requested(name) for name in rest}))
     return found
-
-
-def _listed(path: Path, module: str) -> bool:
-    try:
-        text = path.read_text()
-    except OSError:
-        return False
-    name = module.replace("_", "[-_]")
-    return re.search(rf"(?m)^[^:\s]*/{name}\.ko[.\w]*(:|$)", text) is not None
 
 
 def _requested(kind: str) -> Presence:

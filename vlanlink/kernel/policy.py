@@ -4,6 +4,7 @@ from contextlib import closing, suppress
 
 from vlanlink.dataclass import dataclass
 from vlanlink.kernel.iptables import read_legacy_filters
+from vlanlink.kernel.modules import presence
 from vlanlink.kernel.netlink.nftables import NETLINK_NETFILTER, FilterChain, read_filters
 from vlanlink.kernel.netlink.rules import Rule, read_rules
 from vlanlink.kernel.netlink.socket import Socket
@@ -20,13 +21,17 @@ class Policy:
 
 
 def read_policy() -> Policy:
-    """The policy of the calling thread's namespace."""
+    """The policy of the calling thread's namespace.
+
+    Loads no module: where that of nftables is not loaded, there is no rule.
+    """
     rules: tuple[Rule, ...] = ()
     chains: tuple[FilterChain, ...] = ()
     with suppress(OSError), closing(Socket()) as rtnetlink:
         rules = read_rules(rtnetlink)
-    with suppress(OSError), closing(Socket(NETLINK_NETFILTER)) as netfilter:
-        chains = read_filters(netfilter)
+    if presence("nf_tables") != "loadable":
+        with suppress(OSError), closing(Socket(NETLINK_NETFILTER)) as netfilter:
+            chains = read_filters(netfilter)
     with suppress(OSError):
         chains += tuple(read_legacy_filters())
     return Policy(rules, chains)
