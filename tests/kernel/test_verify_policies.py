@@ -107,11 +107,16 @@ def test_what_is_read_of_a_table(world: World, program: str) -> None:
     each("-P FORWARD DROP")
     seen = [(c.hook, c.family, c.policy_drops, c.rules_drop) for c in read_policy().chains]
     assert seen == [("forward", "ip", True, False), ("forward", "ip6", True, False)]
+    for target in ("REJECT", "DROP"):
+        each(f"-A INPUT -i x2 -j {target}")
+        drops = [(c.hook, c.rules_drop) for c in read_policy().chains]
+        assert sorted(drops) == [("forward", True)] * 2 + [("input", True)] * 2
+        each(f"-D INPUT -i x2 -j {target}")
     each("-P INPUT DROP")
-    for rule in ("! -i x0 -j ACCEPT", "-i x;1 -j ACCEPT", "-i x2 -j DROP"):
+    for rule in ("! -i x0 -j ACCEPT", "-i x;1 -j ACCEPT"):
         each(f"-A INPUT {rule}")
     accepts = [(c.hook, c.rules_drop, " ".join(c.accepts)) for c in read_policy().chains]
-    assert sorted(accepts) == [("forward", True, "")] * 2 + [("input", True, "x;1")] * 2
+    assert sorted(accepts) == [("forward", False, "")] * 2 + [("input", False, "x;1")] * 2
 
 
 @pytest.mark.needs("iptables")
