@@ -5,7 +5,7 @@ them. All are looked at only where something there could matter.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -112,6 +112,29 @@ def test_strangers_cost_nothing(lan: Lan, monkeypatch: pytest.MonkeyPatch, long_
         verb: sent for verb, (sent, _) in alone.items()
     }
     assert {name for _, entered in beside.values() for name in entered} <= {"", "one", "two"}
+
+
+def endpoints(names: Iterable[str], more: str = "") -> vlanlink.Topology:
+    head, _, endpoint = TEXT.partition("[namespaces")
+    spaces = "".join("[namespaces" + endpoint.replace(".one.", f".{name}.") for name in names)
+    return load(head.replace('"172.16.86.0/24"', '"172.16.80.0/20"') + more + spaces)
+
+
+def test_one_endpoint_more_costs_one(lan: Lan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What no operation can touch is not read back: it was read a moment ago."""
+    names = [f"n{number}" for number in range(8)]
+    vlanlink.up(endpoints(names))
+    with counted(monkeypatch) as (nothing, _):
+        vlanlink.up(endpoints(names))
+    assert nothing["dumps"] > 4 * len(names)
+    with counted(monkeypatch) as (one_more, _):
+        vlanlink.up(endpoints([*names, "new"]))
+    assert one_more["dumps"] - nothing["dumps"] == 4 + 4 + 1, "the host and its Wi-Fi, the new one"
+    # What the parent does, all its children may feel.
+    lan.world.ip("link set eth0 down")
+    with counted(monkeypatch) as (parent, _):
+        vlanlink.up(endpoints([*names, "new"]))
+    assert parent["dumps"] > 2 * 4 * len(names)
 
 
 def looks_everywhere(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> bool:

@@ -61,6 +61,7 @@ class Machine:
         self.wanted = wanted or Wanted()
         self.timings = Timings()
         self._has_run = False
+        self._last: State | None = None
         self._stop = stop or Event()
         self._thread = Worker("vlanlink")
         self._namespaces: Namespaces = self._do(
@@ -106,17 +107,27 @@ class Machine:
 
     # -- reading -------------------------------------------------------------------------------
 
-    def snapshot(self) -> State:
+    def snapshot(self, touched: frozenset[str] | None = None) -> State:
         """Current state of the host, and of the namespaces in ``wanted``.
+
+        Those that were read before are not read again, except for the ``touched`` ones.
 
         Removed namespaces are released for deletion only afterwards: while the kernel deletes
         links, the host's links can't be read.
         """
         try:
             with self.timings.taking("verify" if self._has_run else "read"):
-                return self._do(lambda: self._reader.state(self.wanted))
+                kept = self._kept(touched)
+                self._last = self._do(lambda: self._reader.state(self.wanted, kept))
+                return self._last
         finally:
             self._do(self._namespaces.release)
+
+    def _kept(self, touched: frozenset[str] | None) -> dict[str, Namespace]:
+        if touched is None or self._last is None:
+            return {}
+        known = self._last.namespaces.items()
+        return {name: one for name, one in known if name != HOST and name not in touched}
 
     def host_snapshot(self) -> State:
         """The host's namespace only; unprivileged if that is the current one."""
@@ -141,7 +152,8 @@ class Machine:
         """
         self.wanted = replace(self.wanted, sysctls=keys)
         found = self._do(lambda: dict(self._with_sysctls(state, keys)))
-        return replace(state, namespaces={**state.namespaces, **found})
+        self._last = replace(state, namespaces={**state.namespaces, **found})
+        return self._last
 
     def _with_sysctls(
         self, state: State, keys: Mapping[str, frozenset[str]]

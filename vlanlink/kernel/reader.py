@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from vlanlink.dataclass import replace
@@ -24,7 +25,7 @@ from vlanlink.kernel.netns.namespaces import (
 from vlanlink.kernel.netns.nsid import NamespaceIds
 from vlanlink.kernel.ownership import Ownership
 from vlanlink.kernel.snapshot import Reading, Wanted, assemble, read_namespace
-from vlanlink.model import HOST, LOOPBACK_KIND, NAMELESS, State, Stray
+from vlanlink.model import HOST, LOOPBACK_KIND, NAMELESS, Namespace, State, Stray
 from vlanlink.store.record import former_name
 
 if TYPE_CHECKING:
@@ -52,13 +53,30 @@ class Reader:
         self._is_mark = marks.is_mark
         self._ownership = ownership
         self._files = files
+        self._readings: dict[str, Reading] = {}
+        """The last ones, by name."""
 
-    def state(self, wanted: Wanted, *, only_host: bool = False) -> State:
-        """The state of the host, and of the namespaces in ``wanted``. Raises OSError."""
+    def state(
+        self,
+        wanted: Wanted,
+        kept: Mapping[str, Namespace] = MappingProxyType({}),
+        *,
+        only_host: bool = False,
+    ) -> State:
+        """The state of the host, and of the namespaces in ``wanted``. Raises OSError.
+
+        Those ``kept`` were read before, and are not read again if they are still the same.
+        """
         readings = []
+        same: dict[str, Namespace] = {}
         unread: dict[str, str] = {}
         found = {HOST: ()} if only_host else dict(self.find(wanted))
         for name, others in found.items():
+            before = self._readings.get(name) if name in kept else None
+            if before and self._is_same(before, others):
+                readings.append(before)
+                same[name] = kept[name]
+                continue
             try:
                 reading = self._read(name, others, wanted)
             except FileNotFoundError:
@@ -71,6 +89,7 @@ class Reader:
             readings.append(reading)
         hidden = {} if only_host else dict(self._hidden(readings, wanted))
         readings = [reading for reading in readings if reading.name not in hidden]
+        self._readings = {reading.name: reading for reading in readings}
         unread = {**hidden, **unread}
         processes = {} if wanted.only else processes_by_namespace()
         for reading in readings:
@@ -78,12 +97,18 @@ class Reader:
         foreign = list(self._strangers(readings, processes, wanted)) if wanted.strangers else []
         riding = [one for one in foreign if _rides(one)]
         owner = partial(self._owner, wanted)
-        state = assemble((*readings, *riding), owner, NamespaceIds(self._namespaces))
+        ids = NamespaceIds(self._namespaces)
+        state = assemble((*readings, *riding), owner, ids, same)
         for reading in foreign:
             self._namespaces.forget(reading.name)  # held open, it would outlive its processes
         files = {} if only_host or wanted.only else self._files.read()
         strays = tuple(stray for one in foreign for stray in one.strays)
         return replace(state, unread=unread, files=files, strays=strays)
+
+    def _is_same(self, before: Reading, others: tuple[str, ...]) -> bool:
+        """Whether a namespace is the one that was read ``before``, by the same names."""
+        found = self._namespaces.registered(before.name)
+        return found == before.inode and others == before.aliases
 
     def _read(self, name: str, others: tuple[str, ...], wanted: Wanted) -> Reading:
         recorded = wanted.evidence.recorded

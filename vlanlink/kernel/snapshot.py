@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 
-from vlanlink.dataclass import dataclass, field
+from vlanlink.dataclass import dataclass, field, replace
 from vlanlink.kernel import netlink, procfs
 from vlanlink.kernel.netlink.bridges import DUMP_BRIDGES, open_vlans
 from vlanlink.kernel.netlink.nl80211 import NETLINK_GENERIC, wifi_clients
@@ -202,11 +202,22 @@ def unicast_macs(socket: Socket, indexes: Iterable[int]) -> Iterator[str]:
             yield from filter(None, map(netlink.decode_unicast, found))
 
 
-def assemble(readings: Iterable[Reading], owner_of: OwnerOf, ids: NamespaceIds) -> State:
-    """One State of all readings: ifindexes become names, marks become owners. Raises OSError."""
+def assemble(
+    readings: Iterable[Reading],
+    owner_of: OwnerOf,
+    ids: NamespaceIds,
+    kept: Mapping[str, Namespace],
+) -> State:
+    """One State of all readings: ifindexes become names, marks become owners. Raises OSError.
+
+    Those ``kept`` are taken as they are, but for their processes.
+    """
     every = {reading.name: reading for reading in readings}
     find = _Finder(every, owner_of, ids)
-    return State({name: _namespace(reading, owner_of, find) for name, reading in every.items()})
+    there = ((name, one) for name, one in kept.items() if name in every)
+    same = {name: replace(one, pids=every[name].pids) for name, one in there}
+    found = {n: same.get(n) or _namespace(each, owner_of, find) for n, each in every.items()}
+    return State(found)
 
 
 def _namespace(reading: Reading, owner_of: OwnerOf, find: "_Finder") -> Namespace:

@@ -46,6 +46,12 @@ def rx_handler(kind: str) -> RxHandler | None:
     return known.rx_handler if known else _FOREIGN_RX_HANDLERS.get(kind)
 
 
+def per_parent(kind: str) -> frozenset[str]:
+    """The options of a kind that a link sets for all links on its parent."""
+    options = KINDS[kind].options if kind in KINDS else ()
+    return frozenset(option.key for option in options if option.per_parent)
+
+
 def kind_options(kind: str, settings: Mapping[str, _T]) -> dict[str, _T]:
     """The settings that are options of ``kind``; none for a kind that vlanlink doesn't know."""
     known = KINDS[kind].options if kind in KINDS else ()
@@ -68,5 +74,6 @@ __all__ = [
     "QosMap",
     "RxHandler",
     "kind_options",
+    "per_parent",
     "rx_handler",
 ]

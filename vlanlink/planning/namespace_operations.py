@@ -16,6 +16,11 @@ class MakeNamespace(Operation):
 
     owner: str
 
+    @property
+    def touches(self) -> frozenset[str]:
+        """The new one."""
+        return frozenset({self.namespace})
+
     def changes(self) -> Iterator[Change]:
         """One line."""
         yield Change("create", "namespace", self.namespace, self.namespace, "")
@@ -70,6 +75,11 @@ class WriteFile(Operation):
     """Its text before; None if there is no such file."""
     summary: str = ""
 
+    @property
+    def touches(self) -> frozenset[str]:
+        """None: it is a file of the host."""
+        return frozenset()
+
     def changes(self) -> Iterator[Change]:
         """One line."""
         action: Action = "create" if self.old is None else "change"
@@ -95,6 +105,11 @@ class RemoveFile(Operation):
 
     name: str
     owner: str
+
+    @property
+    def touches(self) -> frozenset[str]:
+        """None: it is a file of the host."""
+        return frozenset()
 
     def changes(self) -> Iterator[Change]:
         """One line."""

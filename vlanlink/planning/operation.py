@@ -52,6 +52,11 @@ class Operation:
         """The namespace that its messages are sent in."""
         return self.namespace
 
+    @property
+    def touches(self) -> frozenset[str] | None:
+        """The namespaces that it can change anything in; None: any."""
+        return None
+
     def batch_key(self) -> tuple[str, type | None] | None:
         """Operations in a row with equal keys can share a send; None: no message."""
         return (self.socket, type(self) if self.apart else None) if self.sent else None

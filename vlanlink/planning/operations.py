@@ -5,10 +5,11 @@ beforehand.
 """
 
 import errno
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import ClassVar, Final
 
 from vlanlink.dataclass import dataclass, field
+from vlanlink.kinds import KINDS, per_parent
 from vlanlink.model import HOST, Address, Link, LinkName, Route, Setting, show
 from vlanlink.planning.change import Action, Causes, Change, Drift, summarise
 from vlanlink.planning.namespace_operations import (
@@ -38,6 +39,7 @@ __all__ = [
     "WriteFile",
     "WriteSysctl",
     "errno_name",
+    "touched",
 ]
 
 _GONE: Final = frozenset({errno.ENODEV, errno.EADDRNOTAVAIL, errno.ESRCH})
@@ -73,6 +75,12 @@ class MakeLink(Operation):
     def socket(self) -> str:
         """The host's, where its parent is; its own namespace's without one."""
         return HOST if self.link.parent else self.namespace
+
+    @property
+    def touches(self) -> frozenset[str] | None:
+        """Those of its ends; any where it sets options of all links on its parent."""
+        ends = frozenset(end.namespace for end in self._ends())
+        return None if per_parent(self.link.kind) else ends
 
     def note(self, causes: Causes) -> None:
         """Note both ends."""
@@ -128,6 +136,13 @@ class SetLink(Operation):
     def key(self) -> LinkName:
         """Namespace and name of the link."""
         return LinkName(self.namespace, self.name)
+
+    @property
+    def touches(self) -> frozenset[str] | None:
+        """Its own; any if it is the host's, has a peer, or sets options of all on its parent."""
+        kind = KINDS.get(self.kind)
+        alone = self.namespace != HOST and not (kind and kind.has_peer)
+        return frozenset({self.namespace}) if alone and not per_parent(self.kind) else None
 
     def note(self, causes: Causes) -> None:
         """Note the link."""
@@ -199,6 +214,11 @@ class _OnAddress(Operation):
         """Namespace and name of the link."""
         return LinkName(self.namespace, self.dev)
 
+    @property
+    def touches(self) -> frozenset[str]:
+        """That of the link."""
+        return frozenset({self.namespace})
+
     def note(self, causes: Causes) -> None:
         """Note the address."""
         causes.addresses[self.link, self.address.text].append(self.address.broadcast)
@@ -265,6 +285,11 @@ class _OnRoute(Operation):
     route: Route
     index: int
 
+    @property
+    def touches(self) -> frozenset[str]:
+        """That of the route."""
+        return frozenset({self.namespace})
+
     def _change(self, action: Action) -> Change:
         to, _, rest = str(self.route).partition(" ")
         return Change(action, "route", self.namespace, to, rest)
@@ -322,6 +347,11 @@ class WriteSysctl(Operation):
     new: str
     switch: bool = False
     """A later operation of the plan writes the old value again."""
+
+    @property
+    def touches(self) -> frozenset[str] | None:
+        """Its own; any if it is the host's, whose sysctls may be everybody's."""
+        return None if self.namespace == HOST else frozenset({self.namespace})
 
     def changes(self) -> Iterator[Change]:
         """One line."""
@@ -407,6 +437,17 @@ class StartKeeper(Operation):
         """The keeper, unless the links whose leases it keeps are made too."""
         if not causes.made:
             yield Drift("the DHCP keeper", self.why)
+
+
+def touched(operations: Iterable[Operation]) -> frozenset[str] | None:
+    """The namespaces that operations can change anything in; None: any."""
+    found: set[str] = set()
+    for operation in operations:
+        one = operation.touches
+        if one is None:
+            return None
+        found |= one
+    return frozenset(found)
 
 
 def _presence(missing: bool) -> str:

@@ -1,7 +1,8 @@
 """Carry out a plan, verify the result, undo on failure.
 
-Verified means read back and equal: the plan from what is there to what was wanted is empty. Undo
-is the same way with other ends: a fresh snapshot, and the plan from there to the one before.
+Verified means read back and equal: the plan from what is there to what was wanted is empty. The
+host and what the operations can touch are read back; the rest was read under the same lock. Undo is
+the same way with other ends: a fresh snapshot, and the plan from there to the one before.
 """
 
 import time
@@ -14,7 +15,7 @@ from vlanlink.desired.parent_names import used_by_host
 from vlanlink.errors import Path, Problem
 from vlanlink.kernel.worker import Worker
 from vlanlink.model import HOST, LinkName, State
-from vlanlink.planning.operations import Operation, Refused, SetLink, errno_name
+from vlanlink.planning.operations import Operation, Refused, SetLink, errno_name, touched
 from vlanlink.planning.plan import Plan, plan, undo_target
 
 ROUNDS = 3
@@ -37,8 +38,8 @@ Restore = Callable[[tuple[str, ...]], tuple[str, ...]]
 class Kernel(Protocol):
     """What a transaction needs of the kernel."""
 
-    def snapshot(self) -> State:
-        """What is there now."""
+    def snapshot(self, touched: frozenset[str] | None = None) -> State:
+        """What is there now; of other namespaces than those ``touched``, what was there before."""
 
     def run(
         self,
@@ -123,11 +124,12 @@ class Transaction:
 
 
 def _carry_out(todo: Plan, desired: State, kernel: Kernel, progress: Progress | None) -> State:
-    rest = todo
+    rest, run = todo, todo.operations
     for _ in range(ROUNDS):
         _run(rest, kernel, progress)
         _report_reading(len(rest.operations), progress)
-        rest, seen = _settled(desired, todo.topology, kernel)
+        rest, seen = _settled(desired, todo.topology, kernel, touched(run))
+        run += rest.operations
         if not rest.operations:
             return seen
     first = rest.operations[0]
@@ -164,12 +166,17 @@ def _run(todo: Plan, kernel: Kernel, progress: Progress | None) -> None:
         raise Unfinished(None)
 
 
-def _settled(desired: State, topology: str, kernel: Kernel) -> tuple[Plan, State]:
-    """What is still to do, once no address of ours is tentative; and what is there then."""
+def _settled(
+    desired: State, topology: str, kernel: Kernel, changed: frozenset[str] | None
+) -> tuple[Plan, State]:
+    """What is still to do, once no address of ours is tentative; and what is there then.
+
+    Namespaces that were not ``changed`` were read under the same lock: not again.
+    """
     deadline = time.monotonic() + SETTLE_SECONDS
     while True:
         try:
-            seen = kernel.snapshot()
+            seen = kernel.snapshot(changed)
         except OSError as error:
             raise Unfinished(f"what was done can't be read back: {error}") from None
         rest = plan(seen, desired, topology)

@@ -12,7 +12,7 @@ from vlanlink.desired.context import Context
 from vlanlink.desired.lost_record import is_lost
 from vlanlink.desired.namespaces import namespace_names, namespace_paths
 from vlanlink.kernel.snapshot import Wanted
-from vlanlink.kinds import KINDS
+from vlanlink.kinds import KINDS, per_parent
 from vlanlink.model import HOST, Link, LinkName, State
 from vlanlink.planning.operations import MakeLink, Operation, RemoveLink, SetLink
 from vlanlink.store.evidence import Evidence
@@ -116,7 +116,7 @@ def _needs_all(operation: Operation, observed: State) -> bool:
             return space == HOST and not _is_port(kind)
         case SetLink(namespace=space, kind=kind, new=new):
             return (new.get("up") is False and space == HOST) or not new.keys().isdisjoint(
-                _per_parent(kind)
+                per_parent(kind)
             )
         case MakeLink(link=link):
             return _shares_silently(link, observed)
@@ -135,16 +135,10 @@ def _shares_silently(link: Link, observed: State) -> bool:
 
 def _of_one_mode(one: Link, other: Link) -> bool:
     """Whether two links ask the same of the parent that they share."""
-    keys = _per_parent(one.kind)
+    keys = per_parent(one.kind)
     return one.kind == other.kind and all(
         one.settings.get(key) == other.settings.get(key) for key in keys
     )
-
-
-def _per_parent(kind: str) -> frozenset[str]:
-    """The options of a kind that a link sets for all links on its parent."""
-    options = KINDS[kind].options if kind in KINDS else ()
-    return frozenset(option.key for option in options if option.per_parent)
 
 
 def _is_port(kind: str) -> bool:

@@ -92,6 +92,10 @@ class Namespaces:
         self._paths[name], self._inodes[name] = path, inode
         return inode
 
+    def registered(self, name: str) -> int | None:
+        """Inode of the namespace ``name`` as it was set; it is not opened."""
+        return self._inodes.get(name)
+
     def path(self, name: str) -> str:
         """Path of the namespace ``name``."""
         return self._paths[name]
