@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tests.kernel.command_line import VLANLINK
 from tests.kernel.judge import same
 from tests.kernel.lan import Lan
+from tests.kernel.topologies import small
 from tests.kernel.world import World, next_line, until
 
 if TYPE_CHECKING:
@@ -25,15 +26,7 @@ ASKED = "rolled back in"
 
 def text(*names: str, probe: str = "false") -> str:
     """A topology whose endpoints leave their addresses out."""
-    return "\n".join(
-        [
-            '[topology]\nname = "office"',
-            '[networks.pub]\nkind = "macvlan"\nparent = "eth0"',
-            f"probe = {probe}",
-            'subnets = [{ subnet = "172.16.86.0/24" }]',
-            *(f'[namespaces.{name}.interfaces.eth0]\nnetwork = "pub"' for name in names),
-        ]
-    )
+    return small("office", keys=f"probe = {probe}", **dict.fromkeys(names, ""))
 
 
 @contextmanager

@@ -6,23 +6,10 @@ import pytest
 
 import vlanlink
 from tests.kernel.judge import dump, same
+from tests.kernel.topologies import small
 from tests.kernel.world import World
 
-TOPOLOGY = """
-[topology]
-name = "t"
-
-[networks.n]
-kind = "macvlan"
-parent = "eth0"
-subnets = [{ subnet = "192.0.2.0/24" }]
-probe = false
-
-[namespaces]
-a.interfaces.eth0 = { network = "n" }
-b.interfaces.eth0 = { network = "n" }
-c.interfaces.eth0 = { network = "n" }
-"""
+TOPOLOGY = small("t", a="", b="", c="")
 
 
 @pytest.fixture

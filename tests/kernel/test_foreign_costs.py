@@ -13,23 +13,14 @@ import pytest
 
 import vlanlink
 from tests.kernel.lan import Lan
+from tests.kernel.topologies import small
 from tests.kernel.world import until
 from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.kernel.netns.namespaces import Namespaces
 
 pytestmark = pytest.mark.needs("macvlan")
 
-TEXT = """
-[topology]
-name = "mine"
-[networks.pub]
-kind = "macvlan"
-probe = false
-parent = "eth0"
-subnets = [{ subnet = "172.16.86.0/24" }]
-[namespaces.one.interfaces.eth0]
-network = "pub"
-"""
+TEXT = small("mine", one="")
 OTHER = TEXT.replace('"mine"', '"other"').replace(".one", ".two")
 
 

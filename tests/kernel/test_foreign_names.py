@@ -12,6 +12,7 @@ import pytest
 import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
+from tests.kernel.topologies import small
 from tests.kernel.world import World
 from vlanlink.kernel import reader
 from vlanlink.kernel.netlink.socket import Socket
@@ -19,19 +20,7 @@ from vlanlink.kernel.netns.identity import identify
 
 pytestmark = pytest.mark.needs("macvlan")
 
-TOPOLOGY = """
-[topology]
-name = "office"
-[networks.pub]
-kind = "macvlan"
-parent = "eth0"
-probe = false
-subnets = [{ subnet = "172.16.3.0/24" }]
-[namespaces.a.interfaces.eth0]
-network = "pub"
-[namespaces.b.interfaces.eth0]
-network = "pub"
-"""
+TOPOLOGY = small("office", a="", b="")
 FILE = "/run/office.toml"
 VERBS = (
     "plan FILE",

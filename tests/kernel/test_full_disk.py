@@ -16,6 +16,7 @@ import pytest
 import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
+from tests.kernel.topologies import small
 from vlanlink import Host
 
 pytestmark = pytest.mark.needs("macvlan")
@@ -24,21 +25,12 @@ DISK = Path("/run/small")
 HOST = Host(
     run_directory=DISK / "run", state_directory=DISK / "state", netns_directory=Path("/run/netns")
 )
-HEAD = """
-[topology]
-name = "office"
-[networks.pub]
-kind = "macvlan"
-parent = "eth0"
-probe = false
-subnets = [{ subnet = "10.9.0.0/24" }]
-"""
-ENDPOINT = '[namespaces.{}.interfaces.eth0]\nnetwork = "pub"\n'
 INODES, KIBIBYTES = range(9), range(0, 36, 4)
 
 
 def load(*names: str) -> vlanlink.Topology:
-    return vlanlink.load("/run/office.toml", text=HEAD + "".join(map(ENDPOINT.format, names)))
+    text = small("office", subnet="10.9.0.0/24", **dict.fromkeys(names, ""))
+    return vlanlink.load("/run/office.toml", text=text)
 
 
 BEFORE = load("a", "b", "c")

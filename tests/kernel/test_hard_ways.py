@@ -10,6 +10,7 @@ import pytest
 import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
+from tests.kernel.topologies import small
 from vlanlink.cli.main import main
 from vlanlink.kernel.execution import Execution
 from vlanlink.kernel.machine import Machine
@@ -19,18 +20,7 @@ from vlanlink.planning.operations import MakeNamespace
 pytestmark = pytest.mark.needs("macvlan")
 
 FILE = "/run/odd.toml"
-TOPOLOGY = """
-[topology]
-name = "odd"
-[networks.pub]
-kind = "macvlan"
-probe = false
-parent = "eth0"
-subnets = [{ subnet = "172.16.86.0/24" }]
-[namespaces.one.interfaces.eth0]
-network = "pub"
-addresses = ["172.16.86.10"]
-"""
+TOPOLOGY = small("odd", one="172.16.86.10")
 
 
 def load(text: str = TOPOLOGY, file: str = FILE) -> vlanlink.Topology:

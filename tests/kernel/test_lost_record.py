@@ -9,24 +9,14 @@ import pytest
 import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
+from tests.kernel.topologies import small
 from tests.kernel.world import until
 from vlanlink.kernel.netns.identity import identify
 from vlanlink.topology.load import heading
 
 pytestmark = pytest.mark.needs("macvlan")
 
-TOPOLOGY = """
-[topology]
-name = "lost"
-[networks.pub]
-kind = "macvlan"
-probe = false
-parent = "eth0"
-subnets = [{ subnet = "172.16.86.0/24" }]
-[namespaces.one.interfaces.eth0]
-network = "pub"
-addresses = ["172.16.86.10"]
-"""
+TOPOLOGY = small("lost", one="172.16.86.10")
 SYSCTLS = TOPOLOGY + '[host]\nsysctls = { "net.ipv4.ip_forward" = 1 }\n'
 
 

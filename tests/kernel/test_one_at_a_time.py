@@ -15,6 +15,7 @@ import pytest
 import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
+from tests.kernel.topologies import small
 from tests.kernel.world import World, until
 from vlanlink.cli.main import main
 from vlanlink.kernel.machine import Machine
@@ -30,18 +31,7 @@ SECONDS, LONG_SECONDS = 10, 60
 
 
 def _text(name: str, address: int, parent: str = "eth0") -> str:
-    return f"""
-[topology]
-name = "{name}"
-[networks.pub]
-kind = "macvlan"
-parent = "{parent}"
-probe = false
-subnets = [{{ subnet = "172.16.86.0/24" }}]
-[namespaces.{name}.interfaces.eth0]
-network = "pub"
-addresses = ["172.16.86.{address}"]
-"""
+    return small(name, parent=parent, **{name: f"172.16.86.{address}"})
 
 
 def _shared(name: str, address: int) -> str:

@@ -15,24 +15,14 @@ import pytest
 import vlanlink
 from tests.kernel.command_line import VLANLINK
 from tests.kernel.lan import Lan
+from tests.kernel.topologies import small
 from tests.kernel.world import World, until
 from vlanlink.reconcile.session import open_session
 
 pytestmark = pytest.mark.needs("macvlan")
 
 FILE = "/run/office.toml"
-TOPOLOGY = """
-[topology]
-name = "office"
-[networks.pub]
-kind = "macvlan"
-parent = "eth0"
-probe = false
-subnets = [{ subnet = "172.16.3.0/24" }]
-[namespaces]
-a.interfaces.eth0 = { network = "pub" }
-b.interfaces.eth0 = { network = "pub" }
-"""
+TOPOLOGY = small("office", a="", b="")
 OTHER = '[topology]\nname = "other"\n[links.x0]\nkind = "macvlan"\nparent = "eth0"\n'
 
 

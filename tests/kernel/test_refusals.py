@@ -5,26 +5,13 @@ import pytest
 import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
+from tests.kernel.topologies import small
 
 pytestmark = pytest.mark.needs("macvlan")
 
-TOPOLOGY = """
-[topology]
-name = "{name}"
-[networks.pub]
-kind = "macvlan"
-probe = false
-parent = "eth0"
-subnets = [{{ subnet = "172.16.86.0/24" }}]
-[namespaces.{name}.interfaces.eth0]
-network = "pub"
-addresses = ["172.16.86.{host}"]
-mac = "02:42:ac:10:56:0a"
-"""
-
 
 def load(name: str, host: int, more: str = "") -> vlanlink.Topology:
-    text = TOPOLOGY.format(name=name, host=host) + more
+    text = small(name, **{name: f"172.16.86.{host}"}) + 'mac = "02:42:ac:10:56:0a"\n' + more
     return vlanlink.load(f"/run/{name}.toml", text=text)
 
 

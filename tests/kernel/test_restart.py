@@ -8,27 +8,21 @@ import pytest
 import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
+from tests.kernel.topologies import small
 from vlanlink.cli.main import main
 
 pytestmark = pytest.mark.needs("macvlan")
 
-TEXT = """
-[topology]
-name = "{name}"
-[networks.pub]
-kind = "macvlan"
-parent = "{parent}"
-subnets = [{{ subnet = "172.16.86.0/24" }}]
-[namespaces.{name}.interfaces.eth0]
-network = "pub"
-"""
+
+def text(name: str, parent: str = "eth0") -> str:
+    return small(name, parent=parent, keys="", **{name: ""})
 
 
 @pytest.fixture
 def office(lan: Lan, tmp_path: Path) -> Path:
     del lan
     file = tmp_path / "office.toml"
-    file.write_text(TEXT.format(name="office", parent="eth0"))
+    file.write_text(text("office"))
     return file
 
 
@@ -68,7 +62,7 @@ def test_names(office: Path) -> None:
 def test_what_the_machine_refuses_takes_nothing_down(lan: Lan, office: Path) -> None:
     vlanlink.up(vlanlink.load(office))
     before = dump(lan.world)
-    office.write_text(TEXT.format(name="office", parent="nope0"))
+    office.write_text(text("office", "nope0"))
     with pytest.raises(vlanlink.ConflictError):
         vlanlink.restart(vlanlink.load(office))
     same(lan.world, before)
@@ -80,9 +74,7 @@ def test_a_failure_of_up_brings_back_what_was_up(
 ) -> None:
     vlanlink.up(vlanlink.load(office))
     before = lan.world.addresses("eth0", "office")
-    office.write_text(
-        TEXT.format(name="office", parent="eth0").replace("office.inter", "two.inter")
-    )
+    office.write_text(text("office").replace("office.inter", "two.inter"))
     ups: list[str] = []
 
     def on_progress(done: int, total: int, what: str) -> None:
@@ -118,7 +110,7 @@ def etc(lan: Lan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_all_of_them(lan: Lan, etc: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = dump(lan.world)
     for name, parent in (("one", "eth0"), ("two", "nope0"), ("zoo", "eth0")):
-        (etc / f"{name}.toml").write_text(TEXT.format(name=name, parent=parent))
+        (etc / f"{name}.toml").write_text(text(name, parent))
     (etc / "notes.txt").write_text("no topology")
     assert main(["up", "--all"]) == 1
     out, err = capsys.readouterr()

@@ -14,23 +14,14 @@ import pytest
 import vlanlink
 from tests.kernel.command_line import VLANLINK
 from tests.kernel.lan import Lan
+from tests.kernel.topologies import small
 from tests.kernel.world import World
 
 pytestmark = pytest.mark.needs("macvlan")
 
 TRIES, MANY_TRIES = 12, 300
 FILE = Path("/run/signals.toml")
-TEXT = """
-[networks.n]
-kind = "macvlan"
-parent = "eth0"
-probe = false
-subnets = [{ subnet = "10.7.0.0/24" }]
-[namespaces.a.interfaces.eth0]
-network = "n"
-[namespaces.b.interfaces.eth0]
-network = "n"
-"""
+TEXT = small("signals", a="", b="")
 COUNTING = """
 import os, signal, sys
 at, number = (int(word) for word in os.environ["SIGNAL_AT"].split())

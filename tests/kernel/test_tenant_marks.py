@@ -11,26 +11,13 @@ import pytest
 import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
+from tests.kernel.topologies import small
 from vlanlink.kernel.marks import Marks
 from vlanlink.kernel.netns.identity import identify
 
 pytestmark = pytest.mark.needs("macvlan")
 
-OFFICE = """
-[topology]
-name = "office"
-[networks.pub]
-kind = "macvlan"
-probe = false
-parent = "eth0"
-subnets = [{ subnet = "172.16.86.0/24" }]
-[namespaces.one.interfaces.eth0]
-network = "pub"
-addresses = ["172.16.86.10"]
-[namespaces.two.interfaces.eth0]
-network = "pub"
-addresses = ["172.16.86.11"]
-"""
+OFFICE = small("office", one="172.16.86.10", two="172.16.86.11")
 OTHER = OFFICE.replace('"office"', '"other"').replace("s.one", "s.three").replace("s.two", "s.four")
 OTHER = OTHER.replace("86.10", "86.20").replace("86.11", "86.21")
 
