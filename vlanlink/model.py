@@ -1,9 +1,8 @@
-"""The values that travel between the stages: what a machine's network is, or shall be.
+"""The values that travel between the stages: a machine's network, observed or desired.
 
-A ``State`` is a set of network namespaces with links, addresses, routes and sysctls in them. The
-snapshot of a machine and the wish of a topology are both States. They differ in what they leave
-out: an observed State holds what is there, a desired one what is asked for, and what it does not
-mention is not asked for.
+A ``State`` is a set of network namespaces with links, addresses, routes and sysctls. The snapshot
+of a machine and the resolved topology are both States. An observed State has everything that is
+there, a desired one only what is asked for.
 """
 
 import re
@@ -52,12 +51,12 @@ def self_vlan(vlan: int) -> str:
 SELF_VLAN: Final = "bridge vlan "
 
 NAMELESS: Final = "?"
-"""What the name of an owner begins with that is no topology of this host's: eight characters, and
-the name that its mark tells besides."""
+"""First character of an owner that is not a topology of this host: eight characters of its mark
+follow, and the name that the mark claims."""
 
 
 def owner_in_words(owner: str) -> str:
-    """``topology office``, or what is known of one that is not this host's."""
+    """``topology office``, or what is known of an owner on another host."""
     if not owner.startswith(NAMELESS):
         return f"topology {owner}"
     name = owner.partition(" ")[2]
@@ -100,13 +99,13 @@ class Address:
     unproven: bool = field(default=False, compare=False)
     """Desired: the LAN was not asked yet whether it is free."""
     chosen: bool = field(default=False, compare=False)
-    """Desired: worked out, not written in the file."""
+    """Desired: derived, not written in the file."""
     global_scope: bool = field(default=False, compare=False)
     """An IPv4 link-local address that may be the source of packets to anywhere (NAT)."""
     temporary: bool = field(default=False, compare=False)
     """One of those that change by the day (IFA_F_TEMPORARY, RFC 8981)."""
     seconds: int | None = field(default=None, compare=False)
-    """How long it is valid; None: for ever. A difference in it is no drift."""
+    """Seconds that it stays valid; None: forever. Not compared."""
     by_dhcp: bool = field(default=False, compare=False)
     """Desired: a DHCP server gave it."""
 
@@ -158,7 +157,7 @@ class Route:
 
     @property
     def slot(self) -> tuple[str, int, int]:
-        """Destination, metric and table, of which a namespace can have one route."""
+        """Destination, metric and table: a namespace has at most one route for each."""
         return self.to, self.metric, self.table
 
     @property
@@ -188,7 +187,7 @@ class DhcpClient:
     hostname: str | None = None
     vendor_class: str | None = None
     shares_mac: bool = False
-    """Other links have the same MAC (ipvlan): replies are told apart by the transaction."""
+    """Other links have the same MAC (ipvlan); the transaction id identifies replies."""
     timeout: float = 15.0
     """How long ``up`` waits for a lease."""
     probes: int = 2
@@ -204,12 +203,11 @@ class Link:
 
     ``settings`` holds ``up``, ``mtu``, ``mac``, ``altnames``, the options of the kind, the IPv6
     policy (``disable_ipv6``, ``accept_ra``, ``accept_dad``: the sysctls of these names) and the
-    ARP policy of a shim (``arp_filter``, ``arp_announce``,
-    ``arp_ignore``, likewise).
-    Observed, all that is known stands there; desired, only what is asked for.
+    ARP policy of a shim (``arp_filter``, ``arp_announce``, ``arp_ignore``, also sysctls). An
+    observed link has all that are known, a desired one only those asked for.
 
     ``owner`` is the topology whose mark it bears, None for what vlanlink did not make. A desired
-    link without owner is somebody else's, of which only the settings named are asked for.
+    link without owner is foreign: only its named settings are asked for.
     """
 
     name: str
@@ -219,13 +217,13 @@ class Link:
     peer: LinkName | None = None
     settings: Mapping[str, Setting] = field(default_factory=dict)
     defaults: Mapping[str, Setting] = field(default_factory=dict, compare=False)
-    """Desired: what a setting goes back to when it is not asked for (the parent's MTU)."""
+    """Desired: the value of a setting that is not asked for any more (the parent's MTU)."""
     addresses: tuple[Address, ...] = ()
     owner: str | None = None
     labelled: bool = field(default=True, compare=False)
     """The mark is whole. A kill between its two halves leaves a link owned but not labelled."""
     index: int = field(default=0, compare=False)
-    """The kernel's number of it; 0 for one that is still to be made."""
+    """Interface index; 0 if not created yet."""
     parent_index: int = field(default=0, compare=False)
     master: str | None = field(default=None, compare=False)
     """The bridge or bond that it is a port of."""
@@ -242,7 +240,7 @@ class Link:
     """Where it is and what it is called."""
 
     def __post_init__(self) -> None:
-        """Work out the key, which is asked for again and again."""
+        """Compute the key once: it is used often."""
         object.__setattr__(self, "key", LinkName(self.namespace, self.name))
 
     @property
@@ -281,7 +279,7 @@ class Namespace:
     links: Mapping[str, Link] = field(default_factory=dict)
     routes: frozenset[Route] = frozenset()
     sysctls: Mapping[str, str] = field(default_factory=dict)
-    """By path, ``net/ipv4/ip_forward``; observed, only those that were asked about."""
+    """By path, ``net/ipv4/ip_forward``; observed: only those that were read."""
     owner: str | None = None
     made: bool = True
     """Observed: it is there. One that is not has only the sysctls that a new one starts with."""
@@ -289,13 +287,13 @@ class Namespace:
     pids: tuple[int, ...] = field(default=(), compare=False)
     """Observed: the processes that run in it."""
     aliases: tuple[str, ...] = field(default=(), compare=False)
-    """Observed: the other names that it has."""
+    """Observed: its other names."""
     identity: int = field(default=0, compare=False)
     """Observed: a number that no other namespace has until the next boot."""
     recorded: bool = field(default=False, compare=False)
     """Observed: a topology's record says what in it is ours, whatever its marks say."""
     stranger: bool = field(default=False, compare=False)
-    """Observed: it has no name of its own, but is called after who holds it."""
+    """Observed: it has no name of its own; ``name`` is that of its holder."""
 
     def to_dict(self) -> dict[str, object]:
         """The JSON form; routes are written as `ip route` has them."""
@@ -406,7 +404,7 @@ class State:
         return self.namespaces[key.namespace].links.get(key.name)
 
     def children(self, parent: LinkName) -> Iterator[Link]:
-        """The links that have ``parent`` for parent, in whatever namespace."""
+        """Links on ``parent``, in any namespace."""
         return (link for link in self.links() if link.parent == parent)
 
 

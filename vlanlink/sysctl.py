@@ -1,6 +1,6 @@
-"""Sysctls: how keys are written, in which order, and what a write changes besides. Pure.
+"""Sysctls: spelling of keys, order of writes, and side effects of a write. Pure.
 
-The kernel carries some writes to other keys. What it does stands in net/ipv4/devinet.c
+The kernel carries some writes to other keys. See net/ipv4/devinet.c
 (inet_forward_change) and net/ipv6/addrconf.c (addrconf_forward_change, addrconf_disable_change,
 addrconf_sysctl_addr_gen_mode, addrconf_sysctl_ignore_routes_with_linkdown); a test compares this
 table with a whole dump of /proc/sys/net before and after.
@@ -136,8 +136,8 @@ def affected(key: str, links: Iterable[str]) -> tuple[str, ...]:
 def write_order(wanted: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """The keys of ``wanted`` in the order in which they must be written.
 
-    What spreads comes before what it spreads to, so that a value for one interface has the last
-    word. But accept_ra comes before forwarding is turned on (and after it is turned off): in
+    A key that the kernel carries to others comes before them, so that a value for one interface
+    wins. But accept_ra comes before forwarding is turned on (and after it is turned off): in
     between the kernel would drop a default route that a router advertised.
     """
     turning_on = any(

@@ -64,11 +64,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--runs", type=int, default=5, help="of each, after one to warm up; 0: that one"
     )
-    parser.add_argument("--ipv6", action="store_true", help="an IPv6 address and route besides")
+    parser.add_argument("--ipv6", action="store_true", help="also an IPv6 address and route")
     parser.add_argument(
         "--peers",
         action="store_true",
-        help="CNI plugins, pyroute2 and IfState besides (fetches what is missing)",
+        help="also CNI plugins, pyroute2 and IfState (fetches what is missing)",
     )
     parser.add_argument(
         "--foreign",

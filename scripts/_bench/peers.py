@@ -21,7 +21,7 @@ LARGEST = 500
 def cni(scene: Scene, directory: Path) -> Contender:
     """The CNI plugins macvlan and static, called in a shell's loop; `ip netns` as a runtime does.
 
-    A runtime calls the plugin loopback besides. Raises AbsentError.
+    A runtime also calls the plugin loopback. Raises AbsentError.
     """
     plugins = fetch.cni_plugins()
     verbs = {}

@@ -263,7 +263,7 @@ def _refuse_taken_mac(place: Place, topology: Topology, asked: _Request) -> None
 
 
 def _canonical(word: str, spelled: Callable[[str], str]) -> str:
-    """An address or MAC as the kernel writes it; what is none is told where all is checked."""
+    """An address or MAC as the kernel writes it; others are refused by the checks that follow."""
     try:
         return spelled(word)
     except InvalidValue:

@@ -97,7 +97,7 @@ def _take_away(
 def _forget_dhcp(
     session: Session, place: Place, key: AttachmentKey, record: AttachmentRecord | None
 ) -> None:
-    """Forget what a DHCP server gave it: at the server it ends by itself."""
+    """Forget its DHCP lease, which expires at the server."""
     known, lease = session.store.dhcp_leases(place.name), place.leases.attachments.get(key)
     gone = {(key[1], one.interface) for one in (lease, record) if one}
     if gone & known.endpoints:

@@ -21,7 +21,7 @@ LAST_SECONDS = 1.0
 """How long the end of such a stream waits for its reader."""
 
 Note = Callable[[int], str]
-"""The line that stands for so many lines that were left out."""
+"""The line that replaces a number of lines that were left out."""
 
 
 class _Text(NamedTuple):

@@ -1,1 +1,1 @@
-"""Commit or revert: a change that goes back by itself unless somebody confirms it."""
+"""Confirmed commits: a change is rolled back unless somebody confirms it."""

@@ -1,4 +1,4 @@
-"""What ``resolve`` knows besides the topology and the observed State. Pure."""
+"""Inputs of ``resolve`` other than the topology and the observed State. Pure."""
 
 from collections.abc import Mapping
 

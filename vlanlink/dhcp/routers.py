@@ -12,7 +12,7 @@ MOST_ASKED: Final = 3
 ASK_SECONDS: Final = 4.0
 """MAX_RTR_SOLICITATIONS and RTR_SOLICITATION_INTERVAL (RFC 4861, 10)."""
 TELL_SECONDS: Final = 5.0
-"""Whatever is advertised, it is told no more often."""
+"""The shortest time between two reports, whatever is advertised."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from vlanlink.kernel.netlink.constants import IFLA_GROUP, IFLA_PROMISCUITY
 from vlanlink.kernel.netlink.encode import encode, mark_loopback, remove_group
 from vlanlink.kernel.netlink.socket import Refusal
 from vlanlink.kernel.netns.files import NetnsFiles
-from vlanlink.kernel.netns.namespaces import Namespaces, prepare_directory
+from vlanlink.kernel.netns.names import prepare_directory
+from vlanlink.kernel.netns.namespaces import Namespaces
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, State
 from vlanlink.planning.operations import (

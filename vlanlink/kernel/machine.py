@@ -18,12 +18,8 @@ from vlanlink.kernel.marks import Marks
 from vlanlink.kernel.netns.files import NetnsFiles
 from vlanlink.kernel.netns.identity import identify_here
 from vlanlink.kernel.netns.mounts import mounts_propagate
-from vlanlink.kernel.netns.namespaces import (
-    Namespaces,
-    clear_dead_names,
-    dead_names,
-    processes_by_namespace,
-)
+from vlanlink.kernel.netns.names import clear_dead_names, dead_names
+from vlanlink.kernel.netns.namespaces import Namespaces, processes_by_namespace
 from vlanlink.kernel.ownership import Ownership
 from vlanlink.kernel.procfs import boot_id
 from vlanlink.kernel.reader import Reader
@@ -172,10 +168,10 @@ class Machine:
             yield name, Namespace(name, sysctls=values, made=False)
 
     def unicast_macs(self, indexes: Collection[int]) -> frozenset[str]:
-        """The MACs that links of the host, by ifindex, listen to besides their own.
+        """Additional MACs that links of the host (by ifindex) listen to.
 
-        Each macvlan link on one that is up has its MAC there, in whatever namespace it is; ipvlan
-        links leave no such trace.
+        Every macvlan link that is up adds its MAC to its parent's list, from any namespace; ipvlan
+        links add none.
         """
         return self._do(lambda: frozenset(unicast_macs(self._namespaces.socket(HOST), indexes)))
 

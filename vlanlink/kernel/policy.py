@@ -1,4 +1,4 @@
-"""What decides about a namespace's packets besides its links and routes: rules and filters."""
+"""What else decides about a namespace's packets: policy rules and packet filters."""
 
 from contextlib import closing, suppress
 

@@ -15,13 +15,8 @@ from vlanlink.dataclass import replace
 from vlanlink.kernel.features import has_address_protocols
 from vlanlink.kernel.marks import Marks
 from vlanlink.kernel.netns.files import NetnsFiles
-from vlanlink.kernel.netns.namespaces import (
-    Namespaces,
-    is_network_namespace,
-    listed,
-    placed,
-    processes_by_namespace,
-)
+from vlanlink.kernel.netns.names import is_network_namespace, listed, placed
+from vlanlink.kernel.netns.namespaces import Namespaces, processes_by_namespace
 from vlanlink.kernel.netns.nsid import NamespaceIds
 from vlanlink.kernel.ownership import Ownership
 from vlanlink.kernel.snapshot import Reading, Wanted, assemble, read_namespace

@@ -54,7 +54,7 @@ class Wanted:
     whole: frozenset[str] | None = None
     """The namespaces to read with all that is in them; None: every one that has a name."""
     links: frozenset[str] | None = frozenset()
-    """Those of the others of which links matter, with the addresses of those whose parent is
+    """Other namespaces of which only links are read, with the addresses of those whose parent is
     elsewhere; None: all others. Strangers' namespaces may be many, and large."""
     strangers: bool = False
     """Also namespaces without a name that have links on others' links."""

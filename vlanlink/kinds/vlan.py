@@ -12,13 +12,13 @@ _NAME: Final = r"(?s)(.+)\.(0|[1-9][0-9]*)"
 
 
 def spelled_vlan(name: str) -> tuple[str, int] | None:
-    """Parse ``eth0.50`` into (parent, VLAN id), valid or not; None if it is no such name."""
+    """Parse ``eth0.50`` into (parent, VLAN id), valid or not; None for other names."""
     found = re.fullmatch(_NAME, name)
     return (found[1], int(found[2][:6])) if found else None
 
 
 def implied_vlan(name: str) -> tuple[str, int] | None:
-    """Parse ``eth0.50`` into (parent, VLAN id); None if it is no such name or id."""
+    """Parse ``eth0.50`` into (parent, VLAN id); None for other names and ids."""
     spelled = spelled_vlan(name)
     return spelled if spelled and spelled[1] in VLAN_IDS else None
 

@@ -72,7 +72,7 @@ class WriteFile(Operation):
     name: str
     text: str
     old: str | None = None
-    """Its text before; None if there is no such file."""
+    """Its text before; None if there is none."""
     summary: str = ""
 
     @property

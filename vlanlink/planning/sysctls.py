@@ -1,4 +1,4 @@
-"""Sysctl writes: in which order, and what they change besides. Pure."""
+"""Sysctl writes: their order and side effects. Pure."""
 
 from collections.abc import Iterator, Mapping
 

@@ -11,7 +11,7 @@ from vlanlink.errors import Diagnostic, PrivilegeError, Problem, UsageError
 from vlanlink.host import Host
 from vlanlink.kernel.features import missing_capabilities
 from vlanlink.kernel.machine import Machine
-from vlanlink.kernel.netns.namespaces import named
+from vlanlink.kernel.netns.names import named
 from vlanlink.model import HOST, Namespace, State
 from vlanlink.preflight import analyse, first
 from vlanlink.preflight.report import Report

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vlanlink.reconcile.session import Observation
 
 UnicastMacs = Callable[[Collection[int]], frozenset[str]]
-"""The MACs that links of the host, by ifindex, listen to besides their own."""
+"""Additional MACs that links of the host (by ifindex) listen to."""
 
 
 def namespaces_of(record: Record) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from vlanlink.dataclass import replace
 from vlanlink.errors import Diagnostic, PrivilegeError
-from vlanlink.kernel.netns.namespaces import named
+from vlanlink.kernel.netns.names import named
 from vlanlink.planning.plan import Plan
 from vlanlink.reconcile.checks import checked
 from vlanlink.reconcile.session import Session, Survey, kernel_errors, marked_topologies

@@ -64,7 +64,7 @@ class DhcpLease:
 
     @property
     def terms(self) -> tuple[object, ...]:
-        """All that a renewal can change besides the times."""
+        """What a renewal can change, apart from the times."""
         return self.address, self.routes, self.dns, self.search, self.mtu
 
 

@@ -208,7 +208,7 @@ def many(read: Callable[[object, str], _T]) -> Callable[[object, str], tuple[_T,
 
 
 def array(value: object, where: str, length: int | None = None) -> list[Any]:
-    """An array as it is, of so many values."""
+    """An array; with ``length``, of that many values."""
     if not isinstance(value, list) or length not in (None, len(value)):
         raise UnreadableError(f"{where} is not an array" + (f" of {length}" if length else ""))
     return value

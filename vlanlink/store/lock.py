@@ -74,7 +74,7 @@ class LockedError(Exception):
 
 
 class LockLostError(Exception):
-    """The lock file is no longer where others look for it: they do not wait."""
+    """The lock file was removed or replaced, so other processes no longer wait for this one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ def _is_read(fixed: str) -> bool:
 
 
 def is_whole(line: str) -> bool:
-    """Whether a line is a header or a pair by itself, and so no part of an array or table."""
+    """True if a line is a whole header or pair, not part of an array or table."""
     return bool(line.strip()) and not line.lstrip().startswith("#") and _parses(line)
 
 
@@ -94,7 +94,7 @@ def _parses(text: str) -> bool:
 
 
 def _header(line: str) -> str | None:
-    """``[networks.lan`` and its like, whose names may lack quotes."""
+    """The header that ``[networks.lan`` was meant to be; its names may lack quotes."""
     text = line.translate(_STRAIGHT).partition("#")[0].strip()
     if not text or not (text[0] in "[{<" or text[-1] in "]}>") or set(text) & set("=,\\"):
         return None
@@ -107,7 +107,7 @@ def _header(line: str) -> str | None:
 
 
 def _statement(line: str) -> str | None:
-    """``key: value`` and its like, whose values may lack quotes."""
+    """The pair that ``key: value`` was meant to be; its value may lack quotes."""
     text = line.translate(_STRAIGHT).strip()
     found = _STATEMENT.match(text)
     if found is None:
@@ -117,13 +117,13 @@ def _statement(line: str) -> str | None:
 
 
 def _signed(line: str) -> str | None:
-    """``key "value"``, which lacks its equals sign."""
+    """The pair that ``key "value"`` was meant to be: it lacks its equals sign."""
     found = _NO_SIGN.fullmatch(line.strip())
     return f"{found['key']} = {found['value']}" if found else None
 
 
 def without_invisible(line: str) -> tuple[str, str] | None:
-    """The line without characters that only look like a space or like nothing, and which it has."""
+    """The line without characters that look like a space or nothing, and the ones that it had."""
     strange = [one for one in line if one != " " and category(one) in ("Zs", "Cf")]
     if not strange:
         return None

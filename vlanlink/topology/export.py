@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from vlanlink.topology import mac_parents, toml
-from vlanlink.topology.forms import Parent
 from vlanlink.topology.model import Topology
+from vlanlink.topology.parts import Parent
 from vlanlink.topology.tables import Entry, Kinded, keys_of
 
 

@@ -1,7 +1,7 @@
-"""What the value of a key may be: its form, which reads it and says what was meant by another.
+"""Forms of values: each reads the value of a key, and guesses what a wrong value was meant to be.
 
-``read`` takes any value of TOML. What is wrong with it is raised, or collected by the salvage where
-the rest of it can still be read.
+``read`` takes any TOML value. A mistake is raised, or collected by the salvage if the rest of the
+value can still be read.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from vlanlink.dataclass import dataclass
 from vlanlink.errors import Path
 from vlanlink.kinds import kind as rows
-from vlanlink.topology import habits, mac_parents, toml, values
+from vlanlink.topology import habits, toml, values
 from vlanlink.topology.problems import InvalidValue, one_of, quote
 from vlanlink.topology.salvage import Salvage
 
@@ -95,34 +95,6 @@ class Text:
             return value[0]
         plain = isinstance(value, int | float) and not isinstance(value, bool)
         return str(value) if plain or values.is_time(value) else None
-
-
-@dataclass(frozen=True)
-class Parent:
-    """A link of the host: its name or an altname, or a table that tells its MAC."""
-
-    entry: Readable
-
-    def read(self, value: Any, at: At) -> str:
-        """The name, or the word for a MAC."""
-        if isinstance(value, dict):
-            found = self.entry.read(value, at)
-            return mac_parents.as_word(found.mac, found.vlan)
-        if not isinstance(value, str):
-            raise wrong_type("a link's name or a table", value, at, self)
-        if isinstance(meant := self._by_mac(value), dict):
-            message = f"{quote(value)} is a MAC address, not the name of a link"
-            raise InvalidValue("parent_mac", message, f"write {toml.value(meant)}")
-        return value
-
-    def meant(self, value: Any) -> Any:
-        """As of any string."""
-        return Text().meant(value)
-
-    def _by_mac(self, value: str) -> str | dict[str, Any]:
-        """What is meant by a MAC in a string, with the id of a VLAN or without."""
-        mac, dot, vlan = value.lower().replace("-", ":").partition(".")
-        return mac_parents.as_written(f"{mac}{dot}{vlan}")
 
 
 @dataclass(frozen=True)
@@ -366,37 +338,6 @@ class SwitchByName:
         if isinstance(value, list):
             return ByName(self.item).meant(value)
         return habits.as_boolean(value)
-
-
-class SysctlValue:
-    """A sysctl's value as the kernel's file takes it."""
-
-    def read(self, value: Any, at: At) -> str:
-        """The text to write."""
-        if isinstance(value, bool | int):
-            return str(int(value))
-        if isinstance(value, dict):
-            raise self._dotted(value, at)
-        if not isinstance(value, str):
-            raise wrong_type("a whole number, a string or a boolean", value, at, self)
-        if not value.replace("\t", " ").isprintable():
-            raise InvalidValue("wrong_type", f"{quote(value)} is not one line of plain text")
-        return value
-
-    def _dotted(self, value: Any, at: At) -> InvalidValue:
-        key = at.name
-        while isinstance(value, dict) and len(value) == 1:
-            ((part, value),) = value.items()
-            key += f".{part}"
-        key = key if not isinstance(value, dict) else "net.ipv4.ip_forward"
-        message = f"{at.name} must be a sysctl's value, not a table"
-        return InvalidValue("wrong_type", message, f"quote a key that has dots in it: {quote(key)}")
-
-    def meant(self, value: Any) -> str | None:
-        """A number or list as the kernel's file has it."""
-        if isinstance(value, list):
-            return " ".join(map(str, value))
-        return str(value) if isinstance(value, float) else None
 
 
 @dataclass(frozen=True)

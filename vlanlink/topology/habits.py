@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from vlanlink.errors import nearest
+from vlanlink.errors import Path, nearest
 
 _KEYS: Final[Mapping[str, str]] = {
     "networks": "network net nets lan lans vlans docker_networks",
@@ -173,3 +173,15 @@ def as_pairs(value: Iterable[object]) -> dict[str, int] | None:
     """The table of ``["0:1", "2:3"]``."""
     found = [re.fullmatch(r"\s*(\d+)\s*[:=>-]+\s*(\d+)\s*", str(one)) for one in value]
     return {one[1]: int(one[2]) for one in found if one} if found and all(found) else None
+
+
+def dotted_name(name: Path, table: Any, keys: tuple[str, ...]) -> Path | None:
+    """The header of [namespaces.web.example.com.interfaces.eth0], with the name in one part."""
+    if not isinstance(table, dict):
+        return None
+    if any(one in keys for one in table):
+        links = table.get("interfaces")
+        below = ("interfaces", next(iter(links))) if links and isinstance(links, dict) else ()
+        return (".".join(map(str, name)), *below)
+    found = (dotted_name((*name, part), one, keys) for part, one in table.items())
+    return next((header for header in found if header), None)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, cast
 
 from vlanlink.kinds import KINDS, Kind
-from vlanlink.topology import forms, values
+from vlanlink.topology import forms, parts, values
 from vlanlink.topology.forms import Form
 from vlanlink.topology.model import InterfaceConfig, LinkConfig, NetworkConfig, Topology
 from vlanlink.topology.tables import Entry, Row, keys_of, option_rows
@@ -49,7 +49,7 @@ def _tables(rows: Iterable[Row]) -> Iterator[type[Entry]]:
         form: Any = row.form
         while isinstance(form, forms.Array | forms.ByName):
             form = form.item
-        if isinstance(form, forms.Table | forms.Switch | forms.Parent):
+        if isinstance(form, forms.Table | forms.Switch | parts.Parent):
             yield cast("type[Entry]", form.entry)
 
 
@@ -162,7 +162,7 @@ def _value(form: Form) -> Schema:
             }
         case forms.Table(entry=entry):
             return _reference(entry)
-        case forms.Parent(entry=entry):
+        case parts.Parent(entry=entry):
             return {"anyOf": [{"type": "string"}, _reference(entry)]}
         case forms.Switch(entry=entry):
             return {"anyOf": [{"type": "boolean"}, _reference(entry)]}
@@ -219,5 +219,5 @@ _TEXTS: Final[Mapping[Callable[[str], Any], Schema]] = {
 _PLAIN: Final[Mapping[type, Schema]] = {
     forms.Boolean: {"type": "boolean"},
     forms.Macs: {"type": "array", "items": {"type": "string", **_MAC}},
-    forms.SysctlValue: {"type": ["integer", "string", "boolean"]},
+    parts.SysctlValue: {"type": ["integer", "string", "boolean"]},
 }

@@ -10,7 +10,7 @@ from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
 from vlanlink.dataclass import field
-from vlanlink.errors import Diagnostic, Path, Problem
+from vlanlink.errors import Diagnostic, Problem
 from vlanlink.kinds import COMMON, KINDS, Kind
 from vlanlink.kinds.vlan import implied_vlan
 from vlanlink.topology import habits, toml, values
@@ -22,7 +22,6 @@ from vlanlink.topology.forms import (
     Integer,
     Switch,
     SwitchByName,
-    SysctlValue,
     Table,
     form_of,
 )
@@ -52,6 +51,7 @@ from vlanlink.topology.parts import (
     RouteConfig,
     ShimConfig,
     SubnetConfig,
+    SysctlValue,
 )
 from vlanlink.topology.positions import Severity, Source, without_source
 from vlanlink.topology.problems import InvalidValue, quote
@@ -285,25 +285,13 @@ class NamespaceConfig(Entry):
         """Interfaces are one level deeper."""
         if not isinstance(written[key], dict) or habits.meant_key(key, tuple(cls._keys)):
             return super().refusal(key, written, at)
-        dotted = _dotted_name((at.name, key), written[key], tuple(cls._keys))
+        dotted = habits.dotted_name((at.name, key), written[key], tuple(cls._keys))
         if dotted:
             header = toml.dotted((*at.path[:-1], *dotted))
             hint = f"quote a name that has a dot in it: [{header}]"
         else:
             hint = f"write [{toml.dotted((*at.path, 'interfaces', key))}]"
         return InvalidValue("unknown_key", f"unknown key {quote(key)}", hint, at_key=True)
-
-
-def _dotted_name(name: Path, table: Any, keys: tuple[str, ...]) -> Path | None:
-    """The header of [namespaces.web.example.com.interfaces.eth0], with the name in one part."""
-    if not isinstance(table, dict):
-        return None
-    if any(one in keys for one in table):
-        links = table.get("interfaces")
-        below = ("interfaces", next(iter(links))) if links and isinstance(links, dict) else ()
-        return (".".join(map(str, name)), *below)
-    found = (_dotted_name((*name, part), one, keys) for part, one in table.items())
-    return next((header for header in found if header), None)
 
 
 @entry

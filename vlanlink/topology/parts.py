@@ -1,23 +1,26 @@
-"""The small tables of a topology (subnet, shim, probe, route, DHCP), and shared forms."""
+"""The small tables of a topology (subnet, shim, probe, route, DHCP), and forms of single keys."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
-from vlanlink.dataclass import field
+from vlanlink.dataclass import dataclass, field
 from vlanlink.kinds import KINDS
-from vlanlink.topology import habits, values
+from vlanlink.topology import habits, mac_parents, toml, values
 from vlanlink.topology.forms import (
     Array,
+    At,
     Boolean,
     ByName,
     Integer,
     KindName,
     Number,
-    Parent,
+    Readable,
     Switch,
     Table,
     Text,
+    wrong_type,
 )
+from vlanlink.topology.problems import InvalidValue, quote
 from vlanlink.topology.tables import Entry, Key, entry
 from vlanlink.topology.values import Ip, Prefix
 
@@ -50,7 +53,66 @@ class ParentConfig(Entry):
     ] = None
 
 
+@dataclass(frozen=True)
+class Parent:
+    """A link of the host: its name or an altname, or a table that tells its MAC."""
+
+    entry: Readable
+
+    def read(self, value: Any, at: At) -> str:
+        """The name, or the word for a MAC."""
+        if isinstance(value, dict):
+            found = self.entry.read(value, at)
+            return mac_parents.as_word(found.mac, found.vlan)
+        if not isinstance(value, str):
+            raise wrong_type("a link's name or a table", value, at, self)
+        if isinstance(meant := self._by_mac(value), dict):
+            message = f"{quote(value)} is a MAC address, not the name of a link"
+            raise InvalidValue("parent_mac", message, f"write {toml.value(meant)}")
+        return value
+
+    def meant(self, value: Any) -> Any:
+        """As of any string."""
+        return Text().meant(value)
+
+    def _by_mac(self, value: str) -> str | dict[str, Any]:
+        """What is meant by a MAC in a string, with the id of a VLAN or without."""
+        mac, dot, vlan = value.lower().replace("-", ":").partition(".")
+        return mac_parents.as_written(f"{mac}{dot}{vlan}")
+
+
 PARENT: Final = Parent(ParentConfig)
+
+
+class SysctlValue:
+    """A sysctl's value as the kernel's file takes it."""
+
+    def read(self, value: Any, at: At) -> str:
+        """The text to write."""
+        if isinstance(value, bool | int):
+            return str(int(value))
+        if isinstance(value, dict):
+            raise self._dotted(value, at)
+        if not isinstance(value, str):
+            raise wrong_type("a whole number, a string or a boolean", value, at, self)
+        if not value.replace("\t", " ").isprintable():
+            raise InvalidValue("wrong_type", f"{quote(value)} is not one line of plain text")
+        return value
+
+    def _dotted(self, value: Any, at: At) -> InvalidValue:
+        key = at.name
+        while isinstance(value, dict) and len(value) == 1:
+            ((part, value),) = value.items()
+            key += f".{part}"
+        key = key if not isinstance(value, dict) else "net.ipv4.ip_forward"
+        message = f"{at.name} must be a sysctl's value, not a table"
+        return InvalidValue("wrong_type", message, f"quote a key that has dots in it: {quote(key)}")
+
+    def meant(self, value: Any) -> str | None:
+        """A number or list as the kernel's file has it."""
+        if isinstance(value, list):
+            return " ".join(map(str, value))
+        return str(value) if isinstance(value, float) else None
 
 
 @entry

@@ -75,9 +75,9 @@ _NOUNS: Final[Mapping[type, str]] = {
     forms.Boolean: "true or false",
     forms.Macs: "a list, each a MAC address",
     forms.Table: "a table",
-    forms.Parent: "a string or a table",
+    parts.Parent: "a string or a table",
     forms.Switch: "true, false or a table",
-    forms.SysctlValue: "a number, a string or a boolean",
+    parts.SysctlValue: "a number, a string or a boolean",
 }
 
 

@@ -8,7 +8,7 @@ from vlanlink import log
 from vlanlink.errors import Diagnostic, UsageError, nearest
 from vlanlink.host import Host
 from vlanlink.kernel.netns.exec import become, find_namespace, start
-from vlanlink.kernel.netns.namespaces import named
+from vlanlink.kernel.netns.names import named
 from vlanlink.reconcile.checks import need_privilege
 from vlanlink.reconcile.session import open_session
 

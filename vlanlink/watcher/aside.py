@@ -1,4 +1,4 @@
-"""Namespaces whose processes stand in the way: they are set aside, and the rest is kept up."""
+"""Namespaces whose processes block a repair: they are set aside, and the rest is kept up."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from vlanlink.reconcile.session import Observation, Session
 from vlanlink.topology import Topology
 
 _ROUNDS = 4
-"""What one namespace stands in the way of may show another."""
+"""Setting one namespace aside may reveal the next obstacle."""
 
 
 def without_obstacles(

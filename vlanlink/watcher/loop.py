@@ -45,34 +45,12 @@ from vlanlink.watcher.drift import drifts
 from vlanlink.watcher.event import Event, Word
 from vlanlink.watcher.patience import Patience
 from vlanlink.watcher.services import restart_services
+from vlanlink.watcher.state import LoopState, is_same
 
 CONFIRM_POLL_SECONDS = 1.0
 """While a change waits for confirmation, its file is polled: the kernel has no event for it."""
 
 LOCK_SLICE_SECONDS = 0.2
-
-
-@dataclass(slots=True)
-class _LoopState:
-    """What happened since the watch started or its file was reloaded."""
-
-    backoff: Backoff
-    starting: bool = True
-    """The machine has not matched the file yet."""
-    reported: Event | None = None
-    """The last reported condition; None after the machine matched the file."""
-    failures: int = 0
-    """Failed repairs in a row."""
-    failed_at: Event | None = None
-    """The condition when the last repair failed."""
-    not_before: float = 0.0
-    """Time of the next repair while that condition lasts."""
-    ended: tuple[Diagnostic, ...] = ()
-    """The reported namespaces that have ended."""
-    obstacles: tuple[Diagnostic, ...] = ()
-    """What was reported about namespaces that are set aside."""
-    failed_in: frozenset[str] = frozenset()
-    """Namespaces in which the last repair failed: they are set aside until the next."""
 
 
 @dataclass(slots=True)
@@ -89,12 +67,12 @@ class WatchLoop:
     """Duration of the last snapshot."""
     _last_source: tuple[str | None, str] | None = None
     """The file and text that the topology was last up from."""
-    _state: _LoopState = field(init=False)
+    _state: LoopState = field(init=False)
     _patience: Patience = field(init=False)
 
     def __post_init__(self) -> None:
         """Start with a clean state."""
-        self._state = _LoopState(Backoff(self.policy))
+        self._state = LoopState(Backoff(self.policy))
         self._patience = Patience(self.policy.address_seconds)
 
     def begin(self) -> None:
@@ -244,7 +222,7 @@ class WatchLoop:
         self._state.ended = ended
 
     def _report_obstacles(self, obstacles: tuple[Diagnostic, ...]) -> None:
-        """Report, once, what stands in the way in namespaces that are set aside."""
+        """Report, once, the obstacles in namespaces that are set aside."""
         name, before = self.topology.name, self._state.obstacles
         if obstacles and obstacles != before:
             self.report(Event("blocked", name, diagnostics=obstacles))
@@ -302,7 +280,7 @@ class WatchLoop:
     def _reset(self, own: Record | None) -> None:
         """The machine matches the file: start counting failures and conditions afresh."""
         old = self._state
-        self._state = _LoopState(old.backoff, False, ended=old.ended, obstacles=old.obstacles)
+        self._state = LoopState(old.backoff, False, ended=old.ended, obstacles=old.obstacles)
         if old.failed_in:
             self._state.failures, self._state.not_before = old.failures, old.not_before
             self._state.failed_in = old.failed_in
@@ -318,7 +296,7 @@ class WatchLoop:
             what = tuple(text for thing, text in found.items() if thing in given_up)
             self.report(Event("given_up", self.topology.name, what, suspects=suspects))
         delay = state.backoff.delay(found, now)
-        if delay is not None and state.failures and _same(state.failed_at, state.reported):
+        if delay is not None and state.failures and is_same(state.failed_at, state.reported):
             delay = max(delay, state.not_before - now)
         return delay
 
@@ -363,12 +341,12 @@ class WatchLoop:
     def _adopt(self, new: Topology) -> None:
         file = new.source.file if new.source else None
         self.topology = new
-        self._state = _LoopState(Backoff(self.policy))
+        self._state = LoopState(Backoff(self.policy))
         self.report(Event("reloaded", new.name, (file or new.name,)))
 
     def _report_once(self, event: Event) -> None:
         """Report a condition unless it was the last one reported."""
-        if not _same(self._state.reported, event):
+        if not is_same(self._state.reported, event):
             self.report(event)
         self._state.reported = event
 
@@ -391,13 +369,6 @@ def _locked(session: Session, events: Events) -> Iterator[None]:
                 if not left:
                     raise
         yield
-
-
-def _same(one: Event | None, other: Event | None) -> bool:
-    """Whether two events report the same condition."""
-    if one is None or other is None:
-        return one is other
-    return (one.event, one.what, one.diagnostics) == (other.event, other.what, other.diagnostics)
 
 
 def _ended_names(observation: Observation) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from vlanlink.errors import ConflictError, Diagnostic, shell_word
 from vlanlink.kernel import syscalls
 from vlanlink.kernel.netns import inherited
-from vlanlink.kernel.netns.namespaces import is_namespace
+from vlanlink.kernel.netns.names import is_namespace
 from vlanlink.kernel.worker import Worker
 
 if TYPE_CHECKING:

@@ -1,18 +1,14 @@
 """Network namespaces as `ip netns` manages them: create, name, hold open, remove.
 
-A name is a bind mount of the namespace on a file in /run/netns (ip-netns(8)). Everything here acts
-on the calling thread; ``Machine`` provides a separate one.
+Everything here acts on the calling thread; ``Machine`` provides a separate one.
 """
 
 import errno
-import fcntl
 import os
 import resource
-import stat
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,12 +16,11 @@ from vlanlink.dataclass import dataclass
 from vlanlink.kernel import procfs, syscalls
 from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.kernel.netns.identity import identify_here
+from vlanlink.kernel.netns.names import claim, namespace_device, unclaim
 from vlanlink.kernel.netns.prefetch import NamespacePrefetch
 from vlanlink.kernel.procfs import SHARED, Proc
 from vlanlink.model import HOST
 
-_NS_GET_NSTYPE = 0xB703
-"""ioctl_ns(2)."""
 NEEDED_DESCRIPTORS = 48
 """Eight namespaces with a socket each, the host's, and what probes and reading take."""
 
@@ -83,7 +78,7 @@ class Namespaces:
         Raises OSError if there is no namespace at the path.
         """
         found = os.stat(path)
-        if found.st_dev != _namespace_device():
+        if found.st_dev != namespace_device():
             raise FileNotFoundError(errno.ENOENT, "no namespace", path)
         inode = found.st_ino
         held = self._open.get(name)
@@ -184,10 +179,10 @@ class Namespaces:
         """
         self.forget(name)  # a namespace of this name that another program removed
         self._make_room()
-        _claim(path)
+        claim(path)
         with ExitStack() as undo:
             undo.callback(self.enter, HOST)
-            undo.callback(_unclaim, path)
+            undo.callback(unclaim, path)
             self._current = None
             held = _Open(self._new())
             undo.callback(held.close)
@@ -282,123 +277,6 @@ def _need_descriptors(limit: int) -> None:
     finally:
         for descriptor in found:
             os.close(descriptor)
-
-
-def _claim(path: str) -> None:
-    """Create the file to mount on. A stale file was checked for ownership earlier."""
-    try:
-        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
-    except FileExistsError:
-        if not is_dead_name(path):
-            raise
-
-
-def _unclaim(path: str) -> None:
-    with suppress(OSError):
-        os.unlink(path)
-
-
-def is_namespace(path: str | Path) -> bool:
-    """True if there is a namespace at ``path``."""
-    try:
-        return os.stat(path).st_dev == _namespace_device()
-    except OSError:
-        return False
-
-
-def is_network_namespace(path: str) -> bool:
-    """True if there is a network namespace at ``path``."""
-    if not is_namespace(path):
-        return False
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        return fcntl.ioctl(descriptor, _NS_GET_NSTYPE) == syscalls.CLONE_NEWNET
-    finally:
-        os.close(descriptor)
-
-
-@cache
-def _namespace_device() -> int:
-    """The device number of nsfs, which has all namespaces' files."""
-    return os.stat("/proc/self/ns/net").st_dev
-
-
-def named(directory: Path) -> Iterator[tuple[str, str]]:
-    """Names and paths of the namespaces in ``directory``."""
-    return ((name, path) for name, path, _ in listed(directory))
-
-
-def listed(directory: Path) -> Iterator[tuple[str, str, int]]:
-    """Names, paths and inodes of the namespaces in ``directory``: one stat(2) for each."""
-    try:
-        entries = sorted(os.listdir(directory))
-    except FileNotFoundError:
-        return
-    device, place = _namespace_device(), os.fspath(directory)
-    for entry in entries:
-        path = f"{place}/{entry}"
-        with suppress(OSError):
-            status = os.stat(path)
-            if status.st_dev == device:
-                yield entry, path, status.st_ino
-
-
-def placed(paths: Mapping[str, str]) -> Iterator[tuple[str, str, int]]:
-    """Names, paths and inodes of the network namespaces at ``paths``, by name."""
-    for name, path in paths.items():
-        with suppress(OSError):
-            if is_network_namespace(path):
-                yield name, path, os.stat(path).st_ino
-
-
-def dead_names(directory: Path, names: Iterable[str]) -> Iterator[str]:
-    """Those of ``names`` that are files in ``directory`` without a namespace mounted on them."""
-    for name in names:
-        path = os.path.join(directory, name)
-        if os.path.lexists(path) and not is_namespace(path):
-            yield name
-
-
-def clear_dead_names(directory: Path, names: Iterable[str]) -> None:
-    """Remove the files of ``names`` in ``directory`` without a namespace mounted on them."""
-    for name in dead_names(directory, names):
-        with suppress(OSError):
-            if is_dead_name(directory / name):
-                (directory / name).unlink()
-
-
-def is_dead_name(path: str | Path) -> bool:
-    """True for the empty file that a namespace was mounted on."""
-    status = os.lstat(path)
-    return stat.S_ISREG(status.st_mode) and status.st_size == 0 and not is_namespace(path)
-
-
-def prepare_directory(directory: Path) -> None:
-    """Make ``directory`` a shared mount, as `ip netns add` does, so that names propagate.
-
-    Under the same lock as there: a second mount on it would hide names. Raises OSError.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    path = os.fspath(directory)
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        _share(path)
-    finally:
-        os.close(descriptor)
-
-
-def _share(path: str) -> None:
-    try:
-        syscalls.mount("", path, "none", syscalls.MS_SHARED | syscalls.MS_REC)
-    except OSError as error:
-        if error.errno != errno.EINVAL:
-            raise
-        syscalls.mount(path, path, "none", syscalls.MS_BIND | syscalls.MS_REC)
-        syscalls.mount("", path, "none", syscalls.MS_SHARED | syscalls.MS_REC)
 
 
 def processes_by_namespace() -> dict[int, list[int]]:

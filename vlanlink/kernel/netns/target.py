@@ -6,7 +6,7 @@ import os
 import select
 
 from vlanlink.kernel import syscalls
-from vlanlink.kernel.netns.namespaces import is_namespace
+from vlanlink.kernel.netns.names import is_namespace
 
 _NS_GET_NSTYPE = 0xB703
 """ioctl_ns(2)."""

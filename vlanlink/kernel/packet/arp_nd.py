@@ -225,7 +225,7 @@ def _packet_socket(probes: Sequence[ArpProbe]) -> Iterator[socket.socket]:
         program = ctypes.create_string_buffer(_filter())
         attach = struct.pack("HP", len(program) // 8, ctypes.addressof(program))
         sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, attach)
-        # A link on a parent answers a MAC that no other link on it has by way of the parent.
+        # A link sends its answer through the parent if no other link there has the asker's MAC.
         sock.setsockopt(_SOL_PACKET, _IGNORE_OUTGOING, not any(p.beside for p in probes))
         widen(sock)
         for membership in _memberships(probes):

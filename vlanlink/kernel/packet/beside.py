@@ -1,7 +1,7 @@
 """Temporary links, from which siblings on the same parents hear a probe.
 
 No macvlan link receives what its parent sends: a probe from there reaches the wire only. What a
-link in bridge mode sends, all others in that mode receive, in whatever namespace, and the wire. The
+link in bridge mode sends reaches the wire and all others in that mode, in any namespace. The
 temporary links are in a namespace without a name: nothing else on the host sees them, and if the
 process is killed the kernel removes both.
 """
