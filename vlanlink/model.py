@@ -51,12 +51,12 @@ def self_vlan(vlan: int) -> str:
 SELF_VLAN: Final = "bridge vlan "
 
 NAMELESS: Final = "?"
-"""First character of an owner that is not a topology of this host: eight characters of its mark
-follow, and the name that the mark claims."""
+"""Begins the name of an owner that is not a topology of this host: six hex digits of its mark
+follow, and the name in its alias."""
 
 
 def owner_in_words(owner: str) -> str:
-    """``topology office``, or what is known of an owner on another host."""
+    """``topology office``, or what is known of an owner that is not this host's."""
     if not owner.startswith(NAMELESS):
         return f"topology {owner}"
     name = owner.partition(" ")[2]

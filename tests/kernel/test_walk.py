@@ -5,11 +5,22 @@ import pytest
 import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
-from tests.kernel.topologies import small
 
 pytestmark = pytest.mark.needs("macvlan")
 
-TOPOLOGY = small("walk", one="172.16.86.10") + 'mac = "02:42:ac:10:56:0a"\n'
+TOPOLOGY = """
+[topology]
+name = "walk"
+[networks.pub]
+kind = "macvlan"
+probe = false
+parent = "eth0"
+subnets = [{ subnet = "172.16.86.0/24", gateway = "172.16.86.1" }]
+[namespaces.one.interfaces.eth0]
+network = "pub"
+addresses = ["172.16.86.10"]
+mac = "02:42:ac:10:56:0a"
+"""
 
 
 def load(text: str, file: str = "/run/test.toml") -> vlanlink.Topology:
