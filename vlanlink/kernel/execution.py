@@ -72,17 +72,18 @@ class Execution:
         """True after a removal: the kernel deletes the namespaces' links in the background."""
         self._promisc_deadline: float | None = None
 
-    def prepare(self, operations: Sequence[Operation]) -> None:
-        """Prepare for the operations that ``run`` will get batch by batch."""
+    def prepare(self, operations: Sequence[Operation]) -> Iterator[list[Operation]]:
+        """Prepare for operations; the batches in which ``run`` is to get them."""
         self._namespaces.prefetch(sum(isinstance(one, MakeNamespace) for one in operations))
         removed = [one for one in operations if isinstance(one, RemoveLink)]
         on_host = {one.index for one in removed if one.namespace == HOST}
         self._pending_delete = frozenset(on_host | {one.peer_index for one in removed} - {0})
         self._deleted = frozenset()
         self._removed_namespaces, self._promisc_deadline = False, None
+        return batches(operations, min(BATCH, self._namespaces.window))
 
     def run(self, batch: Sequence[Operation]) -> None:
-        """Carry out a batch of ``batches``. Raises Refused."""
+        """Carry out a batch. Raises Refused."""
         first = batch[0]
         if logger := log.wanted(log.INFO):
             for operation in batch:

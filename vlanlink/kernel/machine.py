@@ -8,12 +8,12 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from threading import Event
 from typing import TYPE_CHECKING, TypeVar
 
 from vlanlink.dataclass import replace
 from vlanlink.host import Host
-from vlanlink.kernel.execution import BATCH, Execution, batches
 from vlanlink.kernel.marks import Marks
 from vlanlink.kernel.netns.files import NetnsFiles
 from vlanlink.kernel.netns.identity import identify_here
@@ -34,6 +34,7 @@ from vlanlink.model import HOST, Namespace, State
 from vlanlink.planning.operations import MakeNamespace, Operation
 
 if TYPE_CHECKING:  # `up` may not need these; the methods load them
+    from vlanlink.kernel.execution import Execution
     from vlanlink.kernel.facts import MachineFacts
     from vlanlink.kernel.monitor import Arrivals, Events
     from vlanlink.kernel.packet.arp_nd import Announcement, ArpProbe
@@ -65,14 +66,12 @@ class Machine:
         )
         self.identity = self._do(identify_here)
         """Identity of the host's network namespace (``netns.identity``)."""
-        marks = Marks(self.identity)
+        self._marks = Marks(self.identity)
         self.boot = boot_id()
-        self._ownership = Ownership(marks, self._namespaces)
-        files = NetnsFiles(host.etc_netns_directory)
-        directory = host.netns_directory
-        self._reader = Reader(self._namespaces, directory, marks, self._ownership, files)
-        self._execution = Execution(
-            self._namespaces, directory, marks, files, self._snapshot_of_all
+        self._ownership = Ownership(self._marks, self._namespaces)
+        self._files = NetnsFiles(host.etc_netns_directory)
+        self._reader = Reader(
+            self._namespaces, host.netns_directory, self._marks, self._ownership, self._files
         )
 
     def __enter__(self) -> "Machine":
@@ -324,6 +323,18 @@ class Machine:
 
     # -- writing -------------------------------------------------------------------------------
 
+    @cached_property
+    def _execution(self) -> "Execution":
+        from vlanlink.kernel.execution import Execution
+
+        return Execution(
+            self._namespaces,
+            self.host.netns_directory,
+            self._marks,
+            self._files,
+            self._snapshot_of_all,
+        )
+
     def run(
         self,
         operations: Sequence[Operation],
@@ -337,9 +348,8 @@ class Machine:
         """
         done = 0
         self._has_run = True
-        self._do(lambda: self._execution.prepare(operations))
+        rest = self._do(lambda: self._execution.prepare(operations))
         try:
-            rest = batches(operations, min(BATCH, self._namespaces.window))
             while done < len(operations) and not (stoppable and self.interrupted()):
                 progress(done)
                 done += self._do(lambda: self._run_until_report(rest, stoppable=stoppable))

@@ -4,6 +4,7 @@ import errno
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from threading import Event
+from typing import TYPE_CHECKING
 
 from vlanlink.dataclass import dataclass, replace
 from vlanlink.desired.attached import with_attachments
@@ -21,7 +22,6 @@ from vlanlink.kernel.snapshot import Wanted
 from vlanlink.model import NAMELESS, LinkName, State
 from vlanlink.planning.operations import MakeNamespace
 from vlanlink.planning.plan import Plan, plan
-from vlanlink.reconcile.apply import Progress
 from vlanlink.reconcile.attached import (
     Attachments,
     find_attachments,
@@ -46,6 +46,9 @@ from vlanlink.store.leases import Leases
 from vlanlink.store.lock import LOCK_SECONDS, Holder, LockedError, LockLostError
 from vlanlink.store.record import Records, former_name
 from vlanlink.topology import Topology, validated
+
+if TYPE_CHECKING:  # reading applies nothing
+    from vlanlink.reconcile.apply import Progress
 
 OWNED = "chown root and chmod go-w it once its contents are known to be right, or remove it"
 
@@ -137,7 +140,7 @@ class Session:
     host: Host
     machine: Machine
     store: Store
-    on_progress: Progress | None = None
+    on_progress: "Progress | None" = None
 
     @contextmanager
     def locked(self, seconds: float = LOCK_SECONDS) -> Iterator[None]:
@@ -349,7 +352,7 @@ class Session:
 
 @contextmanager
 def open_session(
-    host: Host | None, on_progress: Progress | None = None, cancel: Event | None = None
+    host: Host | None, on_progress: "Progress | None" = None, cancel: Event | None = None
 ) -> Iterator[Session]:
     """Open the host's kernel and files; ``cancel`` interrupts as Ctrl-C does.
 
