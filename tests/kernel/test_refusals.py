@@ -43,3 +43,16 @@ def test_a_sysctl_that_the_kernel_writes_otherwise_is_told(lan: Lan) -> None:
     with pytest.raises(vlanlink.ApplyError, match="reads '1-3' after '1,2,3' was written"):
         vlanlink.up(load("one", 10, text))
     same(lan.world, before)
+
+
+def test_ipv6_on_a_parent_whose_mtu_is_too_small(lan: Lan) -> None:
+    """The kernel says EINVAL of the address; the hint is a command that mends it."""
+    lan.world.ip("link set eth0 mtu 1200")
+    text = small("one", subnet="2001:db8::/64", one="2001:db8::7")
+    topology = vlanlink.load("/run/one.toml", text=text)
+    with pytest.raises(vlanlink.ApplyError) as caught:
+        vlanlink.up(topology)
+    hint = str(caught.value.diagnostics[0].hint)
+    assert hint.startswith("IPv6 needs an MTU of 1280, and eth0 has 1200: ")
+    lan.world.run(hint.rpartition(": ")[2])
+    assert vlanlink.up(topology).changes

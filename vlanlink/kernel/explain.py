@@ -3,10 +3,12 @@
 import errno
 import os
 
-from vlanlink.errors import printable
+from vlanlink.errors import printable, shell_word
 from vlanlink.kinds import KINDS, rx_handler
+from vlanlink.kinds.kind import IPV6_MINIMUM_MTU
 from vlanlink.model import Link, State
 from vlanlink.planning.operations import (
+    AddAddress,
     AddRoute,
     MakeLink,
     MakeNamespace,
@@ -30,6 +32,12 @@ def explain(operation: Operation, number: int, text: str, state: State) -> str |
         return _explain_make(operation.link, number, text, state)
     if isinstance(operation, SetLink) and number == errno.EADDRINUSE:
         return _who_has_mac(operation, state)
+    if (
+        isinstance(operation, AddAddress)
+        and number == errno.EINVAL
+        and operation.address.family == 6
+    ):
+        return _which_mtu(state)
     if isinstance(operation, AddRoute) and number == errno.EEXIST:
         return _who_has_route(operation, state)
     if isinstance(operation, WriteSysctl) and number == errno.ENOENT:
@@ -68,6 +76,16 @@ def _who_holds(parent: Link, link: Link, state: State) -> str | None:
         names = ", ".join(f"{other.kind} {other.key}" for other in others[:3])
         return f"{parent.key} is in use by {names}; a parent carries either macvlan or ipvlan links"
     return f"{parent.key} is in use by something that vlanlink can't see"
+
+
+def _which_mtu(state: State) -> str | None:
+    """The kernel has no IPv6 on a link with a smaller MTU (inet6_init, RFC 8200)."""
+    for link in state.host.links.values():
+        mtu = link.settings.get("mtu")
+        if isinstance(mtu, int) and mtu < IPV6_MINIMUM_MTU and link.owner is None:
+            needs = f"IPv6 needs an MTU of {IPV6_MINIMUM_MTU}, and {link.key} has {mtu}"
+            return f"{needs}: ip link set {shell_word(link.key.name)} mtu {IPV6_MINIMUM_MTU}"
+    return None
 
 
 def _who_has_mac(operation: SetLink, state: State) -> str | None:
