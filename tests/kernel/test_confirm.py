@@ -163,7 +163,9 @@ def test_a_terminal_that_goes_away(world: World) -> None:
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP])
 def test_an_end_from_outside_changes_nothing_about_it(world: World, end: signal.Signals) -> None:
     before = dump(world)
+    ignored = signal.signal(end, signal.SIG_DFL)  # nohup(1) ignores SIGHUP, and what it starts too
     process = started(world, FILE, LATE)
+    signal.signal(end, ignored)
     process.send_signal(end)
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130

@@ -29,7 +29,8 @@ from vlanlink.kernel.snapshot import Wanted
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, LinkName, Namespace, owner_in_words
 from vlanlink.reconcile.checks import need_privilege
-from vlanlink.reconcile.session import Observation, Session, kernel_errors, open_session
+from vlanlink.reconcile.observation import Observation
+from vlanlink.reconcile.session import Session, kernel_errors, open_session
 from vlanlink.reconcile.up import reconcile
 from vlanlink.store.attached import AttachmentLease, AttachmentRecord
 from vlanlink.store.lock import LOCK_SECONDS

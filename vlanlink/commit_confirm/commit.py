@@ -17,7 +17,8 @@ from vlanlink.errors import (
 from vlanlink.host import Host
 from vlanlink.planning.plan import Plan
 from vlanlink.reconcile.checks import checked, need_privilege
-from vlanlink.reconcile.session import Observation, Session, marked_topologies, open_session
+from vlanlink.reconcile.observation import Observation, marked_topologies
+from vlanlink.reconcile.session import Session, open_session
 from vlanlink.store.lock import LOCK_SECONDS, LONGEST_LOCK_SECONDS
 from vlanlink.store.pending import Outcome, PendingCommit, PendingFile
 from vlanlink.store.record import Record

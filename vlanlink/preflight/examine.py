@@ -19,7 +19,8 @@ from vlanlink.preflight.topology import TopologyNeeds
 from vlanlink.reconcile.checks import need_privilege, need_visible_names
 from vlanlink.reconcile.failures import translated
 from vlanlink.reconcile.lan import ask
-from vlanlink.reconcile.session import Session, kernel_errors, marked_topologies, open_session
+from vlanlink.reconcile.observation import marked_topologies
+from vlanlink.reconcile.session import Session, kernel_errors, open_session
 from vlanlink.sysctl import FORWARDING_KEYS
 from vlanlink.topology import Topology, empty
 

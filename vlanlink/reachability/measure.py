@@ -33,7 +33,8 @@ from vlanlink.reachability.paths import Paths, title
 from vlanlink.reachability.result import Check, Verification
 from vlanlink.reachability.sampling import LIMIT, sample
 from vlanlink.reconcile.apply import Progress
-from vlanlink.reconcile.session import Observation, Session, kernel_errors
+from vlanlink.reconcile.observation import Observation
+from vlanlink.reconcile.session import Session, kernel_errors
 from vlanlink.sysctl import FORWARDING_KEYS
 
 SECONDS, AGAIN_SECONDS = 1.0, 2.0

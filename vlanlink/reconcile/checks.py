@@ -12,7 +12,8 @@ from vlanlink.kernel.features import missing_capabilities, release
 from vlanlink.kernel.machine import Machine
 from vlanlink.planning.operations import MakeNamespace
 from vlanlink.planning.plan import Plan
-from vlanlink.reconcile.session import OWNED, Observation, kernel_errors
+from vlanlink.reconcile.observation import Observation
+from vlanlink.reconcile.session import OWNED, kernel_errors
 from vlanlink.store.files import Contents
 from vlanlink.store.record import Record
 from vlanlink.topology import Topology, empty

@@ -20,7 +20,8 @@ from vlanlink.model import HOST, Link, LinkName, State
 from vlanlink.reconcile.apply import Progress, Unfinished
 from vlanlink.reconcile.dhcp_plan import endpoints
 from vlanlink.reconcile.lookup import copy_of
-from vlanlink.reconcile.session import Observation, Session
+from vlanlink.reconcile.observation import Observation
+from vlanlink.reconcile.session import Session
 from vlanlink.store.dhcp_leases import DhcpLease, DhcpLeases, Endpoint
 
 if TYPE_CHECKING:

@@ -1,12 +1,9 @@
 """What DHCP adds to a plan: leases that count, those to get, and who is to renew them."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from vlanlink.dataclass import replace
-from vlanlink.desired.attached import asking_ids
 from vlanlink.desired.context import Context
 from vlanlink.host import boot_id, since_boot
 from vlanlink.model import HOST, Link, LinkName, State
@@ -21,11 +18,9 @@ from vlanlink.planning.operations import (
     StartKeeper,
 )
 from vlanlink.planning.plan import Plan
+from vlanlink.reconcile.observation import Observation
 from vlanlink.store.dhcp_leases import DhcpLease, Endpoint
 from vlanlink.store.keeper_file import Keeper, word_of
-
-if TYPE_CHECKING:
-    from vlanlink.reconcile.session import Observation, Session
 
 
 def with_leases(context: Context, observed: State) -> Context:
@@ -119,18 +114,6 @@ def serves(keeper: Keeper, desired: State, observed: State) -> bool:
     return set(serving(desired, observed).split()) <= set(keeper.serves.split())
 
 
-def forget_leases(session: "Session", seen: "Observation") -> None:
-    """Forget the leases of endpoints that ask by DHCP no more; at their servers they just end."""
-    name, known = seen.topology.name, seen.context.known.endpoints
-    if not known:
-        return
-    asking = {(link.namespace, link.name) for link in seen.resolution.desired.links() if link.dhcp}
-    asking.update(asking_ids(seen.topology, session.store.leases(name)))
-    if gone := known - asking:
-        with suppress(OSError):  # the next `up` does
-            session.store.edit_dhcp_leases(name, lambda now: now.without(gone))
-
-
 def for_kernel(todo: Plan) -> Plan:
     """The plan without what `reconcile` does itself."""
     own = (AcquireLease, StartKeeper)
@@ -183,32 +166,8 @@ def disturbs_keeper(operations: Sequence[Operation], *, lost: bool) -> bool:
     )
 
 
-def keeps_others(seen: "Observation") -> bool:
+def keeps_others(seen: Observation) -> bool:
     """Whether the keeper asks for what is not wanted, and would set an address that it is given."""
     running = None if seen.narrowed else seen.context.keeper
     wanted = serving(seen.resolution.desired, seen.observed) if running else ""
     return running is not None and not set(running.serves.split()) <= set(wanted.split())
-
-
-@contextmanager
-def keeper_paused(session: "Session", seen: "Observation") -> Iterator[None]:
-    """End the keeper, if one runs, before what it holds goes; start it again after a failure.
-
-    Where the change is about an attachment, the keeper lets go of that alone.
-    """
-    name = seen.topology.name
-    if not session.store.keeper_file(name).exists():
-        yield
-        return
-    from vlanlink.reconcile import keeper_process as process  # other topologies do without
-
-    if seen.narrowed:
-        had = process.part_with(session, name, seen.dhcp_keys)
-    else:
-        had = process.stop(session, name)
-    try:
-        yield
-    except BaseException:
-        if had:
-            process.restart(session, seen)
-        raise

@@ -10,12 +10,13 @@ from vlanlink.host import is_topology_name
 from vlanlink.planning.plan import Plan
 from vlanlink.reconcile.apply import Transaction
 from vlanlink.reconcile.checks import checked, refuse_untrusted
-from vlanlink.reconcile.dhcp_plan import keeper_paused
+from vlanlink.reconcile.dhcp_change import keeper_paused
 from vlanlink.reconcile.failures import translated
 from vlanlink.reconcile.lookup import enabled, need_known, unknown
 from vlanlink.reconcile.moved import moved_away
+from vlanlink.reconcile.observation import Observation
 from vlanlink.reconcile.records import close_down, namespaces_out_of_reach, put_back
-from vlanlink.reconcile.session import Observation, Session
+from vlanlink.reconcile.session import Session
 from vlanlink.topology import Topology, empty
 from vlanlink.topology.load import Heading
 

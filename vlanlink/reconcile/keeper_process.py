@@ -20,7 +20,8 @@ from vlanlink.model import Link, LinkName, State
 from vlanlink.reconcile.apply import Unfinished
 from vlanlink.reconcile.dhcp_plan import endpoints, serving
 from vlanlink.reconcile.lookup import copy_of
-from vlanlink.reconcile.session import Observation, Session
+from vlanlink.reconcile.observation import Observation
+from vlanlink.reconcile.session import Session
 from vlanlink.store import keeper_file
 from vlanlink.store.pending import host_row
 

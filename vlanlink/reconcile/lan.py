@@ -19,7 +19,8 @@ from vlanlink.kinds import KINDS, rx_handler
 from vlanlink.model import HOST, Link, LinkName, State
 from vlanlink.planning.plan import plan, stage
 from vlanlink.reconcile.apply import Progress, Transaction, Unfinished
-from vlanlink.reconcile.session import Observation, Session
+from vlanlink.reconcile.observation import Observation
+from vlanlink.reconcile.session import Session
 
 ROUNDS = 8
 """How often other addresses are probed when those chosen turn out to be taken."""

@@ -10,7 +10,8 @@ from vlanlink.inventory import Lease, list_dhcp_leases, list_leases
 from vlanlink.kernel.snapshot import Wanted
 from vlanlink.model import State
 from vlanlink.reconcile.lookup import copy_of, is_enabled, unknown
-from vlanlink.reconcile.session import Session, kernel_errors, marked_topologies
+from vlanlink.reconcile.observation import marked_topologies
+from vlanlink.reconcile.session import Session, kernel_errors
 from vlanlink.store.attached import AttachmentKey
 from vlanlink.store.dhcp_leases import DhcpLeases
 from vlanlink.store.kept import Kept

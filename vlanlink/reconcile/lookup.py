@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from vlanlink.errors import Diagnostic, TopologyError, UsageError, nearest
 from vlanlink.host import is_topology_name
-from vlanlink.reconcile.session import Observation, Session, marked_topologies
+from vlanlink.reconcile.observation import Observation, marked_topologies
+from vlanlink.reconcile.session import Session
 from vlanlink.store.record import Record
 from vlanlink.topology import Topology, load, parse
 

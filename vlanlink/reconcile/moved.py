@@ -14,7 +14,7 @@ from vlanlink.errors import Diagnostic, printable, shell_word
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Link, LinkName, Stray
 from vlanlink.planning.ifindex import FIRST_INDEX
-from vlanlink.reconcile.session import Observation
+from vlanlink.reconcile.observation import Observation
 from vlanlink.store.record import RecordedLink
 
 _NAMED = 3

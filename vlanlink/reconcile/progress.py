@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from vlanlink.planning.operations import AcquireLease
 from vlanlink.reconcile.apply import Progress
-from vlanlink.reconcile.session import Observation
+from vlanlink.reconcile.observation import Observation
 
 
 class Phases:

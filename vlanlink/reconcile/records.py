@@ -11,7 +11,8 @@ from vlanlink.planning.operations import RemoveNamespace, WriteSysctl
 from vlanlink.reconcile.apply import Unfinished
 from vlanlink.reconcile.attached import with_ends
 from vlanlink.reconcile.checks import absolute
-from vlanlink.reconcile.session import Observation, Session
+from vlanlink.reconcile.observation import Observation
+from vlanlink.reconcile.session import Session
 from vlanlink.store.kept import Kept
 from vlanlink.store.record import OriginalSysctl, Place, Record, RecordedLink, in_transition
 

@@ -18,7 +18,8 @@ from vlanlink.planning.plan import Plan
 from vlanlink.reconcile.checks import checked, refuse_other_file
 from vlanlink.reconcile.down import stop_services, take_down
 from vlanlink.reconcile.lookup import copy_of, stored
-from vlanlink.reconcile.session import Observation, Session
+from vlanlink.reconcile.observation import Observation
+from vlanlink.reconcile.session import Session
 from vlanlink.reconcile.up import bring_up
 from vlanlink.store.attached import AttachmentRecord
 from vlanlink.store.leases import Leases

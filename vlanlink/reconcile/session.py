@@ -1,13 +1,12 @@
-"""A session: one host, opened once a verb, and what is observed there for a topology."""
+"""A session: one host, opened once a verb. It reads, resolves and plans."""
 
 import errno
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from threading import Event
 from typing import TYPE_CHECKING
 
 from vlanlink.dataclass import dataclass, replace
-from vlanlink.desired.attached import with_attachments
 from vlanlink.desired.bound import bound
 from vlanlink.desired.context import Context, ProbeResults
 from vlanlink.desired.namespaces import relocated
@@ -19,9 +18,10 @@ from vlanlink.host import Host, since_boot
 from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.netns.namespaces import NEEDED_DESCRIPTORS
 from vlanlink.kernel.snapshot import Wanted
-from vlanlink.model import NAMELESS, LinkName, State
+from vlanlink.model import State
 from vlanlink.planning.operations import MakeNamespace
-from vlanlink.planning.plan import Plan, plan
+from vlanlink.planning.plan import plan
+from vlanlink.reconcile.apply import Progress
 from vlanlink.reconcile.attached import (
     Attachments,
     find_attachments,
@@ -30,6 +30,7 @@ from vlanlink.reconcile.attached import (
     with_ends,
 )
 from vlanlink.reconcile.dhcp_plan import of_others, with_keeper, with_leases
+from vlanlink.reconcile.observation import Narrowed, Observation, Survey
 from vlanlink.reconcile.sight import (
     knows_little,
     may_hide,
@@ -51,86 +52,6 @@ if TYPE_CHECKING:  # reading applies nothing
     from vlanlink.reconcile.apply import Progress
 
 OWNED = "chown root and chmod go-w it once its contents are known to be right, or remove it"
-
-
-Narrowed = Callable[[State, Resolution], Resolution]
-"""Makes what was resolved for a part of a topology that of all of it, given the observed State."""
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What is kept in files, and what is in the kernel, for no topology in particular."""
-
-    contents: Contents
-    state: State
-
-    @property
-    def topologies(self) -> tuple[str, ...]:
-        """Those with a record or a mark."""
-        return tuple(sorted(self.contents.topologies | marked_topologies(self.state)))
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """A topology, the machine as observed for it, and the plan from one to the other."""
-
-    topology: Topology
-    observed: State
-    resolution: Resolution
-    todo: Plan
-    context: Context
-    dead_names: tuple[Problem, ...] = ()
-    unreadable: tuple[Diagnostic, ...] = ()
-    """Warnings: leases and pending commits that can't be used."""
-    everywhere: bool = False
-    """Every namespace that has a name was looked at, not only those that are ours."""
-    narrowed: Narrowed | None = None
-    had_lease: frozenset[LinkName] = frozenset()
-    """The links of the part that was resolved that had an address by DHCP."""
-
-    @property
-    def keeper_matters(self) -> bool:
-        """Whether the keeper of the leases serves, or is to serve, what this is about."""
-        asks = any(link.dhcp for link in self.resolution.desired.links())
-        return self.narrowed is None or asks or bool(self.had_lease)
-
-    @property
-    def dhcp_keys(self) -> frozenset[LinkName]:
-        """The links that ask by DHCP, and those of a part that had an address by it."""
-        asking = (link.key for link in self.resolution.desired.links() if link.dhcp)
-        return frozenset((*asking, *self.had_lease))
-
-    @property
-    def whole(self) -> Topology:
-        """The topology with its live attachments as endpoints."""
-        there = [one for one in self.context.attached if one.id in self.observed.namespaces]
-        return with_attachments(self.topology, there)
-
-    @property
-    def records(self) -> Records:
-        """The topology's record, and the others'."""
-        return self.context.records
-
-    @property
-    def leases(self) -> Leases:
-        """The topology's leases before."""
-        return self.context.leases
-
-    def problems(self) -> tuple[Diagnostic, ...]:
-        """Reasons this machine can't apply the topology, at their places in the file, by line."""
-        found = (*self.resolution.conflicts, *self.todo.conflicts, *self.dead_names)
-        once = dict.fromkeys(self.topology.diagnose(problem) for problem in found)
-        return tuple(sorted(once, key=lambda one: (one.line or 0, one.column or 0)))
-
-    @property
-    def is_up(self) -> bool:
-        """Whether anything of the topology is up: a mark, or a record."""
-        marked = self.topology.name in marked_topologies(self.observed)
-        return marked or self.records.own is not None
-
-    def without_probes(self) -> "Observation":
-        """The same observation, for addresses that were in use a moment ago."""
-        return replace(self, resolution=replace(self.resolution, probes=()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -457,9 +378,3 @@ def unusable(file: UnreadableFile) -> Diagnostic:
     """The warning that a file of ours can't be used."""
     hint = "it counts as lost: what is known comes from the marks in the kernel"
     return Diagnostic(str(file), hint=OWNED if file.untrusted else hint, severity="warning")
-
-
-def marked_topologies(state: State) -> set[str]:
-    """The topologies of this host whose mark a link bears."""
-    owners = {link.owner for link in state.links() if link.owner is not None}
-    return {owner for owner in owners if not owner.startswith(NAMELESS)}

@@ -5,7 +5,6 @@ where something there could matter: they may be thousands.
 """
 
 from collections.abc import Callable, Collection, Iterator
-from typing import TYPE_CHECKING
 
 from vlanlink.dataclass import replace
 from vlanlink.desired.context import Context
@@ -15,13 +14,11 @@ from vlanlink.kernel.snapshot import Wanted
 from vlanlink.kinds import KINDS, per_parent
 from vlanlink.model import HOST, Link, LinkName, State
 from vlanlink.planning.operations import MakeLink, Operation, RemoveLink, SetLink
+from vlanlink.reconcile.observation import Observation
 from vlanlink.store.evidence import Evidence
 from vlanlink.store.files import Contents
 from vlanlink.store.record import Record, Records, former_paths
 from vlanlink.topology import Topology, empty
-
-if TYPE_CHECKING:
-    from vlanlink.reconcile.session import Observation
 
 UnicastMacs = Callable[[Collection[int]], frozenset[str]]
 """Additional MACs that links of the host (by ifindex) listen to."""
@@ -70,7 +67,7 @@ def knows_little(topology: Topology, contents: Contents, context: Context) -> bo
     return not recorded and topology == empty(topology.name)
 
 
-def may_hide(seen: "Observation", unicast_macs: UnicastMacs) -> bool:
+def may_hide(seen: Observation, unicast_macs: UnicastMacs) -> bool:
     """Whether a namespace that was not looked at may have something that matters."""
     if seen.everywhere:
         return False
@@ -86,7 +83,7 @@ def may_hide(seen: "Observation", unicast_macs: UnicastMacs) -> bool:
     return not unicast_macs(parents) <= known
 
 
-def _misses_links(seen: "Observation") -> bool:
+def _misses_links(seen: Observation) -> bool:
     """Whether links of the record are gone from their namespaces: somebody may have moved them."""
     own = seen.records.own
     places = own.places.items() if own else ()
@@ -97,7 +94,7 @@ def _misses_links(seen: "Observation") -> bool:
     )
 
 
-def _parents(seen: "Observation") -> Iterator[int]:
+def _parents(seen: Observation) -> Iterator[int]:
     """The topology's parents that are there and keep a list of their children's MACs."""
     here, own = seen.observed.host.links, seen.records.own
     wanted = {

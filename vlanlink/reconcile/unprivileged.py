@@ -5,7 +5,8 @@ from vlanlink.errors import Diagnostic, PrivilegeError
 from vlanlink.kernel.netns.names import named
 from vlanlink.planning.plan import Plan
 from vlanlink.reconcile.checks import checked
-from vlanlink.reconcile.session import Session, Survey, kernel_errors, marked_topologies
+from vlanlink.reconcile.observation import Survey, marked_topologies
+from vlanlink.reconcile.session import Session, kernel_errors
 from vlanlink.topology import Topology
 
 _LISTED = 6

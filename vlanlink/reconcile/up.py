@@ -21,11 +21,10 @@ from vlanlink.reconcile.checks import (
     refuse_other_file,
     refuse_untrusted,
 )
+from vlanlink.reconcile.dhcp_change import forget_leases, keeper_paused
 from vlanlink.reconcile.dhcp_plan import (
     disturbs_keeper,
     for_kernel,
-    forget_leases,
-    keeper_paused,
     keeps_others,
     to_acquire,
     without_leases,
@@ -33,9 +32,10 @@ from vlanlink.reconcile.dhcp_plan import (
 from vlanlink.reconcile.failures import translated
 from vlanlink.reconcile.lan import announce, create_parents, probe
 from vlanlink.reconcile.moved import moved_away
+from vlanlink.reconcile.observation import Observation
 from vlanlink.reconcile.progress import phases_of_up
 from vlanlink.reconcile.records import close, keep, put_back, write_before, write_between
-from vlanlink.reconcile.session import Observation, Session
+from vlanlink.reconcile.session import Session
 from vlanlink.topology import Topology
 
 Guard = Callable[[Observation], AbstractContextManager[None]]

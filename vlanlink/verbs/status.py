@@ -10,7 +10,8 @@ from vlanlink.host import Host
 from vlanlink.planning.plan import Plan
 from vlanlink.reconcile.checks import need_privilege
 from vlanlink.reconcile.lookup import is_enabled, stored
-from vlanlink.reconcile.session import Observation, Session, open_session
+from vlanlink.reconcile.observation import Observation
+from vlanlink.reconcile.session import Session, open_session
 from vlanlink.store.pending import PendingStatus
 from vlanlink.topology import Topology
 

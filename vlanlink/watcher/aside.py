@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from vlanlink.errors import Diagnostic
-from vlanlink.reconcile.session import Observation, Session
+from vlanlink.reconcile.observation import Observation
+from vlanlink.reconcile.session import Session
 from vlanlink.topology import Topology
 
 _ROUNDS = 4

@@ -25,13 +25,8 @@ from vlanlink.kernel.monitor import Events
 from vlanlink.reconcile.checks import absolute, refuse_other_file, refuse_untrusted
 from vlanlink.reconcile.dhcp_plan import left_to_keeper
 from vlanlink.reconcile.lookup import copy_of
-from vlanlink.reconcile.session import (
-    Observation,
-    Session,
-    kernel_errors,
-    marked_topologies,
-    open_session,
-)
+from vlanlink.reconcile.observation import Observation, marked_topologies
+from vlanlink.reconcile.session import Session, kernel_errors, open_session
 from vlanlink.reconcile.up import reconcile
 from vlanlink.store.attached import AttachmentRecord
 from vlanlink.store.lock import LOCK_SECONDS

@@ -7,7 +7,7 @@ when that is back; the shim's own address takes over only if it stays away.
 from vlanlink.dataclass import dataclass, field
 from vlanlink.desired.shim.sources import parent_addresses
 from vlanlink.planning.operations import AddRoute, RemoveRoute
-from vlanlink.reconcile.session import Observation
+from vlanlink.reconcile.observation import Observation
 
 
 @dataclass(slots=True)
