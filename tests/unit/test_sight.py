@@ -11,8 +11,8 @@ from vlanlink.desired.context import Context
 from vlanlink.desired.resolve import resolve
 from vlanlink.model import State
 from vlanlink.planning.plan import plan
+from vlanlink.reconcile.observation import Observation
 from vlanlink.reconcile.records import places_of
-from vlanlink.reconcile.session import Observation
 from vlanlink.reconcile.sight import may_hide
 from vlanlink.store.record import Record, Records
 from vlanlink.topology import parse
