@@ -191,8 +191,9 @@ class Reader:
     def find(self, wanted: Wanted) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Every wanted namespace once: its name and its other names."""
         found: dict[int, list[tuple[str, str]]] = {self._namespaces.inode(HOST): [(HOST, "")]}
-        everything = () if wanted.only else listed(self._directory)
-        named_ones = sorted(everything, key=lambda one: one[0] not in wanted.names)
+        everything = () if wanted.only else list(listed(self._directory))
+        preferred = [one for one in everything if one[0] in wanted.names]
+        named_ones = [*preferred, *(one for one in everything if one[0] not in wanted.names)]
         elsewhere = list(placed(wanted.paths))
         places = {path for _, path, _ in elsewhere}
         for name, path, inode in (*elsewhere, *named_ones):
@@ -201,10 +202,10 @@ class Reader:
                 called = former_name(name, path)
             found.setdefault(inode, []).append((called, path))
         for (first, path), *others in found.values():
-            names = tuple(name for name, _ in others if name != first)
+            names = tuple(name for name, _ in others if name != first) if others else ()
             if first != HOST:
                 unwanted = wanted.reads((first, *names)) is None
-                if unwanted and first == os.path.basename(path):  # else it is given by path
+                if unwanted and first == path.rpartition("/")[2]:  # else it is given by path
                     continue
                 try:
                     self._namespaces.register(first, path)

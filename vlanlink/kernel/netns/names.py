@@ -29,10 +29,12 @@ def listed(directory: Path) -> Iterator[tuple[str, str, int]]:
     device, place = namespace_device(), os.fspath(directory)
     for entry in entries:
         path = f"{place}/{entry}"
-        with suppress(OSError):
+        try:
             status = os.stat(path)
-            if status.st_dev == device:
-                yield entry, path, status.st_ino
+        except OSError:
+            continue
+        if status.st_dev == device:
+            yield entry, path, status.st_ino
 
 
 def placed(paths: Mapping[str, str]) -> Iterator[tuple[str, str, int]]:
