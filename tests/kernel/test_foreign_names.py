@@ -213,3 +213,23 @@ def test_what_is_mounted_over_ours_hides_nothing_from_us(lan: Lan, what: str) ->
     assert world.namespaces() <= {"other"}
     world.run("ip netns delete other", check=False)
     same(world, before)
+
+
+@pytest.mark.needs("macvlan")
+def test_what_is_mounted_over_the_directory_hides_nothing_from_us(lan: Lan) -> None:
+    world = lan.world
+    before = dump(world)
+    topology = vlanlink.load("/run/hidden.toml", text=TOPOLOGY)
+    vlanlink.up(topology)
+    world.run("mount -t tmpfs tmpfs /run/netns")
+    said = "what is mounted on /run/netns hides the namespace a"
+    with pytest.raises(vlanlink.ConflictError, match=said):
+        vlanlink.up(topology)
+    with pytest.raises(vlanlink.ApplyError) as caught:
+        vlanlink.down(topology.name)
+    assert said in str(caught.value.not_undone)
+    world.unmount("/run/netns")
+    assert "eth0" in world.names("a"), "it is there as it was"
+    assert vlanlink.status(topology.name).state != "down"
+    vlanlink.down(topology.name)
+    same(world, before)

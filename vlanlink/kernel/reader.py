@@ -134,7 +134,8 @@ class Reader:
         from vlanlink.kernel.netns.strangers import buried
 
         for path in buried(suspects):
-            yield suspects[path], f"what is mounted on {path} hides the namespace of that name"
+            over = path if os.path.lexists(path) else self._directory
+            yield suspects[path], f"what is mounted on {over} hides the namespace {suspects[path]}"
 
     def _strangers(
         self, readings: list[Reading], processes: Mapping[int, list[int]], wanted: Wanted

@@ -41,16 +41,18 @@ def strangers(
 
 
 def buried(paths: Collection[str]) -> frozenset[str]:
-    """Those of ``paths`` where a network namespace is mounted below something else."""
-    mounts: dict[str, list[str]] = {}
-    for root, point in _mounts("self"):
-        if point in paths:
-            mounts.setdefault(point, []).append(root)
-    return frozenset(
-        point
-        for point, (*below, top) in mounts.items()
-        if any(_ROOT.fullmatch(root) and root != top for root in below)
-    )
+    """Those of ``paths`` where a network namespace is mounted, and something else is seen.
+
+    That is mounted on the path, or on a directory above it.
+    """
+    mounted = ((_ROOT.fullmatch(root), point) for root, point in _mounts("self") if point in paths)
+    return frozenset(point for root, point in mounted if root and int(root[1]) != _inode(point))
+
+
+def _inode(path: str) -> int | None:
+    with suppress(OSError):
+        return os.stat(path).st_ino
+    return None
 
 
 def _process(pid: int) -> str:
