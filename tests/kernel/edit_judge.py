@@ -136,7 +136,7 @@ def unlike(old: Facts, new: Facts, but: Iterable[str] = ("index",)) -> list[str]
     return differences(kept(old), kept(new))
 
 
-def settled(world: World, places: Iterable[str]) -> Facts:
+def settled(world: World, places: Iterable[str], seconds: float = PATIENCE) -> Facts:
     """As ``seen``, twice the same, with every carrier and link-local address that is to come."""
     last: list[Facts] = [{}]
 
@@ -145,7 +145,7 @@ def settled(world: World, places: Iterable[str]) -> Facts:
         return not unlike(before, last[0], ()) and not any(map(_waits, last[0].values()))
 
     with suppress(AssertionError):  # one that is not to come is missing in every look
-        until(calm, seconds=PATIENCE, poll=0.01)
+        until(calm, seconds=seconds, poll=0.01)
     return last[0]
 
 

@@ -94,7 +94,7 @@ class Bench:
         return [place for place in self.world.places if place != _WIRE]
 
     def settled(self) -> Facts:
-        return settled(self.world, self.places)
+        return settled(self.world, self.places, seconds=120)
 
     def run(self) -> None:
         with ExitStack() as watches:
@@ -156,6 +156,7 @@ class Bench:
                 self.up[step.who].hurt |= bool(shim)  # it keeps IPv6 until the next up
             case "reboot":
                 self.reboots(step.order)
+        self.world.settle()  # what goes keeps its MACs busy until the kernel gets round to it
 
     def brings_up(self, who: int, file: Table | None) -> bool:
         """An edit that is refused is not kept."""
@@ -214,6 +215,8 @@ class Bench:
         while waiting:  # a unit whose parent is another's link starts again
             started = {who for who in waiting if self.starts(who)}
             waiting = [who for who in waiting if who not in started and started]
+        for who in were.keys() - self.up.keys():  # what is left of it is on the disk
+            vlanlink.down(were[who].topology, self.host)
         for who, one in self.up.items():
             wrong = differences(had[who], self.addresses(who, one))
             assert not wrong, f"addresses of t{who} after the reboot: {wrong}"
