@@ -3,6 +3,8 @@
 Closing a packet socket waits for a grace period of the kernel, so one for each endpoint is dear.
 """
 
+from pathlib import Path
+
 import pytest
 
 import vlanlink
@@ -85,12 +87,15 @@ def test_where_all_are_new_one_socket_tells_the_wire(
 
 
 @pytest.mark.needs("macvlan")
-def test_a_sibling_that_was_there_learns_the_new_mac(lan: Lan) -> None:
+@pytest.mark.parametrize("hidden", [False, True], ids=["seen", "hidden"])
+def test_a_sibling_that_was_there_learns_the_new_mac(lan: Lan, hidden: bool) -> None:
     """Also one that somebody else made, in a namespace that is not ours."""
     lan.station("printer", f"{HELD}/24", mac=MAC)
     endpoint(lan, "old", "172.16.3.16/24")
     ready(lan)
     lan.world.reaches("old", HELD)
+    if hidden:
+        _hide(lan, "old")
     lan.world.ip(f"addr del {HELD}/24 dev eth0", "printer")
     vlanlink.up(load(HELD))
     mac = lan.world.link("eth0", "n1")["address"]
@@ -98,6 +103,19 @@ def test_a_sibling_that_was_there_learns_the_new_mac(lan: Lan) -> None:
         lambda: f"{HELD} dev eth0 lladdr {mac}" in lan.world.ip("neigh", "old"),
         "the sibling knows the new MAC",
     )
+
+
+def _hide(lan: Lan, name: str) -> None:
+    """Leave a namespace to an open file alone: no process is in it, and it is mounted nowhere."""
+    inside = lan.world.start("sleep 1000", name)
+    held = f"exec 9</proc/{inside.pid}/ns/net; echo >/run/held; exec sleep 1000"
+    holder = lan.world.start(["bash", "-c", held])
+    until(Path("/run/held").exists, "the namespace is held")
+    inside.kill()
+    inside.wait()
+    lan.world.places[name] = f"/proc/{holder.pid}/fd/9"
+    lan.world.unmount(f"/run/netns/{name}")
+    Path(f"/run/netns/{name}").unlink()
 
 
 @pytest.mark.needs("vlan")

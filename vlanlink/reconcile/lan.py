@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from vlanlink.desired.context import ProbeResults
 from vlanlink.desired.duplicates import (
@@ -232,7 +232,7 @@ def announce(
 ) -> tuple[Diagnostic, ...]:
     """Tell neighbours who has the new addresses; warnings for those that can't be told."""
     asked = {address for _, address in probed}
-    new = list(_new_addresses(seen, now))
+    new = list(_new_addresses(seen, now, _older_siblings(session, seen, now)))
     often = [each for each in new if each.address in asked]
     if progress and new:
         progress(0, len(new), f"announce {_addresses(len(new))}")
@@ -259,8 +259,11 @@ def _some(failed: Mapping[Announcement, str], why: str) -> str:
     return ", ".join(addresses[:3]) + more
 
 
-def _new_addresses(seen: Observation, now: State) -> Iterator[Announcement]:
-    earlier, siblings = _siblings(seen.observed), _siblings(now)
+def _new_addresses(
+    seen: Observation, now: State, with_older: Collection[LinkName | None]
+) -> Iterator[Announcement]:
+    """``with_older`` are the parents on which somebody may know another MAC."""
+    siblings = Counter(link.parent for link in now.links() if rx_handler(link.kind))
     for link in now.links():
         kind = KINDS.get(link.kind)
         if link.owner != seen.topology.name or not link.up or kind is None:
@@ -272,20 +275,27 @@ def _new_addresses(seen: Observation, now: State) -> Iterator[Announcement]:
         mac = str(link.settings.get("mac"))
         parent = now.link(link.parent) if kind.rx_handler else None
         below = parent.index if parent and parent.namespace == HOST else 0
-        told = earlier[link.parent] and siblings[link.parent] <= _MAX_SIBLINGS_ANNOUNCED_LOCALLY
-        by_parent = below > 0 and not told
+        many = siblings[link.parent] > _MAX_SIBLINGS_ANNOUNCED_LOCALLY
+        by_parent = below > 0 and (many or link.parent not in with_older)
         for address in link.addresses:
             of_the_link = address.link_local or address.text.startswith("169.254.")
             if not of_the_link and address not in had:
                 yield Announcement(link.namespace, link.index, mac, address.bare, below, by_parent)
 
 
-def _siblings(state: State) -> Counter[LinkName | None]:
-    """How many links share a parent and its segment, by parent.
+def _older_siblings(session: Session, seen: Observation, now: State) -> set[LinkName | None]:
+    """Parents with links from before. Where there are none, the wire alone is told.
 
-    Where there was none before, nobody on the host can know an old MAC: the wire alone is told.
+    Links in namespaces that can't be read show by MACs in the parent's list that no other has.
     """
-    return Counter(link.parent for link in state.links() if rx_handler(link.kind))
+    found = {link.parent for link in seen.observed.links() if rx_handler(link.kind)}
+    mine = (link for link in now.links() if link.owner == seen.topology.name)
+    fresh = {link.parent for link in mine if rx_handler(link.kind)} - found
+    macs = {str(link.settings.get("mac")) for link in now.links()}
+    for parent in filter(None, map(now.link, fresh)):
+        if parent.namespace == HOST and session.machine.unicast_macs((parent.index,)) - macs:
+            found.add(parent.key)
+    return found
 
 
 def _same_link(before: Link, link: Link) -> bool:
