@@ -8,6 +8,7 @@ from vlanlink.errors import ConflictError, Diagnostic, UsageError, nearest
 from vlanlink.host import boot_id, is_topology_name, since_boot
 from vlanlink.kernel.snapshot import Wanted
 from vlanlink.model import LinkName
+from vlanlink.reconcile.attached import is_lease_of
 from vlanlink.reconcile.checks import refuse_untrusted
 from vlanlink.reconcile.lookup import copy_of, is_enabled, unknown
 from vlanlink.reconcile.session import Session, kernel_errors
@@ -110,8 +111,7 @@ def lost_place(session: Session, place: Place, key: AttachmentKey) -> str | None
     with kernel_errors():
         state = session.machine.snapshot()
     for one in state.strays:
-        same = one.mac == lease.mac if lease.mac else not one.addresses.isdisjoint(lease.bare)
-        if same and (one.owner, one.link) == (place.name, lease.interface):
+        if one.owner == place.name and is_lease_of(lease, one):
             return one.path
     return None
 

@@ -7,8 +7,8 @@ from vlanlink.dataclass import dataclass, replace
 from vlanlink.desired.attached import Attached
 from vlanlink.errors import Diagnostic
 from vlanlink.kernel.machine import Machine
-from vlanlink.model import HOST, State
-from vlanlink.store.attached import AttachmentKey, AttachmentRecord
+from vlanlink.model import HOST, State, Stray
+from vlanlink.store.attached import AttachmentKey, AttachmentLease, AttachmentRecord
 from vlanlink.store.files import Store
 from vlanlink.store.leases import Leases
 
@@ -59,6 +59,13 @@ def still_somewhere(
         macs = {mac for mac, _ in links} if lease.mac else set()
         if lease.mac in macs or any(not held.isdisjoint(lease.bare) for _, held in links):
             yield key
+
+
+def is_lease_of(lease: AttachmentLease, link: Stray) -> bool:
+    """Whether an attachment has the lease by that link."""
+    if link.link != lease.interface:
+        return False
+    return link.mac == lease.mac if lease.mac else not link.addresses.isdisjoint(lease.bare)
 
 
 def lost_record(topology: str, key: AttachmentKey) -> Diagnostic:

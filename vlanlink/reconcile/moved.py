@@ -14,6 +14,7 @@ from vlanlink.errors import Diagnostic, printable, shell_word
 from vlanlink.kinds import KINDS
 from vlanlink.model import HOST, Link, LinkName, Stray
 from vlanlink.planning.ifindex import FIRST_INDEX
+from vlanlink.reconcile.attached import is_lease_of
 from vlanlink.reconcile.observation import Observation
 from vlanlink.store.record import RecordedLink
 
@@ -43,10 +44,10 @@ class _Missing:
 def moved_away(seen: Observation, *, doubtful: bool = False) -> tuple[Diagnostic, ...]:
     """A warning for each, with the command that removes it.
 
-    With ``doubtful``, also one for each link that may have been moved and changed since.
+    With ``doubtful``, also one for each link that may have been moved and changed since, and for
+    those of attachments whose record is lost.
     """
-    name = seen.topology.name
-    found = {_where(one): one for one in seen.observed.strays if one.owner == name}
+    found = {_where(one): one for one in _strays(seen, attached=doubtful)}
     probable: dict[tuple[str, str], Diagnostic] = {}
     rest: list[Diagnostic] = []
     others = list(_foreign(seen)) if seen.everywhere and not seen.narrowed else []
@@ -63,6 +64,14 @@ def moved_away(seen: Observation, *, doubtful: bool = False) -> tuple[Diagnostic
             rest.append(_doubtful(seen, missing, alike))
     certain = [_certain(found[where]) for where in sorted(found)]
     return (*certain, *(probable[one] for one in sorted(probable.keys() - found.keys())), *rest)
+
+
+def _strays(seen: Observation, *, attached: bool) -> Iterator[Stray]:
+    """The links with the topology's mark; without ``attached``, not those of attachments."""
+    leases = [seen.leases.attachments[key] for key in (() if attached else seen.context.lost)]
+    for one in seen.observed.strays:
+        if one.owner == seen.topology.name and not any(is_lease_of(lease, one) for lease in leases):
+            yield one
 
 
 def _missing(seen: Observation) -> Iterator[_Missing]:

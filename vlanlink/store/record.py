@@ -144,8 +144,8 @@ class Record:
             file=table.take("file", fields.text_or_none),
             text=table.take("text", fields.text),
             namespaces=table.take("namespaces", fields.many(fields.file_name)),
-            uses=table.take("uses", fields.many(fields.file_name)),
-            stands_on=table.take("stands_on", fields.many(fields.file_name)),
+            uses=_names(table, "uses"),
+            stands_on=_names(table, "stands_on"),
             paths=table.take("paths", fields.mapping(fields.namespace, fields.full_path)),
             sysctls=table.take("sysctls", _SYSCTLS),
             parents=table.take("parents", fields.mapping(fields.text, _parent)),
@@ -158,6 +158,11 @@ class Record:
         )
         table.close()
         return record
+
+
+def _names(table: fields.Table, key: str) -> tuple[str, ...]:
+    """Names under a key that the first records lack."""
+    return table.take(key, fields.many(fields.file_name)) if table.has(key) else ()
 
 
 def _sysctl_key(value: object, where: str) -> str:
