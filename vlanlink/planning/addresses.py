@@ -36,11 +36,10 @@ def _readdressing(seen: Link, want: Link, holders: _HoldersOn) -> Readdressing:
     Kept are those in the desired order; others are removed, and added again if desired. If none
     of a subnet is kept, the first desired one is added early, unless a sibling still has it.
     """
-    wrong = {a.text for a in want.addresses} - {
-        a.text for a in seen.addresses if a in want.addresses
-    }
+    whole = frozenset(want.addresses)
+    wrong = {a.text for a in whole} - {a.text for a in seen.addresses if a in whole}
     foreign = {a for a in seen.addresses if not a.ours and a.text not in wrong}
-    kept = foreign | {a for a in seen.addresses if a.family == 6 and a in want.addresses}
+    kept = foreign | {a for a in seen.addresses if a.family == 6 and a in whole}
     have, asked = _by_subnet(seen.addresses), _by_subnet(want.addresses)
     early: list[Address] = []
     for subnet, wanted in asked.items():
@@ -64,7 +63,7 @@ def _readdressing(seen: Link, want: Link, holders: _HoldersOn) -> Readdressing:
         kept=frozenset(kept),
         early=tuple(early),
         removed=removed,
-        promotes=_promotes(have, removed, early),
+        promotes=_promotes(have, frozenset(removed), early),
         bare=loses and not four and not early,
     )
 
@@ -93,7 +92,7 @@ def _in_order(held: list[Address], wanted: list[Address]) -> list[Address]:
 
 
 def _promotes(
-    have: dict[str, list[Address]], removed: tuple[Address, ...], early: list[Address]
+    have: dict[str, list[Address]], removed: frozenset[Address], early: list[Address]
 ) -> bool:
     coming = {_subnet(address) for address in early}
     return any(

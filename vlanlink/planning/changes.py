@@ -105,7 +105,8 @@ def _renew_ipv6(change: InPlace) -> Iterator[Operation]:
     other link-local address is there.
     """
     seen, want = change.seen, change.want
-    stale = [address for address in _derived(seen) if address not in want.addresses]
+    wanted = frozenset(want.addresses)
+    stale = [address for address in _derived(seen) if address not in wanted]
     if not stale or not _keeps_ipv6({**seen.settings, **change.new}, seen):
         return
     yield from _forget(change, stale)

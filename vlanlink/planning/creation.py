@@ -107,7 +107,8 @@ def _add_addresses(diff: Diff, link: Link) -> Iterator[Operation]:
     if seen and seen.up and link.settings.get("up") is False:
         have = {address for address in have if address.family == 4}
     if link.owner is None:
-        have = {address for address in link.addresses if address.text in {a.text for a in have}}
+        texts = {address.text for address in have}
+        have = {address for address in link.addresses if address.text in texts}
     for address in link.addresses:
         if address not in have and (address.ours or not address.link_local):
             yield add_address(diff, link, address)

@@ -271,7 +271,7 @@ def _new_addresses(
         if kind.layer3(link.settings) or not (kind.has_parent or kind.has_peer):
             continue
         before = seen.observed.link(link.key)
-        had = before.addresses if before and _same_link(before, link) else ()
+        had = frozenset(before.addresses if before and _same_link(before, link) else ())
         mac = str(link.settings.get("mac"))
         parent = now.link(link.parent) if kind.rx_handler else None
         below = parent.index if parent and parent.namespace == HOST else 0

@@ -1,0 +1,66 @@
+"""A process in a namespace can add as many addresses as it likes: work grows with their number.
+
+The tests count how often two addresses are compared: a busy machine compares as many.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.unit.test_growth import World
+from vlanlink.model import Address, State
+from vlanlink.topology import empty
+
+MANY = 300
+
+
+def crowded(state: State, number: int) -> State:
+    """The state, with addresses that somebody added to each endpoint."""
+    more = tuple(
+        Address(f"10.{n >> 8}.{n & 255}.{host}/32") for n in range(number // 2) for host in (1, 2)
+    )
+    spaces = {
+        name: replace(
+            space,
+            links={
+                key: replace(link, addresses=(*link.addresses, *more)) if key == "eth0" else link
+                for key, link in space.links.items()
+            },
+        )
+        for name, space in state.namespaces.items()
+    }
+    return State(spaces)
+
+
+def compared(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> int:
+    found = 0
+    equal: Any = Address.__eq__
+
+    def count(one: object, other: object) -> Any:
+        nonlocal found
+        found += 1
+        return equal(one, other)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Address, "__eq__", count)
+        work()
+    return found
+
+
+VERBS: dict[str, Callable[[World, State], object]] = {
+    "up": lambda world, seen: world.planned(world.topology, seen, world.record),
+    "up of other addresses": lambda world, seen: world.planned(world.moved, seen, world.record),
+    "down": lambda world, seen: world.planned(empty("office"), seen, world.record),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_addresses_are_not_compared_pair_by_pair(
+    monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    world = World(1)
+    one, two = (crowded(world.up, MANY * factor) for factor in (1, 2))
+    few, more = (compared(monkeypatch, lambda s=s: VERBS[verb](world, s)) for s in (one, two))  # type: ignore[misc]
+    assert more < 3 * few + MANY, (few, more)
