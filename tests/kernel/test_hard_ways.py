@@ -43,12 +43,12 @@ def test_what_cannot_be_read_back_is_undone(lan: Lan, monkeypatch: pytest.Monkey
     before = dump(lan.world)
     real, calls = Machine.snapshot, 0
 
-    def snapshot(machine: Machine) -> State:
+    def snapshot(machine: Machine, touched: frozenset[str] | None = None) -> State:
         nonlocal calls
         calls += 1
         if calls == 2:
             raise OSError(errno.EINTR, "the kernel's tables changed during each attempt")
-        return real(machine)
+        return real(machine, touched)
 
     monkeypatch.setattr(Machine, "snapshot", snapshot)
     with pytest.raises(vlanlink.ApplyError, match="can't be read back") as caught:
