@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from tests.unit.test_growth import World
+from tests.unit.test_sight import observed
 from vlanlink.model import Address, State
+from vlanlink.reconcile.lan import _new_addresses
 from vlanlink.topology import empty
 
 MANY = 300
@@ -49,9 +51,15 @@ def compared(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> int
     return found
 
 
+def announced(world: World, seen: State) -> object:
+    """What ``up`` announces when it finds the addresses."""
+    return list(_new_addresses(observed(world.text, seen, world.record), seen, ()))
+
+
 VERBS: dict[str, Callable[[World, State], object]] = {
     "up": lambda world, seen: world.planned(world.topology, seen, world.record),
     "up of other addresses": lambda world, seen: world.planned(world.moved, seen, world.record),
+    "announcements": announced,
     "down": lambda world, seen: world.planned(empty("office"), seen, world.record),
 }
 
