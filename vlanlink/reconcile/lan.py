@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
 
 from vlanlink.desired.context import ProbeResults
 from vlanlink.desired.duplicates import (
@@ -16,7 +17,7 @@ from vlanlink.errors import Diagnostic
 from vlanlink.kernel.packet.arp_nd import Announcement, ArpProbe
 from vlanlink.kernel.packet.beside import Beside
 from vlanlink.kinds import KINDS, rx_handler
-from vlanlink.model import HOST, Link, LinkName, State
+from vlanlink.model import HOST, Address, Link, LinkName, State
 from vlanlink.planning.plan import plan, stage
 from vlanlink.reconcile.apply import Progress, Transaction, Unfinished
 from vlanlink.reconcile.observation import Observation
@@ -30,6 +31,8 @@ _POLL_SECONDS = 0.05
 _MAX_SIBLINGS_ANNOUNCED_LOCALLY = 256
 """Above so many siblings, announcements leave by the parent: each sibling would get a copy of each,
 and the kernel's queues drop what is meant for the wire."""
+_MAX_OTHERS_ANNOUNCED = 64
+"""When the MAC of a link changes: announced addresses that are kept, but not desired."""
 _ANNOUNCEMENTS = 3
 """Announcements on a LAN that was probed; one that must not be probed gets one."""
 
@@ -268,19 +271,37 @@ def _new_addresses(
         kind = KINDS.get(link.kind)
         if link.owner != seen.topology.name or not link.up or kind is None:
             continue
+        if link.namespace in seen.context.aside:
+            continue
         if kind.layer3(link.settings) or not (kind.has_parent or kind.has_peer):
             continue
-        before = seen.observed.link(link.key)
-        had = frozenset(before.addresses if before and _same_link(before, link) else ())
         mac = str(link.settings.get("mac"))
         parent = now.link(link.parent) if kind.rx_handler else None
         below = parent.index if parent and parent.namespace == HOST else 0
         many = siblings[link.parent] > _MAX_SIBLINGS_ANNOUNCED_LOCALLY
         by_parent = below > 0 and (many or link.parent not in with_older)
-        for address in link.addresses:
-            of_the_link = address.link_local or address.text.startswith("169.254.")
-            if not of_the_link and address not in had:
-                yield Announcement(link.namespace, link.index, mac, address.bare, below, by_parent)
+        for address in _untold(seen, link):
+            yield Announcement(link.namespace, link.index, mac, address.bare, below, by_parent)
+
+
+def _untold(seen: Observation, link: Link) -> Iterator[Address]:
+    """The addresses whose MAC neighbours don't know yet.
+
+    Desired ones that are new, and if the link's MAC changed, others that it keeps. A process in the
+    namespace can add any number of these.
+    """
+    before, want = seen.observed.link(link.key), seen.resolution.desired.link(link.key)
+    held = frozenset(before.addresses if before else ())
+    known = held if before and _same_link(before, link) else frozenset()
+    wanted = frozenset(address.bare for address in want.addresses) if want else frozenset()
+    new = [one for one in link.addresses if one not in known and not _of_the_link(one)]
+    yield from (one for one in new if one.bare in wanted)
+    others = (one for one in new if one in held and one.bare not in wanted)
+    yield from islice(others, _MAX_OTHERS_ANNOUNCED)
+
+
+def _of_the_link(address: Address) -> bool:
+    return address.link_local or address.text.startswith("169.254.")
 
 
 def _older_siblings(session: Session, seen: Observation, now: State) -> set[LinkName | None]:

@@ -173,7 +173,7 @@ def _apply(
         final = session.replan(final, leased=leased)
         desired = without_leases(final.resolution.desired)
         now = transaction.step(plan(now, desired, name), desired)
-    warnings = announce(session, seen, now, probed, phases.of("announce"))
+    warnings = announce(session, final, now, probed, phases.of("announce"))
     return final, now, (*unprobed, *warnings)
 
 
