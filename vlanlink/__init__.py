@@ -19,9 +19,9 @@ _MODULES = {
     "attachment.detach": "detach",
     "attachment.listing": "attachments",
     "attachment.value": "Attachment",
-    "boot": "AtBoot disable enable",
+    "boot": "AtBoot enable",
     "boot.file_trust": "refuse_untrusted_file",
-    "boot.journal": "LogEntry logs",
+    "boot.journal": "LogEntry",
     "boot.transaction": "Step",
     "commit_confirm.commit": "Confirmation Decide confirm revert_overdue",
     "errors": "JSON_VERSION ApplyError ConflictError Diagnostic Interrupted PrivilegeError Problem"
@@ -50,12 +50,14 @@ _MODULES = {
     "topology.export": "as_mapping to_toml",
     "topology.json_schema": "schema",
     "topology.load": "Heading formatted heading",
+    "verbs.disable": "disable",
     "verbs.down": "down",
     "verbs.every": "active boot_files",
     "verbs.export": "export",
     "verbs.graph": "Graph graph",
     "verbs.leases": "leases",
     "verbs.listing": "file_problems inspect networks snapshot",
+    "verbs.logs": "logs",
     "verbs.plan": "plan",
     "verbs.restart": "restart",
     "verbs.run": "enter popen run",
@@ -86,7 +88,6 @@ if TYPE_CHECKING:
     )
     from vlanlink.boot import (
         AtBoot as AtBoot,
-        disable as disable,
         enable as enable,
     )
     from vlanlink.boot.file_trust import (
@@ -94,7 +95,6 @@ if TYPE_CHECKING:
     )
     from vlanlink.boot.journal import (
         LogEntry as LogEntry,
-        logs as logs,
     )
     from vlanlink.boot.transaction import (
         Step as Step,
@@ -222,6 +222,9 @@ if TYPE_CHECKING:
         formatted as formatted,
         heading as heading,
     )
+    from vlanlink.verbs.disable import (
+        disable as disable,
+    )
     from vlanlink.verbs.down import (
         down as down,
     )
@@ -244,6 +247,9 @@ if TYPE_CHECKING:
         inspect as inspect,
         networks as networks,
         snapshot as snapshot,
+    )
+    from vlanlink.verbs.logs import (
+        logs as logs,
     )
     from vlanlink.verbs.plan import (
         plan as plan,

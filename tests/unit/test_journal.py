@@ -17,6 +17,8 @@ ENTRY = {
     "SYSLOG_IDENTIFIER": "vlanlink",
 }
 BYTES = {**ENTRY, "MESSAGE": [255, 27, 65], "PRIORITY": None}
+OFFICE = vlanlink.Topology(name="office")
+"""Known without a look at the machine, as a file is."""
 Play = Callable[..., Path]
 
 
@@ -42,7 +44,7 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
 
 def test_entries(play: Play) -> None:
     told = play(ENTRY, BYTES)
-    first, second = vlanlink.logs("office", lines=2)
+    first, second = vlanlink.logs(OFFICE, lines=2)
     assert first == vlanlink.LogEntry(
         datetime(2026, 11, 28, 17, 35, 0, 123456, UTC), "office is up: 8 created.", "vlanlink", 6
     )
@@ -52,18 +54,24 @@ def test_entries(play: Play) -> None:
     assert "--follow" not in words
 
 
-def test_printed(play: Play, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def office(tmp_path: Path) -> str:
+    (tmp_path / "office.toml").write_text("[topology]\n")
+    return f"{tmp_path}/office.toml"
+
+
+def test_printed(play: Play, office: str, capsys: pytest.CaptureFixture[str]) -> None:
     play(ENTRY, BYTES)
-    assert main(["logs", "office"]) == 0
+    assert main(["logs", office]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith(" vlanlink: office is up: 8 created.")
     assert lines[1].endswith(" vlanlink: \\xff\\x1bA")
-    assert main(["logs", "office", "--json"]) == 0
+    assert main(["logs", office, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["version"], found["topology"]) == (1, "office")
     assert found["entries"][0]["time"] == "2026-11-28T17:35:00.123+00:00"
     told = play(ENTRY, BYTES)
-    assert main(["logs", "office", "-f", "--json"]) == 0
+    assert main(["logs", office, "-f", "--json"]) == 0
     assert [json.loads(line)["priority"] for line in capsys.readouterr().out.splitlines()] == [
         6,
         None,
@@ -71,9 +79,9 @@ def test_printed(play: Play, capsys: pytest.CaptureFixture[str]) -> None:
     assert "--follow" in told.read_text()
 
 
-def test_no_entries(play: Play, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_entries(play: Play, office: str, capsys: pytest.CaptureFixture[str]) -> None:
     play()
-    assert main(["logs", "office"]) == 0
+    assert main(["logs", office]) == 0
     found = capsys.readouterr()
     assert (found.out, found.err) == (
         "",
@@ -84,26 +92,26 @@ def test_no_entries(play: Play, capsys: pytest.CaptureFixture[str]) -> None:
 def test_not_permitted(play: Play) -> None:
     play(stderr="No journal files were opened due to insufficient permissions.", code=1)
     with pytest.raises(vlanlink.PrivilegeError, match="not permitted to read"):
-        list(vlanlink.logs("office"))
+        list(vlanlink.logs(OFFICE))
     play(stderr="Hint: You are currently not seeing messages from other users and the system.")
     with pytest.raises(vlanlink.PrivilegeError):
-        list(vlanlink.logs("office"))
+        list(vlanlink.logs(OFFICE))
 
 
 def test_failures(play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     play(stderr="Failed to open journal", code=1)
     with pytest.raises(vlanlink.ConflictError, match="journalctl failed: Failed to open journal"):
-        list(vlanlink.logs("office"))
+        list(vlanlink.logs(OFFICE))
     with pytest.raises(vlanlink.UsageError):
         vlanlink.logs("no name")
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     with pytest.raises(vlanlink.ConflictError, match="journalctl not found"):
-        vlanlink.logs("office")
+        vlanlink.logs(OFFICE)
 
 
 def test_an_iterator_that_is_closed_ends_journalctl(play: Play) -> None:
     script = play(ENTRY).with_name("journalctl")
     script.write_text(f"#!/bin/sh\necho '{json.dumps(ENTRY)}'\nexec sleep 1000\n")
-    entries = vlanlink.logs("office", follow=True)
+    entries = vlanlink.logs(OFFICE, follow=True)
     assert next(entries).program == "vlanlink"
     entries.close()

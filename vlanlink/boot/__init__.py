@@ -20,7 +20,7 @@ from vlanlink.errors import (
     UsageError,
 )
 from vlanlink.host import Host
-from vlanlink.topology import Source, Topology, empty
+from vlanlink.topology import Source, Topology
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,39 +114,32 @@ def _start(steps: Steps, name: str, *, watch: bool) -> None:
 
 
 def disable(
-    topology: str | Topology,
-    host: Host | None = None,
-    *,
-    now: bool = False,
-    release_units: bool = False,
+    topology: str, host: Host | None = None, *, now: bool = False, release_units: bool = False
 ) -> AtBoot:
-    """Don't bring a topology up at boot any more; ``now``: also stop its unit, if active.
+    """Remove what ``enable`` put in place, as the verb describes it.
 
-    With ``release_units`` the services of its namespaces run in the host's own network again, from
-    their next start on. Does nothing if it is not enabled. Raises ConflictError if systemd
-    refuses, or while such services are enabled; PrivilegeError without root, UsageError for an
-    invalid name.
+    Raises ConflictError if systemd refuses, or while services of its namespaces are enabled;
+    PrivilegeError without root.
     """
     host = host or Host()
-    wanted = empty(topology) if isinstance(topology, str) else topology
     systemctl.need()
     _need_to_write(host)
-    steps, name, copy = Steps(), unit.name(wanted.name), host.copy_path(wanted.name)
+    steps, name, copy = Steps(), unit.name(topology), host.copy_path(topology)
     if not release_units:
-        services.refuse_enabled(wanted.name, host)
+        services.refuse_enabled(topology, host)
     if now and (systemctl.check("is-active", name) or systemctl.has_process(name)):
         steps.systemctl("stop", name, "delete", "up")
     if systemctl.check("is-enabled", name):
         steps.systemctl("disable", name, "delete", "at every boot")
-    notes = services.release(steps, wanted.name, host) if release_units else ()
+    notes = services.release(steps, topology, host) if release_units else ()
     if managed_files.read(copy).ours:
         steps.remove(copy)
         managed_files.remove_empty(copy.parent)
     for drop_in in unit.DROP_INS:
-        _remove_drop_in(steps, unit.drop_in_path(wanted.name, host, drop_in))
-    if managed_files.read(unit.path(host)).ours and not unit.others_enabled(wanted.name, host):
+        _remove_drop_in(steps, unit.drop_in_path(topology, host, drop_in))
+    if managed_files.read(unit.path(host)).ours and not unit.others_enabled(topology, host):
         steps.remove_unit(unit.path(host))
-    return AtBoot(wanted.name, False, tuple(steps.done), (*notes, *_foreign_copy(copy)))
+    return AtBoot(topology, False, tuple(steps.done), (*notes, *_foreign_copy(copy)))
 
 
 def _write_copy(steps: Steps, path: Path, source: Source) -> None:

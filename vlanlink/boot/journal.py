@@ -9,8 +9,6 @@ from typing import Any
 from vlanlink.boot import unit
 from vlanlink.dataclass import dataclass
 from vlanlink.errors import ConflictError, Diagnostic, PrivilegeError
-from vlanlink.host import Host
-from vlanlink.topology import Topology, empty
 
 _FIELDS = "MESSAGE,PRIORITY,SYSLOG_IDENTIFIER"
 _NOT_PERMITTED = ("insufficient permissions", "not seeing messages")
@@ -38,24 +36,17 @@ class LogEntry:
         }
 
 
-def logs(
-    topology: str | Topology,
-    host: Host | None = None,
-    *,
-    follow: bool = False,
-    lines: int | None = None,
+def entries(
+    topology: str, *, follow: bool = False, lines: int | None = None
 ) -> Generator[LogEntry, None, None]:
-    """The journal of a topology's unit, oldest first; with ``lines`` only that many, the newest.
+    """The journal of a topology's unit, as ``logs`` describes it.
 
-    With ``follow`` the iterator waits for new entries; ``close()`` ends it. Raises UsageError for
-    an invalid name, ConflictError if journalctl is missing or fails, PrivilegeError if the user
-    may not read the system's journal.
+    Raises ConflictError if journalctl is missing or fails, PrivilegeError if the user may not read
+    the system's journal.
     """
-    del host  # a machine has one journal
-    name = empty(topology).name if isinstance(topology, str) else topology.name
     words = ["journalctl", "--output=json", f"--output-fields={_FIELDS}", "--all", "--no-pager"]
     words += ["--follow"] if follow else []
-    words += [f"--unit={unit.name(name)}", f"--lines={'all' if lines is None else lines}"]
+    words += [f"--unit={unit.name(topology)}", f"--lines={'all' if lines is None else lines}"]
     try:
         process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     except FileNotFoundError:

@@ -10,7 +10,7 @@ EXAMPLES = ("sudo vlanlink disable office", "sudo vlanlink disable --now office"
 EXITS = {
     0: "disabled, or it was not enabled",
     1: "systemd refuses, or services of its namespaces are enabled",
-    2: "the command line has errors",
+    2: "the command line has errors, or the name is unknown",
     4: "a privilege is missing; nothing was changed",
     130: "interrupted",
 }
@@ -32,7 +32,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Exit 0 when it is disabled."""
     result = vlanlink.disable(
-        shared.name(options.topology), now=options.now, release_units=options.release_units
+        shared.heading_or_name(options.topology),
+        now=options.now,
+        release_units=options.release_units,
     )
     output.print_notes(result.notes)
     if options.json:

@@ -11,7 +11,7 @@ EXAMPLES = ("sudo vlanlink logs office", "sudo vlanlink logs office --follow --l
 EXITS = {
     0: "done",
     1: "journalctl is missing or fails",
-    2: "the command line has errors",
+    2: "the command line has errors, or the name is unknown",
     4: "the user may not read the system's journal",
     130: "Ctrl-C",
 }
@@ -38,8 +38,9 @@ def _count(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Exit 0 at the end of the journal."""
-    name = shared.name(options.topology)
-    entries = vlanlink.logs(name, follow=options.follow, lines=options.lines)
+    wanted = shared.heading_or_name(options.topology)
+    name = wanted if isinstance(wanted, str) else wanted.name
+    entries = vlanlink.logs(wanted, follow=options.follow, lines=options.lines)
     if options.json and not options.follow:
         found = [entry.to_dict() for entry in entries]
         output.print_json({"topology": name, "entries": found})

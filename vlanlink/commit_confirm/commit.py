@@ -17,6 +17,7 @@ from vlanlink.errors import (
 from vlanlink.host import Host
 from vlanlink.planning.plan import Plan
 from vlanlink.reconcile.checks import checked, need_privilege
+from vlanlink.reconcile.lookup import need_name
 from vlanlink.reconcile.observation import Observation, marked_topologies
 from vlanlink.reconcile.session import Session, open_session
 from vlanlink.store.lock import LOCK_SECONDS, LONGEST_LOCK_SECONDS
@@ -68,6 +69,8 @@ def confirm(
     need_privilege()
     with open_session(host) as session, ExitStack() as stack:
         files = [stack.enter_context(file) for file in session.store.waiting()]
+        if topology and topology not in [file.pending.topology for file in files]:
+            need_name(session, topology)
         file = _chosen(files, topology)
         settle = roll_back if revert else _confirm
         done = settle(session, file, lock_timeout)

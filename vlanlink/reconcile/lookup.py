@@ -21,6 +21,13 @@ def need_known(session: Session, seen: Observation) -> None:
         raise UsageError(unknown(name, sorted(known)))
 
 
+def need_name(session: Session, name: str) -> None:
+    """Raise UsageError if no topology is known here under that name."""
+    known = sorted({*session.survey().topologies, *session.store.leased()})
+    if name not in known and not (is_topology_name(name) and is_enabled(session, name)):
+        raise UsageError(unknown(name, known))
+
+
 def unknown(name: str, known: Sequence[str]) -> Diagnostic:
     """The topology is unknown; which ones are known."""
     meant = nearest(name, list(known))
@@ -45,10 +52,8 @@ def stored(session: Session, name: str) -> Topology:
     at_boot = enabled(session, name)
     if at_boot:
         return at_boot
-    known = sorted({*session.survey().topologies, *session.store.leased()})
-    if name in known:
-        return Topology(name=name)
-    raise UsageError(unknown(name, known))
+    need_name(session, name)
+    return Topology(name=name)
 
 
 def copy_of(record: Record) -> Topology:

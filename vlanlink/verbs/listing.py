@@ -17,7 +17,7 @@ from vlanlink.inventory import (
 )
 from vlanlink.model import State
 from vlanlink.reconcile.checks import need_privilege
-from vlanlink.reconcile.lookup import copy_of
+from vlanlink.reconcile.lookup import copy_of, need_name
 from vlanlink.reconcile.recorded import recorded
 from vlanlink.reconcile.session import Session, open_session, unusable
 
@@ -48,7 +48,12 @@ def inspect(
     need_privilege("inspecting a network")
     with open_session(host) as session:
         known = _active(session)
-        return tuple(describe_networks(known)) if name is None else describe_network(name, known)
+        if name is None:
+            return tuple(describe_networks(known))
+        owner, slash, _ = name.rpartition("/")
+        if slash and owner not in {one.topology.name for one in known}:
+            need_name(session, owner)
+        return describe_network(name, known)
 
 
 def _active(session: Session) -> list[ActiveTopology]:
