@@ -161,7 +161,6 @@ _UP = table(
     topology=TOPOLOGY,
     changes=CHANGES,
 )
-_ERRORS = {"errors": each(ref("diagnostic")), "not_undone": each(TEXT)}
 _FAILED = table({"not_undone": each(TEXT)}, topology=TOPOLOGY, errors=each(ref("diagnostic")))
 _STATUS = table(
     WARNINGS,

@@ -17,7 +17,6 @@ from _bench.fetch import AbsentError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-SIZES = (1, 10, 100, 500, 4000)
 _CALLS = {
     "send": ("sendto", "sendmsg"),
     "receive": ("recvfrom", "recvmsg"),

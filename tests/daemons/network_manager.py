@@ -52,13 +52,6 @@ class NetworkManager(Manager):
     def reapply(self) -> None:
         self.system.run("nmcli device reapply eth0")
 
-    def networking_off(self) -> None:
-        self.system.run("nmcli networking off")
-        self.loses()
-
-    def networking_on(self) -> None:
-        self.system.run("nmcli networking on")
-
 
 NetworkManager.events = {
     "restarted": Happening(NetworkManager.stop, NetworkManager.start, stays=True),

@@ -12,8 +12,6 @@ import pytest
 
 from tests.command_line_files import COMPLETIONS, DIRECTORY, MAN, completion, man_page
 
-BASH = DIRECTORY / COMPLETIONS["bash"]
-
 
 @pytest.mark.parametrize("shell", COMPLETIONS)
 def test_completions_are_those_of_the_parser(shell: str) -> None:

@@ -59,12 +59,23 @@ ARP_PROBE = dump("""
 
 GOLDEN = {
     "request": (ARP_REQUEST, packets.arp_request(HOST, "172.16.3.15", "172.16.3.9")),
-    "reply": (ARP_REPLY, packets.arp_reply(STATION, "172.16.3.9", HOST, "172.16.3.15")),
+    "reply": (
+        ARP_REPLY,
+        packets.build(
+            Frame(HOST, STATION, Arp(packets.REPLY, STATION, "172.16.3.9", HOST, "172.16.3.15"))
+        ),
+    ),
     "announcement": (ARP_ANNOUNCEMENT, packets.arp_announcement(ENDPOINT, "172.16.3.15")),
     "probe": (ARP_PROBE, packets.arp_probe(HOST, "172.16.3.15")),
     "solicitation": (
         SOLICITATION,
-        packets.neighbour_solicitation(HOST, "2001:db8:abc8::15", "2001:db8:abc8::9"),
+        packets.build(
+            Frame(
+                "33:33:ff:00:00:09",
+                HOST,
+                Solicitation("2001:db8:abc8::15", "ff02::1:ff00:9", "2001:db8:abc8::9", HOST),
+            )
+        ),
     ),
     "advertisement": (
         ADVERTISEMENT,

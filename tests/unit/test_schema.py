@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import vlanlink
+from tests.key_tables import reference
 from vlanlink.cli import main as command
 from vlanlink.topology.json_schema import DIRECTIVE, FILE_NAME
-from vlanlink.topology.reference import reference
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(sys.executable).parent

@@ -7,7 +7,6 @@ import pytest
 from tests.unit.golden import read_state
 from vlanlink.desired.context import Context
 from vlanlink.desired.resolve import Resolution, resolve
-from vlanlink.desired.shim.sources import host_reaches
 from vlanlink.errors import TopologyError
 from vlanlink.model import HOST, Link, Route
 from vlanlink.topology import Topology, parse
@@ -236,17 +235,3 @@ def test_modes_whose_links_never_reach_each_other_are_refused(kind: str, line: s
     with pytest.raises(TopologyError, match="a shim reaches no endpoint") as caught:
         topology(network, more="")
     assert [(one.line, one.column) for one in caught.value.diagnostics] == [(7, 1)]
-
-
-@pytest.mark.parametrize(
-    ("network", "reached"),
-    [
-        (BRIDGE, True),
-        (BRIDGE.replace("true", "false"), False),
-        (BRIDGE + 'mode = "vepa"\n', False),
-        (BRIDGE + 'mode = "vepa"\nhairpin = true\n', True),
-        (L2, True),
-    ],
-)
-def test_who_is_reached(network: str, reached: bool) -> None:
-    assert host_reaches(topology(network, more="").networks["pub"]) is reached

@@ -31,7 +31,6 @@ class Port:
         self._own = own
         self._parent = parent
         self.parent_mac = parent_mac
-        self._arp = False
 
     def sockets(self) -> tuple[socket.socket, ...]:
         """All of them."""

@@ -97,7 +97,6 @@ _SWITCHES: Final = frozenset(
     }
 )
 """Options without a value, unless it follows an equals sign."""
-_SHORT_SWITCHES: Final = frozenset("ditPqf")
 
 
 def _parse(words: Sequence[Node], *, switches: str, stop: bool) -> _Options:

@@ -27,7 +27,6 @@ from vlanlink.topology.load import Text, content
 from vlanlink.topology.positions import Span
 
 SourceFormat = Literal["json", "compose", "shell"]
-FORMATS: Final[tuple[SourceFormat, ...]] = ("json", "compose", "shell")
 ARGUMENT: Final = "<argument>"
 _COMMAND: Final = pattern(r"\s*(sudo\s+)?(docker|podman|nerdctl)\s", MULTILINE)
 _COMPOSE: Final = pattern(r"^(services|networks|version|name)\s*:", MULTILINE)

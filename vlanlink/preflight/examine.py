@@ -24,7 +24,6 @@ from vlanlink.reconcile.session import Session, kernel_errors, open_session
 from vlanlink.sysctl import FORWARDING_KEYS
 from vlanlink.topology import Topology, empty
 
-_NO_TOPOLOGY = Topology(name="none")
 _PER_LINK = ("rp_filter", "arp_ignore", "arp_filter")
 
 

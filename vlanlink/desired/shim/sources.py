@@ -46,14 +46,6 @@ class Shim:
         return ("networks", self.network, "shim")
 
 
-def host_reaches(network: NetworkConfig) -> bool:
-    """Whether the host reaches the endpoints of a network through its shim."""
-    siblings = KINDS[network.kind].sibling_traffic(network.options)
-    return network.shim is not False and (
-        siblings == "bridge" or (siblings == "hairpin" and network.hairpin)
-    )
-
-
 def shim_of(
     name: str, topology: Topology, observed: State, subnets: Sequence[SubnetConfig]
 ) -> Shim | None:

@@ -122,21 +122,10 @@ def arp_announcement(mac: str, address: str) -> bytes:
     return arp_request(mac, address, address)
 
 
-def arp_reply(mac: str, address: str, to_mac: str, to: str) -> bytes:
-    """ARP reply that ``mac`` has the address."""
-    return build(Frame(to_mac, mac, Arp(REPLY, mac, address, to_mac, to)))
-
-
 def neighbour_probe(mac: str, address: str) -> bytes:
     """Duplicate address probe for an IPv6 address (RFC 4862, 5.4.2)."""
     group = solicited_node(address)
     return build(Frame(multicast_mac(group), mac, Solicitation(NO_IPV6, group, address)))
-
-
-def neighbour_solicitation(mac: str, source: str, address: str) -> bytes:
-    """Neighbour solicitation for an IPv6 address (RFC 4861, 7.2.2)."""
-    group = solicited_node(address)
-    return build(Frame(multicast_mac(group), mac, Solicitation(source, group, address, mac)))
 
 
 def neighbour_advertisement(mac: str, address: str, *, router: bool = False) -> bytes:

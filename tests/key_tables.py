@@ -1,4 +1,4 @@
-"""Every key of the file, table by table, for the documentation and a schema. Pure."""
+"""Every key of the topology file, table by table, as docs/topology.md shows them."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
