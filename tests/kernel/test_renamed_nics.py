@@ -257,6 +257,24 @@ def test_a_lease_counts_under_the_new_name(nic: World) -> None:
     assert told("inspect second/pub")["endpoints"][0]["addresses"] != given
 
 
+def test_a_lease_counts_under_the_new_name_when_its_topology_is_down(nic: World) -> None:
+    """No record knows the NIC any more: its MAC tells."""
+    choose = 'addresses = ["172.16.3.15"]'
+    first = Path(write('"eth0"'))
+    first.write_text(first.read_text().replace(choose, ""))
+    run(f"up {first}")
+    given = told("inspect pub")["endpoints"][0]["addresses"]
+    run(f"down {first}")
+    rename(nic, "eth0", "wan0")
+    second = Path(write('"wan0"', file="/run/second.toml"))
+    second.write_text(second.read_text().replace(choose, "").replace("spaces.web", "spaces.db"))
+    run(f"up {second}")
+    assert told("inspect second/pub")["endpoints"][0]["addresses"] != given
+    first.write_text(first.read_text().replace('"eth0"', '"wan0"'))
+    run(f"up {first}")
+    assert told("inspect office/pub")["endpoints"][0]["addresses"] == given
+
+
 @pytest.mark.needs("vlan", "trunk")
 @pytest.mark.parametrize(
     ("parent", "vlan"), [(BY_MAC_VLAN, "eth0.50"), ('"lan.50"', "lan.50"), ('"eth0.50"', "eth0.50")]

@@ -49,6 +49,7 @@ _LEASES = Leases(
         ),
         ("in", "job"): AttachmentLease("eth1"),
     },
+    {"eth0": "52:54:00:12:34:56"},
 )
 _ATTACHMENT = AttachmentRecord(
     "office", "pub", "4f1d", "eth0", "/proc/4711/ns/net", 4026532281, 4712, "0d5ff0a8",

@@ -126,6 +126,7 @@ class Joined:
             attachments=found.attachments,
             parents={**self.leases.parents, **found.parents},
             subnets={**self.leases.subnets, **found.subnets},
+            nics={**self.leases.nics, **found.nics},
         )
 
 

@@ -114,9 +114,7 @@ class _Names:
         known = {what: name for name, what in self.vlans.items()}
         known |= {what: link.name for link in self._links.values() if (what := _is_vlan(link))}
         known |= {what: name for name, what in self._defined()}
-        plain = f"{below}.{vlan}"
-        short = plain if len(plain.encode()) <= _LONGEST_NAME else f"vl-{crc32(plain.encode()):08x}"
-        return known.get((below, vlan), short)
+        return known.get((below, vlan)) or _short_name(below, vlan)
 
     def _defined(self) -> Iterator[tuple[str, tuple[str, int]]]:
         """The VLANs of NICs that the file has as links, each with what it is on and its id."""
@@ -131,6 +129,17 @@ class _Names:
             number, protocol = (VLAN.get(link.options, key) for key in ("id", "protocol"))
             if isinstance(number, int) and protocol == "802.1q":
                 yield name, (self._name(below), number)
+
+
+def vlan_name(below: str, vlan: int, links: Mapping[str, Link]) -> str:
+    """The name of a VLAN of one of the host's links: it may be there under any."""
+    known = {what: link.name for link in links.values() if (what := _is_vlan(link))}
+    return known.get((below, vlan)) or _short_name(below, vlan)
+
+
+def _short_name(below: str, vlan: int) -> str:
+    plain = f"{below}.{vlan}"
+    return plain if len(plain.encode()) <= _LONGEST_NAME else f"vl-{crc32(plain.encode()):08x}"
 
 
 def _is_vlan(link: Link) -> tuple[str, int] | None:

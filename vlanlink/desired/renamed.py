@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from vlanlink.dataclass import replace
-from vlanlink.desired.bound import altnames
+from vlanlink.desired.bound import altnames, nics_with, vlan_name
 from vlanlink.desired.context import Context
-from vlanlink.model import HOST, State
+from vlanlink.kinds.vlan import VLAN, implied_vlan
+from vlanlink.model import HOST, Link, State
 from vlanlink.store.leases import Leases
 from vlanlink.store.record import OriginalLink, Record, Records
 
@@ -16,15 +17,22 @@ _T = TypeVar("_T")
 def with_names_of_now(context: Context, observed: State) -> Context:
     """The context, its records and leases by the names that parents have now."""
     names = _renamed(context.records, observed)
-    if not names:
-        return context
-    others = {name: _leases(one, names) for name, one in context.other_leases.items()}
     return replace(
         context,
-        records=_records(context.records, names),
-        leases=_leases(context.leases, names),
-        other_leases=others,
+        records=_records(context.records, names) if names else context.records,
+        leases=_leases(context.leases, names, observed),
+        other_leases={
+            name: _leases(one, names, observed) for name, one in context.other_leases.items()
+        },
     )
+
+
+def with_nics(leases: Leases, observed: State) -> Leases:
+    """The leases with the MACs of the NICs below: a lease outlives the NIC's name."""
+    links = observed.host.links
+    below = sorted({_nic(parent, links) for parent in leases.parents.values()})
+    macs = {name: links[name].nic_mac for name in below if name in links}
+    return replace(leases, nics={name: mac for name, mac in macs.items() if mac})
 
 
 def records_of_now(records: Records, observed: State) -> Records:
@@ -79,9 +87,38 @@ def _sysctl(key: str, names: Mapping[str, str]) -> str:
     return "/".join(parts)
 
 
-def _leases(leases: Leases, names: Mapping[str, str]) -> Leases:
-    parents = {network: names.get(parent, parent) for network, parent in leases.parents.items()}
+def _leases(leases: Leases, names: Mapping[str, str], observed: State) -> Leases:
+    names = {**names, **_by_mac(leases.nics, observed)}
+    if not names or not leases.parents:
+        return leases
+    links = observed.host.links
+    parents = {network: _now(parent, names, links) for network, parent in leases.parents.items()}
     return replace(leases, parents=parents)
+
+
+def _by_mac(nics: Mapping[str, str], observed: State) -> dict[str, str]:
+    """What the NICs are called now that had these names and MACs."""
+    found = ((name, nics_with(mac, observed)) for name, mac in nics.items())
+    return {name: one[0].name for name, one in found if len(one) == 1 and one[0].name != name}
+
+
+def _now(parent: str, names: Mapping[str, str], links: Mapping[str, Link]) -> str:
+    """The name of a parent now; a VLAN that is there has kept its own."""
+    implied = None if parent in names else implied_vlan(parent)
+    if implied is None:
+        return names.get(parent, parent)
+    base, number = implied
+    below = _now(base, names, links)
+    return parent if below == base else vlan_name(below, number, links)
+
+
+def _nic(parent: str, links: Mapping[str, Link]) -> str:
+    """The link at the bottom of VLANs, some of which may be missing."""
+    seen = links.get(parent)
+    if seen is not None and seen.kind == VLAN.name and seen.parent is not None:
+        return _nic(seen.parent.name, links) if seen.parent.namespace == HOST else parent
+    implied = None if seen else implied_vlan(parent)
+    return _nic(implied[0], links) if implied else parent
 
 
 def name_of_now(former: str, parents: Mapping[str, OriginalLink]) -> str | None:

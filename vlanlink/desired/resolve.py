@@ -37,6 +37,7 @@ from vlanlink.desired.netns_files import netns_files
 from vlanlink.desired.ownership import hand_over, kept_routes, restore_parents, stay_under_strangers
 from vlanlink.desired.parent_names import parents_first
 from vlanlink.desired.parents import dummy_parent, find_parent, remember_parent
+from vlanlink.desired.renamed import with_nics
 from vlanlink.desired.reserved import reserved_addresses
 from vlanlink.desired.route_conflicts import route_conflicts
 from vlanlink.desired.routes import ANYWHERE, default_routes, desired_route, subnet_routes
@@ -116,7 +117,7 @@ def resolve(topology: Topology, observed: State, context: Context | None = None)
     return Resolution(
         State(_namespaces(builder, sysctls.wanted), files=files),
         _record(builder, topology, sysctls, files),
-        attachment_leases(topology, attached, addressing, context),
+        with_nics(attachment_leases(topology, attached, addressing, context), observed),
         (*addressing.conflicts, *builder.conflicts),
         tuple(builder.warnings),
         tuple(sysctls.restore_commands),

@@ -1,7 +1,7 @@
 """Leases: addresses and subnets handed out, so that they stay the same."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Final
 
 from vlanlink.dataclass import dataclass, field, replace
 from vlanlink.store import fields
@@ -23,6 +23,8 @@ class Leases:
     parents: Mapping[str, str] = field(default_factory=dict)
     """By network, the parent on which its leases are taken; a dummy parent is not listed."""
     attachments: Mapping[AttachmentKey, AttachmentLease] = field(default_factory=dict)
+    nics: Mapping[str, str] = field(default_factory=dict)
+    """By name, the MACs of the NICs that ``parents`` are, or are VLANs of."""
 
     def on(self, parent: str) -> dict[str, LeaseKey]:
         """The bare addresses leased on a parent, and the endpoints that they are leased to."""
@@ -67,6 +69,7 @@ class Leases:
             "subnets": subnets,
             "parents": parents,
             "attachments": attached,
+            **({"nics": dict(self.nics)} if self.nics else {}),
         }
 
     @classmethod
@@ -78,6 +81,7 @@ class Leases:
             table.take("subnets", fields.mapping(fields.text, fields.many(fields.subnet))),
             table.take("parents", fields.mapping(fields.text, fields.file_name)),
             dict(table.take("attachments", fields.many(lease_row))),
+            table.take("nics", _NICS) if table.has("nics") else {},
         )
         table.close()
         return leases
@@ -87,3 +91,6 @@ def _row(value: object, where: str) -> tuple[LeaseKey, tuple[str, ...]]:
     network, namespace, interface, found = fields.array(value, where, 4)
     key = tuple(fields.text(one, where) for one in (network, namespace, interface))
     return (key[0], key[1], key[2]), fields.many(fields.address)(found, where)
+
+
+_NICS: Final = fields.mapping(fields.file_name, fields.text)
