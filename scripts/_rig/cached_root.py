@@ -1,4 +1,4 @@
-"""A Debian with the packages that tests need: a directory in the cache; nothing is installed."""
+"""A Debian with some packages, kept in the cache; nothing is installed on this machine."""
 
 from __future__ import annotations
 
@@ -15,22 +15,32 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def get(what: str, suite: str, packages: Sequence[str]) -> Path:
-    """Its root directory, from the cache or else built; ``what`` names it. Raises RigError."""
+def get(what: str, suite: str, packages: Sequence[str], ending: str = "") -> Path:
+    """A Debian from the cache or else built: a directory, or an archive for ``ending`` ``.tar``.
+
+    ``what`` names it. Raises RigError.
+    """
     settings = host.apt_settings()
     recipe = [Path(mmdebstrap.__file__).read_text(), *packages, suite, apt.archives()[0], settings]
     digest = hashlib.sha256("\n".join(recipe).encode()).hexdigest()[:16]
     cache = tools.cache_directory()
-    target = cache / f"{what}-{suite}-{digest}"
+    target = cache / f"{what}-{suite}-{digest}{ending}"
     with tools.locked(cache / f"{what}-{suite}.lock"):
         if not target.exists():
             for old in cache.glob(f"{what}-{suite}-*"):
-                shutil.rmtree(old)
-            tools.note(f"building a {suite} with {what} (once; kept in {target})", who="test")
+                _remove(old)
+            tools.note(f"building a Debian {suite} (once; kept in {target})", who=what)
             with tempfile.TemporaryDirectory(prefix=f"{what}.", dir=cache) as temporary:
                 options = Path(temporary) / "apt.conf"
                 options.write_text(settings)
-                root = Path(temporary) / "root"
+                root = Path(temporary) / f"root{ending}"
                 mmdebstrap.build(suite, root, packages, [f"--aptopt={options}"])
                 root.rename(target)
     return target
+
+
+def _remove(old: Path) -> None:
+    if old.is_dir():
+        shutil.rmtree(old)
+    else:
+        old.unlink()

@@ -6,9 +6,10 @@ import subprocess
 import tarfile
 from pathlib import Path
 
+from tests.kernel import debian
+from tests.kernel.debian import ROOT, inside
 from tests.kernel.world import World, until
 
-ROOT = Path("/run/engines/root")
 IMAGE = Path("/run/image")
 _APPLETS = ("sh", "sleep", "ip", "httpd", "cat")
 _PODMAN = {
@@ -18,6 +19,15 @@ _PODMAN = {
     '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n',
 }
 """Settings for a machine whose systemd and cgroups are not ours."""
+_ENTER = f"""
+mount -t sysfs sysfs {ROOT}/sys
+mount -t cgroup2 cgroup {ROOT}/sys/fs/cgroup
+mount -t tmpfs run {ROOT}/run
+mkdir -p /run/netns {ROOT}/run/netns
+mount --bind /run/netns /run/netns
+mount --make-shared /run/netns  # names given later are seen there, too
+mount --bind /run/netns {ROOT}/run/netns
+"""
 
 
 class Engines:
@@ -25,31 +35,13 @@ class Engines:
 
     def __init__(self, world: World, system: Path) -> None:
         self.world = world
-        self.commands = Path("/run/engines/bin")
-        self._mount(system)
+        self.commands = Path("/run/commands")
+        self.commands.mkdir()
+        debian.mount(world, system, _ENTER)
         for name, text in _PODMAN.items():
             (ROOT / "etc/containers" / name).write_text(text)
         (ROOT / "etc/machine-id").write_text("0123456789abcdef" * 2 + "\n")
         self._make_image()
-
-    def _mount(self, system: Path) -> None:
-        for name in ("root", "upper", "work", "bin"):
-            (ROOT.parent / name).mkdir(parents=True)
-        layers = f"lowerdir={system},upperdir={ROOT.parent}/upper,workdir={ROOT.parent}/work"
-        Path("/run/netns").mkdir(exist_ok=True)
-        for words in (
-            f"mount -t overlay -o {layers} engines {ROOT}",
-            f"mount -t proc proc {ROOT}/proc",
-            f"mount -t sysfs sysfs {ROOT}/sys",
-            f"mount -t cgroup2 cgroup {ROOT}/sys/fs/cgroup",
-            f"mount --rbind /dev {ROOT}/dev",
-            f"mount -t tmpfs run {ROOT}/run",
-            "mount --bind /run/netns /run/netns",
-            "mount --make-shared /run/netns",  # names given later are seen there, too
-        ):
-            self.world.run(words)
-        (ROOT / "run/netns").mkdir()
-        self.world.run(f"mount --bind /run/netns {ROOT}/run/netns")
 
     def _make_image(self) -> None:
         """A root file system of one program, whose other names are links to it."""
@@ -74,8 +66,7 @@ class Engines:
         self, words: str | list[str], *, stdin: str = "", check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """Run a command of that system."""
-        split = words.split() if isinstance(words, str) else words
-        return self.world.run(["chroot", str(ROOT), *split], stdin=stdin, check=check)
+        return self.world.run(inside(words), stdin=stdin, check=check)
 
     def said(self, words: str) -> str:
         """What a command prints, be it right or wrong."""
@@ -83,7 +74,7 @@ class Engines:
 
     def start(self, words: str) -> "subprocess.Popen[bytes]":
         """Start a command of that system."""
-        return self.world.start(["chroot", str(ROOT), *words.split()])
+        return self.world.start(inside(words))
 
     def use(self, engine: str, image: str) -> None:
         """Put podman or docker on PATH; it has the image under that name."""

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 import pytest
 
 import vlanlink
-from tests.containers.engines import ROOT, Engines
+from tests.containers.engines import Engines
 from tests.containers.page import commands, shown
 from tests.kernel.attaching import inside, office
 from tests.kernel.command_line import VLANLINK
+from tests.kernel.debian import ROOT
 from tests.kernel.lan import Lan
 from tests.kernel.world import World, until
 

@@ -3,15 +3,12 @@
 from pathlib import Path
 from subprocess import CompletedProcess, Popen
 
+from tests.kernel import debian
+from tests.kernel.debian import ROOT, inside
 from tests.kernel.world import World, until
 
-ROOT = "/mnt"
 _ENTER = f"""
-mkdir -p /run/changed /run/work
-mount -t overlay -o lowerdir=LOWER,upperdir=/run/changed,workdir=/run/work overlay {ROOT}
 mount --rbind /run {ROOT}/run
-mount --rbind /dev {ROOT}/dev
-mount -t proc proc {ROOT}/proc
 mount -t sysfs -o ro sysfs {ROOT}/sys
 mkdir -p -m 755 /run/dbus /run/udev
 echo living >{ROOT}/etc/hostname
@@ -22,15 +19,15 @@ touch {ROOT}/etc/resolv.conf
 
 
 class System:
-    """What is changed in it goes with the test; nothing of it starts by itself."""
+    """The daemons of a Debian and their files."""
 
     def __init__(self, world: World, root: Path) -> None:
         self.world = world
-        world.run(["sh", "-ec", _ENTER.replace("LOWER", str(root))])
+        debian.mount(world, root, _ENTER)
 
     def path(self, name: str) -> Path:
         """Where a file of the system is, seen from the test."""
-        return Path(ROOT + name)
+        return ROOT / name.lstrip("/")
 
     def write(self, name: str, text: str) -> None:
         """Write a file of its configuration."""
@@ -39,7 +36,7 @@ class System:
 
     def run(self, words: str, namespace: str = "", *, check: bool = True) -> CompletedProcess[str]:
         """Run a program of the system to its end."""
-        return self.world.run(["chroot", ROOT, *words.split()], namespace, check=check)
+        return self.world.run(inside(words), namespace, check=check)
 
     def start(self, words: str, log: str, namespace: str = "") -> Popen[bytes]:
         """Start a daemon; what it says is in /run/LOG.log."""

@@ -11,7 +11,8 @@ from tests.daemons.host import DaemonHost
 from tests.daemons.managers import Manager
 from tests.daemons.network_manager import NetworkManager
 from tests.daemons.networkd import Networkd
-from tests.daemons.system import ROOT, System
+from tests.daemons.system import System
+from tests.kernel.debian import inside
 from tests.kernel.judge import differences
 from tests.kernel.lan import Lan
 from tests.kernel.living_verbs import SOON, VERBS, keeps_what_it_has
@@ -110,7 +111,7 @@ def test_networking_off_spares_a_shim_that_doctor_has_set_apart(lan: Lan, system
     vlanlink.up(topology)
     (found,) = (one for one in vlanlink.doctor().findings if one.code == "managed-by-another")
     assert "NetworkManager" in found.what
-    system.world.run(["chroot", ROOT, "sh", "-ec", found.command or ""])
+    system.world.run(inside(["sh", "-ec", found.command or ""]))
     (shim,) = (name for name in host.world.names() if name.startswith("sh-"))
     until(lambda: "unmanaged" in system.run(f"nmcli -g GENERAL.STATE device show {shim}").stdout)
     system.run("nmcli networking off")
