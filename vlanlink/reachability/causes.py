@@ -57,14 +57,9 @@ def _missing(case: Case) -> Found | None:
     wanted = [(pair.source, pair.path.source)]
     wanted += [(pair.target, pair.address)] if pair.target != GATEWAY else []
     for space, address in wanted:
-        if address and address not in _addresses(state, space):
+        if address and not case.evidence.paths.has(space, address):
             return Cause.MISSING, (f"{title(space)} does not have {address}",)
     return None
-
-
-def _addresses(state: State, namespace: str) -> set[str]:
-    links = state.namespaces[namespace].links.values()
-    return {address.bare for link in links for address in link.addresses}
 
 
 def _no_carrier(case: Case) -> Found | None:

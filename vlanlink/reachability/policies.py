@@ -18,9 +18,10 @@ def own_router(case: Case) -> Found | None:
     pair, state = case.pair, case.evidence.state
     if pair.source != HOST or pair.target == GATEWAY:
         return None
-    family = family_of(pair.address)
-    for route in sorted(state.host.routes, key=str):
-        if route.to == ANYWHERE[family] and route.via == pair.address and case.path.block:
+    default = ANYWHERE[family_of(pair.address)]
+    routes = (r for r in state.host.routes if r.to == default and r.via == pair.address)
+    for route in sorted(routes, key=str):
+        if case.path.block:
             return Cause.OWN_ROUTER, (
                 f"the host's default route is via {route.via} of {pair.target}, "
                 f"through {route.dev}",

@@ -11,7 +11,7 @@ from enum import StrEnum
 from vlanlink.dataclass import dataclass
 from vlanlink.kinds import KINDS
 from vlanlink.kinds.kind import Kind
-from vlanlink.model import LOOPBACK, Link, LinkName, State
+from vlanlink.model import Link, LinkName, State
 
 Segment = tuple[Hashable, ...]
 
@@ -42,10 +42,6 @@ class Segments:
         self._state = state
         self._hairpin = hairpin
         self._segments: dict[LinkName, Segment] = {}
-        self._members: dict[Segment, list[Link]] = {}
-        for link in state.links():
-            if link.name != LOOPBACK and link.master is None:
-                self._members.setdefault(self.of(link), []).append(link)
 
     def of(self, link: Link) -> Segment:
         """The segment of a link."""
@@ -89,10 +85,6 @@ class Segments:
         if kind.rx_handler and device.parent is not None:
             return self.is_open(self.of(device))
         return not kind.isolated
-
-    def members(self, segment: Segment) -> list[Link]:
-        """The links of a segment."""
-        return self._members.get(segment, [])
 
     def adjacency(self, one: Link, other: Link) -> Adjacency:
         """Whether two members of one segment receive each other's frames."""
