@@ -2,15 +2,17 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 TESTS = Path(__file__).parents[1]
 PAGE = (TESTS.parent / "docs/security.md").read_text()
-ROWS = re.findall(r"^\| (.*?) \| (.*?) \| `(\w+(?:\.py)?)` \|$", PAGE, re.MULTILINE)
+ROWS = re.findall(r"^\| ([^|]+) \| ([^|]+) \| (`[^|]+`) \|$", PAGE, re.MULTILINE)
 
 
+@cache
 def known() -> set[str]:
     """The names of all tests, and of the files that they are in."""
     found: set[str] = set()
@@ -20,14 +22,13 @@ def known() -> set[str]:
     return found
 
 
-def test_the_tables_have_rows() -> None:
-    assert len(ROWS) == 22
-    table_lines = [line for line in PAGE.splitlines() if line.startswith("| ")]
-    assert len(table_lines) == 22 + 2 + 1 + 5, "every row of the two tables names its test"
+def test_every_row_names_a_test() -> None:
+    rows = re.findall(r"^\| [^|]+ \| [^|]+ \| (?!test \|)[^|]+ \|$", PAGE, re.MULTILINE)
+    assert len(ROWS) == len(rows) > 20
 
 
-@pytest.mark.parametrize(("what", "promise", "test"), ROWS, ids=[row[0][:40] for row in ROWS])
-def test_a_promise_has_its_test(what: str, promise: str, test: str) -> None:
+@pytest.mark.parametrize(("what", "promise", "tests"), ROWS, ids=[row[0][:40] for row in ROWS])
+def test_a_promise_has_its_tests(what: str, promise: str, tests: str) -> None:
     assert what
     assert promise
-    assert test in known()
+    assert set(re.findall(r"`(.+?)`", tests)) <= known()
