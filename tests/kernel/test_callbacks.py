@@ -8,6 +8,7 @@ import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.topologies import small
 from tests.kernel.world import World
+from vlanlink.kernel.machine import Machine
 
 TOPOLOGY = small("t", a="", b="", c="")
 
@@ -93,3 +94,24 @@ def test_each_phase_can_be_cancelled(phase: str, world: World, topology: vlanlin
     with pytest.raises(vlanlink.Interrupted):
         vlanlink.up(topology, on_progress=lambda _, __, what: what != phase)
     same(world, before)
+
+
+@pytest.mark.needs("macvlan")
+@pytest.mark.parametrize("question", ["unicast_macs", "announce", "probe_lan", "dead_names"])
+def test_what_the_kernel_refuses_between_two_steps_undoes_up(
+    world: World, topology: vlanlink.Topology, monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    """A parent that goes meanwhile, or no memory: an error, as where a step fails."""
+    del topology
+    before = dump(world, sysctls=True)
+
+    def refuses(*_: object, **__: object) -> None:
+        raise OSError(19, "No such device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Machine, question, refuses)
+        text = TOPOLOGY.replace("probe = false", "probe = { count = 1, seconds = 0.1 }")
+        with pytest.raises((vlanlink.ApplyError, vlanlink.ConflictError), match="No such device"):
+            vlanlink.up(vlanlink.load("t.toml", text=text))
+    same(world, before)
+    assert vlanlink.status() == ()

@@ -1,6 +1,8 @@
 """The exported script makes what ``up`` makes, and its undo leaves nothing."""
 
+import errno
 import json
+import os
 from typing import Any
 
 import pytest
@@ -9,7 +11,9 @@ import vlanlink
 from tests.kernel.examples import every_example, example
 from tests.kernel.judge import differences, dump, same
 from tests.kernel.lan import Lan
+from tests.kernel.topologies import small
 from tests.kernel.world import World, until
+from vlanlink.kernel.machine import Machine
 
 MARKS = {"ifindex", "link_index", "group", "ifalias", "protocol", "promiscuity", "allmulti"}
 """What differs between any two runs, and the marks that only ``up`` leaves."""
@@ -40,6 +44,22 @@ def _unmarked(found: Any) -> Any:
 def script(world: World, topology: vlanlink.Topology, *, undo: bool = False) -> None:
     done = vlanlink.export(topology, "iproute2", undo=undo)
     world.run(["sh", "-eu"], stdin=done.text)
+
+
+@pytest.mark.needs("macvlan")
+def test_a_kernel_that_cannot_be_asked(lan: Lan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By file and by name: an error as of every verb."""
+    del lan
+    topology = vlanlink.load("t.toml", text=small("t", web=""))
+    vlanlink.up(topology)
+
+    def refuses(_: Machine) -> None:
+        raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+
+    monkeypatch.setattr(Machine, "host_snapshot", refuses)
+    for wanted in (topology, "t"):
+        with pytest.raises(vlanlink.ConflictError, match="the kernel could not be asked"):
+            vlanlink.export(wanted, "iproute2")
 
 
 @pytest.mark.parametrize("name", every_example())

@@ -25,6 +25,7 @@ from tests.kernel.world import World, until
 from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.packet import packets
 from vlanlink.kernel.packet.arp_nd import Announcement, ArpProbe
+from vlanlink.kernel.packet.beside import Beside
 from vlanlink.kernel.packet.echo import EchoRequest
 
 ask_long = partial(Machine.probe_lan, count=20, seconds=10.0)
@@ -47,6 +48,17 @@ def tagged(frame: bytes, vlan: int) -> bytes:
 
 
 # -- asking ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.needs("macvlan")
+def test_a_parent_that_takes_no_link_to_ask_from_is_named(lan: Lan, machine: Machine) -> None:
+    lan.world.ip("link add br0 type bridge")
+    lan.world.ip("link set eth0 master br0")
+    machine.snapshot()
+    (question,) = ask(lan, FREE)
+    with pytest.raises(OSError, match="temporary macvlan link") as caught:
+        machine.probe_lan([replace(question, beside=Beside("macvlan", OTHER_MAC))])
+    assert caught.value.filename == "eth0"
 
 
 def test_a_held_address_is_found_with_its_mac_and_a_free_one_is_not(

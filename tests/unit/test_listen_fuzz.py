@@ -23,6 +23,7 @@ from vlanlink.kernel.monitor import Arrivals, Events
 from vlanlink.kernel.netlink.nl80211 import wifi_clients
 
 LINKS = REAL["link"]
+IFLA_IFNAME, IFLA_WIRELESS = 3, 11
 
 
 FAMILIES = [family_message("nlctrl", 16), family_message("nl80211", NL80211)]
@@ -70,6 +71,18 @@ def arrived(chunks: Sequence[bytes]) -> frozenset[str]:
 
 def test_links_that_come_are_heard() -> None:
     assert {"lo", "m0"} <= arrived(LINKS)
+
+
+def test_what_wifi_drivers_tell_of_scans_takes_no_name_from_a_link() -> None:
+    """It has the link's number and name, and neither altname nor MAC."""
+    heard = arrived(LINKS)
+    tails = [
+        struct.pack("=HH", 4 + 8, IFLA_IFNAME) + b"wlan0\0\0\0",
+        struct.pack("=HH", 4 + 4, IFLA_WIRELESS) + bytes(4),
+    ]
+    for link in LINKS:
+        body = link[16:32] + b"".join(tails)  # the header, and ifinfomsg
+        assert arrived([*LINKS, struct.pack("=I", 16 + len(body)) + link[4:16] + body]) == heard
 
 
 @given(chunks=st.lists(mutated(LINKS) | st.binary(max_size=200), max_size=4))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from vlanlink.dataclass import dataclass
 from vlanlink.errors import printable
-from vlanlink.kernel.netlink.attributes import attributes
+from vlanlink.kernel.netlink.attributes import attributes, first
 from vlanlink.kernel.netlink.decode import SeenLink, decode_link, readable
 from vlanlink.kernel.netlink.dumps import dump_addresses, dump_links
 from vlanlink.kernel.netlink.socket import Socket
@@ -29,6 +29,8 @@ returns; a signal just before the call, or in another thread, does not interrupt
 _HEADER = struct.Struct("=IHHII")
 _IFINFOMSG = struct.Struct("=BxHiII")
 _NEWLINK, _DELLINK = 16, 17
+_IFLA_WIRELESS = 11
+"""In what Wi-Fi drivers tell of scans and stations: the link's name, and nothing else of it."""
 _NEWADDR, _DELADDR = 20, 21
 _IFADDRMSG = struct.Struct("=BBBBI")
 """Family, prefix length, flags, scope, index."""
@@ -123,7 +125,8 @@ class Arrivals:
             return
         if kind == _NEWLINK:
             with readable():
-                self._words[index] = _words(decode_link(message))
+                if first(message[_HEADER.size + _IFINFOMSG.size :], _IFLA_WIRELESS) is None:
+                    self._words[index] = _words(decode_link(message))
         elif kind == _DELLINK:
             self._words.pop(index, None)
 

@@ -44,7 +44,7 @@ def doctor(
     with open_session(host) as session, kernel_errors():
         machine = session.machine
         if topology is None:
-            state = machine.host_snapshot() if missing_capabilities() else session.snapshot()
+            state = session.host_snapshot() if missing_capabilities() else session.snapshot()
             return analyse(machine.facts(_with_sysctls(machine, state, topology)))
         if probe:
             need_privilege("asking the LAN whether an address is taken", "CAP_NET_RAW")
@@ -70,7 +70,7 @@ def first_topology(
     empty(name)  # raises for an invalid name
     with open_session(host) as session, kernel_errors():
         machine = session.machine
-        state = machine.host_snapshot() if missing_capabilities() else session.snapshot()
+        state = session.host_snapshot() if missing_capabilities() else session.snapshot()
         taken = [space for space, _ in named(session.host.netns_directory)]
         up = marked_topologies(state)
         names = (f"{name}{n or ''}" for n in range(len(up) + 1))
@@ -102,7 +102,7 @@ def _seen_by_a_user(session: Session, topology: Topology) -> tuple[TopologyNeeds
         name: Namespace(name, path=path) for name, path in namespace_paths(topology).items()
     }
     contents, machine = session.store.contents(), session.machine
-    state = machine.host_snapshot()
+    state = session.host_snapshot()
     topology = bound(topology, state)
     keys = keys_to_read(topology, state, contents.of(topology.name)).get(HOST, frozenset())
     state = machine.with_sysctls(state, {HOST: keys})

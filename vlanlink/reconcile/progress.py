@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from vlanlink.planning.operations import AcquireLease
-from vlanlink.reconcile.apply import Progress
+from vlanlink.reconcile.apply import Progress, Unfinished
 from vlanlink.reconcile.observation import Observation
 
 
@@ -27,7 +27,10 @@ class Phases:
 
         def scaled(done: int, total: int, what: str) -> object:
             share = size * done // total if total else 0
-            return report(before + share, self.total, what)
+            try:
+                return report(before + share, self.total, what)
+            except OSError as error:  # the callback's, not the kernel's
+                raise Unfinished(error) from None
 
         return scaled
 

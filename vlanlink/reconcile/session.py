@@ -126,6 +126,11 @@ class Session:
         with kernel_errors():
             return self.machine.snapshot()
 
+    def host_snapshot(self) -> State:
+        """The host's namespace only."""
+        with kernel_errors():
+            return self.machine.host_snapshot()
+
     def survey(self) -> Survey:
         """The files, and the host's namespace and every named one that matters to anybody."""
         contents = self.store.contents()
@@ -172,7 +177,9 @@ class Session:
         if survey:
             return _observation(topology, survey.state, context, contents)
         found = self._observe(topology, before, context, contents, everywhere=False)
-        if not may_hide(found, self.machine.unicast_macs):
+        with kernel_errors():
+            may = may_hide(found, self.machine.unicast_macs)
+        if not may:
             return found
         return self._observe(topology, before, context, contents, everywhere=True)
 
@@ -201,7 +208,8 @@ class Session:
         context = replace(context, records=relocated(context.records, topology, observed))
         found = _observation(topology, observed, context, contents)
         made = [op for op in found.todo.operations if isinstance(op, MakeNamespace)]
-        dead = self.machine.dead_names(op.namespace for op in made)
+        with kernel_errors():
+            dead = self.machine.dead_names(op.namespace for op in made)
         taken = _dead_names(made, dead, context.records)
         return replace(found, dead_names=taken, everywhere=everywhere)
 

@@ -6,7 +6,7 @@ from vlanlink.kernel.netns.names import named
 from vlanlink.planning.plan import Plan
 from vlanlink.reconcile.checks import checked
 from vlanlink.reconcile.observation import Survey, marked_topologies
-from vlanlink.reconcile.session import Session, kernel_errors
+from vlanlink.reconcile.session import Session
 from vlanlink.topology import Topology
 
 _LISTED = 6
@@ -19,8 +19,7 @@ def plan_unprivileged(session: Session, topology: Topology) -> Plan:
     there decides what ``up`` does.
     """
     contents, directory = session.store.contents(), session.host.netns_directory
-    with kernel_errors():
-        state = session.machine.host_snapshot()
+    state = session.host_snapshot()
     names = [name for name, _ in named(directory)]
     entries = topology.namespaces.items()
     inside = [name for name, entry in entries if entry.path or entry.pid or name in names]

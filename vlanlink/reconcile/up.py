@@ -4,8 +4,8 @@ Most topologies take one step. Probes are sent from the parents, so where addres
 LAN, missing parents are created in a step of their own.
 """
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Final
 
@@ -13,7 +13,7 @@ from vlanlink.dataclass import replace
 from vlanlink.errors import ApplyError, Diagnostic
 from vlanlink.model import State
 from vlanlink.planning.plan import Plan, plan
-from vlanlink.reconcile.apply import Transaction
+from vlanlink.reconcile.apply import Transaction, Unfinished
 from vlanlink.reconcile.checks import (
     checked,
     need_privilege,
@@ -134,7 +134,8 @@ def reconcile(
     paused = keeper_paused(session, seen) if disturbs else nullcontext()
     with paused, translated(seen.topology), transaction:
         write_before(session, seen, kept)
-        final, now, warnings = _apply(session, seen, transaction, lost_leases=lost_leases)
+        with _kernel_asked():
+            final, now, warnings = _apply(session, seen, transaction, lost_leases=lost_leases)
         if not aside:
             _settle_keeper(session, final, now)
         close(session, final, now)
@@ -144,6 +145,15 @@ def reconcile(
         forget_leases(session, final)
     done = checked(final)
     return replace(done, notes=(*done.notes, *warnings, *moved_away(seen)))
+
+
+@contextmanager
+def _kernel_asked() -> Iterator[None]:
+    """Raise what the kernel refuses to tell between two steps as Unfinished."""
+    try:
+        yield
+    except OSError as error:
+        raise Unfinished(f"the kernel could not be asked: {error}") from None
 
 
 def _apply(

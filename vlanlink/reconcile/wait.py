@@ -60,7 +60,7 @@ def _missing(session: Session, topology: Topology, links: "Arrivals") -> tuple[s
     """Missing parents by name, and the missing addresses of others."""
     parents = missing_parents(topology, links.names())
     if any(one.wait and is_by_mac(one.parent or "") for one in topology.networks.values()):
-        topology = bound(topology, session.machine.host_snapshot())
+        topology = bound(topology, session.host_snapshot())
     addresses = (
         f"an IPv{family} address of {network.parent}"
         for network in topology.networks.values()

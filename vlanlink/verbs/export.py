@@ -29,7 +29,8 @@ def export(
 
     A name is looked up as by ``status``. MACs are those of this machine; for root, so are leased
     addresses. ``undo``: the script that removes what the other one makes. Raises UsageError for an
-    unknown name, ConflictError for a parent's MAC that no NIC here has.
+    unknown name, ConflictError for a parent's MAC that no NIC here has, or a kernel that can't be
+    read.
     """
     found, leases = wanted(topology, host)
     if nameless := [found.diagnose(problem) for problem in unnamed_nics(found)]:
@@ -47,10 +48,10 @@ def wanted(topology: str | Topology, host: Host | None) -> tuple[Topology, Lease
     """
     if isinstance(topology, str):
         with open_session(host) as session:
-            found = bound(stored(session, topology), session.machine.host_snapshot())
+            found = bound(stored(session, topology), session.host_snapshot())
             return found, session.store.leases(topology)
     found = validated(topology)
     with suppress(PrivilegeError), open_session(host) as session:
-        found = bound(found, session.machine.host_snapshot())
+        found = bound(found, session.host_snapshot())
         return found, session.store.leases(topology.name)
     return found, Leases()

@@ -45,9 +45,14 @@ class LinksBeside:
 
 @contextmanager
 def links_beside(namespaces: Namespaces, kinds: Mapping[int, str]) -> Iterator[LinksBeside]:
-    """A temporary link on each parent: its kind by the parent's ifindex. Raises OSError."""
+    """A temporary link on each parent: its kind by the parent's ifindex.
+
+    Raises OSError, with the parent's name as its file name.
+    """
     host = namespaces.socket(HOST)
-    inside, links = namespaces.in_new_namespace(lambda: _make(host, kinds))
+    namespaces.enter(HOST)
+    parents = {index: socket.if_indextoname(index) for index in kinds}
+    inside, links = namespaces.in_new_namespace(lambda: _make(host, kinds, parents))
     with closing(inside), links.socket:
         try:
             yield links
@@ -55,14 +60,17 @@ def links_beside(namespaces: Namespaces, kinds: Mapping[int, str]) -> Iterator[L
             inside.request([remove_beside(_FIRST_INDEX + parent) for parent in kinds])
 
 
-def _make(host: Socket, kinds: Mapping[int, str]) -> tuple[Socket, LinksBeside]:
+def _make(
+    host: Socket, kinds: Mapping[int, str], parents: Mapping[int, str]
+) -> tuple[Socket, LinksBeside]:
     here = os.open(syscalls.OWN_NETWORK, os.O_RDONLY | os.O_CLOEXEC)
     try:
         for parent, kind in kinds.items():
             refusal = host.request([make_beside(kind, parent, _FIRST_INDEX + parent, here)])[0]
             if refusal:
                 text = refusal.text or os.strerror(refusal.errno)
-                raise OSError(refusal.errno, f"can't create a temporary {kind} link: {text}")
+                message = f"can't create a temporary {kind} link: {text}"
+                raise OSError(refusal.errno, message, parents[parent])
     finally:
         os.close(here)
     names = {parent: socket.if_indextoname(_FIRST_INDEX + parent) for parent in kinds}
