@@ -22,8 +22,9 @@ from vlanlink.kernel.netlink.socket import Refusal
 from vlanlink.kernel.netns.files import NetnsFiles
 from vlanlink.kernel.netns.names import prepare_directory
 from vlanlink.kernel.netns.namespaces import Namespaces
+from vlanlink.kernel.snapshot import unicast_macs
 from vlanlink.kinds import KINDS
-from vlanlink.model import HOST, State
+from vlanlink.model import HOST, Setting, State
 from vlanlink.planning.operations import (
     MakeLink,
     MakeNamespace,
@@ -41,8 +42,10 @@ BATCH = 64
 """Maximum messages in one send."""
 BUSY_SECONDS = 3.0
 """How long a request is retried while the kernel is still deleting a link in its way."""
-PROMISC_SECONDS = 5.0
-"""How long to wait, before setting a parent down, until deleted links leave it unpromiscuous."""
+DELETION_SECONDS = 30.0
+"""How long to wait, before setting a NIC down, until the kernel has deleted the links on it."""
+LOOK_SECONDS = 0.5
+"""When to look whether the links that it waits for are being deleted at all."""
 _POLL_SECONDS = 0.01
 
 
@@ -68,9 +71,6 @@ class Execution:
         """Ifindexes of the host's links to delete, until the first deletion."""
         self._deleted: frozenset[int] = frozenset()
         """Those of them that were deleted as a group."""
-        self._removed_namespaces = False
-        """True after a removal: the kernel deletes the namespaces' links in the background."""
-        self._promisc_deadline: float | None = None
 
     def prepare(self, operations: Sequence[Operation]) -> Iterator[list[Operation]]:
         """Prepare for operations; the batches in which ``run`` is to get them."""
@@ -79,7 +79,6 @@ class Execution:
         on_host = {one.index for one in removed if one.namespace == HOST}
         self._pending_delete = frozenset(on_host | {one.peer_index for one in removed} - {0})
         self._deleted = frozenset()
-        self._removed_namespaces, self._promisc_deadline = False, None
         return batches(operations, min(BATCH, self._namespaces.window))
 
     def run(self, batch: Sequence[Operation]) -> None:
@@ -96,7 +95,6 @@ class Execution:
                     self._make_namespace(first)
                 case RemoveNamespace():
                     self._namespaces.remove(first.namespace)
-                    self._removed_namespaces = True
                 case WriteSysctl():
                     root = self._namespaces.sysctls(first.namespace)
                     procfs.write(first.key, first.new, root)
@@ -107,8 +105,7 @@ class Execution:
                 case RemoveLink():
                     self._remove_links(batch)
                 case _:
-                    for index in filter(None, map(_parent_to_set_down, batch)):
-                        self._wait_promisc_off(index)
+                    self._wait_for_deletions(set(filter(None, map(_to_set_down, batch))))
                     self._send(batch)
         except OSError as error:
             raise self._refused(first, error.errno or 0, _own_text(error)) from None
@@ -149,21 +146,36 @@ class Execution:
                 deleted |= set() if refused else links  # if refused: one by one
         return frozenset(deleted)
 
-    def _wait_promisc_off(self, index: int) -> None:
-        """Wait until links of removed namespaces leave a parent unpromiscuous.
+    def _wait_for_deletions(self, indexes: set[int]) -> None:
+        """Before NICs are set down, wait until no link that the kernel is deleting is on them.
 
-        A device that is down keeps its last receive mode until it is up again
+        The kernel deletes the links of a removed namespace in the background, perhaps long after
+        the run that removed it. A NIC without a filter for unicast addresses is promiscuous for
+        the MACs of those links, and one that is down keeps its receive mode until it is up again
         (__dev_set_rx_mode in net/core/dev.c).
         """
-        if not self._removed_namespaces:
-            return
-        if self._promisc_deadline is None:
-            self._promisc_deadline = time.monotonic() + PROMISC_SECONDS
         with suppress(OSError):
-            while self._link_attribute(IFLA_PROMISCUITY).get(index):
-                if time.monotonic() > self._promisc_deadline:
-                    break
+            if not indexes or not (indexes := self._promiscuous(indexes)):
+                return
+            socket, living = self._namespaces.socket(HOST), None
+            begin = time.monotonic()
+            while macs := frozenset(unicast_macs(socket, indexes)):
+                waited = time.monotonic() - begin
+                if living is None and waited > LOOK_SECONDS:
+                    living = _macs(self._snapshot())
+                if waited > DELETION_SECONDS or (living is not None and macs <= living):
+                    return
                 time.sleep(_POLL_SECONDS)
+
+    def _promiscuous(self, indexes: set[int]) -> set[int]:
+        """Those NICs of the host, not links of ours, that are promiscuous."""
+        count = self._link_attribute(IFLA_PROMISCUITY)
+        group = self._link_attribute(IFLA_GROUP) if any(map(count.get, indexes)) else {}
+        return {
+            index
+            for index in indexes
+            if count.get(index) and not self._marks.is_mark(group.get(index, 0))
+        }
 
     def _link_attribute(self, attribute: int) -> dict[int, int]:
         """An attribute of the host's links, by ifindex."""
@@ -237,11 +249,17 @@ def batches(operations: Sequence[Operation], size: int) -> Iterator[list[Operati
             yield found[start : start + step]
 
 
-def _parent_to_set_down(operation: Operation) -> int | None:
+def _to_set_down(operation: Operation) -> int | None:
     match operation:
         case SetLink(namespace=space, index=index, new=new) if new.get("up") is False:
             return index if space == HOST else None
     return None
+
+
+def _macs(state: State) -> frozenset[Setting | None]:
+    return frozenset(link.settings.get("mac") for link in state.links()) | {
+        stray.mac for stray in state.strays
+    }
 
 
 def _own_text(error: OSError) -> str:

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from types import MappingProxyType
 
 from vlanlink.kinds import KINDS, kind_options
@@ -26,8 +27,12 @@ _APART = frozenset((*LINK_SYSCTLS, TOKEN))
 
 
 def change_links(diff: Diff) -> Iterator[Operation]:
-    """Changes of links in place, parents first: their MTU limits that of their children."""
-    changes = sorted(_in_place(diff), key=lambda change: depth(diff.observed, change.seen))
+    """Changes of links in place, parents first: their MTU limits that of their children.
+
+    Others' links that are set down again come last, children first: the kernel doesn't update the
+    receive mode of a NIC that is down when a link on it is set down.
+    """
+    changes = sorted(_in_place(diff), key=partial(_position, diff))
     interim = releases(changes)
     for change in changes:
         if change.seen.key in interim:
@@ -40,6 +45,12 @@ def change_links(diff: Diff) -> Iterator[Operation]:
             yield from _renew_ipv6(change)
         elif change.new.get(TOKEN, NO_TOKEN) != NO_TOKEN:
             yield from _forget(change, [a for a in _derived(change.seen) if not a.link_local])
+
+
+def _position(diff: Diff, change: InPlace) -> tuple[bool, int]:
+    level = depth(diff.observed, change.seen)
+    goes_down = change.want.owner is None and change.new == {"up": False}
+    return goes_down, -level if goes_down else level
 
 
 def _in_place(diff: Diff) -> Iterator[InPlace]:
