@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.unit.test_growth import World
+from tests.unit.test_growth import World, lines_run
 from tests.unit.test_sight import observed
-from vlanlink.model import Address, State
+from vlanlink.desired.resolve import resolve
+from vlanlink.model import Address, Link, LinkName, Namespace, State
+from vlanlink.planning.plan import plan
 from vlanlink.reconcile.lan import _new_addresses
 from vlanlink.topology import empty
 
@@ -72,3 +74,35 @@ def test_addresses_are_not_compared_pair_by_pair(
     one, two = (crowded(world.up, MANY * factor) for factor in (1, 2))
     few, more = (compared(monkeypatch, lambda s=s: VERBS[verb](world, s)) for s in (one, two))  # type: ignore[misc]
     assert more < 3 * few + MANY, (few, more)
+
+
+def with_macvlans(state: State, number: int) -> State:
+    """The state, with that many links of somebody else's on the parent."""
+    links = {
+        f"m{n}": Link(f"m{n}", "macvlan", "others", LinkName("", "eth0"), index=n + 2)
+        for n in range(number)
+    }
+    return State({**state.namespaces, "others": Namespace("others", links=links)})
+
+
+def test_others_links_are_not_compared_with_each_of_ours() -> None:
+    def lines(size: int, crowd: int) -> int:
+        seen = with_macvlans(worlds[size].up, crowd)
+        return lines_run(lambda: VERBS["down"](worlds[size], seen))
+
+    worlds = {size: World(size) for size in (8, 16)}
+    lines(8, MANY)  # fills caches
+    more = [lines(size, 2 * MANY) - lines(size, MANY) for size in worlds]
+    assert abs(more[1] - more[0]) < MANY, more
+
+
+def test_what_keeps_a_namespace_is_told_in_one_line() -> None:
+    world = World(1)
+    space = world.up.namespaces["n1"]
+    links = {f"d{n}": Link(f"d{n}", "dummy", "n1", index=n + 9) for n in range(MANY)}
+    seen = State({**world.up.namespaces, "n1": replace(space, links={**space.links, **links})})
+    desired = resolve(empty("office"), seen, world.context(world.record)).desired
+    (warning,) = plan(seen, desired, "office").warnings
+    assert "d0, d1" in warning.message
+    assert f"and {MANY - 8} more" in warning.message
+    assert len(warning.message) < 200

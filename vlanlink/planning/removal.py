@@ -15,6 +15,8 @@ from vlanlink.planning.operations import (
     RemoveRoute,
 )
 
+_MAX_NAMED = 8
+"""Of what keeps a namespace: a process in it can start and create any number."""
 _FALLBACK_DEVICES = {
     "tunl0": "ipip",
     "sit0": "sit",
@@ -134,24 +136,26 @@ def _leaving_namespaces(diff: Diff) -> Iterator[Namespace]:
 
 
 def _refuse_to_take_from_others(diff: Diff, gone: list[Link]) -> None:
-    on_others = [o for o in diff.observed.links() if o.parent and not diff.mine(o)]
-    for link in gone if on_others else ():
-        for child in on_others:
-            if child.parent == link.key:
-                whose = owner_in_words(child.owner) if child.owner else "something else"
-                want = diff.desired.link(link.key)
-                diff.conflicts.append(
-                    Problem(
-                        want.origin if want else link.origin,
-                        f"{link.key} would have to be removed, but {child.key} of {whose} is on it",
-                        f"remove {child.key} first",
-                    )
+    on_others: dict[LinkName, list[Link]] = {}
+    for child in diff.observed.links() if gone else ():
+        if child.parent and not diff.mine(child):
+            on_others.setdefault(child.parent, []).append(child)
+    for link in gone:
+        for child in on_others.get(link.key, ()):
+            whose = owner_in_words(child.owner) if child.owner else "something else"
+            want = diff.desired.link(link.key)
+            diff.conflicts.append(
+                Problem(
+                    want.origin if want else link.origin,
+                    f"{link.key} would have to be removed, but {child.key} of {whose} is on it",
+                    f"remove {child.key} first",
                 )
+            )
 
 
 def _why_it_stays(namespace: Namespace) -> str | None:
     if namespace.pids:
-        pids = ", ".join(str(pid) for pid in namespace.pids[:8])
+        pids = ", ".join(str(pid) for pid in namespace.pids[:_MAX_NAMED])
         return f"processes run in it (pid {pids})"
     if namespace.aliases:
         return f"it has another name, {namespace.aliases[0]}"
@@ -161,5 +165,7 @@ def _why_it_stays(namespace: Namespace) -> str | None:
         if link.owner is None and _FALLBACK_DEVICES.get(link.name) != link.kind
     ]
     if foreign:
-        return f"it contains {', '.join(foreign)}, which vlanlink did not create"
+        more = f" and {len(foreign) - _MAX_NAMED} more" if len(foreign) > _MAX_NAMED else ""
+        names = ", ".join(foreign[:_MAX_NAMED])
+        return f"it contains {names}{more}, which vlanlink did not create"
     return None

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
+from itertools import islice
 
 from vlanlink.errors import printable
 
@@ -16,10 +16,12 @@ MOST = 4096
 """Namespaces that are looked at; more processes than that have one of their own on no machine."""
 _MOST_MOUNTS = 64
 """Mount namespaces whose mounts are read."""
+_MOST_OF_ONE = 16384
+"""Mounts that are looked at in each: users can fill mount namespaces of their own."""
 _ROOT = re.compile(r"net:\[(\d+)\]")
 _CONTAINER = re.compile(r"(?:docker|libpod|crio|cri-containerd)[-/]([0-9a-f]{12})[0-9a-f]{52}")
 _ESCAPED = re.compile(r"\\([0-7]{3})")
-_LONGEST_COMMAND = 60
+_LONGEST_COMMAND, _LONGEST_GROUPS = 60, 1 << 14
 
 
 def strangers(
@@ -59,12 +61,18 @@ def _process(pid: int) -> str:
     """``pid 4711 (sleep 1000)``, with the container that it is in."""
     command = group = b""
     with suppress(OSError):
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()[: _LONGEST_COMMAND * 4]
-        group = Path(f"/proc/{pid}/cgroup").read_bytes()
+        command = _beginning(f"/proc/{pid}/cmdline", _LONGEST_COMMAND * 4)
+        group = _beginning(f"/proc/{pid}/cgroup", _LONGEST_GROUPS)
     words = command.rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
     who = printable(f"pid {pid} ({words[:_LONGEST_COMMAND]})" if words else f"pid {pid}")
     container = _CONTAINER.search(group.decode(errors="replace"))
     return f"container {container[1]}, {who}" if container else who
+
+
+def _beginning(path: str, size: int) -> bytes:
+    """Arguments may be megabytes long."""
+    with open(path, "rb", buffering=0) as file:
+        return file.read(size)
 
 
 def _mounted() -> Iterator[tuple[int, str]]:
@@ -78,7 +86,8 @@ def _mounted() -> Iterator[tuple[int, str]]:
     elsewhere.pop(own, None)
     for process in ("self", *elsewhere.values()):
         base = "" if process == "self" else f"/proc/{process}/root"
-        for root, point in _mounts(process):
+        most = None if process == "self" else _MOST_OF_ONE
+        for root, point in islice(_mounts(process), most):
             if match := _ROOT.fullmatch(root):
                 yield int(match[1]), f"{base}{point}"
 

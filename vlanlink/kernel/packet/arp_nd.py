@@ -28,6 +28,8 @@ from vlanlink.model import HOST, family_of
 SLICE_SECONDS = 0.1
 """Interval at which a wait checks whether it should stop."""
 BUFFER = 8 << 20
+_MOST_QUEUED = BUFFER >> 8
+"""Packets that fit into the buffer: each counts with its struct sk_buff."""
 _GAP_SECONDS = 0.0005
 """Gap between frames, so that neither our buffers nor a switch's storm control drop them."""
 _RETRY_SECONDS = 0.002
@@ -231,7 +233,7 @@ def _packet_socket(probes: Sequence[ArpProbe]) -> Iterator[socket.socket]:
         for membership in _memberships(probes):
             sock.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, membership)
         with suppress(BlockingIOError):
-            while True:
+            for _ in range(_MOST_QUEUED):  # a flood that the filter lets in would never end
                 sock.recv(1)  # packets from before the filter was attached
         yield sock
 
