@@ -1,11 +1,15 @@
 """The host's own network is sacred: what happens to its NIC, times what vlanlink does meanwhile."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import pytest
 
 import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
-from tests.kernel.living import EVENTS, WEB4, WEB6, LivingHost
+from tests.kernel.living import EVENTS, HOST4, HOST6, ROUTER, WEB4, WEB6, LivingHost
 from tests.kernel.living_verbs import VERBS, keeps_what_it_has
 from tests.kernel.recorded import RECORDINGS, RecordedHost, Recording
 from tests.kernel.watching import watching
@@ -21,6 +25,45 @@ pytestmark = pytest.mark.needs("macvlan")
 def host(lan: Lan) -> LivingHost:
     """A host that its own manager has configured."""
     return LivingHost(lan)
+
+
+LEASE = (
+    f"addr replace {HOST4}/24 dev eth0 valid_lft 3600 preferred_lft 3600\n"
+    f"addr replace {HOST6}/64 dev eth0 valid_lft 3600 preferred_lft 3600 nodad\n"
+    f"route replace default via {ROUTER} dev eth0 proto dhcp src {HOST4} metric 100\n"
+)
+TIDY = "link set lan0 down\nlink set lan0 name eth0\nlink set eth0 up\nlink delete mv0\n"
+BUSY = {
+    "addresses of the parent and of another NIC": (
+        "addr add 192.168.77.50/24 dev eth0\naddr add 10.9.9.9/24 dev eth1\n"
+        "addr del 192.168.77.50/24 dev eth0\naddr del 10.9.9.9/24 dev eth1\n"
+    ),
+    "the parent's lease": f"addr del {HOST4}/24 dev eth0\naddr del {HOST6}/64 dev eth0\n{LEASE}",
+    "the parent's name": (
+        "link set eth0 down\nlink set eth0 name lan0\n"
+        f"link set lan0 name eth0\nlink set eth0 up\n{LEASE}"
+    ),
+    "links on the parent": (
+        "link add mv0 link eth0 type macvlan mode bridge\nlink set mv0 up\nlink delete mv0\n"
+    ),
+}
+
+
+@contextmanager
+def busy(host: LivingHost, lines: str) -> Iterator[None]:
+    """The same lines of `ip -batch` over and over; at the end the host is as at first."""
+    Path("/run/busy").write_text(lines)
+    loop = "while :; do ip -force -batch /run/busy 2>/dev/null; done"
+    process = host.world.start(["bash", "-c", loop])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.communicate()  # when the last ip has ended, too
+        host.world.run("ip -force -batch /run/busy", check=False)
+        host.world.run(["ip", "-force", "-batch", "-"], stdin=TIDY, check=False)
+        host.configure()
+        host.is_ready()
 
 
 NEEDS = {"firewall of Docker": pytest.mark.needs("nat")}
@@ -129,3 +172,43 @@ def test_the_hosts_address_goes_while_up_is_at_work(host: LivingHost, again: boo
     assert all(("src 192.168.77.6" in line) == again for line in shim if WEB4 in line), shim
     assert vlanlink.up(host.topology()).operations == ()
     vlanlink.down("home")
+
+
+def test_the_hosts_address_changes_whenever_up_is_at_work(host: LivingHost) -> None:
+    before = dump(host.world)
+    tries: list[str] = []
+
+    def move(done: int, _total: int, text: str) -> None:
+        if done == 0:
+            host.lose_lease()
+            host.configure(f"192.168.77.{5 + (len(tries) + 1) % 3}")
+            tries.append(text)
+
+    with pytest.raises(vlanlink.ApplyError) as caught:
+        vlanlink.up(host.topology(), on_progress=move)
+    assert len(tries) == 3
+    assert "addresses or routes changed meanwhile, 3 times in a row" in str(caught.value)
+    assert caught.value.not_undone == ()
+    same(host.world, before)
+
+
+@pytest.mark.parametrize("what", BUSY)
+def test_up_on_a_host_that_never_stands_still(host: LivingHost, what: str, long_run: bool) -> None:
+    """A change of the host's network every few ms: it is up, or as before; no run is endless."""
+    host.lan.trunk("eth1")
+    host.world.ip("link set eth1 up")
+    before, topology = dump(host.world), host.topology()
+    for _ in range(20 if long_run else 1):
+        with busy(host, BUSY[what]):
+            try:
+                vlanlink.up(topology)
+            except (vlanlink.ApplyError, vlanlink.ConflictError) as error:
+                assert error.not_undone == ()  # noqa: PT017 - either is right
+                assert host.world.namespaces() == set()
+                assert vlanlink.status(topology).state == "down"
+        vlanlink.up(topology)
+        host.joins_its_endpoints()
+        assert vlanlink.up(topology).operations == ()
+        with busy(host, BUSY[what]):
+            vlanlink.down("home")
+        same(host.world, before)

@@ -87,17 +87,20 @@ def _while_host_moves(
 
     A manager that drops a lease takes the source address of a route that is about to be added.
     """
-    for _ in range(_TRIES - 1):
+    why: tuple[Diagnostic, ...] = ()
+    for _ in range(_TRIES):
         try:
             return reconcile(session, seen, lost_leases=True)
         except ApplyError as error:
             if error.not_undone:
                 raise
-            now = observe()
+            now, why = observe(), error.diagnostics
             if _host(now) == _host(seen):
                 raise
             seen = now
-    return reconcile(session, seen, lost_leases=True)
+    message = f"the host's own addresses or routes changed meanwhile, {_TRIES} times in a row"
+    hint = "ip monitor address route shows the changes; run up again when they are over"
+    raise ApplyError(*why, Diagnostic(message, hint=hint))
 
 
 def _host(seen: Observation) -> object:
