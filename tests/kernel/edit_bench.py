@@ -195,15 +195,13 @@ def edited(bench: Bench, pair: Pair, after: vlanlink.Topology, alone: str, goal:
     staying |= {"beside"} if pair.beside else set()
     staying &= start.keys()
     ears = {space: Ear(world, space) for space in sorted(staying)}
-    texts = {space: lines(world, space) for space in staying}
     try:
         if alone:
             said = refusal(after)
             assert said, f"refused alone, not as an edit: {alone}"
             right("changed by what is refused", bench.becomes(start)[1])
             for space, ear in ears.items():
-                events = news(ear.heard(), texts[space], lines(world, space))
-                right(f"events in {space or 'the host'} of what is refused", events)
+                right(f"events in {space or 'the host'} of what is refused", ear.news())
             return
         plan = vlanlink.plan(after)
         done = vlanlink.up(after)
@@ -219,9 +217,9 @@ def edited(bench: Bench, pair: Pair, after: vlanlink.Topology, alone: str, goal:
     right("told is not done", told_and_seen(plan, start, found, was, now))
     same = [*({"beside"} if pair.beside else ()), *(was[n] for n in untouched(pair))]
     for space in staying:
-        events, is_there = heard[space], lines(world, space)
+        events, was_there, is_there = heard[space], ears[space].before, lines(world, space)
         if space in same:
-            right(f"events in {space}, which is the same", news(events, texts[space], is_there))
+            right(f"events in {space}, which is the same", news(events, was_there, is_there))
         told = [c for c in plan.changes if place_of(c.namespace, was, now) == space]
-        lost = lost_meanwhile(events, texts[space], is_there, told)
+        lost = lost_meanwhile(events, was_there, is_there, told)
         right(f"lost for a moment in {space or 'the host'}", list(lost))

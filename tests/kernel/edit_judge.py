@@ -186,6 +186,11 @@ class Ear:
             self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
         self.socket.bind((0, _GROUPS))
+        self.before = lines(world, space)
+
+    def news(self) -> list[str]:
+        """What was heard since the last time, without what the kernel only repeats."""
+        return news(self.heard(), self.before, lines(self.world, self.space))
 
     def heard(self) -> list[str]:
         """Everything since the last time, a line each."""
@@ -220,7 +225,7 @@ def _as_monitored(line: str) -> str:
 
 
 def news(heard: Iterable[str], before: set[str], after: set[str]) -> list[str]:
-    """Without what the kernel only says again: that carriers are there it tells up to 1 s late."""
+    """What was heard, without what was and is so: the kernel reports carriers up to 1 s late."""
     return [line for line in heard if line not in before or line not in after]
 
 

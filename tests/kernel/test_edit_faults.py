@@ -9,9 +9,9 @@ import pytest
 import vlanlink
 from tests.kernel.command_line import Cli
 from tests.kernel.edit_files import endpoint, load, network
-from tests.kernel.edit_judge import Ear
+from tests.kernel.edit_judge import Ear, lines, news
 from tests.kernel.judge import dump, same
-from tests.kernel.lan import Lan
+from tests.kernel.lan import SWITCH, Lan
 from tests.kernel.watching import watched
 from tests.kernel.wire import ready
 from tests.kernel.world import World, until
@@ -187,10 +187,10 @@ def test_what_was_handed_over_is_taken_back(lan: Lan) -> None:
     both = dump(world, "t")
     vlanlink.down("base")
     assert world.names() >= {"v0", "v1"}
-    with_ear = Ear(world, "t")
+    ear = Ear(world, "t")
     vlanlink.up(base)
-    assert with_ear.heard() == []
-    with_ear.close()
+    assert ear.news() == []
+    ear.close()
     same(world, both, "t")
     assert [one.state for one in vlanlink.status()] == ["up", "up"]
     vlanlink.down("app")
@@ -293,3 +293,25 @@ def test_a_watch_goes_on_without_the_process_that_ended(lan: Lan) -> None:
         lan.world.ip("-n b address delete 10.77.0.22/24 dev eth0")
         watch.told("repaired")
         assert lan.world.addresses("eth0", "b") == ["10.77.0.22/24"]
+
+
+def test_a_carrier_that_goes_and_comes_is_no_news(lan: Lan) -> None:
+    """The kernel may tell of it only when the next change has begun."""
+    world = lan.world
+    vlanlink.up(load(network() + endpoint("t", 'addresses = ["10.77.0.2"]'), "app"))
+    dump(world, "t")
+    ear = Ear(world, "t")
+    heard: list[str] = []
+
+    def hears() -> bool:
+        heard.extend(ear.heard())
+        return bool(heard)
+
+    index = world.link("eth0")["link_index"]
+    port = next(n for n in world.names(SWITCH) if world.link(n, SWITCH)["ifindex"] == index)
+    world.ip(f"link set {port} down", SWITCH)
+    until(hears, "news of the carrier")
+    world.ip(f"link set {port} up", SWITCH)
+    dump(world, "t")
+    assert news([*heard, *ear.heard()], ear.before, lines(world, "t")) == []
+    ear.close()
