@@ -12,7 +12,6 @@ from tests.unit.test_codec import messages
 from vlanlink import log
 from vlanlink.cli import debug
 from vlanlink.kernel.netlink import dumps, words
-from vlanlink.kernel.netlink.socket import Refusal
 from vlanlink.model import Address, Route
 from vlanlink.planning.operations import AddAddress, AddRoute
 
@@ -47,7 +46,8 @@ def test_answers(caplog: pytest.LogCaptureFixture) -> None:
     logger = log.wanted(log.DEBUG)
     assert logger
     message = dumps.dump_links()
-    words.write(logger, [message, message], [None, Refusal(16, "no\nway")])
+    words.write(logger, message, 0, "")
+    words.write(logger, message, 16, "no\nway")
     assert [record.getMessage() for record in caplog.records] == [
         "RTM_GETLINK dump: ok",
         "RTM_GETLINK dump: EBUSY no\nway",

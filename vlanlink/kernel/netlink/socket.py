@@ -113,7 +113,9 @@ class Socket:
         if logger := log.wanted(log.DEBUG):
             from vlanlink.kernel.netlink import words
 
-            words.write(logger, messages, found)
+            for message, refused in zip(messages, found, strict=True):
+                number, said = (refused.errno, refused.text) if refused else (0, "")
+                words.write(logger, message, number, said)
         return found
 
     def dump(self, message: bytearray) -> list[bytes]:

@@ -14,8 +14,6 @@ from vlanlink.kernel.netlink.attributes import attributes, ip, text
 if TYPE_CHECKING:
     from logging import Logger
 
-    from vlanlink.kernel.netlink.socket import Refusal
-
 _TYPES: Final[Mapping[int, str]] = {
     16: "RTM_NEWLINK",
     17: "RTM_DELLINK",
@@ -77,13 +75,10 @@ _ADDRESS_BODY: Final = struct.Struct("=BBBBI")
 _ROUTE_BODY: Final = struct.Struct("=BBBBBBBBI")
 
 
-def write(
-    logger: "Logger", messages: Sequence[bytearray], answers: "Sequence[Refusal | None]"
-) -> None:
-    """A line per request: the message, and what the kernel answered."""
-    for message, answer in zip(messages, answers, strict=True):
-        said = f"{errorcode.get(answer.errno, answer.errno)} {answer.text}" if answer else "ok"
-        logger.debug("%s: %s", in_words(message), said.rstrip())
+def write(logger: "Logger", message: bytes | bytearray, number: int, said: str) -> None:
+    """A line for a request: the message, and the kernel's answer (errno or 0, and its text)."""
+    answer = f"{errorcode.get(number, number)} {said}" if number else "ok"
+    logger.debug("%s: %s", in_words(message), answer.rstrip())
 
 
 def write_dump(logger: "Logger", message: bytes | bytearray, found: Sequence[bytes]) -> None:
