@@ -11,7 +11,7 @@ import vlanlink
 from tests.kernel.lan import Lan
 from tests.kernel.wire import HELD, MAC, capture, endpoint, ready
 from tests.kernel.world import until
-from vlanlink.kernel.packet import arp_nd
+from vlanlink.kernel.packet import announce
 
 HEAD = """
 [topology]
@@ -47,13 +47,13 @@ def load(*addresses: str, kind: str = "macvlan") -> vlanlink.Topology:
 def senders(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """The sockets that announce."""
     found: list[object] = []
-    made = arp_nd._sender
+    made = announce._sender
 
     def sender() -> object:
         found.append(one := made())
         return one
 
-    monkeypatch.setattr(arp_nd, "_sender", sender)
+    monkeypatch.setattr(announce, "_sender", sender)
     return found
 
 

@@ -24,7 +24,8 @@ from tests.kernel.wire import (
 from tests.kernel.world import World, until
 from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.packet import packets
-from vlanlink.kernel.packet.arp_nd import Announcement, ArpProbe
+from vlanlink.kernel.packet.announce import Announcement
+from vlanlink.kernel.packet.arp_nd import ArpProbe
 from vlanlink.kernel.packet.beside import Beside
 from vlanlink.kernel.packet.echo import EchoRequest
 

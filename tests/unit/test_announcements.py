@@ -9,7 +9,7 @@ import pytest
 from tests.unit.test_crowded import crowded
 from tests.unit.test_growth import World
 from tests.unit.test_sight import observed
-from vlanlink.kernel.packet.arp_nd import Announcement
+from vlanlink.kernel.packet.announce import Announcement
 from vlanlink.model import Link, State
 from vlanlink.reconcile.lan import announce
 from vlanlink.reconcile.observation import Observation

@@ -24,7 +24,7 @@ from vlanlink.host import since_boot
 from vlanlink.kernel.netlink.attributes import attributes, ip
 from vlanlink.kernel.netlink.encode import removed_address, renewed_address
 from vlanlink.kernel.netlink.socket import Socket
-from vlanlink.kernel.packet.arp_nd import close_all
+from vlanlink.kernel.packet.sockets import close_all
 from vlanlink.kernel.packet.solicit import open_asking, solicit
 from vlanlink.model import Address, LinkName
 from vlanlink.planning.operations import AddAddress, RemoveAddress

@@ -37,7 +37,8 @@ if TYPE_CHECKING:  # `up` may not need these; the methods load them
     from vlanlink.kernel.execution import Execution
     from vlanlink.kernel.facts import MachineFacts
     from vlanlink.kernel.monitor import Arrivals, Events
-    from vlanlink.kernel.packet.arp_nd import Announcement, ArpProbe
+    from vlanlink.kernel.packet.announce import Announcement
+    from vlanlink.kernel.packet.arp_nd import ArpProbe
     from vlanlink.kernel.packet.echo import EchoReply, EchoRequest
 
 REPORT_SECONDS = 0.02
@@ -273,7 +274,7 @@ class Machine:
         self, announcements: Sequence["Announcement"], *, times: int = 1, apart: float = 0.2
     ) -> dict["Announcement", str]:
         """Announce addresses on the LAN; the announcements that failed, and why."""
-        from vlanlink.kernel.packet.arp_nd import announce
+        from vlanlink.kernel.packet.announce import announce
 
         with self.timings.taking("announce"):
             return self._do(

@@ -14,8 +14,8 @@ from vlanlink.dhcp.port import Port
 from vlanlink.dhcp.state import Client, Configure, Send, summary
 from vlanlink.errors import Problem, TopologyError
 from vlanlink.host import boot_id, since_boot
-from vlanlink.kernel.packet.arp_nd import close_all
 from vlanlink.kernel.packet.client_socket import open_client
+from vlanlink.kernel.packet.sockets import close_all
 from vlanlink.model import HOST, Link, LinkName, State
 from vlanlink.reconcile.apply import Progress, Unfinished
 from vlanlink.reconcile.dhcp_plan import endpoints

@@ -14,7 +14,8 @@ from vlanlink.desired.duplicates import (
     probing_parents,
 )
 from vlanlink.errors import Diagnostic
-from vlanlink.kernel.packet.arp_nd import Announcement, ArpProbe
+from vlanlink.kernel.packet.announce import Announcement
+from vlanlink.kernel.packet.arp_nd import ArpProbe
 from vlanlink.kernel.packet.beside import Beside
 from vlanlink.kinds import KINDS, rx_handler
 from vlanlink.model import HOST, Address, Link, LinkName, State

@@ -1,4 +1,4 @@
-"""Probe and announce addresses on the LAN.
+"""Ask the LAN whether addresses are in use.
 
 Frames are sent and received on packet sockets (packet(7)): the kernel's own ARP and neighbour
 discovery resolve only addresses in use, one at a time.
@@ -13,35 +13,31 @@ import time
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from itertools import cycle
 from threading import Event
 from typing import TypeVar
 
 from vlanlink.dataclass import dataclass
-from vlanlink.kernel import procfs
 from vlanlink.kernel.netns.namespaces import Namespaces
 from vlanlink.kernel.packet import packets
 from vlanlink.kernel.packet.beside import Beside, LinksBeside, links_beside
-from vlanlink.kernel.worker import Worker
+from vlanlink.kernel.packet.sockets import BUFFER, ethertype, widen
 from vlanlink.model import HOST, family_of
 
 SLICE_SECONDS = 0.1
 """Interval at which a wait checks whether it should stop."""
-BUFFER = 8 << 20
 _MOST_QUEUED = BUFFER >> 8
 """Packets that fit into the buffer: each counts with its struct sk_buff."""
 _GAP_SECONDS = 0.0005
 """Gap between frames, so that neither our buffers nor a switch's storm control drop them."""
-_RETRY_SECONDS = 0.002
-_RETRIES = 100
+RETRY_SECONDS = 0.002
+"""Pause before a frame is sent again that found no room."""
 _FULL = (errno.ENOBUFS, errno.EAGAIN)
-_CLOSERS = 128
 
 _ETH_P_ALL = 3
 _SOL_PACKET = 263
 _ADD_MEMBERSHIP, _IGNORE_OUTGOING = 1, 23
 _ALLMULTI, _UNICAST = 2, 3
-_SO_ATTACH_FILTER, _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 26, 32, 33
+_SO_ATTACH_FILTER = 26
 
 _T = TypeVar("_T")
 
@@ -57,23 +53,6 @@ class ArpProbe:
     """MACs whose replies to this probe don't count, in addition to those passed to ``probe``."""
     beside: Beside | None = None
     """How it reaches other links on the parent; None: only the wire hears it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Announcement:
-    """An announcement that a link in a namespace has an address."""
-
-    namespace: str
-    index: int
-    mac: str
-    address: str
-    parent: int = 0
-    """Ifindex of the parent whose segment is the link's, if that is on the host; else 0."""
-    by_parent: bool = False
-    """The parent sends it: to the wire, not to siblings."""
-
-
-# -- probing --------------------------------------------------------------------------------------
 
 
 def probe(
@@ -152,7 +131,7 @@ class _ProbeRun:
         """Send due probes; seconds until the next one is due."""
         while schedule and schedule[0][0] <= now:
             if not self._send(schedule[0][1]):
-                return _RETRY_SECONDS
+                return RETRY_SECONDS
             schedule.popleft()
         return schedule[0][0] - now if schedule else SLICE_SECONDS
 
@@ -165,7 +144,7 @@ class _ProbeRun:
         if self.beside and probe.beside:
             self._send_beside(self.beside, probe, probe.beside)
         try:
-            self.socket.sendto(frame, (name, _protocol(probe.address)))
+            self.socket.sendto(frame, (name, ethertype(probe.address)))
         except OSError as error:
             if error.errno in _FULL:
                 return False
@@ -180,7 +159,7 @@ class _ProbeRun:
         one reason for sending from the parent, too. The other: a station with this MAC can't answer
         it.
         """
-        to = links.names[probe.parent_index], _protocol(probe.address)
+        to = links.names[probe.parent_index], ethertype(probe.address)
         try:
             links.socket.sendto(beside.frame(probe.address), to)
         except OSError as error:
@@ -208,10 +187,6 @@ class _ProbeRun:
 def _canonical(address: str) -> str:
     family = socket.AF_INET if family_of(address) == 4 else socket.AF_INET6
     return socket.inet_ntop(family, socket.inet_pton(family, address))
-
-
-def _protocol(address: str) -> int:
-    return packets.ETHERTYPE_ARP if family_of(address) == 4 else packets.ETHERTYPE_IPV6
 
 
 @contextmanager
@@ -251,16 +226,6 @@ def _memberships(probes: Iterable[ArpProbe]) -> Iterator[bytes]:
         yield struct.pack("iHH8s", index, _UNICAST, 6, bytes.fromhex(mac.replace(":", "")))
 
 
-def widen(sock: socket.socket) -> None:
-    """Enlarge the socket's receive and send buffers."""
-    buffers = (socket.SO_RCVBUF, _SO_RCVBUFFORCE), (socket.SO_SNDBUF, _SO_SNDBUFFORCE)
-    for allowed, forced in buffers:
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, forced, BUFFER)
-        except PermissionError:
-            sock.setsockopt(socket.SOL_SOCKET, allowed, BUFFER)
-
-
 def _filter() -> bytes:
     """A filter for ARP and neighbour discovery, untagged or with VLAN id 0 (linux/filter.h).
 
@@ -292,126 +257,3 @@ def _filter() -> bytes:
         (give, 0, 0, 0),
     ]
     return b"".join(struct.pack("HBBI", *line) for line in lines)
-
-
-# -- announcing ------------------------------------------------------------------------------------
-
-
-def announce(
-    namespaces: Namespaces,
-    announcements: Sequence[Announcement],
-    *,
-    times: int = 1,
-    apart: float = 0.2,
-    stop: Event | None = None,
-) -> dict[Announcement, str]:
-    """Announce addresses on their segments: gratuitous ARP, unsolicited advertisements.
-
-    Sent from each link's namespace, so that siblings on the host receive them too; ``times`` times,
-    ``apart`` seconds apart. Returns the announcements that failed, and why.
-    """
-    stop = stop or Event()
-    failed: dict[Announcement, str] = {}
-    crowded = {each.parent for each in announcements if each.by_parent}
-    by_namespace: dict[str, list[Announcement]] = {}
-    for each in announcements:
-        by_namespace.setdefault(each.namespace, []).append(each)
-    names = list(by_namespace)
-    for turn in range(times):
-        if turn and stop.wait(apart):
-            break
-        for first in range(0, len(names), namespaces.window):
-            window = {name: by_namespace[name] for name in names[first : first + namespaces.window]}
-            _announce_in(namespaces, window, failed, crowded)
-    return failed
-
-
-def _announce_in(
-    namespaces: Namespaces,
-    by_namespace: dict[str, list[Announcement]],
-    failed: dict[Announcement, str],
-    crowded: set[int],
-) -> None:
-    """Send from the links, or from their parents if those are ``crowded``.
-
-    A broadcast is copied to all siblings before it reaches the parent (macvlan_start_xmit). More
-    than fit the backlog (netdev_max_backlog) leave no room where that is a veth or a bridge.
-    """
-    sockets: list[socket.socket] = []
-    for_parents: dict[Announcement, bytes] = {}
-    try:
-        for name, announcements in by_namespace.items():
-            try:
-                frames = {each: _frame(namespaces, each) for each in announcements}
-                if any(each.parent not in crowded for each in announcements):
-                    namespaces.enter(name)
-                    sockets.append(_sender())
-            except OSError as error:
-                failed.update(dict.fromkeys(announcements, error.strerror or str(error)))
-                continue
-            for each, frame in frames.items():
-                full = each.parent not in crowded and _is_full(
-                    sockets[-1], each.index, each, frame, failed
-                )
-                if full and each.parent:
-                    crowded.add(each.parent)
-                if each.parent in crowded:
-                    for_parents[each] = frame
-        if for_parents:
-            namespaces.enter(HOST)
-            sockets.append(_sender())
-            for each, frame in for_parents.items():
-                _is_full(sockets[-1], each.parent, each, frame, failed)
-    finally:
-        close_all(sockets)
-
-
-def _sender() -> socket.socket:
-    return socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
-
-
-def _is_full(
-    sender: socket.socket,
-    index: int,
-    each: Announcement,
-    frame: bytes,
-    failed: dict[Announcement, str],
-) -> bool:
-    """Send an announcement; True if the link had no room for it all the time."""
-    for _ in range(_RETRIES):
-        try:
-            sender.sendto(frame, (socket.if_indextoname(index), _protocol(each.address)))
-        except OSError as error:
-            failed[each] = error.strerror or str(error)
-            if error.errno != errno.ENOBUFS:
-                return False
-            time.sleep(_RETRY_SECONDS)  # until the link's queue has room
-        else:
-            failed.pop(each, None)
-            return False
-    return True
-
-
-def _frame(namespaces: Namespaces, each: Announcement) -> bytes:
-    """The frame. Whether it is from an IPv6 router shows in the link's namespace."""
-    if family_of(each.address) == 4:
-        return packets.arp_announcement(each.mac, each.address)
-    namespaces.enter(each.namespace)
-    name = socket.if_indextoname(each.index)
-    router = procfs.read(f"net/ipv6/conf/{name}/forwarding") not in (None, "0")
-    return packets.neighbour_advertisement(each.mac, each.address, router=router)
-
-
-def close_all(sockets: Sequence[socket.socket]) -> None:
-    """Close packet sockets in parallel.
-
-    Each close waits for a grace period of the kernel (some 6 ms); simultaneous ones share it.
-    """
-    if len(sockets) == 1:
-        sockets[0].close()
-    elif sockets:
-        with ExitStack() as stack:
-            count = min(_CLOSERS, len(sockets))
-            closers = [stack.enter_context(Worker("vlanlink-close")) for _ in range(count)]
-            for closer, one in zip(cycle(closers), sockets, strict=False):
-                closer.submit(one.close)

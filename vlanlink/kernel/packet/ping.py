@@ -20,9 +20,10 @@ from vlanlink.dataclass import dataclass
 from vlanlink.kernel import procfs
 from vlanlink.kernel.netns.namespaces import Namespaces
 from vlanlink.kernel.packet import packets
-from vlanlink.kernel.packet.arp_nd import SLICE_SECONDS, paced, widen
+from vlanlink.kernel.packet.arp_nd import SLICE_SECONDS, paced
 from vlanlink.kernel.packet.echo import EchoReply, EchoRequest, FailureReason
 from vlanlink.kernel.packet.neighbours import Hop, Neighbour, forget, neighbours, next_hop
+from vlanlink.kernel.packet.sockets import widen
 from vlanlink.model import HOST, family_of
 
 ATTEMPTS = 3
