@@ -7,10 +7,10 @@ from vlanlink.kinds import COMMON
 from vlanlink.kinds.common import LINK_SYSCTLS, NO_TOKEN, TOKEN
 from vlanlink.model import LOOPBACK, Address, Link, LinkName, Namespace, Setting
 from vlanlink.planning.changes import policy_write
+from vlanlink.planning.dhcp_operations import AcquireLease
 from vlanlink.planning.diff import Diff, depth, route_order
 from vlanlink.planning.ifindex import allocate
 from vlanlink.planning.operations import (
-    AcquireLease,
     AddAddress,
     AddRoute,
     MakeLink,

@@ -22,7 +22,6 @@ from vlanlink.planning.operation import Operation, Refused, errno_name
 from vlanlink.sysctl import dotted, heirs, link_of, possible_effects, side_effects
 
 __all__ = [
-    "AcquireLease",
     "AddAddress",
     "AddRoute",
     "MakeLink",
@@ -35,7 +34,6 @@ __all__ = [
     "RemoveNamespace",
     "RemoveRoute",
     "SetLink",
-    "StartKeeper",
     "WriteFile",
     "WriteSysctl",
     "errno_name",
@@ -386,57 +384,6 @@ class WriteSysctl(Operation):
             f"{dotted(self.key)} reads {self.old!r} after {self.new!r} was written; "
             "write it as the kernel reads it"
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AcquireLease(Operation):
-    """Ask by DHCP for the address of a link. Carried out by `reconcile`, not by the kernel."""
-
-    phase = "addresses"
-    sent = False
-
-    dev: str
-    since: str = ""
-    """``no answer since 12:33:05``; empty before it was asked for."""
-    kept: bool = False
-    """The keeper goes on asking."""
-
-    def changes(self) -> Iterator[Change]:
-        """One line."""
-        yield Change("create", "address", self.namespace, "dhcp", f"on {self.dev}, by DHCP")
-
-    def describe(self) -> str:
-        """What is being tried."""
-        return f"get an address by DHCP for {LinkName(self.namespace, self.dev)}"
-
-    def drifts(self, causes: Causes) -> Iterator[Drift]:
-        """The address, unless its link is made too."""
-        link = LinkName(self.namespace, self.dev)
-        if link not in causes.made:
-            yield Drift(f"address of {link} by DHCP", f"is missing: {self.since or 'no lease'}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartKeeper(Operation):
-    """Start the process that renews the leases. Carried out by `reconcile`, not by the kernel."""
-
-    sent = False
-
-    why: str
-    """``is gone``, ``keeps other leases``."""
-
-    def changes(self) -> Iterator[Change]:
-        """One line."""
-        yield Change("create", "keeper", self.namespace, "dhcp", f"to renew leases: it {self.why}")
-
-    def describe(self) -> str:
-        """What is being tried."""
-        return "start the DHCP keeper"
-
-    def drifts(self, causes: Causes) -> Iterator[Drift]:
-        """The keeper, unless the links whose leases it keeps are made too."""
-        if not causes.made:
-            yield Drift("the DHCP keeper", self.why)
 
 
 def touched(operations: Iterable[Operation]) -> frozenset[str] | None:

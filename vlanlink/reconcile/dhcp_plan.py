@@ -7,15 +7,14 @@ from vlanlink.dataclass import replace
 from vlanlink.desired.context import Context
 from vlanlink.host import boot_id, since_boot
 from vlanlink.model import HOST, Link, LinkName, State
+from vlanlink.planning.dhcp_operations import AcquireLease, StartKeeper
 from vlanlink.planning.operations import (
-    AcquireLease,
     MakeLink,
     MakeNamespace,
     Operation,
     RemoveAddress,
     RemoveLink,
     RemoveNamespace,
-    StartKeeper,
 )
 from vlanlink.planning.plan import Plan
 from vlanlink.reconcile.observation import Observation

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from vlanlink.planning.operations import AcquireLease
+from vlanlink.planning.dhcp_operations import AcquireLease
 from vlanlink.reconcile.apply import Progress, Unfinished
 from vlanlink.reconcile.observation import Observation
 
