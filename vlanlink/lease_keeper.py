@@ -23,7 +23,8 @@ from typing import Any, NoReturn
 from vlanlink.commit_confirm.commit import pending_change
 from vlanlink.dataclass import dataclass
 from vlanlink.dhcp.guests import listen
-from vlanlink.dhcp.service import Doors, Endpoint, Guests, Service, fork, open_doors
+from vlanlink.dhcp.namespace_sockets import NamespaceSockets, open_sockets
+from vlanlink.dhcp.service import Endpoint, Guests, Service, fork
 from vlanlink.errors import VlanlinkError
 from vlanlink.host import Host, boot_id, since_boot
 from vlanlink.kernel.privilege import become_nobody, die_with_parent, keep_needed_capabilities
@@ -117,7 +118,7 @@ class _Opened:
     """What the child works with, and the namespaces' identities by path."""
 
     endpoints: Mapping[LinkName, Endpoint]
-    doors: Mapping[str, Doors]
+    sockets: Mapping[str, NamespaceSockets]
     paths: Mapping[str, tuple[str, int]]
     """By namespace, its path and inode."""
 
@@ -129,7 +130,7 @@ def _open(session: Session, topology: str) -> _Opened:
     ports = open_ports(session, seen.observed, links)
     names = sorted({key.namespace for key in links})
     try:
-        doors = dict(zip(names, session.machine.inside(_doors_of(links)), strict=True))
+        sockets = dict(zip(names, session.machine.inside(_sockets_of(links)), strict=True))
     except OSError as error:
         raise Unfinished(f"can't open the keeper's sockets: {error.strerror}") from None
     known = session.store.dhcp_leases(topology).held
@@ -141,14 +142,14 @@ def _open(session: Session, topology: str) -> _Opened:
         heard = seen.context.advertised.get((key[0], key[1]), Advertised())
         heard_of = heard if _hears(link) else None
         found[key] = Endpoint(link.index, new_client(link), ports[key], lease, wanted, heard_of)
-    return _Opened(found, doors, dict(_paths(seen.observed, names)))
+    return _Opened(found, sockets, dict(_paths(seen.observed, names)))
 
 
-def _doors_of(links: Mapping[LinkName, Link]) -> list[tuple[str, Callable[[], Doors]]]:
+def _sockets_of(links: Mapping[LinkName, Link]) -> list[tuple[str, Callable[[], NamespaceSockets]]]:
     """The namespaces, and how their sockets are opened."""
     hearing = {key.namespace for key, link in links.items() if _hears(link)}
     names = sorted({key.namespace for key in links})
-    return [(name, partial(open_doors, asking=name in hearing)) for name in names]
+    return [(name, partial(open_sockets, asking=name in hearing)) for name in names]
 
 
 def _hears(link: Link) -> bool:
@@ -167,8 +168,8 @@ def _close(opened: _Opened) -> None:
     """Close the child's sockets here: they share its sockets, so that takes no grace period."""
     for endpoint in opened.endpoints.values():
         endpoint.port.close()
-    for doors in opened.doors.values():
-        doors.close()
+    for each in opened.sockets.values():
+        each.close()
 
 
 def _serve(opened: _Opened, lock: int, guests: Guests | None, channel: socket.socket) -> None:
@@ -180,7 +181,7 @@ def _serve(opened: _Opened, lock: int, guests: Guests | None, channel: socket.so
     become_nobody("CAP_NET_ADMIN", "CAP_NET_RAW")
     die_with_parent()
     channel.send(b"+")
-    Service(opened.endpoints, opened.doors, channel, guests).run()
+    Service(opened.endpoints, opened.sockets, channel, guests).run()
 
 
 class _Stopped(Exception):  # noqa: N818 - raised by the signal handler

@@ -7,7 +7,6 @@ use them. What follows beyond the address is told to the process that started it
 import json
 import os
 import socket
-import struct
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -17,33 +16,20 @@ from vlanlink.dataclass import dataclass
 from vlanlink.dhcp import client as machine
 from vlanlink.dhcp import guests, joining
 from vlanlink.dhcp.engine import Engine, LeaseAction
+from vlanlink.dhcp.namespace_sockets import CARRIER, NamespaceSockets, notices
 from vlanlink.dhcp.port import Port
 from vlanlink.dhcp.routers import Routers
 from vlanlink.dhcp.state import Client, Configure
 from vlanlink.host import since_boot
-from vlanlink.kernel.netlink.attributes import attributes, ip
 from vlanlink.kernel.netlink.encode import removed_address, renewed_address
-from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.kernel.packet.sockets import close_all
-from vlanlink.kernel.packet.solicit import open_asking, solicit
+from vlanlink.kernel.packet.solicit import solicit
 from vlanlink.model import Address, LinkName
 from vlanlink.planning.operations import AddAddress, RemoveAddress
 from vlanlink.store.advertised import Advertised, advertised_row
 from vlanlink.store.dhcp_leases import FOREVER, DhcpLease, lease_row
 from vlanlink.store.keeper_file import word_of
 
-_HEADER = struct.Struct("=IHHII")
-_LINK = struct.Struct("=BxHiII")
-_ADDRESS = struct.Struct("=BBBBI")
-_OPTIONS = struct.Struct("=BxHiBBHI")
-"""nduseroptmsg (linux/rtnetlink.h); it is as long as the one above."""
-_NEWLINK, _DELADDR, _NEWNDUSEROPT, _IFA_LOCAL = 16, 21, 68, 2
-_ADVERTISEMENT: Final = 134
-"""Its type in ICMPv6 (RFC 4861, 4.2)."""
-_UP: Final = 0x1 | 0x10000
-"""IFF_UP and IFF_LOWER_UP: it has carrier (netdevice(7))."""
-_GROUPS: Final = 0x1 | 0x10 | 1 << 19
-"""RTMGRP_LINK, RTMGRP_IPV4_IFADDR and RTNLGRP_ND_USEROPT (linux/rtnetlink.h)."""
 _LARGEST: Final = 1 << 16
 _RETRY_SECONDS: Final = 1.0
 _PAUSE_SECONDS, _LONGEST_PAUSE = 1.0, 60.0
@@ -69,25 +55,6 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Doors:
-    """The sockets of a namespace."""
-
-    requests: Socket
-    events: socket.socket
-    inode: int
-    """Of the namespace; its name may mean another one later."""
-    asking: socket.socket | None = None
-    """Asks routers, where somebody listens to them."""
-
-    def close(self) -> None:
-        """Close them."""
-        self.requests.close()
-        self.events.close()
-        if self.asking:
-            self.asking.close()
-
-
-@dataclass(frozen=True, slots=True)
 class Guests:
     """Where others ask for endpoints to join or to leave."""
 
@@ -96,31 +63,22 @@ class Guests:
     """The user who may."""
 
 
-def open_doors(*, asking: bool = False) -> Doors:
-    """The sockets of the calling thread's namespace. Raises OSError."""
-    kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
-    events = socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
-    events.bind((0, _GROUPS))
-    inode = os.stat("/proc/thread-self/ns/net").st_ino
-    return Doors(Socket(), events, inode, open_asking() if asking else None)
-
-
 class Service:
     """Renews leases until its starter hangs up."""
 
     def __init__(
         self,
         endpoints: Mapping[LinkName, Endpoint],
-        doors: Mapping[str, Doors],
+        sockets: Mapping[str, NamespaceSockets],
         starter: socket.socket,
         guests: Guests | None = None,
     ) -> None:
-        """Take over the sockets. ``starter`` gets a message for each lease.
+        """Take over ``sockets``, by namespace. ``starter`` gets a message for each lease.
 
         ``guests`` ask for endpoints to join or to leave.
         """
         self._endpoints = dict(endpoints)
-        self._doors = dict(doors)
+        self._sockets = dict(sockets)
         self._starter = starter
         self._guests = guests
         self._untold: list[bytes] = []
@@ -145,8 +103,8 @@ class Service:
         self._engine.watch(self._starter, self._on_starter)
         if self._guests:
             self._engine.watch(self._guests.at, self._on_guest)
-        for namespace, doors in self._doors.items():
-            self._engine.watch(doors.events, partial(self._on_events, namespace))
+        for namespace, opened in self._sockets.items():
+            self._engine.watch(opened.events, partial(self._on_events, namespace))
         self._engine.add_all((key, partial(self._begin, key)) for key in list(self._endpoints))
         while not self._hung_up:
             self._engine.run_once(_RETRY_SECONDS if self._untold else self._idle())
@@ -196,7 +154,7 @@ class Service:
     def _request(self, key: LinkName, message: bytearray) -> None:
         """Ask the kernel. What it refuses shows as drift, and is put right the same way."""
         with suppress(OSError):
-            self._doors[key.namespace].requests.request([message])
+            self._sockets[key.namespace].requests.request([message])
 
     # -- routers -------------------------------------------------------------------------------
 
@@ -208,7 +166,7 @@ class Service:
     def _ask_and_tell(self) -> None:
         now = since_boot()
         for key in self._routers.to_ask(now):
-            asking = self._doors[key.namespace].asking
+            asking = self._sockets[key.namespace].asking
             if asking:
                 solicit(asking, self._endpoints[key].index)
         for news in self._routers.to_tell(now):
@@ -237,8 +195,8 @@ class Service:
             self._hung_up = True
             return
         for namespace, inode in json.loads(data):
-            doors = self._doors.get(namespace)
-            if doors and doors.inode == inode:
+            opened = self._sockets.get(namespace)
+            if opened and opened.inode == inode:
                 self._drop([key for key in self._endpoints if key.namespace == namespace])
 
     def _drop(self, keys: Sequence[LinkName]) -> None:
@@ -248,9 +206,9 @@ class Service:
             closing += self._engine.drop(key)
             self._routers.drop(key)
         for namespace in {key.namespace for key in keys} - {key[0] for key in self._endpoints}:
-            doors = self._doors.pop(namespace)
-            self._engine.unwatch(doors.events)
-            doors.close()
+            opened = self._sockets.pop(namespace)
+            self._engine.unwatch(opened.events)
+            opened.close()
         close_all(closing)
 
     # -- guests --------------------------------------------------------------------------------
@@ -287,19 +245,19 @@ class Service:
         served = [key for key in keys if key in self._endpoints]
         self._drop(served)
         for key in served:
-            self._tell(key, left=key.namespace not in self._doors)
+            self._tell(key, left=key.namespace not in self._sockets)
 
     def _join(self, one: joining.Joining, given: joining.Given) -> None:
         self._leave([one.key])
         space = one.key.namespace
-        if space in self._doors and self._doors[space].inode != one.inode:
+        if space in self._sockets and self._sockets[space].inode != one.inode:
             self._leave([key for key in self._endpoints if key.namespace == space])
-        doors = Doors(given.requests, given.events, one.inode)
-        if space in self._doors:
-            doors.close()
+        opened = NamespaceSockets(given.requests, given.events, one.inode)
+        if space in self._sockets:
+            opened.close()
         else:
-            self._doors[space] = doors
-            self._engine.watch(doors.events, partial(self._on_events, space))
+            self._sockets[space] = opened
+            self._engine.watch(opened.events, partial(self._on_events, space))
         self._endpoints[one.key] = Endpoint(one.index, one.client, given.port, one.lease)
         self._up[one.key] = True
         self._tell(one.key, joined=[one.path, one.inode])
@@ -309,11 +267,11 @@ class Service:
     # -- events --------------------------------------------------------------------------------
 
     def _on_events(self, namespace: str) -> None:
-        doors = self._doors.get(namespace)
-        if doors is None:  # it was let go a moment ago
+        opened = self._sockets.get(namespace)
+        if opened is None:  # it was let go a moment ago
             return
         try:
-            data = doors.events.recv(_LARGEST)
+            data = opened.events.recv(_LARGEST)
         except BlockingIOError:
             return
         except OSError:  # some were lost: ask all servers rather than none
@@ -322,7 +280,7 @@ class Service:
                     self._carrier(key, up=False)
                     self._carrier(key, up=True)
             return
-        for index, what in _notices(data):
+        for index, what in notices(data):
             for key, one in list(self._endpoints.items()):
                 if key.namespace == namespace and one.index == index:
                     if isinstance(what, str):
@@ -330,7 +288,7 @@ class Service:
                     elif isinstance(what, bytes):
                         self._routers.hear(key, what, since_boot())
                     else:
-                        self._carrier(key, up=what & _UP == _UP)
+                        self._carrier(key, up=what & CARRIER == CARRIER)
 
     def _lost(self, key: LinkName, address: str) -> None:
         """Set an address again that somebody removed though its lease goes on.
@@ -373,35 +331,6 @@ class Service:
         if up and not before:
             self._disturbed.add(key)  # routes go with the link, and leases may have changed
             self._engine.carrier_back(key)
-
-
-def _notices(data: bytes) -> list[tuple[int, int | str | bytes]]:
-    """What notifications tell, with the index of the link.
-
-    Flags of a link, the text of an address removed, options of a router's advertisement.
-    """
-    found: list[tuple[int, int | str | bytes]] = []
-    at = 0
-    while at + _HEADER.size + _LINK.size <= len(data):
-        length, kind, *_ = _HEADER.unpack_from(data, at)
-        if length < _HEADER.size:
-            break
-        if kind == _NEWLINK:
-            _, _, index, flags, _ = _LINK.unpack_from(data, at + _HEADER.size)
-            found.append((index, flags))
-        elif kind == _DELADDR:
-            *_, index = _ADDRESS.unpack_from(data, at + _HEADER.size)
-            body = data[at + _HEADER.size + _ADDRESS.size : at + length]
-            local = dict(attributes(body)).get(_IFA_LOCAL, b"")
-            found.append((index, ip(local) or ""))
-        elif kind == _NEWNDUSEROPT:
-            start = at + _HEADER.size
-            _, size, index, icmp, *_ = _OPTIONS.unpack_from(data, start)
-            options = data[start + _OPTIONS.size : at + length][:size]
-            if icmp == _ADVERTISEMENT:
-                found.append((index, options))
-        at += (length + 3) & ~3
-    return found
 
 
 def fork(serve: Callable[[socket.socket], None]) -> tuple[int, socket.socket]:

@@ -64,24 +64,24 @@ def settle_part(session: Session, part: Observation, now: State) -> None:
 def _joined(session: Session, part: Observation, now: State, links: Mapping[LinkName, Link]) -> str:
     """What the keeper serves once an endpoint has joined. Raises OSError, Unfinished."""
     from vlanlink.dhcp.joining import Joining, join  # detach does without
-    from vlanlink.dhcp.service import open_doors
+    from vlanlink.dhcp.namespace_sockets import open_sockets
     from vlanlink.reconcile.dhcp_acquire import new_client, open_ports
 
     ((key, link),) = links.items()
     record = next(one.record for one in part.context.attached if one.id == key.namespace)
     port = open_ports(session, now, links)[key]
-    (doors,) = session.machine.inside([(key.namespace, open_doors)])
+    (sockets,) = session.machine.inside([(key.namespace, open_sockets)])
     lease = part.context.dhcp[key[0], key[1]]
     client, inode = new_client(link), record.inode
     one = Joining(key, link.index, client, port.parent_mac, lease, record.path, inode)
     own, *parent = port.sockets()
     try:
-        files = [own.fileno(), doors.requests.fileno(), doors.events.fileno()]
+        files = [own.fileno(), sockets.requests.fileno(), sockets.events.fileno()]
         file = session.store.keeper_file(part.topology.name)
         return join(file, one, files + [each.fileno() for each in parent])
     finally:
         port.close()
-        doors.close()
+        sockets.close()
 
 
 def part_with(session: Session, topology: str, keys: Collection[LinkName]) -> bool:
