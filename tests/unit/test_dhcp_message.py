@@ -132,7 +132,7 @@ def test_an_offer_that_can_not_be_used(options: dict[str, bytes], why: str) -> N
 @pytest.mark.parametrize("address", ["0.0.0.0", "127.0.0.1", "224.0.0.5", "255.255.255.255"])
 def test_an_address_that_no_host_has(address: str) -> None:
     offer = Server(address=address).reply(Kind.OFFER, ASKED)
-    assert read_terms(offer, SERVER_MAC, 0.0) == f"{address} is no host's address"
+    assert read_terms(offer, SERVER_MAC, 0.0) == f"{address} is not a host address"
 
 
 @pytest.mark.parametrize("address", ["192.0.2.0", "192.0.2.255"])

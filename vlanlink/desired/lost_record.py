@@ -32,7 +32,7 @@ def may_have_been_brought_up(parent: Link, observed: State) -> bool:
 
 
 def uncertain_parent(parent: str) -> Problem:
-    """The warning for a parent that may have been down. Most were not, so it is no failure."""
+    """The warning for a parent that may have been down. Most were not, so it isn't a failure."""
     message = f"{parent} stays up: the record of whether it was up before is lost"
     return Problem((), message, f"ip link set {shell_word(parent)} down, if it was down before")
 

@@ -52,7 +52,7 @@ class Engine:
         self._selector.unregister(file)
 
     def run_once(self, seconds: float) -> None:
-        """Wait for messages, ``seconds`` at the most, and do what is due."""
+        """Wait up to ``seconds`` for messages, and do what is due."""
         now = since_boot()
         due = self._timers[0][0] if self._timers else NEVER
         wait = max(0.0, min(seconds, due - now))

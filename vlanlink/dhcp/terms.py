@@ -67,7 +67,7 @@ def words_of(message: Message) -> str:
 def _network(address: str, mask: bytes | None) -> IPv4Network | str:
     """The network of the address; or why they can't be used."""
     if not _is_unicast(IPv4Address(address)):
-        return f"{address} is no host's address"
+        return f"{address} is not a host address"
     length = _class_length(address) if mask is None else _mask_length(mask)
     if length is None:
         return f"its netmask is {mask.hex() if mask else 'empty'}"
@@ -79,7 +79,7 @@ def _network(address: str, mask: bytes | None) -> IPv4Network | str:
 
 
 def _mask_length(mask: bytes) -> int | None:
-    """The prefix length; None for the mask 0 and what is no mask."""
+    """The prefix length; None for the mask 0 and for an invalid one."""
     bits = int.from_bytes(mask, "big")
     length = bits.bit_count()
     whole = (0xFFFFFFFF << (32 - length)) & 0xFFFFFFFF

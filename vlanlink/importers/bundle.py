@@ -69,7 +69,7 @@ class Container:
     place: Place
     attachments: tuple[Attachment, ...] = ()
     mode: Node | None = None
-    """A network mode that is no network: host, none, container:NAME."""
+    """A network mode that isn't a network: host, none, container:NAME."""
     sysctls: Mapping[str, Node] = field(default_factory=dict)
     ports: tuple[Node, ...] = ()
     hosts: tuple[Node, ...] = ()

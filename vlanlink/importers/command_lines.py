@@ -325,7 +325,7 @@ def _pools(options: _Options, notes: Notes) -> Iterator[Pool]:
 
 
 def _networks(options: _Options) -> tuple[Node | None, list[Attachment]]:
-    """A mode that is no network, and the networks of a container."""
+    """A mode that isn't a network, and the networks of a container."""
     asked = options.all("network", "net")
     if not asked:
         place = options.arguments[0].place

@@ -31,7 +31,7 @@ class _Reader:
         return Place(self.source, Span(line, at - self.starts[line - 1] + 1))
 
     def skip(self) -> str:
-        """The next character that is no space."""
+        """The next character that isn't a space."""
         found = _SPACE.match(self.text, self.at)
         self.at = found.end() if found else self.at
         return self.text[self.at : self.at + 1]

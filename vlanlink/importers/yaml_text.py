@@ -1,4 +1,4 @@
-"""YAML to nodes, every scalar as it is written: a MAC address is no number in base 60."""
+"""YAML to nodes, every scalar as it is written: a MAC address is not a number in base 60."""
 
 from collections.abc import Iterator
 from typing import Any, Final

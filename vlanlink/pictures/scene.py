@@ -183,7 +183,7 @@ def _subnets(network: NetworkConfig) -> Iterator[str]:
 
 
 def cut(network: Network, most: int) -> tuple[Network, int]:
-    """A network with ``most`` endpoints at the most, and the number of the others."""
+    """A network with at most ``most`` endpoints, and the number of the others."""
     if len(network.endpoints) <= most:
         return network, 0
     kept = _telling(network.endpoints, most)

@@ -23,7 +23,7 @@ from vlanlink.planning.operations import (
 _UNLISTED: Mapping[str, Setting] = {SELF_VLAN: False}
 """A bridge lists the VLANs that are open."""
 _APART = frozenset((*LINK_SYSCTLS, TOKEN))
-"""Settings that are no attributes of the link itself."""
+"""Settings that aren't attributes of the link itself."""
 
 
 def change_links(diff: Diff) -> Iterator[Operation]:

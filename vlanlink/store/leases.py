@@ -14,7 +14,7 @@ LeaseKey = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Leases:
-    """The leases of a topology. Losing them is no error: addresses may change then."""
+    """The leases of a topology. Losing them is not an error: addresses may change then."""
 
     addresses: Mapping[LeaseKey, tuple[str, ...]] = field(default_factory=dict)
     """Bare addresses."""

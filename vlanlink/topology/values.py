@@ -266,7 +266,7 @@ def option_text(word: str) -> str:
     """Text in a DHCP option."""
     if not word or len(word) > _LONGEST_OPTION or not (word.isascii() and word.isprintable()):
         message = f"{quote(word)} is not a valid DHCP option"
-        hint = f"use printable ASCII characters, {_LONGEST_OPTION} at the most"
+        hint = f"use at most {_LONGEST_OPTION} printable ASCII characters"
         raise InvalidValue("dhcp_option", message, hint)
     return word
 

@@ -30,7 +30,7 @@ SO_NETNS_COOKIE = 71
 
 _RECEIVE_BUFFER = 8 << 20
 _LARGEST_ANSWER = 96 << 10
-"""Bytes to receive at once. The kernel puts 32 KiB into an answer at the most, more only where one
+"""Bytes to receive at once. The kernel puts at most 32 KiB into an answer, more only where one
 message alone is longer (netlink_dump in af_netlink.c). From 128 KiB on malloc(3) would map and
 unmap memory for each answer, which takes longer than the answer."""
 _TIMEOUT_SECONDS = 30
