@@ -1,6 +1,6 @@
 """The host's own network is sacred: what happens to its NIC, times what vlanlink does meanwhile."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -64,6 +64,16 @@ def busy(host: LivingHost, lines: str) -> Iterator[None]:
         host.world.run(["ip", "-force", "-batch", "-"], stdin=TIDY, check=False)
         host.configure()
         host.is_ready()
+
+
+def tried(verb: Callable[[], object]) -> bool:
+    """Whether a verb refuses on a host that moves; then all of it is rolled back."""
+    try:
+        verb()
+    except (vlanlink.ApplyError, vlanlink.ConflictError) as error:
+        assert error.not_undone == ()  # noqa: PT017 - to succeed is right, too
+        return True
+    return False
 
 
 NEEDS = {"firewall of Docker": pytest.mark.needs("nat")}
@@ -192,6 +202,38 @@ def test_the_hosts_address_changes_whenever_up_is_at_work(host: LivingHost) -> N
     same(host.world, before)
 
 
+@pytest.mark.parametrize("mends", ["up", "watch"])
+def test_the_nics_mtu_is_lowered_and_raised(host: LivingHost, mends: str) -> None:
+    """By a lease's option 26, say. The kernel lowers the MTUs of links on it, and raises none."""
+
+    def low_and_high() -> None:
+        host.world.ip("link set eth0 mtu 1400")
+        host.joins_its_endpoints()
+        host.world.ip("link set eth0 mtu 1500")
+
+    if mends == "watch":
+        with watching(host.topology()) as events:
+            low_and_high()
+            until(lambda: host.world.link("eth0", "web")["mtu"] == 1500, f"mended: {events}")
+    else:
+        vlanlink.up(host.topology())
+        low_and_high()
+        assert vlanlink.status("home").state == "drifted"
+        vlanlink.up(host.topology())
+        assert host.world.link("eth0", "web")["mtu"] == 1500
+    host.joins_its_endpoints()
+    host.is_whole()
+
+
+def test_the_nic_gets_another_mac(host: LivingHost) -> None:
+    vlanlink.up(host.topology())
+    host.world.ip("link set eth0 address 02:00:00:00:77:01")
+    for there in ("web", "station"):
+        host.world.ip("neigh flush all", there)
+    assert vlanlink.status("home").state == "up"
+    host.joins_its_endpoints()
+
+
 @pytest.mark.parametrize("what", BUSY)
 def test_up_on_a_host_that_never_stands_still(host: LivingHost, what: str, long_run: bool) -> None:
     """A change of the host's network every few ms: it is up, or as before; no run is endless."""
@@ -200,15 +242,14 @@ def test_up_on_a_host_that_never_stands_still(host: LivingHost, what: str, long_
     before, topology = dump(host.world), host.topology()
     for _ in range(20 if long_run else 1):
         with busy(host, BUSY[what]):
-            try:
-                vlanlink.up(topology)
-            except (vlanlink.ApplyError, vlanlink.ConflictError) as error:
-                assert error.not_undone == ()  # noqa: PT017 - either is right
-                assert host.world.namespaces() == set()
-                assert vlanlink.status(topology).state == "down"
+            refused = tried(lambda: vlanlink.up(topology))
+        assert vlanlink.status(topology).state == "down" or not refused
+        assert host.world.namespaces() == (set() if refused else {"web"})
         vlanlink.up(topology)
         host.joins_its_endpoints()
         assert vlanlink.up(topology).operations == ()
         with busy(host, BUSY[what]):
+            refused = tried(lambda: vlanlink.down("home"))
+        if refused:
             vlanlink.down("home")
         same(host.world, before)
