@@ -157,6 +157,28 @@ def test_more_than_may_be_open_or_in_the_table_at_once(
         assert "172.16.3." not in lan.world.ip("neigh", name)
 
 
+def test_a_silent_request_holds_up_nothing(
+    lan: Lan, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, answering = 4, [f"172.16.3.{n}" for n in range(20, 32)]
+    lan.world.ip("addr add 172.16.3.5/24 dev eth0")
+    lan.station("printer", *(f"{each}/24" for each in answering), mac=MAC)
+    ready(lan)
+    monkeypatch.setattr(ping, "_room", lambda _: room)
+    entries = []
+
+    def finished(count: int) -> None:
+        entries.append(lan.world.ip("neigh show dev eth0").splitlines())
+        if count == len(answering):
+            machine.interrupt()
+
+    asks = [EchoRequest("", None, None, address) for address in (FREE, *answering)]
+    found = machine.ping(asks, seconds=30.0, progress=finished)
+    assert found == {each: EchoReply(True, MAC) for each in asks[1:]}
+    assert max(map(len, entries)) <= room
+    assert [line.split()[0] for line in entries[-1] if FREE in line] == [FREE]
+
+
 def test_a_namespace_that_is_not_there_is_an_error(machine: Machine) -> None:
     with pytest.raises(LookupError):
         machine.ping([EchoRequest("nowhere", None, None, HELD)])

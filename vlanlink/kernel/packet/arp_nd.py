@@ -79,11 +79,11 @@ def probe(
         namespaces.enter(HOST)
         sock = stack.enter_context(_packet_socket(probes))
         run = _ProbeRun(sock, beside, probes, ignored)
-        run.run(deque(paced(list(dict.fromkeys(probes)), count, seconds)), seconds, stop)
+        run.run(deque(_paced(list(dict.fromkeys(probes)), count, seconds)), seconds, stop)
         return run.in_use
 
 
-def paced(items: Sequence[_T], count: int, seconds: float) -> Iterator[tuple[float, _T]]:
+def _paced(items: Sequence[_T], count: int, seconds: float) -> Iterator[tuple[float, _T]]:
     """Send times for each of ``items``, ``count`` times, with time left for the last answer."""
     interval = seconds / max(1, count)
     gap = min(_GAP_SECONDS, interval / 2 / max(1, len(items)))

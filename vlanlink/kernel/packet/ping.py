@@ -1,54 +1,42 @@
-"""Echo requests from namespaces, and the kernel's view of those that fail.
+"""A stream of echo requests from namespaces, and the kernel's view of those that fail.
 
-One raw socket (raw(7)) per namespace and family, filtered to echo replies; all are polled
-together. Each message carries its link and source (IP_PKTINFO in ip(7), IPV6_PKTINFO in ipv6(7));
-errors arrive on the socket's error queue (IP_RECVERR).
+There is one socket per namespace and family; all are polled together. A request is sent as soon as
+there is room for it in the neighbour table, and has a time of its own: what stays silent holds up
+nothing but its own place.
 """
 
 import errno
 import os
 import select
-import socket
-import struct
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from threading import Event
 
 from vlanlink.dataclass import dataclass
 from vlanlink.kernel import procfs
+from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.kernel.netns.namespaces import Namespaces
-from vlanlink.kernel.packet import packets
-from vlanlink.kernel.packet.arp_nd import SLICE_SECONDS, paced
+from vlanlink.kernel.packet.arp_nd import SLICE_SECONDS
 from vlanlink.kernel.packet.echo import EchoReply, EchoRequest, FailureReason
 from vlanlink.kernel.packet.neighbours import Hop, Neighbour, forget, neighbours, next_hop
-from vlanlink.kernel.packet.sockets import widen
+from vlanlink.kernel.packet.pinger import EchoError, Outcome, Pinger
 from vlanlink.model import HOST, family_of
 
 ATTEMPTS = 3
-_WINDOW = 32
-"""So many unanswered requests don't wait for their turn: no queue overflows."""
+_BURST = 32
+"""So many unanswered requests are sent at once: no queue overflows."""
+_GAP_SECONDS = 0.0005
+"""Interval at which one more follows while none is answered."""
+_WORTHWHILE = 8
+"""Room is made when one part in so many is free to be used again."""
 _REQUESTS_PER_SOCKET = 4096
-_IP_PKTINFO, _IP_RECVERR, _IPV6_RECVERR, _IPV6_PKTINFO = 8, 11, 25, 50
-_SOL_RAW, _ICMP_FILTER, _ICMPV6_FILTER = 255, 1, 1
-_EXTENDED_ERROR = struct.Struct("=IBBBBII")
-_FROM_AFAR = (2, 3)  # SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6
 _USUAL_LIMIT = 1024
 
-
-@dataclass(frozen=True, slots=True)
-class _Error:
-    number: int
-    offender: str | None = None
-    """The router or host that sent it; None: our own kernel."""
-
-    def __str__(self) -> str:
-        text = os.strerror(self.number)
-        return f"{self.offender}: {text}" if self.offender else text
-
-
-_Batch = dict[tuple[str, int], list[EchoRequest]]
+_Key = tuple[str, int]
+"""Namespace and family, which share a socket."""
+_Table = Mapping[tuple[int, str], Neighbour]
 
 
 def ping(
@@ -59,59 +47,23 @@ def ping(
     stop: Event | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> dict[EchoRequest, EchoReply]:
-    """Send all requests in parallel; a result for each.
+    """Send all requests, in their order; a result for each.
 
-    ``seconds`` bounds the wait for one batch: as many as open files and the kernel's neighbour
-    table have room for (some 400 per family). ``progress`` gets the number of finished requests. If
-    stopped, undecided requests are left out. Raises OSError if a namespace is gone or raw sockets
-    are not permitted, LookupError for an unknown namespace.
+    Each has ``seconds`` to be answered. In flight are as many as open files and the kernel's
+    neighbour table have room for (some 400 per family). Requests that won't be answered belong at
+    the start: the others go on while they wait. ``progress`` gets the number of finished requests.
+    If stopped, undecided requests are left out. Raises OSError if a namespace is gone or raw
+    sockets are not permitted, LookupError for an unknown namespace.
     """
-    found: dict[EchoRequest, EchoReply] = {}
-    batches = list(_batches(requests, namespaces.window, _room(namespaces)))
-    names = {request.namespace for request in requests} - {HOST}
-    before = _tables(namespaces, names) if len(batches) > 1 else {}
-    for batch in batches:
-        if stop and stop.is_set():
-            break
-        found.update(_ping(namespaces, batch, seconds, stop))
-        _forget_new(namespaces, before)
-        progress(len(found))
-    return found
-
-
-def _ping(
-    namespaces: Namespaces, batch: _Batch, seconds: float, stop: Event | None
-) -> dict[EchoRequest, EchoReply]:
-    pingers: list[_Pinger] = []
+    stream = _Stream(namespaces, dict.fromkeys(requests), seconds)
     try:
-        for (namespace, family), members in batch.items():
-            namespaces.enter(namespace)
-            pingers.append(_Pinger(namespace, family, members))
-        complete = _wait(pingers, seconds, stop)
+        return stream.run(stop or Event(), progress)
     finally:
-        for pinger in pingers:
-            pinger.close()
-    return {
-        request: reply
-        for pinger in pingers
-        for request, reply in _replies(namespaces, pinger, complete=complete)
-    }
+        stream.close()
 
 
-def _batches(requests: Sequence[EchoRequest], sockets: int, entries: int) -> Iterator[_Batch]:
-    """Requests that are sent together, by namespace and family, which share a socket."""
-    batch: _Batch = {}
-    counts = {4: 0, 6: 0}
-    for request in dict.fromkeys(requests):
-        family = family_of(request.address)
-        key = request.namespace, family
-        if counts[family] == entries or (key not in batch and len(batch) == sockets):
-            yield batch
-            batch, counts = {}, {4: 0, 6: 0}
-        batch.setdefault(key, []).append(request)
-        counts[family] += 1
-    if batch:
-        yield batch
+def _key(request: EchoRequest) -> _Key:
+    return request.namespace, family_of(request.address)
 
 
 def _room(namespaces: Namespaces) -> int:
@@ -126,184 +78,210 @@ def _room(namespaces: Namespaces) -> int:
     return min(_REQUESTS_PER_SOCKET, max(16, smallest * 2 // 5))
 
 
-def _tables(namespaces: Namespaces, names: Iterable[str]) -> dict[str, set[tuple[int, str]]]:
-    return {
-        name: {key for family in (4, 6) for key in neighbours(namespaces.socket(name), family)}
-        for name in names
-    }
+@dataclass(frozen=True, slots=True)
+class _Bucket:
+    """A leaky bucket: each request fills it, each answer and each gap in time makes room."""
+
+    level: float
+    at: float
+
+    @property
+    def full(self) -> bool:
+        return self.level >= _BURST
+
+    def filled(self) -> "_Bucket":
+        return _Bucket(self.level + 1, self.at)
+
+    def drained(self, answers: int, now: float) -> "_Bucket":
+        return _Bucket(max(0.0, self.level - answers - (now - self.at) / _GAP_SECONDS), now)
 
 
-def _forget_new(namespaces: Namespaces, before: Mapping[str, set[tuple[int, str]]]) -> None:
-    """Make room for the next batch: remove the neighbours that the last one added."""
-    for name, after in _tables(namespaces, before).items():
-        forget(namespaces.socket(name), after - before[name])
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """When a request without an answer is sent again, or given up after the last attempt."""
+
+    due: float
+    pinger: Pinger
+    number: int
+    attempt: int
 
 
-def _wait(pingers: Sequence["_Pinger"], seconds: float, stop: Event | None) -> bool:
-    """Send and receive until all are answered or time is up; False if stopped.
+class _Stream:
+    """Requests to send, requests in flight, and replies."""
 
-    First requests are paced, or follow at once where the ones before are answered.
-    """
-    poll = select.poll()
-    for pinger in pingers:
-        poll.register(pinger.socket, select.POLLIN)
-    by_descriptor = {pinger.socket.fileno(): pinger for pinger in pingers}
-    everything = [(pinger, n) for pinger in pingers for n in range(len(pinger.requests))]
-    schedule = deque(paced(everything, ATTEMPTS, seconds))
-    start = time.monotonic()
-    sent = 0
-    while waiting := sum(len(pinger.waiting) for pinger in pingers):
-        ahead = min(len(everything), len(everything) - waiting + _WINDOW)
-        now = time.monotonic() - start
-        if now >= seconds:
-            break
-        if stop and stop.is_set():
-            return False
-        while schedule and (sent < ahead or schedule[0][0] <= now):
-            _, (pinger, number) = schedule.popleft()
-            pinger.send(number)
-            sent += 1
-        due = schedule[0][0] - now if schedule else SLICE_SECONDS
-        wait = min(due, seconds - now, SLICE_SECONDS)
-        for descriptor, _ in poll.poll(max(1, int(wait * 1000))):
-            by_descriptor[descriptor].receive()
-    return True
-
-
-class _Pinger:
-    """Echo requests from one namespace, and their results."""
-
-    def __init__(self, namespace: str, family: int, requests: Sequence[EchoRequest]) -> None:
-        """Open the socket in the calling thread's namespace."""
-        self.namespace, self.family, self.requests = namespace, family, requests
-        self.waiting = set(range(len(requests)))
-        self.errors: dict[int, _Error] = {}
-        self.identifier = int.from_bytes(os.urandom(2), "big")
-        self.token = os.urandom(16)
-        self.socket = _open(family)
+    def __init__(
+        self, namespaces: Namespaces, requests: Collection[EchoRequest], seconds: float
+    ) -> None:
+        self.namespaces = namespaces
+        self.queue = deque(requests)
+        self.room = _room(namespaces)
+        self.before = _tables(namespaces, requests, self.room)
+        self.interval = seconds / ATTEMPTS
+        self.pingers: dict[_Key, Pinger] = {}
+        self.by_descriptor: dict[int, Pinger] = {}
+        self.poll = select.poll()
+        self.in_flight: Counter[int] = Counter()
+        self.entries: Counter[int] = Counter()
+        """By family, requests that may have an entry in the neighbour table."""
+        self.turns: deque[_Turn] = deque()
+        """The next due one first: each is due an interval after it was added."""
+        self.bucket = _Bucket(0.0, time.monotonic())
+        self.found: dict[EchoRequest, EchoReply] = {}
 
     def close(self) -> None:
-        self.socket.close()
+        for pinger in self.pingers.values():
+            pinger.close()
 
-    def send(self, number: int) -> None:
-        if number not in self.waiting:
+    def run(self, stop: Event, progress: Callable[[int], None]) -> dict[EchoRequest, EchoReply]:
+        """Send and receive until all requests are answered or given up, or until stopped."""
+        total = len(self.queue)
+        while (self.queue or self.in_flight.total()) and not stop.is_set():
+            self._make_room()
+            self._send_new()
+            now = time.monotonic()  # what arrives before a request is given up is read before, too
+            self._receive(self._pause(now))
+            self._take_turns(now)
+            progress(total - len(self.queue) - self.in_flight.total())
+        self._settle()
+        return self.found
+
+    # -- sending and receiving ---------------------------------------------------------------------
+
+    def _send_new(self) -> None:
+        while self.queue and self._has_room(self.queue[0]) and not self.bucket.full:
+            request = self.queue.popleft()
+            pinger = self._pinger(_key(request))
+            self.in_flight[pinger.family] += 1
+            self.entries[pinger.family] += 1
+            self.bucket = self.bucket.filled()
+            self._send(pinger, pinger.add(request), 1)
+
+    def _send(self, pinger: Pinger, number: int, attempt: int) -> None:
+        pinger.send(number)
+        self.turns.append(_Turn(time.monotonic() + self.interval, pinger, number, attempt))
+
+    def _pause(self, now: float) -> float:
+        """Seconds until there is something to do other than to receive."""
+        due = self.turns[0].due - now if self.turns else SLICE_SECONDS
+        paced = _GAP_SECONDS if self.queue and self.bucket.full else SLICE_SECONDS
+        return min(due, paced, SLICE_SECONDS)
+
+    def _receive(self, wait: float) -> None:
+        answers = 0
+        for descriptor, _ in self.poll.poll(max(1, int(wait * 1000))):
+            pinger = self.by_descriptor[descriptor]
+            count = pinger.receive()
+            self.in_flight[pinger.family] -= count
+            answers += count
+        self.bucket = self.bucket.drained(answers, time.monotonic())
+
+    def _take_turns(self, now: float) -> None:
+        """Send again, or give up, what is due and not answered."""
+        while self.turns and self.turns[0].due <= now:
+            turn = self.turns.popleft()
+            if turn.number not in turn.pinger.in_flight:
+                continue
+            if turn.attempt < ATTEMPTS:
+                self._send(turn.pinger, turn.number, turn.attempt + 1)
+            else:
+                turn.pinger.end(turn.number, reached=False)
+                self.in_flight[turn.pinger.family] -= 1
+
+    # -- room --------------------------------------------------------------------------------------
+
+    def _pinger(self, key: _Key) -> Pinger:
+        if key not in self.pingers:
+            namespace, family = key
+            self.namespaces.enter(namespace)
+            pinger = self.pingers[key] = Pinger(family)
+            self.by_descriptor[pinger.socket.fileno()] = pinger
+            self.poll.register(pinger.socket, select.POLLIN)
+        return self.pingers[key]
+
+    def _has_room(self, request: EchoRequest) -> bool:
+        key = _, family = _key(request)
+        has_socket = key in self.pingers or len(self.pingers) < self.namespaces.window
+        return has_socket and self.entries[family] < self.room
+
+    def _make_room(self) -> None:
+        """If the next request has none: settle, as soon as that makes some worth the dumps."""
+        if not self.queue or self._has_room(self.queue[0]):
             return
-        request = self.requests[number]
-        kind = packets.ECHO_REQUEST[self.family]
-        message = packets.echo(self.family, packets.Echo(kind, self.identifier, number, self.token))
-        try:
-            self.socket.sendmsg(
-                [message], [_packet_info(self.family, request)], 0, _destination(request)
-            )
-        except OSError as error:
-            # Perhaps no room, or a tentative address: there are more attempts.
-            self.errors[number] = _Error(error.errno or 0)
+        _, family = _key(self.queue[0])
+        if self.entries[family] >= self.room:
+            free, most = self.room - self.in_flight[family], self.room
         else:
-            if self.errors.get(number, _Error(0)).offender is None:
-                self.errors.pop(number, None)
+            free, most = len(self._idle()), self.namespaces.window
+        if free * _WORTHWHILE >= most:
+            self._settle()
 
-    def receive(self) -> None:
-        self._receive_errors()
-        for _ in range(1024):
-            try:
-                data, address = self.socket.recvfrom(2048)
-            except BlockingIOError:
-                return
-            except OSError:
-                continue  # an error that was already read from the queue
-            message = packets.parse_echo(self.family, data)
-            if message and message.kind == packets.ECHO_REPLY[self.family]:
-                self._take(message, str(address[0]).partition("%")[0])
+    def _settle(self) -> None:
+        """Judge the requests that ended, and free what they took."""
+        for key in self.before or self.pingers:
+            self._settle_one(key)
+        self.entries = self.in_flight.copy()
+        if len(self.pingers) >= self.namespaces.window:
+            for key in self._idle():
+                self._close(key)
 
-    def _take(self, message: packets.Echo, sender: str) -> None:
-        ours = message.identifier == self.identifier and message.payload == self.token
-        if ours and message.sequence in self.waiting:
-            address = self.requests[message.sequence].address
-            if _packed(address) == _packed(sender):
-                self.waiting.discard(message.sequence)
+    def _settle_one(self, key: _Key) -> None:
+        """Remove neighbours that are new, except for those of requests in flight."""
+        namespace, family = key
+        rtnetlink = self.namespaces.socket(namespace)
+        table = neighbours(rtnetlink, family)
+        pinger = self.pingers.get(key)
+        for ended in pinger.take_ended() if pinger else ():
+            self.found[ended.request] = _reply(rtnetlink, table, ended)
+        if self.before and (new := table.keys() - self.before[key]):
+            waiting = pinger.in_flight.values() if pinger else ()
+            forget(rtnetlink, new - _entries(rtnetlink, waiting))
 
-    def _receive_errors(self) -> None:
-        with suppress(OSError):
-            while True:
-                data, ancillary, _, _ = self.socket.recvmsg(2048, 1024, socket.MSG_ERRQUEUE)
-                if len(data) < 8:
-                    continue
-                identifier, number = struct.unpack_from("!HH", data, 4)
-                for _, _, extended in ancillary:
-                    if identifier == self.identifier and number in self.waiting:
-                        self.errors[number] = _error(extended)
+    def _idle(self) -> list[_Key]:
+        return [key for key, pinger in self.pingers.items() if not pinger.in_flight]
 
-
-def _open(family: int) -> socket.socket:
-    kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
-    if family == 4:
-        opened = socket.socket(socket.AF_INET, kind, socket.IPPROTO_ICMP)
-        blocked = ~(1 << packets.ECHO_REPLY[4]) & 0xFFFFFFFF
-        opened.setsockopt(_SOL_RAW, _ICMP_FILTER, struct.pack("=I", blocked))
-        opened.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
-    else:
-        opened = socket.socket(socket.AF_INET6, kind, socket.IPPROTO_ICMPV6)
-        words = [0xFFFFFFFF] * 8
-        words[packets.ECHO_REPLY[6] // 32] &= ~(1 << packets.ECHO_REPLY[6] % 32)
-        opened.setsockopt(socket.IPPROTO_ICMPV6, _ICMPV6_FILTER, struct.pack("=8I", *words))
-        opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
-    widen(opened)
-    return opened
+    def _close(self, key: _Key) -> None:
+        pinger = self.pingers.pop(key)
+        self.poll.unregister(pinger.socket)
+        del self.by_descriptor[pinger.socket.fileno()]
+        pinger.close()
 
 
-def _packed(address: str) -> bytes:
-    family = socket.AF_INET if family_of(address) == 4 else socket.AF_INET6
-    return socket.inet_pton(family, address)
-
-
-def _packet_info(family: int, request: EchoRequest) -> tuple[int, int, bytes]:
-    """Link and source address as a control message."""
-    index = request.index or 0
-    if family == 4:
-        source = _packed(request.source) if request.source else bytes(4)
-        return socket.IPPROTO_IP, _IP_PKTINFO, struct.pack("=i4s4x", index, source)
-    source = _packed(request.source) if request.source else bytes(16)
-    return socket.IPPROTO_IPV6, _IPV6_PKTINFO, struct.pack("=16si", source, index)
-
-
-def _destination(request: EchoRequest) -> tuple[str, int] | tuple[str, int, int, int]:
-    if family_of(request.address) == 4:
-        return request.address, 0
-    return request.address, 0, 0, request.index or 0
-
-
-def _error(extended: bytes) -> _Error:
-    """Parse ``struct sock_extended_err`` and the offender's address after it."""
-    number, origin, *_ = _EXTENDED_ERROR.unpack_from(extended)
-    rest = extended[_EXTENDED_ERROR.size :]
-    if origin not in _FROM_AFAR or len(rest) < 8:
-        return _Error(number)
-    (family,) = struct.unpack_from("=H", rest)
-    if family == socket.AF_INET6 and len(rest) >= 24:
-        return _Error(number, socket.inet_ntop(socket.AF_INET6, rest[8:24]))
-    if family == socket.AF_INET:
-        return _Error(number, socket.inet_ntop(socket.AF_INET, rest[4:8]))
-    return _Error(number)
+def _tables(
+    namespaces: Namespaces, requests: Iterable[EchoRequest], room: int
+) -> dict[_Key, Collection[tuple[int, str]]]:
+    """The neighbour tables before the first request; none if all requests fit in at once."""
+    keys = Counter(_key(request) for request in requests)
+    families: Counter[int] = Counter()
+    for (_, family), count in keys.items():
+        families[family] += count
+    if max(families.values(), default=0) <= room and len(keys) <= namespaces.window:
+        return {}
+    return {
+        (namespace, family): neighbours(namespaces.socket(namespace), family).keys()
+        for namespace, family in keys
+    }
 
 
 # -- judging results ------------------------------------------------------------------------------
 
 
-def _replies(
-    namespaces: Namespaces, pinger: _Pinger, *, complete: bool
-) -> Iterator[tuple[EchoRequest, EchoReply]]:
-    rtnetlink = namespaces.socket(pinger.namespace)
-    table = neighbours(rtnetlink, pinger.family)
-    for number, request in enumerate(pinger.requests):
-        reached = number not in pinger.waiting
-        if not reached and not complete:
-            continue
-        try:
+def _entries(rtnetlink: Socket, requests: Iterable[EchoRequest]) -> set[tuple[int, str]]:
+    """The keys in the neighbour table of the requests' next hops."""
+    found = set()
+    for request in requests:
+        with suppress(OSError):  # no route
             hop = next_hop(rtnetlink, request.address, request.index, request.source)
-        except OSError as error:
-            yield request, _without_route(error, reached=reached)
-            continue
-        yield request, _judge(hop, table, pinger.errors.get(number), reached=reached)
+            found.add((hop.index, hop.address))
+    return found
+
+
+def _reply(rtnetlink: Socket, table: _Table, ended: Outcome) -> EchoReply:
+    request = ended.request
+    try:
+        hop = next_hop(rtnetlink, request.address, request.index, request.source)
+    except OSError as error:
+        return _without_route(error, reached=ended.reached)
+    return _judge(hop, table, ended.error, reached=ended.reached)
 
 
 def _without_route(error: OSError, *, reached: bool) -> EchoReply:
@@ -314,8 +292,8 @@ def _without_route(error: OSError, *, reached: bool) -> EchoReply:
 
 def _judge(
     hop: Hop,
-    table: Mapping[tuple[int, str], Neighbour],
-    error: _Error | None,
+    table: _Table,
+    error: EchoError | None,
     *,
     reached: bool,
 ) -> EchoReply:
