@@ -401,3 +401,32 @@ def test_the_program_is_the_interpreter_and_all_modules() -> None:
     found = set(trust._program())
     package = Path(str(vlanlink.__file__)).parent
     assert {Path(sys.executable), package, package / "boot/trust.py", package / "cli"} <= found
+
+
+@pytest.mark.parametrize("how", ["open to others", "a link to one that is"])
+def test_nothing_is_written_where_others_can_swap_it(box: Box, how: str) -> None:
+    elsewhere = box.directory / "elsewhere"
+    (elsewhere if how.startswith("a link") else box.drop_in.parent).mkdir()
+    if how.startswith("a link"):
+        box.drop_in.parent.symlink_to(elsewhere)
+    box.drop_in.parent.chmod(0o777)
+    with pytest.raises(vlanlink.PrivilegeError, match="has mode 0777") as caught:
+        box.enable(watch=True)
+    assert caught.value.exit_code == 4
+    assert str(box.drop_in) in caught.value.diagnostics[0].message
+    assert not list(box.drop_in.parent.iterdir())
+    assert not box.copy.exists()
+    box.drop_in.parent.chmod(0o755)
+    box.enable(watch=True)
+    box.drop_in.parent.chmod(0o777)
+    with pytest.raises(vlanlink.PrivilegeError, match="has mode 0777"):
+        box.disable()
+    assert box.drop_in.exists()
+
+
+def test_a_pipe_in_the_place_of_a_file_stops_nothing(box: Box) -> None:
+    """Opening one waits for a writer."""
+    box.drop_in.parent.mkdir()
+    os.mkfifo(box.drop_in)
+    notes = vlanlink.enable(box.topology, box.host, watch=True).notes
+    assert [note.message for note in notes] == [f"{box.drop_in} was edited; it is used as it is"]

@@ -2,18 +2,28 @@
 
 The line holds a checksum of the text above it. So foreign and edited files are recognized and left
 alone, and no list of files has to be kept.
+
+They are written and removed only where nobody but root can change a directory on the way: what was
+looked at before can't be replaced by a link meanwhile.
 """
 
 import hashlib
+import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from vlanlink.boot.file_trust import why_untrusted
 from vlanlink.dataclass import dataclass
+from vlanlink.errors import Diagnostic, PrivilegeError
 from vlanlink.store.documents import write_atomically
 
 _MARK: Final = "# Written by vlanlink enable, which never touches it again once edited. "
 _MODE: Final = 0o644
+_LARGEST: Final = 1 << 24
+_READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+_HINT: Final = "chown root:root and chmod go-w that directory, after a look at what is in it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +48,7 @@ def marked(text: str) -> str:
 def read(path: Path) -> Found:
     """Read the file at a path; anything but text is foreign."""
     try:
-        text = path.read_text()
+        text = _text(path)
     except FileNotFoundError:
         return Found(None)
     except (OSError, UnicodeDecodeError):
@@ -47,10 +57,39 @@ def read(path: Path) -> Found:
     return Found(text, ours=bool(mark) and checksum == f"{_checksum(body)}\n")
 
 
+def _text(path: Path) -> str:
+    """The text of a regular file of bounded size. Raises OSError, UnicodeDecodeError."""
+    descriptor = os.open(path, _READ)
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(f"{path} is not a regular file")
+        data = file.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise OSError(f"{path} is too large")
+    return data.decode()
+
+
 def write(path: Path, text: str) -> None:
-    """Write a file atomically, readable by everyone. Raises OSError."""
+    """Write a file atomically, readable by everyone. Raises OSError, PrivilegeError."""
+    _refuse_others(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _refuse_others(path)
     write_atomically(path, text, mode=_MODE)
+
+
+def remove(path: Path) -> None:
+    """Remove a file. Raises OSError, PrivilegeError."""
+    _refuse_others(path)
+    path.unlink()
+
+
+def _refuse_others(path: Path) -> None:
+    """Raise PrivilegeError if others than root can change a directory on the way to a file."""
+    there = next(one for one in path.absolute().parents if os.path.lexists(one))
+    with suppress(FileNotFoundError):
+        if why := why_untrusted(there):
+            message = f"{path} is left alone: others than root can put files there: {why}"
+            raise PrivilegeError(Diagnostic(message, hint=_HINT))
 
 
 def remove_empty(directory: Path) -> None:

@@ -40,7 +40,7 @@ class Steps:
         self._undo: list[Callable[[], object]] = []
 
     def write(self, path: Path, text: str, summary: str = "") -> None:
-        """Write a managed file. Raises ConflictError on failure."""
+        """Write a managed file. Raises ConflictError, or PrivilegeError where others can write."""
         before = managed_files.read(path).text
         if before is not None:
             self._undo.append(lambda: managed_files.write(path, before))
@@ -59,11 +59,11 @@ class Steps:
         systemctl.reload()
 
     def remove(self, path: Path) -> None:
-        """Remove a managed file. Raises ConflictError on failure."""
+        """Remove a managed file. Raises ConflictError, PrivilegeError as ``write``."""
         before = managed_files.read(path).text
         self._undo.append(lambda: managed_files.write(path, before or ""))
         with _explained(f"can't remove {path}"):
-            path.unlink()
+            managed_files.remove(path)
         self.done.append(Step("delete", "file", str(path)))
 
     def remove_unit(self, path: Path) -> None:

@@ -22,10 +22,10 @@ from vlanlink.planning.operations import (
 
 def explain(operation: Operation, number: int, text: str, state: State) -> str | None:
     """A hint for the user; None if the kernel's own text is clear."""
+    if number == errno.EPERM and isinstance(operation, (MakeNamespace, WriteFile)) and text:
+        return "who can write there could replace what vlanlink writes: chown root, chmod go-w"
     if number == errno.EPERM and isinstance(operation, MakeNamespace) and os.geteuid() == 0:
         return "a namespace's name is a mount: in a user namespace, use unshare -Urnm, not -Urn"
-    if number == errno.EPERM and isinstance(operation, WriteFile) and text:
-        return "who can write there could replace what vlanlink writes: chown root, chmod go-w"
     if number in (errno.EPERM, errno.EACCES):
         return "run it as root: sudo vlanlink …"
     if isinstance(operation, MakeLink):

@@ -55,10 +55,11 @@ class NetnsFiles:
     def remove(self, namespace: str, name: str, owner: str) -> None:
         """Remove a file of ``owner``'s, and the directories that are empty then. Raises OSError."""
         path = self._directory / namespace / name
-        text = _text_at(path)
-        if text is None or NetnsFile(namespace, name, text).owner != owner:
+        if _owner(namespace, name, _text_at(path)) != owner:
             return
         with self._opened(namespace, make=False) as directory:
+            if _owner(namespace, name, _text_at(name, directory)) != owner:
+                return  # replaced meanwhile
             os.unlink(name, dir_fd=directory)
             with suppress(FileNotFoundError):
                 os.unlink(_interim(name), dir_fd=directory)
@@ -143,10 +144,14 @@ def _fill(descriptor: int, data: bytes) -> None:
     os.fchmod(descriptor, _FILE_MODE)
 
 
-def _text_at(path: Path) -> str | None:
+def _owner(namespace: str, name: str, text: str | None) -> str | None:
+    return None if text is None else NetnsFile(namespace, name, text).owner
+
+
+def _text_at(path: Path | str, directory: int | None = None) -> str | None:
     """The text of a file; None if there is none. What can't be read has no mark, so no owner."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | _FOLLOW_NOTHING)
+        descriptor = os.open(path, os.O_RDONLY | _FOLLOW_NOTHING, dir_fd=directory)
     except OSError as error:
         return None if error.errno in (errno.ENOENT, errno.ENOTDIR) else ""
     try:

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from vlanlink.kernel import syscalls
+from vlanlink.store.documents import why_untrusted
 
 _NS_GET_NSTYPE = 0xB703
 """ioctl_ns(2)."""
@@ -113,12 +114,15 @@ def clear_dead_names(directory: Path, names: Iterable[str]) -> None:
 def prepare_directory(directory: Path) -> None:
     """Make ``directory`` a shared mount, as `ip netns add` does, so that names propagate.
 
-    Under the same lock as there: a second mount on it would hide names. Raises OSError.
+    Under the same lock as there: a second mount on it would hide names. Raises OSError, also where
+    others than root can replace a name by a link before a namespace is mounted on it.
     """
     directory.mkdir(parents=True, exist_ok=True)
     path = os.fspath(directory)
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
+        if why := why_untrusted(os.fstat(descriptor)):
+            raise PermissionError(errno.EPERM, f"no namespace is named in {path}: {why}", path)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         _share(path)
     finally:
