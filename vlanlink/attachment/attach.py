@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from vlanlink.attachment.detach import tidy
 from vlanlink.attachment.lookup import (
     Place,
     find_place,
@@ -169,7 +170,11 @@ def _attach(session: Session, place: Place, asked: _Request) -> Attachment:
         raise ConflictError(*problems)
     with _recorded(session, record, before):
         reconcile(session, seen)
-        return _done(session, place, topology, record)
+        done = _done(session, place, topology, record)
+    old = place.leases.attachments.get(key)
+    if old and (gone := {*old.bare} - {text.partition("/")[0] for text in done.addresses}):
+        tidy(session, own, session.store.leases(place.name), place.network, gone)
+    return done
 
 
 def _identify(session: Session, asked: _Request) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """``detach``: an attachment's link goes, and its addresses and MAC are given back."""
 
+from collections.abc import Collection
 from contextlib import suppress
 
 from vlanlink.attachment.lookup import (
@@ -11,7 +12,7 @@ from vlanlink.attachment.lookup import (
     partial,
 )
 from vlanlink.attachment.part import Joined, part_of
-from vlanlink.attachment.unused import Tidied, is_used
+from vlanlink.attachment.unused import Tidied, are_last, is_used
 from vlanlink.dataclass import replace
 from vlanlink.desired.context import Context
 from vlanlink.errors import ConflictError, Diagnostic, UsageError, nearest
@@ -22,6 +23,7 @@ from vlanlink.reconcile.lookup import copy_of
 from vlanlink.reconcile.session import Session, open_session
 from vlanlink.reconcile.up import reconcile
 from vlanlink.store.attached import AttachmentKey, AttachmentRecord
+from vlanlink.store.leases import Leases
 from vlanlink.store.lock import LOCK_SECONDS
 from vlanlink.store.record import Record
 
@@ -53,8 +55,9 @@ def detach(
             session.store.write_leases(place.name, left)
         session.store.remove_attachment(place.name, key)
         _forget_dhcp(session, place, key, record)
-        if own and not is_used(copy_of(own), left, place.network):
-            _tidy(session, own)
+        lease = place.leases.attachments.get(key)
+        if own:
+            tidy(session, own, left, place.network, lease.bare if lease else ())
 
 
 def _unknown(place: Place, name: str) -> Diagnostic:
@@ -116,9 +119,15 @@ def _paths(
     return {record.id: found[identity]} if found else {}
 
 
-def _tidy(session: Session, own: Record) -> None:
-    """Remove the shim and the parents that nothing needs any more; the rest is left as it is."""
-    seen = session.observe(copy_of(own))
+def tidy(session: Session, own: Record, left: Leases, network: str, gone: Collection[str]) -> None:
+    """Remove what only the addresses in ``gone`` needed: parents, the shim, or a part of it.
+
+    All else is left as it is.
+    """
+    topology = copy_of(own)
+    if is_used(topology, left, network) and not are_last(topology, left, network, gone):
+        return
+    seen = session.observe(topology)
     tidied = Tidied(own)
     resolution = tidied(seen.observed, seen.resolution)
     todo = plan(seen.observed, resolution.desired, own.topology)

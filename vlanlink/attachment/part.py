@@ -101,7 +101,8 @@ class Joined:
             for route in wanted.host.routes
             if route.dev in devs and self._leads_here(route, wanted)
         }
-        left = {r for r in kept.host.routes if r.to.partition("/")[0] not in self.gone}
+        gone = {f"{ip}/{128 if ':' in ip else 32}" for ip in self.gone}
+        left = {r for r in kept.host.routes if r.to not in gone}
         return frozenset(left | ours)
 
     def _leads_here(self, route: Route, wanted: State) -> bool:

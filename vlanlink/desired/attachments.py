@@ -1,6 +1,7 @@
 """What attachments leave in a desired State: leases, and what ended ones come back to. Pure."""
 
 from collections.abc import Iterable
+from ipaddress import ip_address, ip_network
 
 from vlanlink.dataclass import replace
 from vlanlink.desired.addressing import Addressing
@@ -60,7 +61,7 @@ def keep_shims(builder: Builder) -> None:
         if (
             seen.owner == builder.name
             and seen.key not in builder.links
-            and seen.parent in builder.links
+            and (seen.parent in builder.links or _is_of_others(builder, seen.parent))
             and any(_is_shim(seen, parent, kind) for parent, kind in shimmed)
         ):
             builder.links[seen.key] = seen
@@ -70,9 +71,15 @@ def keep_shims(builder: Builder) -> None:
     kept |= {held[key].bare for key in keys & held.keys()}
     for route in builder.observed.host.routes:
         key = LinkName(HOST, route.dev)
-        one = route.to.partition("/")[0]
-        if route.ours and one in kept and key in builder.links and builder.links[key].owner:
+        leads_there = any(ip_address(bare) in ip_network(route.to) for bare in kept)
+        if route.ours and leads_there and key in builder.links and builder.links[key].owner:
             builder.add_route(HOST, route)
+
+
+def _is_of_others(builder: Builder, parent: LinkName | None) -> bool:
+    """Whether a parent stays without the topology."""
+    link = builder.observed.link(parent)
+    return link is not None and link.owner != builder.name
 
 
 def _is_shim(link: Link, parent: str, kind: str) -> bool:

@@ -73,6 +73,7 @@ def _link(builder: Builder, sharing: list[Shim], endpoints: list[Link]) -> Link:
         for link in endpoints
         for address in reachable_addresses(shim, link)
     }
+    families |= {family_of(text) for shim in sharing for text in _of_ended(builder, shim.network)}
     own = [text for shim in sharing for text in builder.addressing.shim_addresses[shim.network]]
     addresses = tuple(_addresses(own, families, mac))
     settings: dict[str, Setting] = {
@@ -96,6 +97,14 @@ def _link(builder: Builder, sharing: list[Shim], endpoints: list[Link]) -> Link:
         owner=builder.name,
         origin=sharing[0].origin,
     )
+
+
+def _of_ended(builder: Builder, network: str) -> Iterator[str]:
+    """The addresses that attachments come back to."""
+    live = {one.key for one in builder.context.attached}
+    for key, lease in builder.context.leases.attachments.items():
+        if key[0] == network and key not in live:
+            yield from lease.bare
 
 
 def _addresses(own: Sequence[str], families: Collection[int], mac: str) -> Iterator[Address]:
