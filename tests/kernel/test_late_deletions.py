@@ -152,3 +152,22 @@ def test_undo_sets_links_down_before_the_nic_below(lan: Lan) -> None:
     undo(load("both", networks))
     assert [receive_mode(world, name) for name in ("eth0", "mv0")] == [(0, False)] * 2
     same(world, before)
+
+
+def test_a_mac_that_goes_is_in_the_way_of_up_only_for_a_moment(
+    lan: Lan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = lan.world
+    before = dump(world)
+    app = load("app", APP.replace("m0", "eth0"))
+    vlanlink.up(app)
+    mac = world.link("eth0", "app")["address"]
+    late = LateDeletion("app")
+    vlanlink.down("app")
+    late.begin_at_next_wait(monkeypatch)
+    vlanlink.up(app)
+    assert late.file is None
+    eth0 = world.link("eth0", "app")
+    assert (eth0["address"], "UP" in eth0["flags"]) == (mac, True)
+    vlanlink.down("app")
+    same(world, before)
