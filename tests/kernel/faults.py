@@ -115,6 +115,7 @@ def refusal(number: int, shift: int = 0) -> Iterator[Fault]:
         patch.setattr(apply, "undo", one.undone)
         # Undo may have to wait while the kernel cleans up a namespace; our EBUSY never ends.
         patch.setattr(execution, "BUSY_SECONDS", 1.0)
+        patch.setattr(execution, "IN_USE_SECONDS", 1.0)
         yield one
 
 

@@ -18,6 +18,7 @@ from tests.kernel.lan import HOST_MAC, Lan
 from tests.kernel.test_strangers import TWO, container
 from tests.kernel.wire import ready
 from tests.kernel.world import World, until
+from vlanlink.kernel import execution
 
 VLANLINK = str(Path(sys.executable).parent / "vlanlink")
 MAC = "02:00:00:00:77:09"
@@ -59,13 +60,16 @@ def stranger(
     assert holder.poll() is None
 
 
-def test_an_endpoint_s_own_link_that_is_about_to_go_does_not_count(lan: Lan) -> None:
+def test_an_endpoint_s_own_link_that_is_about_to_go_does_not_count(
+    lan: Lan, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After `down` the kernel takes a while, and until then that link answers."""
     ready(lan)
     vlanlink.up(load(one("10.77.0.5")))
     mac = lan.world.link("eth0", "a")["address"]
     vlanlink.down("office")
     stranger(lan.world, "10.77.0.5/24", mac=mac)
+    monkeypatch.setattr(execution, "IN_USE_SECONDS", 1.0)  # it stays
     with pytest.raises(vlanlink.ApplyError, match="EADDRINUSE"):  # by the kernel: it is no address
         vlanlink.up(load(one("10.77.0.5")))
 
@@ -198,8 +202,11 @@ def test_a_sibling_that_hears_no_siblings_is_read(lan: Lan, mode: str) -> None:
     assert lan.world.addresses("eth0", "a")[0] == "10.77.0.3/24"
 
 
-def test_a_mac_in_a_namespace_without_a_process_is_told(shared: Lan) -> None:
+def test_a_mac_in_a_namespace_without_a_process_is_told(
+    shared: Lan, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = dump(shared.world)
+    monkeypatch.setattr(execution, "IN_USE_SECONDS", 1.0)
     with pytest.raises(vlanlink.ApplyError) as caught:
         vlanlink.up(load(one("10.77.0.9") + f'mac = "{MAC}"\n'))
     (said,) = caught.value.diagnostics

@@ -41,7 +41,12 @@ from vlanlink.planning.operations import (
 BATCH = 64
 """Maximum messages in one send."""
 BUSY_SECONDS = 3.0
-"""How long a request is retried while the kernel is still deleting a link in its way."""
+"""How long a request is retried that the kernel may refuse for a moment only."""
+IN_USE_SECONDS = 10.0
+"""How long, if what it asks for is in use: the kernel may still be deleting the link that has it.
+
+A busy machine takes seconds for the links of a removed namespace.
+"""
 DELETION_SECONDS = 30.0
 """How long to wait, before setting a NIC down, until the kernel has deleted the links on it."""
 LOOK_SECONDS = 0.5
@@ -206,7 +211,8 @@ class Execution:
         self, operation: Operation, message: bytearray, answer: Refusal, target: str
     ) -> None:
         """Retry while the kernel may still be deleting what is in the way. Raises Refused."""
-        deadline = time.monotonic() + BUSY_SECONDS
+        in_use = answer.errno == errno.EADDRINUSE
+        deadline = time.monotonic() + (IN_USE_SECONDS if in_use else BUSY_SECONDS)
         again: Refusal | None = answer
         if isinstance(operation, MakeLink) and answer.errno == errno.EOPNOTSUPP:
             load_module(KINDS[operation.link.kind].module)
