@@ -12,6 +12,7 @@ from vlanlink.kernel.netlink.message import request, u32
 from vlanlink.kernel.netns.namespaces import Namespaces
 
 _GETNSID, _NETNSA_NSID, _NETNSA_FD = 90, 1, 3
+_NO_ID = -1  # NETNSA_NSID_NOT_ASSIGNED
 _RTGENMSG = bytes(4)
 _NETLINK_HEADER = 16
 
@@ -29,11 +30,17 @@ class NamespaceIds:
         return next((there for there in candidates if self._id(here, there) == nsid), None)
 
     def _id(self, here: str, there: str) -> int:
-        """The id that ``here`` has for ``there``; -1 if it has none."""
+        """The id that ``here`` has for ``there``; -1 if it has none, or one of them has gone."""
         if (here, there) not in self._known:
-            descriptor = self._namespaces.descriptor(there)
-            message = request(_GETNSID, REQUEST | ACK, _RTGENMSG, u32(_NETNSA_FD, descriptor))
-            answer = self._namespaces.socket(here).dump(message)[0]
-            value = first(answer[_NETLINK_HEADER + len(_RTGENMSG) :], _NETNSA_NSID)
-            self._known[here, there] = struct.unpack("=i", value)[0] if value else -1
+            try:
+                self._known[here, there] = self._ask(here, there)
+            except (FileNotFoundError, ProcessLookupError):
+                self._known[here, there] = _NO_ID
         return self._known[here, there]
+
+    def _ask(self, here: str, there: str) -> int:
+        descriptor = self._namespaces.descriptor(there)
+        message = request(_GETNSID, REQUEST | ACK, _RTGENMSG, u32(_NETNSA_FD, descriptor))
+        answer = self._namespaces.socket(here).dump(message)[0]
+        value = first(answer[_NETLINK_HEADER + len(_RTGENMSG) :], _NETNSA_NSID)
+        return int(struct.unpack("=i", value)[0]) if value else _NO_ID
