@@ -7,10 +7,14 @@ and ``--hypothesis-seed=SEED`` repeats the run.
 import os
 import random
 import signal
+from collections.abc import Generator
+from pathlib import Path
 
 import hypothesis
 import pytest
 from hypothesis import HealthCheck
+
+from tests import hanging
 
 _SEED = pytest.StashKey[int]()
 _SEED_VARIABLE = "VLANLINK_SEED"
@@ -27,6 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    hanging.prepare(config)
     # A shell ignores SIGINT in its background jobs, and our children would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if not is_long(config):
@@ -43,6 +48,25 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     seed = terminalreporter.config.stash.get(_SEED, None)
     if seed is not None:
         terminalreporter.write_line(f"long property run: --hypothesis-seed={seed} repeats it")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    hanging.ends_within(item.config, bound(item))
+    try:
+        return (yield)
+    finally:
+        hanging.is_over()
+
+
+def bound(item: pytest.Item) -> float:
+    """Seconds within which a test ends, however slow the machine."""
+    if is_long(item.config):
+        return hanging.LONGEST_SECONDS
+    tests = Path(__file__).parent
+    short = not {tests / "unit", tests / "kernel"}.isdisjoint(item.path.parents)
+    alone = item.get_closest_marker("alone") is not None
+    return hanging.TEST_SECONDS if short and not alone else hanging.LONG_SECONDS
 
 
 def is_long(config: pytest.Config) -> bool:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import hanging
+from tests.conftest import bound
 from tests.kernel.command_line import Cli
 from tests.kernel.features import missing
 from tests.kernel.lan import Lan
@@ -44,7 +46,9 @@ def turn(
     alone = request.node.get_closest_marker("alone") is not None
     shared = tmp_path_factory.getbasetemp().parent  # by all workers of a run
     with (shared / "turn").open("w") as file:
+        hanging.ends_within(request.config, max(hanging.TURN_SECONDS, bound(request.node)))
         fcntl.flock(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        hanging.ends_within(request.config, bound(request.node))  # its own time begins
         yield
 
 
