@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -257,6 +258,34 @@ def test_what_systemd_refuses_is_told_and_undone(box: Box, verb: str) -> None:
         box.enable(now=True)
     assert box.files() == set()
     assert box.told()[-1] == "daemon-reload"  # so that systemd forgets the unit
+
+
+@pytest.mark.parametrize(
+    ("verb", "words", "seconds", "hint"),
+    [
+        ("daemon-reload", "daemon-reload", 90, "once systemctl is-system-running answers"),
+        ("is-enabled", f"is-enabled {UNIT}", 90, "once systemctl is-system-running answers"),
+        ("show", f"show --property=MainPID --value {UNIT}", 90, "is-system-running answers"),
+        ("start", f"start {UNIT}", 900, "systemctl list-jobs shows"),
+    ],
+)
+def test_a_systemd_that_does_not_answer_is_told_and_undone(
+    box: Box, monkeypatch: pytest.MonkeyPatch, verb: str, words: str, seconds: int, hint: str
+) -> None:
+    real = subprocess.run
+
+    def run(command: list[str], **options: Any) -> "subprocess.CompletedProcess[str]":
+        if command[1] == verb:
+            options["timeout"] /= 1000  # the others have all their time
+        return real(command, **options)
+
+    monkeypatch.setattr("subprocess.run", run)
+    box.say("hangs", verb)
+    with pytest.raises(vlanlink.ConflictError) as caught:
+        box.enable(now=True)
+    assert f"systemctl {words} did not end within {seconds} s\n  hint: " in str(caught.value)
+    assert hint in str(caught.value)
+    assert box.files() == set()
 
 
 def test_an_update_that_is_refused_leaves_what_was_there(box: Box) -> None:
