@@ -196,8 +196,7 @@ def _network(hand: Hand, many: int, who: int) -> Table:
         found["kind"] = "ipvlan"
     if found["parent"].startswith(BRIDGE):
         found["manage_bridge_vlan"] = hand.chance()
-    there = HOSTS_SUBNETS if found["parent"] == "eth0" else SHARED_SUBNETS
-    four, six = hand.one((_own_subnets(who), _own_subnets(who), SHARED_SUBNETS, there))
+    four, six = hand.one((_own_subnets(who), _own_subnets(who), SHARED_SUBNETS, HOSTS_SUBNETS))
     found["subnets"] = [{"subnet": f"{four}.0/24"}, {"subnet": f"{six}::/64"}]
     if hand.chance():
         found["subnets"][0]["gateway"] = f"{four}.254"

@@ -174,3 +174,17 @@ def test_an_attachment_that_is_detached_while_its_topology_is_down(world: World)
     vlanlink.detach("office/pub", "c1")
     assert vlanlink.attachments() == ()
     assert not list(Path("/run/vlanlink").glob("office@*+*"))
+
+
+def test_a_chosen_address_is_neither_the_hosts_nor_a_routers(world: World) -> None:
+    world.ip("link add spare0 type veth peer name spare1")
+    world.ip("addr add 172.16.3.3/32 dev spare0")
+    routed = office(more='routes = [{ to = "10.9.0.0/16", via = "172.16.3.2" }]\n')
+    vlanlink.up(routed)
+    pid = start_container(world)
+    found = vlanlink.attach("office/pub", pid=pid, id="c1")
+    assert found.addresses == ("172.16.3.4/24",)
+    world.ip("addr add 172.16.3.4/32 dev spare0")
+    assert not vlanlink.up(routed).changes
+    assert vlanlink.attach("office/pub", pid=pid, id="c1") == found
+    assert "172.16.3.4/24" in inside(world, pid, "ip -br addr show eth0")

@@ -416,12 +416,74 @@ def test_what_is_chosen_collides_with_nothing_on_the_parent() -> None:
     assert not first.conflicts
     given = chosen(first)
     assert (given["one"], given["other"]) == ("10.1.0.5", "10.1.0.6")
-    assert given["elsewhere"] == "10.1.0.1"
+    assert given["elsewhere"] == "10.1.0.3"
 
     more = BESIDE + 'first = { network = "one" }\n'
     topology = parse('[topology]\nname = "office"\n' + more)
     then = resolve(topology, read_state(state), Context(identity="machine", leases=first.leases))
     assert chosen(then) == given | {"first": "10.1.0.7"}
+
+
+ELSEWHERE = [f"10.1.0.{n}" for n in range(1, 7)] + [f"2001:db8:1::{n}" for n in range(1, 7)]
+HELD = st.sets(st.sampled_from(ELSEWHERE))
+
+
+def host_with(addresses: set[str], gateways: set[str], parent: str = "eth1") -> dict[str, Any]:
+    """A host with addresses and routes on another NIC than ``parent``."""
+    lengths = {text: 128 if ":" in text else 32 for text in addresses}
+    held = [f"{text}/{length}" for text, length in sorted(lengths.items())]
+    routes = [f"{_far(text)} via {text} dev eth0 onlink foreign" for text in sorted(gateways)]
+    links: dict[str, Any] = {"eth0": {"addresses": held}, parent: {}}
+    return {"host": {"links": links, "routes": routes}}
+
+
+def _far(text: str) -> str:
+    """A prefix whose route has the gateway ``text``."""
+    last = text.rpartition(":" if ":" in text else ".")[2]
+    return f"2001:db8:9{last}::/48" if ":" in text else f"10.9{last}.0.0/16"
+
+
+def with_routes(gateways: set[str]) -> str:
+    """A file whose endpoint, shim and router choose addresses; routes through the gateways."""
+    routes = [f'{{ to = "{_far(text)}", via = "{text}" }}' for text in sorted(gateways)]
+    return (
+        '[topology]\nname = "office"\n[networks.lan]\nkind = "ipvlan"\nparent = "eth1"\n'
+        'shim = { addresses = ["auto"] }\n'
+        'subnets = [{ subnet = "10.1.0.0/24" }, { subnet = "2001:db8:1::/64" }]\n'
+        '[namespaces.a.interfaces]\none = { network = "lan" }\n'
+        f'two = {{ network = "lan", routes = [{", ".join(routes)}] }}\n'
+    )
+
+
+def automatic(found: Resolution) -> dict[str, tuple[str, ...]]:
+    """The addresses that were chosen, by namespace and interface."""
+    return {f"{space}/{name}": texts for (_, space, name), texts in found.leases.addresses.items()}
+
+
+@given(addresses=HELD, gateways=HELD, routers=HELD)
+def test_what_is_chosen_is_nothing_that_the_host_has_or_sends_through(
+    addresses: set[str], gateways: set[str], routers: set[str]
+) -> None:
+    topology = parse(with_routes(routers))
+    observed = read_state(host_with(addresses, gateways))
+    found = automatic(resolve(topology, observed, Context(identity="machine")))
+    given_out = [text for texts in found.values() for text in texts]
+    assert len(given_out) == 6
+    assert not set(given_out) & (addresses | gateways | routers)
+
+
+@given(addresses=HELD, gateways=HELD, routers=HELD)
+def test_what_was_chosen_stays_when_the_host_gets_it_elsewhere(
+    addresses: set[str], gateways: set[str], routers: set[str]
+) -> None:
+    first = resolve(
+        parse(with_routes(set())), read_state(host_with(set(), set())), Context(identity="machine")
+    )
+    context = Context(identity="machine", leases=first.leases)
+    observed = read_state(host_with(addresses, gateways))
+    then = resolve(parse(with_routes(routers)), observed, context)
+    assert automatic(then) == automatic(first)
+    assert not then.warnings
 
 
 SLAAC = '[networks.lan]\nkind = "macvlan"\nparent = "eth0"\n[namespaces.web]\n{}\n'

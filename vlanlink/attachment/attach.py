@@ -23,6 +23,7 @@ from vlanlink.dataclass import dataclass, replace
 from vlanlink.desired.attached import Attached, with_attachments
 from vlanlink.desired.context import Context
 from vlanlink.desired.links import derived_mac
+from vlanlink.desired.reserved import gateways_of_routes
 from vlanlink.errors import ApplyError, ConflictError, Diagnostic, UsageError
 from vlanlink.host import Host, StrPath
 from vlanlink.kernel.netns.target import open_path, open_process
@@ -326,6 +327,7 @@ def _observed(
         known=known,
         attached=(attached,),
         reserved=reserved(topology, place.leases),
+        avoided=dict(gateways_of_routes(topology)),
     )
     kept = attached.lease.addresses
     joined = Joined(

@@ -12,6 +12,7 @@ from vlanlink.desired import ipam
 from vlanlink.desired.context import Context
 from vlanlink.desired.reserved import (
     addresses_in_use,
+    avoided_addresses,
     ended_first,
     kept_by_attachments,
     leased_by_others,
@@ -91,8 +92,13 @@ class _Assignment:
     observed: State
     context: Context
     result: Addressing = field(default_factory=Addressing)
+    avoided: dict[str, str] = field(default_factory=dict)
+    """Bare addresses that no new choice takes, each with its holder."""
 
     def run(self) -> Addressing:
+        if self.topology.networks:
+            self.avoided.update(avoided_addresses(self.topology, self.observed))
+            self.avoided.update(self.context.avoided)
         for name, network in self.topology.networks.items():
             self.result.subnets[name] = self._subnets(name, network)
         for name in self.topology.networks:
@@ -137,7 +143,9 @@ class _Assignment:
         candidates = _CANDIDATES if lan_hosts else 0
 
         def allocate(taken: Mapping[Ip, str]) -> ipam.Allocation:
-            return ipam.allocate(subnets, every, taken, claims, candidates=candidates)
+            return ipam.allocate(
+                subnets, every, taken, claims, avoided=self.avoided, candidates=candidates
+            )
 
         allocation = self._with_ended(network, used, allocate)
         self.result.candidates[network] = allocation.candidates
@@ -256,6 +264,7 @@ class _Assignment:
                 found.append(_standalone(entry) if owner.shim else with_prefix(entry, subnets))
         if owner.shim:
             self.result.shim_addresses[network] = tuple(found)
+            self.avoided.update((text.partition("/")[0], "the host") for text in found)
         else:
             self.result.addresses[owner.key] = tuple(found)
         if chosen:

@@ -49,3 +49,5 @@ class Context:
     """Attachments that were live when their record was lost."""
     reserved: Mapping[str, str] = field(default_factory=dict)
     """Bare addresses that nobody may be given, each with its holder."""
+    avoided: Mapping[str, str] = field(default_factory=dict)
+    """Bare addresses that no new choice takes, each with its holder."""

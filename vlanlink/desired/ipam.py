@@ -10,6 +10,7 @@ import ipaddress
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from types import MappingProxyType
 
 from vlanlink.dataclass import dataclass, field
 from vlanlink.topology import SubnetConfig
@@ -54,13 +55,15 @@ def allocate(
     used: Mapping[Ip, str],
     claims: Sequence[Mapping[Interface, Sequence[str]]] = (),
     *,
+    avoided: Mapping[str, str] = MappingProxyType({}),
     candidates: int = 0,
 ) -> Allocation:
     """Choose an address for each request.
 
     ``used`` maps each unavailable address to its holder. ``claims`` are the bare addresses that
-    interfaces hold or held, the strongest claims first. ``candidates``: how many further free
-    addresses to name for each subnet.
+    interfaces hold or held, the strongest claims first. ``avoided`` maps bare addresses that only a
+    claim may take to their holders. ``candidates``: how many further free addresses to name for
+    each subnet.
     """
     pools = [_Pool(subnet, used) for subnet in subnets]
     result = Allocation()
@@ -68,6 +71,9 @@ def allocate(
         for request in requests:
             if request not in result.chosen:
                 _keep(request, claimed.get(request.interface, ()), pools, result)
+    if candidates or len(result.chosen) < len(requests):
+        for pool in pools:
+            pool.avoid(avoided)
     for request in requests:
         if request not in result.chosen:
             _explain_move(request, claims, pools, result)
@@ -140,6 +146,12 @@ class _Pool:
             return False
         self.used[ip] = "endpoints of this network"
         return True
+
+    def avoid(self, avoided: Mapping[str, str]) -> None:
+        """Leave these addresses out from now on."""
+        for text, who in avoided.items():
+            if (":" in text) == (self.subnet.version == 6):
+                self.used.setdefault(ipaddress.ip_address(text), who)
 
     def why_not(self, ip: Ip) -> str:
         """Why ``take`` refuses an address."""

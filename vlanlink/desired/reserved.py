@@ -3,18 +3,32 @@
 An address chosen for a network must not be one of the host's on that parent, of another's link on
 it, or of the rest of the topology: its other networks on that parent and its standalone links. Nor
 may it be another network's gateway or aux address there, or leased to another topology.
+
+A new choice also avoids the addresses of the host's other links, and the gateways of routes. An
+endpoint that already has such an address keeps it.
 """
 
 import ipaddress
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import chain
 
 from vlanlink.desired.context import Context
 from vlanlink.model import HOST, LinkName, State, owner_in_words
 from vlanlink.store.attached import AttachmentKey, AttachmentLease
 from vlanlink.store.leases import Leases
 from vlanlink.store.record import Record
-from vlanlink.topology import EndpointConfig, NetworkConfig, Topology
+from vlanlink.topology import (
+    EndpointConfig,
+    LinkConfig,
+    NetworkConfig,
+    PeerConfig,
+    ShimConfig,
+    Topology,
+)
 from vlanlink.topology.values import WORDS, Ip
+
+_HOST = "the host"
+_GATEWAY = "gateways of routes"
 
 
 def addresses_in_use(
@@ -30,7 +44,7 @@ def addresses_in_use(
         return
     yield from _seen(LinkName(HOST, parent), topology, observed)
     if parent in topology.links:
-        yield from _each(written(topology.links[parent].addresses), "the host")
+        yield from _each(written(topology.links[parent].addresses), _HOST)
     for key, entry in _standalone(parent, topology):
         yield from _each(written(entry.addresses), str(key))
     for other, key, entry in _endpoints_of_others(network, topology):
@@ -44,6 +58,24 @@ def addresses_in_use(
             *(one.text for one in held),
         )
         yield from _each(found, f"endpoints of network {other}")
+
+
+def avoided_addresses(topology: Topology, observed: State) -> Iterator[tuple[str, str]]:
+    """The bare addresses that no new choice takes, whatever its parent, each with its holder."""
+    for link in observed.host.links.values():
+        yield from ((address.bare, _HOST) for address in link.addresses)
+    for text in _written_for_host(topology):
+        yield text.partition("/")[0], _HOST
+    for via in {route.via for route in observed.host.routes if route.via is not None}:
+        yield via, _GATEWAY
+    yield from gateways_of_routes(topology)
+
+
+def gateways_of_routes(topology: Topology) -> Iterator[tuple[str, str]]:
+    """The gateways of the routes in the file, each with its holder."""
+    entries = (*_links(topology), *_peers(topology))
+    routes = chain(topology.host.routes, *(entry.routes for entry in entries))
+    yield from ((str(route.via), _GATEWAY) for route in routes if route.via is not None)
 
 
 def reserved_by_networks(network: str, topology: Topology) -> Iterator[tuple[Ip, str]]:
@@ -107,11 +139,32 @@ def written(entries: Iterable[str] | None) -> tuple[str, ...]:
 def _seen(parent: LinkName, topology: Topology, observed: State) -> Iterator[tuple[Ip, str]]:
     link = observed.link(parent)
     if link:
-        yield from _each((one.text for one in link.addresses), "the host")
+        yield from _each((one.text for one in link.addresses), _HOST)
     for child in observed.children(parent):
         if child.owner != topology.name:
             who = owner_in_words(child.owner) if child.owner else f"{child.key}"
             yield from _each((one.text for one in child.addresses), who)
+
+
+def _written_for_host(topology: Topology) -> Iterator[str]:
+    """The addresses that the file lists for links in the host's namespace."""
+    peers = (peer for peer in _peers(topology) if peer.namespace is None)
+    for entry in (*topology.links.values(), *peers):
+        yield from written(entry.addresses)
+    for network in topology.networks.values():
+        if isinstance(network.shim, ShimConfig):
+            yield from written(network.shim.addresses)
+
+
+def _links(topology: Topology) -> Iterator[LinkConfig]:
+    """Every link and interface of the file."""
+    yield from topology.links.values()
+    for namespace in topology.namespaces.values():
+        yield from namespace.interfaces.values()
+
+
+def _peers(topology: Topology) -> Iterator[PeerConfig]:
+    return (link.peer for link in _links(topology) if link.peer is not None)
 
 
 def _standalone(parent: str, topology: Topology) -> Iterator[tuple[LinkName, EndpointConfig]]:
