@@ -152,8 +152,6 @@ class Bench:
             case "detach" if step.who in self.up and self.up[step.who].attached:
                 vlanlink.detach(f"t{step.who}/n", f"box{step.who}", self.host)
                 self.up[step.who].attached = False
-                shim = self.up[step.who].tables["networks"]["n"].get("shim")
-                self.up[step.who].hurt |= bool(shim)  # it keeps IPv6 until the next up
             case "reboot":
                 self.reboots(step.order)
         self.world.settle()  # what goes keeps its MACs busy until the kernel gets round to it
