@@ -248,15 +248,27 @@ class Bench:
                 assert not wrong, f"endpoints of t{who}:\n" + "\n".join(wrong[:12])
 
     def hurts(self, before: Facts, step: Step, one: Up) -> bool:
-        """Whether what is named of another's is gone, or on another NIC; a route goes with it."""
+        """Whether what is named of another's is gone, or on another NIC; a route goes with it.
+
+        So do the routes of a shim from an address that its parent had.
+        """
         was, now = before[""]["link"], self.now[""]["link"]
         own = {name for space, name in ends(one.tables) if not space}
         named = {*_parents(one.tables), *_devs(one.tables)} - own
         others = {f"{letter}{step.who}" for letter in "mvw"} if step.verb == "restart" else set()
+        if _shim(one.tables) and any(self.loses_address(before, name) for name in named):
+            return True
         return any(
             name in was and (name not in now or was[name].get("on") != now[name].get("on"))
             for name in named
         ) or bool(others & {*_devs(one.tables)} - own)
+
+    def loses_address(self, before: Facts, name: str) -> bool:
+        had, has = (
+            {one["local"] for one in facts[""]["addr"].get(name) or ()}
+            for facts in (before, self.now)
+        )
+        return not had <= has
 
     def is_in_step(self, who: int, one: Up, *, lasting: bool) -> None:
         def is_up() -> bool:
@@ -283,6 +295,10 @@ def _parents(tables: Table) -> list[str]:
     for space in tables["namespaces"].values():
         found += space.get("interfaces", {}).values()
     return [table["parent"] for table in found if "parent" in table]
+
+
+def _shim(tables: Table) -> bool:
+    return bool(tables["networks"]["n"].get("shim"))
 
 
 def _devs(tables: Table) -> list[str]:

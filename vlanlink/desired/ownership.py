@@ -9,7 +9,7 @@ from vlanlink.desired.parent_names import used_by_host, vlan_problem
 from vlanlink.desired.parents import implied_link
 from vlanlink.errors import Problem
 from vlanlink.kinds.vlan import implied_vlan
-from vlanlink.model import HOST, Link, LinkName, Route
+from vlanlink.model import HOST, Link, LinkName, Namespace, Route
 from vlanlink.store.record import OriginalLink
 
 
@@ -129,7 +129,7 @@ def _foreign_children(builder: Builder, parent: Link) -> list[str]:
 
 
 def kept_routes(builder: Builder, space: str) -> set[Route]:
-    """Other topologies' routes, which stay.
+    """Other topologies' routes, which stay unless their source address goes.
 
     A route bears no owner's name: the records say whose it is. Where none does, it belongs to the
     owner of its link.
@@ -153,4 +153,20 @@ def kept_routes(builder: Builder, space: str) -> set[Route]:
             stays = claimed or row not in own
         if stays:
             kept.add(route)
+    if seen and any(route.src for route in kept):
+        leaving = _leaving(builder, seen)
+        kept = {route for route in kept if route.src not in leaving}
     return kept
+
+
+def _leaving(builder: Builder, seen: Namespace) -> set[str]:
+    """The bare addresses that a namespace loses: the kernel removes the routes from them."""
+    before: set[str] = set()
+    stay: set[str] = set()
+    for link in seen.links.values():
+        wanted = builder.links.get(link.key)
+        ours = link.owner == builder.name
+        stay |= {one.bare for one in link.addresses if not (ours and one.ours)}
+        stay |= {one.bare for one in wanted.addresses} if wanted else set()
+        before |= {one.bare for one in link.addresses}
+    return before - stay
