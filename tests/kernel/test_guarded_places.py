@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import vlanlink
+from tests.kernel.command_line import VLANLINK
 from tests.kernel.lan import Lan
 from tests.kernel.topologies import small
 from tests.kernel.world import until
@@ -36,6 +37,19 @@ def test_no_namespace_is_named_where_others_can_swap_the_file(lan: Lan) -> None:
     vlanlink.up(load())
     assert stat.S_IMODE(directory.stat().st_mode) == 0o755
     vlanlink.down("office")
+
+
+def test_a_user_who_locks_the_directory_of_names_holds_up_nobody(lan: Lan) -> None:
+    """`ip netns add` locks it for the moment in which it is made a mount; who may read it can."""
+    directory = Path("/run/netns")
+    directory.mkdir(exist_ok=True)
+    as_user = "setpriv --reuid=65534 --regid=65534 --clear-groups"
+    lan.world.start(f"{as_user} flock --no-fork {directory} sleep 1000")
+    free = f"flock --nonblock {directory} true"
+    until(lambda: lan.world.run(free, check=False).returncode == 1, "it holds the lock")
+    lan.world.run(["timeout", "--signal=KILL", "60", VLANLINK, "up", "-"], stdin=TEXT)
+    assert lan.world.namespaces() == {"one"}
+    lan.world.run([VLANLINK, "down", "office"])
 
 
 @pytest.fixture(params=["invisible", "ptraceable"])

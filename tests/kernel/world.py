@@ -181,7 +181,8 @@ class World:
     def end(self) -> None:
         for process in self.started:
             process.kill()
-            process.communicate()
+        for process in self.started:  # and what it started, which has its pipes
+            process.communicate(timeout=scaled(BOUND_SECONDS))
 
     def assert_nothing_left(self) -> None:
         """No thread of the test goes on."""

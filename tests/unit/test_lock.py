@@ -1,5 +1,6 @@
 """One at a time: who holds the lock is told, and nobody who is gone holds it."""
 
+import fcntl
 import multiprocessing
 import os
 import sys
@@ -8,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from vlanlink.store.lock import Holder, LockedError, LockLostError, locked
+from vlanlink.store.lock import (
+    Holder,
+    LockedError,
+    LockLostError,
+    hold_directory,
+    locked,
+    locked_directory,
+)
 
 LONG = 30.0
 
@@ -46,6 +54,20 @@ def test_a_holder_who_does_not_say_who_it_is(lock: Path, text: str) -> None:
             locked(lock, 0),
         ):
             pytest.fail("two hold the lock")
+
+
+def test_nobody_waits_long_for_a_directory(tmp_path: Path) -> None:
+    with locked_directory(tmp_path):
+        descriptor = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+        hold_directory(descriptor, 0.1)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    hold_directory(descriptor, 0)
+    other = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    with pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(descriptor)
+    os.close(other)
 
 
 def test_a_long_name_before_leaves_nothing_behind(

@@ -117,18 +117,27 @@ def locked(path: Path, seconds: float, on_held: OnHeld | None = None) -> Iterato
 
 
 @contextmanager
-def locked_directory(path: Path, seconds: float = 2.0) -> Iterator[None]:
+def locked_directory(path: Path) -> Iterator[None]:
     """Exclude others from a directory for the moment in which a file is read and replaced.
 
-    Who holds it longer has been stopped, and is not waited for. Raises OSError.
+    Waits as ``hold_directory``. Raises OSError.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
-        with suppress(LockedError):
-            _wait_for(descriptor, time.monotonic() + seconds, None)
+        hold_directory(descriptor)
         yield
     finally:
         os.close(descriptor)
+
+
+def hold_directory(descriptor: int, seconds: float = 2.0) -> None:
+    """Lock an open directory until it is closed. Raises OSError.
+
+    Others hold it for a moment. One that holds it longer was stopped, or means harm, as anyone can
+    who may read the directory; nobody waits for it.
+    """
+    with suppress(LockedError):
+        _wait_for(descriptor, time.monotonic() + seconds, None)
 
 
 def _acquired(path: Path, deadline: float, on_held: OnHeld | None) -> int:
@@ -173,5 +182,5 @@ def _holder(descriptor: int) -> Holder | None:
     """The process that the file names; None if it can't be read, which matters to nobody."""
     try:
         return Holder.from_dict(documents.parse(os.pread(descriptor, _LONGEST, 0).decode()))
-    except ValueError:  # UnreadableError, or not UTF-8
+    except (OSError, ValueError):  # a directory; UnreadableError, or not UTF-8
         return None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from vlanlink.kernel import syscalls
 from vlanlink.store.documents import why_untrusted
+from vlanlink.store.lock import hold_directory
 
 _NS_GET_NSTYPE = 0xB703
 """ioctl_ns(2)."""
@@ -123,7 +124,7 @@ def prepare_directory(directory: Path) -> None:
     try:
         if why := why_untrusted(os.fstat(descriptor)):
             raise PermissionError(errno.EPERM, f"no namespace is named in {path}: {why}", path)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        hold_directory(descriptor)
         _share(path)
     finally:
         os.close(descriptor)
