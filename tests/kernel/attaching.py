@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import vlanlink
-from tests.kernel.world import World, until
+from tests.kernel.world import World, ended, until
 
 OFFICE = """
 [topology]
@@ -44,7 +44,7 @@ def start_container(world: World) -> int:
 def end(world: World, pid: int) -> None:
     process = next(one for one in world.started if one.pid == pid)
     process.kill()
-    process.communicate()
+    ended(process)
     world.settle()
 
 

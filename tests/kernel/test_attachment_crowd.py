@@ -12,7 +12,7 @@ import pytest
 import vlanlink
 from tests.kernel.attaching import inside, office, start_container
 from tests.kernel.judge import dump, same
-from tests.kernel.world import World, until
+from tests.kernel.world import World, ended, until
 
 pytestmark = [pytest.mark.needs("macvlan"), pytest.mark.usefixtures("lan")]
 
@@ -67,9 +67,9 @@ def work(world: World, tasks: list[list[str]], processes: int) -> dict[tuple[str
         os.kill(int(pid), signal.SIGKILL)
     found = {}
     for run in runs:
-        output, errors = run.communicate()
+        told, errors = ended(run)
         assert run.returncode == 0, errors.decode()
-        for line in output.splitlines():
+        for line in told.splitlines():
             verb, name, error = json.loads(line)
             found[verb, name] = error
     return found
@@ -117,7 +117,7 @@ def test_a_container_that_ends_in_the_middle(world: World, calls: int) -> None:
     words = [sys.executable, "-c", DIES_AFTER.format(calls=calls, pid=pid)]
     output = world.run(words, check=False)
     process = next(one for one in world.started if one.pid == pid)
-    process.communicate()
+    ended(process)
     world.settle()
     told = output.stderr.strip().splitlines()
     assert output.returncode == 0 or told[-1].startswith("vlanlink.errors."), output.stderr

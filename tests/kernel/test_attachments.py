@@ -16,7 +16,7 @@ from tests.kernel.command_line import VLANLINK
 from tests.kernel.examples import example
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
-from tests.kernel.world import World, until
+from tests.kernel.world import World, ended, until
 from vlanlink.kernel import syscalls
 from vlanlink.kernel.netlink.socket import Socket
 from vlanlink.store.attached import AttachmentRecord
@@ -232,7 +232,7 @@ def test_a_namespace_outlives_the_process_that_named_it(
     vlanlink.attach("office/pub", pid=pid, id="c1")
     process = next(one for one in world.started if one.pid == pid)
     process.kill()
-    process.communicate()
+    ended(process)
     assert [one.live for one in vlanlink.attachments()] == [True]
     vlanlink.detach("office/pub", "c1")
     assert "eth0" not in inside(world, other.pid, "ip -br link")
@@ -328,7 +328,7 @@ import vlanlink
 vlanlink.attach("office/pub", pid={pid}, id="c1")
 """
     run = world.start([sys.executable, "-c", killer])
-    run.communicate()
+    ended(run)
     found = vlanlink.attach("office/pub", pid=pid, id="c1")
     assert found.addresses == ("172.16.3.2/24",)
     assert vlanlink.status("office").state == "up"
@@ -339,7 +339,7 @@ vlanlink.attach("office/pub", pid={pid}, id="c1")
             killer.replace("attach(", "detach(").replace(f", pid={pid}, id=", ", "),
         ]
     )
-    run.communicate()
+    ended(run)
     vlanlink.status("office")
     vlanlink.down("office")
     assert "eth0" not in inside(world, pid, "ip -br link")

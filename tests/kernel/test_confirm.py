@@ -33,7 +33,7 @@ from tests.kernel.confirming import (
 )
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
-from tests.kernel.world import World, until
+from tests.kernel.world import World, ended, until
 from vlanlink.cli.main import main
 from vlanlink.commit_confirm.commit import revert_overdue, roll_back
 from vlanlink.reconcile.session import open_session
@@ -191,7 +191,7 @@ def test_the_next_command_does_it_when_the_reverter_is_gone_too(
     (reverter,) = reverters()
     os.kill(reverter, signal.SIGKILL)
     process.kill()
-    process.communicate()
+    ended(process)
     until(lambda: not reverters(), "the reverter is gone")
     assert main(["ls"]) == 0
     assert capsys.readouterr().err == ""

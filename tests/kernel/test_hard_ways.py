@@ -11,6 +11,7 @@ import vlanlink
 from tests.kernel.judge import dump, same
 from tests.kernel.lan import Lan
 from tests.kernel.topologies import small
+from tests.kernel.world import ended
 from vlanlink.cli.main import main
 from vlanlink.kernel.execution import Execution
 from vlanlink.kernel.machine import Machine
@@ -116,7 +117,7 @@ def test_status_in_odd_states(lan: Lan) -> None:
     assert f"pid {process.pid}" in str(notes[0])
     assert vlanlink.status("odd").state == "down", "what stays is not up"
     process.kill()
-    process.communicate()
+    ended(process)
     vlanlink.down("odd")
     assert lan.world.namespaces() == set()
     lan.world.ip("link del eth0")

@@ -18,7 +18,7 @@ from tests.kernel.bench import Bench
 from tests.kernel.judge import dump
 from tests.kernel.lan import Lan
 from tests.kernel.pairs import HEAD
-from tests.kernel.world import World
+from tests.kernel.world import World, ended
 from vlanlink.kernel.machine import Machine
 from vlanlink.kernel.netns.identity import identify
 
@@ -99,7 +99,7 @@ def test_a_neighbour_who_never_rests(world: World) -> None:
             with suppress(vlanlink.VlanlinkError):
                 verb()
     neighbour.kill()
-    neighbour.communicate()
+    ended(neighbour)
     world.run("ip link del churn0", check=False)
     bench.up()
     assert vlanlink.status("faults").state == "up"

@@ -13,7 +13,7 @@ from tests.kernel.living import EVENTS, HOST4, HOST6, ROUTER, WEB4, WEB6, Living
 from tests.kernel.living_verbs import VERBS, keeps_what_it_has
 from tests.kernel.recorded import RECORDINGS, RecordedHost, Recording
 from tests.kernel.watching import watching
-from tests.kernel.world import until
+from tests.kernel.world import ended, until
 from vlanlink.kernel.monitor import Events
 from vlanlink.watcher import Policy
 from vlanlink.watcher.loop import WatchLoop
@@ -59,7 +59,7 @@ def busy(host: LivingHost, lines: str) -> Iterator[None]:
         yield
     finally:
         process.kill()
-        process.communicate()  # when the last ip has ended, too
+        ended(process)  # when the last ip has ended, too
         host.world.run("ip -force -batch /run/busy", check=False)
         host.world.run(["ip", "-force", "-batch", "-"], stdin=TIDY, check=False)
         host.configure()

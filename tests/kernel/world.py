@@ -16,11 +16,15 @@ from vlanlink.kernel import syscalls
 POLL_SECONDS = 0.05
 BOUND_SECONDS = 30.0
 """On a machine that does nothing else; see ``scaled``."""
+_LONGEST = 8.0
 
 
 def scaled(seconds: float) -> float:
-    """A bound on a busy machine: as many times longer as tasks wait for each processor."""
-    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    """A bound on a busy machine: as many times longer as tasks wait for each processor.
+
+    It ends before the test's own bound, which tells less.
+    """
+    return seconds * min(max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)), _LONGEST)
 
 
 def until(
@@ -48,6 +52,12 @@ def next_line(process: "subprocess.Popen[bytes]", stream: str, seconds: float = 
         return str(getattr(process, stream).readline().decode())
     finally:
         timer.cancel()
+
+
+def ended(process: "subprocess.Popen[bytes]") -> tuple[bytes, bytes]:
+    """What it wrote, once it has ended and what it started, which has its pipes, too."""
+    out, err = process.communicate(timeout=scaled(2 * BOUND_SECONDS))
+    return out or b"", err or b""
 
 
 class World:
@@ -174,15 +184,16 @@ class World:
 
         thread = threading.Thread(target=make)
         thread.start()
-        thread.join()
+        thread.join(scaled(BOUND_SECONDS))
+        assert not thread.is_alive(), f"{path} is not made"
         self.places[name] = path
         self.ip("link set lo up", name)
 
     def end(self) -> None:
         for process in self.started:
             process.kill()
-        for process in self.started:  # and what it started, which has its pipes
-            process.communicate(timeout=scaled(BOUND_SECONDS))
+        for process in self.started:
+            ended(process)
 
     def assert_nothing_left(self) -> None:
         """No thread of the test goes on."""
