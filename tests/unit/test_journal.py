@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import vlanlink
+from vlanlink.boot import journal
 from vlanlink.cli.main import main
 
 ENTRY = {
@@ -115,3 +116,23 @@ def test_an_iterator_that_is_closed_ends_journalctl(play: Play) -> None:
     entries = vlanlink.logs(OFFICE, follow=True)
     assert next(entries).program == "vlanlink"
     entries.close()
+
+
+def test_many_complaints_hold_up_nothing(play: Play) -> None:
+    script = play(ENTRY).with_name("journalctl")
+    complaint = "Journal file is truncated, ignoring it. " * 10
+    lines = f"yes '{complaint}' | head -n 1000 >&2"
+    script.write_text(f"#!/bin/sh\n{lines}\necho '{json.dumps(ENTRY)}'\n")
+    assert [entry.program for entry in vlanlink.logs(OFFICE)] == ["vlanlink"]
+
+
+def test_a_journalctl_that_does_not_end(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "_END_SECONDS", 0.2)
+    script = play(ENTRY).with_name("journalctl")
+    script.write_text(
+        f"#!/bin/sh\ntrap '' TERM\necho '{json.dumps(ENTRY)}'\nexec sleep 1000 >&- 2>&-\n"
+    )
+    entries = vlanlink.logs(OFFICE)
+    assert next(entries).program == "vlanlink"
+    with pytest.raises(vlanlink.ConflictError, match=r"did not end within 0.2 s"):
+        next(entries)

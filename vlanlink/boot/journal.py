@@ -1,16 +1,18 @@
 """The journal of a topology's unit, read by journalctl(1)."""
 
 import json
+import os
 import subprocess
 from collections.abc import Generator
 from datetime import UTC, datetime
-from typing import Any
+from typing import IO, Any
 
 from vlanlink.boot import unit
 from vlanlink.dataclass import dataclass
 from vlanlink.errors import ConflictError, Diagnostic, PrivilegeError
 
 _FIELDS = "MESSAGE,PRIORITY,SYSLOG_IDENTIFIER"
+_END_SECONDS = 30.0
 _NOT_PERMITTED = ("insufficient permissions", "not seeing messages")
 """What journalctl prints if it can't read the system's journal."""
 
@@ -47,28 +49,41 @@ def entries(
     words = ["journalctl", "--output=json", f"--output-fields={_FIELDS}", "--all", "--no-pager"]
     words += ["--follow"] if follow else []
     words += [f"--unit={unit.name(topology)}", f"--lines={'all' if lines is None else lines}"]
+    # Not a pipe: nobody would read it meanwhile, and a full one holds journalctl up.
+    told = open(os.memfd_create("journalctl"), "w+b")  # noqa: SIM115 - _entries closes it
     try:
-        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=told)
     except FileNotFoundError:
+        told.close()
         hint = "without systemd, vlanlink's output goes where the init sends it"
         raise ConflictError(Diagnostic("journalctl not found", hint=hint)) from None
-    return _entries(process)
+    return _entries(process, told)
 
 
-def _entries(process: "subprocess.Popen[bytes]") -> Generator[LogEntry, None, None]:
+def _entries(
+    process: "subprocess.Popen[bytes]", told: IO[bytes]
+) -> Generator[LogEntry, None, None]:
     found = False
-    with process:
+    with told, process:
         assert process.stdout is not None
-        assert process.stderr is not None
         try:
             for line in process.stdout:
                 found = True
                 yield _entry(json.loads(line))
-            told = process.stderr.read().decode(errors="replace").strip()
-            process.wait()
+            _await_end(process)
         finally:
-            process.terminate()
-    _check(told, process.returncode, found=found)
+            process.kill()
+        told.seek(0)
+        words = told.read().decode(errors="replace").strip()
+    _check(words, process.returncode, found=found)
+
+
+def _await_end(process: "subprocess.Popen[bytes]") -> None:
+    try:
+        process.wait(_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        message = f"journalctl printed all and did not end within {_END_SECONDS:g} s"
+        raise ConflictError(Diagnostic(message, hint="try again")) from None
 
 
 def _check(told: str, code: int, *, found: bool) -> None:
