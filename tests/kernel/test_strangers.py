@@ -52,9 +52,11 @@ def container(
     hardware = f"address {mac}" if mac else ""
     world.ip(f"link add link {parent} name c0 {hardware} type {kind}")
     world.ip(f"link set c0 netns {process.pid} name eth0")
-    inside = ["nsenter", f"--net=/proc/{process.pid}/ns/net", "ip"]
-    world.run([*inside, "addr", "add", address, "dev", "eth0"])
-    world.run([*inside, "link", "set", "eth0", "up"])
+    ip = ["nsenter", f"--net=/proc/{process.pid}/ns/net", "ip"]
+    world.run([*ip, "addr", "add", address, "dev", "eth0"])
+    # The kernel may still be deleting a link with this MAC.
+    up = [*ip, "link", "set", "eth0", "up"]
+    until(lambda: world.run(up, check=False).returncode == 0, "its link is up")
     return process
 
 
