@@ -242,32 +242,34 @@ def test_watch_says_once_what_has_been_renamed(nic: World) -> None:
     assert [one.event for one in events].count("blocked") == 1
 
 
+def written_to_choose(parent: str, file: str = FILE, namespace: str = "web") -> Path:
+    """The file, in which vlanlink chooses the endpoint's address."""
+    path = Path(write(parent, file=file))
+    text = path.read_text().replace(f'addresses = ["{WEB}"]', "")
+    path.write_text(text.replace("spaces.web", f"spaces.{namespace}"))
+    return path
+
+
 def test_a_lease_counts_under_the_new_name(nic: World) -> None:
     """Two topologies by different names of one NIC."""
-    listed = 'addresses = ["172.16.3.15"]'
-    first = Path(write('"eth0"'))
-    first.write_text(first.read_text().replace(listed, ""))
+    first = written_to_choose('"eth0"')
     run(f"up {first}")
     given = told("inspect pub")["endpoints"][0]["addresses"]
     nic.ip("link property add dev eth0 altname eth00")
     rename(nic, "eth0", "wan0")
-    second = Path(write(BY_MAC, file="/run/second.toml"))
-    second.write_text(second.read_text().replace(listed, "").replace("spaces.web", "spaces.db"))
+    second = written_to_choose(BY_MAC, "/run/second.toml", "db")
     run(f"up {second}")
     assert told("inspect second/pub")["endpoints"][0]["addresses"] != given
 
 
 def test_a_lease_counts_under_the_new_name_when_its_topology_is_down(nic: World) -> None:
     """No record knows the NIC any more: its MAC tells."""
-    choose = 'addresses = ["172.16.3.15"]'
-    first = Path(write('"eth0"'))
-    first.write_text(first.read_text().replace(choose, ""))
+    first = written_to_choose('"eth0"')
     run(f"up {first}")
     given = told("inspect pub")["endpoints"][0]["addresses"]
     run(f"down {first}")
     rename(nic, "eth0", "wan0")
-    second = Path(write('"wan0"', file="/run/second.toml"))
-    second.write_text(second.read_text().replace(choose, "").replace("spaces.web", "spaces.db"))
+    second = written_to_choose('"wan0"', "/run/second.toml", "db")
     run(f"up {second}")
     assert told("inspect second/pub")["endpoints"][0]["addresses"] != given
     first.write_text(first.read_text().replace('"eth0"', '"wan0"'))

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from vlanlink.attachment.detach import tidy
 from vlanlink.attachment.lookup import (
     Place,
     find_place,
@@ -18,6 +17,7 @@ from vlanlink.attachment.lookup import (
     partial,
 )
 from vlanlink.attachment.part import Joined, part_of, reserved
+from vlanlink.attachment.tidy import tidy
 from vlanlink.attachment.value import Attachment, described
 from vlanlink.dataclass import dataclass, replace
 from vlanlink.desired.attached import Attached, with_attachments

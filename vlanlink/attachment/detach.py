@@ -1,8 +1,5 @@
 """``detach``: an attachment's link goes, and its addresses and MAC are given back."""
 
-from collections.abc import Collection
-from contextlib import suppress
-
 from vlanlink.attachment.lookup import (
     Place,
     find_place,
@@ -12,18 +9,16 @@ from vlanlink.attachment.lookup import (
     partial,
 )
 from vlanlink.attachment.part import Joined, part_of
-from vlanlink.attachment.unused import Tidied, are_last, is_used
+from vlanlink.attachment.tidy import tidy
 from vlanlink.dataclass import replace
 from vlanlink.desired.context import Context
-from vlanlink.errors import ConflictError, Diagnostic, UsageError, nearest
+from vlanlink.errors import Diagnostic, UsageError, nearest
 from vlanlink.host import Host
-from vlanlink.planning.plan import plan
 from vlanlink.reconcile.checks import need_privilege
 from vlanlink.reconcile.lookup import copy_of
 from vlanlink.reconcile.session import Session, open_session
 from vlanlink.reconcile.up import reconcile
 from vlanlink.store.attached import AttachmentKey, AttachmentRecord
-from vlanlink.store.leases import Leases
 from vlanlink.store.lock import LOCK_SECONDS
 from vlanlink.store.record import Record
 
@@ -117,19 +112,3 @@ def _paths(
     identity = (record.inode, record.cookie)
     found = session.machine.find_namespaces({identity: record.path})
     return {record.id: found[identity]} if found else {}
-
-
-def tidy(session: Session, own: Record, left: Leases, network: str, gone: Collection[str]) -> None:
-    """Remove what only the addresses in ``gone`` needed: parents, the shim, or a part of it.
-
-    All else is left as it is.
-    """
-    topology = copy_of(own)
-    if is_used(topology, left, network) and not are_last(topology, left, network, gone):
-        return
-    seen = session.observe(topology)
-    tidied = Tidied(own)
-    resolution = tidied(seen.observed, seen.resolution)
-    todo = plan(seen.observed, resolution.desired, own.topology)
-    with suppress(ConflictError):  # ``status`` tells
-        reconcile(session, replace(seen, resolution=resolution, todo=todo, narrowed=tidied))

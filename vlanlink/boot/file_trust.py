@@ -15,7 +15,7 @@ def refuse_untrusted_units(topology: Topology) -> None:
     file = topology.source.file if topology.source else None
     if file in (None, "-") or not any(one.units for one in topology.namespaces.values()):
         return
-    if why := why_untrusted(Path(str(file))):
+    if why := why_others_can_write(Path(str(file))):
         message = f"{file} has units, and others can write it: {why}"
         raise PrivilegeError(Diagnostic(message, hint=_HINT))
 
@@ -27,7 +27,7 @@ def refuse_untrusted_file(file: str) -> None:
     """
     path = Path(file)
     status = path.absolute().parent.stat()
-    why = why_untrusted(path)
+    why = why_others_can_write(path)
     if why is None and status.st_mode & 0o002:
         why = f"everybody can put files into {path.absolute().parent}"
     if why:
@@ -35,7 +35,7 @@ def refuse_untrusted_file(file: str) -> None:
         raise PrivilegeError(Diagnostic(message, hint=f"read it, then name it: ./{path.name}"))
 
 
-def why_untrusted(path: Path) -> str | None:
+def why_others_can_write(path: Path) -> str | None:
     """``/home/me belongs to user 1000``, or None; directories above and links count."""
     trusted = {0, os.geteuid()}
     if os.geteuid() == 0 and os.environ.get("SUDO_UID", "").isdecimal():

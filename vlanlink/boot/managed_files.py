@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from vlanlink.boot.file_trust import why_untrusted
+from vlanlink.boot.file_trust import why_others_can_write
 from vlanlink.dataclass import dataclass
 from vlanlink.errors import Diagnostic, PrivilegeError
 from vlanlink.store.documents import write_atomically
@@ -87,7 +87,7 @@ def _refuse_others(path: Path) -> None:
     """Raise PrivilegeError if others than root can change a directory on the way to a file."""
     there = next(one for one in path.absolute().parents if os.path.lexists(one))
     with suppress(FileNotFoundError):
-        if why := why_untrusted(there):
+        if why := why_others_can_write(there):
             message = f"{path} is left alone: others than root can put files there: {why}"
             raise PrivilegeError(Diagnostic(message, hint=_HINT))
 
